@@ -1,0 +1,48 @@
+# Everything is set up in .venv on first use; nothing else is asked of the machine than Python 3.9+ and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types pytest wheel matrix bench clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.demo ## the main job on a local site with a small production
+	@$(BIN)/sgextended demo
+
+test: lint types pytest wheel ## everything that CI checks
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+pytest: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+
+wheel: $(VENV)/.dev ## the built wheel, installed into a clean environment, works
+	$(BIN)/python tests/wheel.py
+
+matrix: $(VENV)/.dev ## the tests on every Python found, with oldest and newest dependencies
+	$(BIN)/nox
+
+bench: $(VENV)/.dev ## find, beside the official client
+	$(BIN)/python benchmarks/find.py
+
+# The demo needs the program alone; the tests need the tools too.
+$(VENV)/.demo: setup.cfg
+	@test -d $(VENV) || { echo "Setting up .venv (once) ..."; $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]'
+	@touch $@
+
+$(VENV)/.dev: setup.cfg
+	@test -d $(VENV) || { echo "Setting up .venv (once) ..."; $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+clean: ## remove what was set up
+	rm -rf $(VENV) .nox build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache

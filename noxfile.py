@@ -1,0 +1,57 @@
+"""
+The test matrix: every Python of the classifiers that this machine has, with the oldest and the newest dependencies.
+
+Each session tests the built wheel, not the sources.
+"""
+
+import configparser
+import re
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = False
+
+CONFIG = configparser.ConfigParser()
+CONFIG.read("setup.cfg")
+PYTHONS = re.findall(r"Python :: (3\.\d+)", CONFIG["metadata"]["classifiers"])
+TESTERS = ["pytest", "pytest-xdist", "pytest-cov", "hypothesis"]
+
+
+def oldest() -> "list[str]":
+    """
+    Return every run-time requirement of setup.cfg, pinned to its lower bound.
+    """
+    lines = CONFIG["options"]["install_requires"].splitlines()
+    for extra in ("site", "cli", "dask", "fast"):
+        lines += CONFIG["options.extras_require"][extra].splitlines()
+    found = [re.match(r"([\w\[\]-]+)>=([\d.]+)", line.strip()) for line in lines if line.strip()]
+    return [f"{match[1]}=={match[2]}" for match in found if match]
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("dependencies", ["oldest", "newest"])
+def tests(session: nox.Session, dependencies: str) -> None:
+    """
+    Run the tests against the wheel, in a folder that holds no sources.
+    """
+    if dependencies == "oldest" and session.python != PYTHONS[0]:
+        session.skip("the oldest dependencies are tested on the oldest Python, which they were made for")
+    session.install("build")
+    place = Path(session.create_tmp())
+    wheels = place / "wheels"
+    shutil.rmtree(wheels, ignore_errors=True)
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(wheels), silent=True)
+    wheel = next(wheels.glob("*.whl"))
+    pins = oldest() if dependencies == "oldest" else []
+    session.install(f"{wheel}[all]", *TESTERS, *pins)
+    copied = place / "checkout"
+    shutil.rmtree(copied, ignore_errors=True)
+    copied.mkdir()
+    for name in ("tests", "docs", "README.md", "pyproject.toml", "setup.cfg", "CHANGELOG.md"):
+        source = Path(name)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, copied / name)
+    session.chdir(copied)
+    session.run("python", "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider")

@@ -1,0 +1,62 @@
+"""
+sgextended: the thread-safe, fast and extensible object to use instead of ``shotgun_api3.Shotgun``.
+"""
+
+from typing import Any
+
+from sgextended.errors import (
+    ConfigurationError,
+    FilterError,
+    NotFoundError,
+    OutcomeUnknown,
+    PoolClosed,
+    PoolError,
+    PoolTimeout,
+    SGExtendedError,
+    StatusError,
+    TLSError,
+    TransportError,
+    TransportTimeout,
+    Unreachable,
+    WorkerError,
+)
+from sgextended.extended import SGExtended, SGWorker, current
+from sgextended.native import NativeClient
+from sgextended.pool import SGPool
+from sgextended.retry import RetryPolicy
+from sgextended.site import Proxy, Secret, Site
+
+__all__ = [
+    "ConfigurationError",
+    "FilterError",
+    "NativeClient",
+    "NotFoundError",
+    "OutcomeUnknown",
+    "PoolClosed",
+    "PoolError",
+    "PoolTimeout",
+    "Proxy",
+    "RetryPolicy",
+    "SGExtended",
+    "SGExtendedError",
+    "SGPool",
+    "SGWorker",
+    "Secret",
+    "Site",
+    "StatusError",
+    "TLSError",
+    "TransportError",
+    "TransportTimeout",
+    "Unreachable",
+    "WorkerError",
+    "current",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from sgextended._version import __version__  # noqa: PLC0415 - lazy, as R2 asks
+
+        return __version__
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

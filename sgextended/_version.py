@@ -1,0 +1,5 @@
+"""
+The version, written once.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,51 @@
+"""
+Assets.
+"""
+
+from typing import Any, Iterable, List, Optional, Sequence
+
+from sgextended.domain.query import Finder, Links, Names, Query, Row
+
+ASSET_FIELDS = ("code", "sg_asset_type", "sg_status_list", "description", "project")
+
+
+def find_assets(
+    sg: Finder,
+    project: Links = None,
+    *,
+    name: Names = None,
+    asset_type: Names = None,
+    status: Names = None,
+    fields: Optional[Iterable[str]] = None,
+    extra_fields: Iterable[str] = (),
+    filters: Sequence[Any] = (),
+) -> List[Row]:
+    """
+    Return assets, by name.
+
+    Args:
+        sg: Who is asked.
+
+        project: Links to projects.
+
+        name: Names or globs, such as ``"char_*"``.
+
+        asset_type: Values of ``sg_asset_type``, such as ``"Character"``.
+
+        status: Short codes, such as ``"ip"``.
+
+        fields: Fields to return instead of `ASSET_FIELDS`.
+
+        extra_fields: Fields to return beside them.
+
+        filters: Native conditions that must hold as well.
+
+    Returns:
+        List of dicts with ``type``, ``id`` and the fields.
+    """
+    query = Query(filters)
+    query.links("project", project)
+    query.globs("code", name)
+    query.names("sg_asset_type", asset_type)
+    query.names("sg_status_list", status)
+    return query.find(sg, "Asset", ASSET_FIELDS, fields, extra_fields, ["code", "id"])

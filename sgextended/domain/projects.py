@@ -1,0 +1,47 @@
+"""
+Projects.
+"""
+
+from typing import Any, Iterable, List, Optional, Sequence
+
+from sgextended.domain.query import Finder, Names, Query, Row
+
+PROJECT_FIELDS = ("name", "tank_name", "sg_status", "sg_type", "archived")
+
+
+def find_projects(
+    sg: Finder,
+    name: Names = None,
+    *,
+    status: Names = None,
+    archived: Optional[bool] = False,
+    fields: Optional[Iterable[str]] = None,
+    extra_fields: Iterable[str] = (),
+    filters: Sequence[Any] = (),
+) -> List[Row]:
+    """
+    Return projects, by name.
+
+    Args:
+        sg: Who is asked.
+
+        name: Names or globs.
+
+        status: Values of ``sg_status``, such as ``"Active"``.
+
+        archived: False leaves archived projects out, True returns only those, None both.
+
+        fields: Fields to return instead of `PROJECT_FIELDS`.
+
+        extra_fields: Fields to return beside them.
+
+        filters: Native conditions that must hold as well.
+
+    Returns:
+        List of dicts with ``type``, ``id`` and the fields.
+    """
+    query = Query(filters)
+    query.globs("name", name)
+    query.names("sg_status", status)
+    query.flag("archived", archived)
+    return query.find(sg, "Project", PROJECT_FIELDS, fields, extra_fields, ["name", "id"])

@@ -1,0 +1,51 @@
+"""
+Sequences.
+"""
+
+from typing import Any, Iterable, List, Optional, Sequence
+
+from sgextended.domain.query import Finder, Links, Names, Query, Row
+
+SEQUENCE_FIELDS = ("code", "sg_status_list", "description", "episode", "project")
+
+
+def find_sequences(
+    sg: Finder,
+    project: Links = None,
+    *,
+    name: Names = None,
+    episode: Links = None,
+    status: Names = None,
+    fields: Optional[Iterable[str]] = None,
+    extra_fields: Iterable[str] = (),
+    filters: Sequence[Any] = (),
+) -> List[Row]:
+    """
+    Return sequences, by name.
+
+    Args:
+        sg: Who is asked.
+
+        project: Links to projects.
+
+        name: Names or globs.
+
+        episode: Links to episodes.
+
+        status: Short codes, such as ``"ip"``.
+
+        fields: Fields to return instead of `SEQUENCE_FIELDS`.
+
+        extra_fields: Fields to return beside them.
+
+        filters: Native conditions that must hold as well.
+
+    Returns:
+        List of dicts with ``type``, ``id`` and the fields.
+    """
+    query = Query(filters)
+    query.links("project", project)
+    query.globs("code", name)
+    query.links("episode", episode)
+    query.names("sg_status_list", status)
+    return query.find(sg, "Sequence", SEQUENCE_FIELDS, fields, extra_fields, ["code", "id"])

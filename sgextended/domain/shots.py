@@ -1,0 +1,55 @@
+"""
+Shots.
+"""
+
+from typing import Any, Iterable, List, Optional, Sequence
+
+from sgextended.domain.query import Finder, Links, Names, Query, Row
+
+SHOT_FIELDS = ("code", "sg_sequence", "sg_status_list", "description", "sg_cut_in", "sg_cut_out", "project")
+
+
+def find_shots(
+    sg: Finder,
+    project: Links = None,
+    *,
+    name: Names = None,
+    sequence: Links = None,
+    episode: Links = None,
+    status: Names = None,
+    fields: Optional[Iterable[str]] = None,
+    extra_fields: Iterable[str] = (),
+    filters: Sequence[Any] = (),
+) -> List[Row]:
+    """
+    Return shots, by name.
+
+    Args:
+        sg: Who is asked.
+
+        project: Links to projects.
+
+        name: Names or globs, such as ``"sh0*"``.
+
+        sequence: Links to sequences.
+
+        episode: Links to episodes, which shots have through their sequences.
+
+        status: Short codes, such as ``"ip"``.
+
+        fields: Fields to return instead of `SHOT_FIELDS`.
+
+        extra_fields: Fields to return beside them.
+
+        filters: Native conditions that must hold as well.
+
+    Returns:
+        List of dicts with ``type``, ``id`` and the fields.
+    """
+    query = Query(filters)
+    query.links("project", project)
+    query.globs("code", name)
+    query.links("sg_sequence", sequence)
+    query.links("sg_sequence.Sequence.episode", episode)
+    query.names("sg_status_list", status)
+    return query.find(sg, "Shot", SHOT_FIELDS, fields, extra_fields, ["code", "id"])

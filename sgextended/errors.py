@@ -1,0 +1,184 @@
+"""
+The exceptions of sgextended: each is also what users of shotgun_api3 already catch.
+
+Faults of the site (``shotgun_api3.Fault`` and the classes under it) pass unchanged and are not repeated here.
+Every exception takes one positional message and survives pickling, so that a worker process can raise it.
+"""
+
+import ssl
+from typing import Any, Optional
+from xmlrpc.client import ProtocolError  # the class that shotgun_api3 raises, and passes on as its own
+
+
+class SGExtendedError(Exception):
+    """
+    The base of every exception that sgextended raises by itself.
+    """
+
+    __module__ = "sgextended"
+
+
+class ConfigurationError(SGExtendedError, ValueError):
+    """
+    A site or an option that cannot work; nothing was sent.
+    """
+
+    __module__ = "sgextended"
+
+
+class FilterError(SGExtendedError, ValueError):
+    """
+    What was asked for cannot be a filter; nothing was sent.
+    """
+
+    __module__ = "sgextended"
+
+
+class NotFoundError(SGExtendedError, LookupError):
+    """
+    Something that was asked for by name or id is not on the site.
+    """
+
+    __module__ = "sgextended"
+
+
+class WorkerError(SGExtendedError, RuntimeError):
+    """
+    The work on one item failed; the failure itself is the ``__cause__``.
+    """
+
+    __module__ = "sgextended"
+
+    def __init__(self, message: str, *, item: Any = None) -> None:
+        super().__init__(message)
+        self.item = item
+
+
+class PoolError(SGExtendedError):
+    """
+    The base of what a pool of connections or of instances may raise.
+    """
+
+    __module__ = "sgextended"
+
+
+class PoolClosed(PoolError, RuntimeError):
+    """
+    The pool was closed and lends nothing any more.
+    """
+
+    __module__ = "sgextended"
+
+
+class PoolTimeout(PoolError, TimeoutError):
+    """
+    Nothing came free in the pool before the time was up; nothing was sent.
+    """
+
+    __module__ = "sgextended"
+
+    def __init__(self, message: str, *, pool: Optional[str] = None, waited: Optional[float] = None) -> None:
+        super().__init__(message)
+        self.pool = pool
+        self.waited = waited  # seconds
+
+
+class TransportError(SGExtendedError, ConnectionError):
+    """
+    No usable answer came from the site.
+
+    Attributes:
+        sent: False when the request surely never reached the site as a whole, so that nothing was done there.
+
+        rpc: Name of the call on the wire, such as ``"read"``. None before it is known.
+
+        attempts: How often the request was tried.
+
+        lasting: True when another attempt would fail in the same way, as with a certificate that is not trusted.
+    """
+
+    __module__ = "sgextended"
+
+    def __init__(
+        self, message: str, *, sent: bool = True, rpc: Optional[str] = None, attempts: int = 1, lasting: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.sent = sent
+        self.lasting = lasting
+        self.rpc = rpc
+        self.attempts = attempts
+
+
+class Unreachable(TransportError, ConnectionRefusedError):
+    """
+    No connection to the site, or to its proxy, could be made; nothing was sent.
+    """
+
+    __module__ = "sgextended"
+
+
+class TransportTimeout(TransportError, TimeoutError):
+    """
+    Connecting or reading took longer than the site's time limit.
+    """
+
+    __module__ = "sgextended"
+
+
+class TLSError(TransportError, ssl.SSLError):
+    """
+    The TLS connection could not be made or broke.
+    """
+
+    __module__ = "sgextended"
+
+    __str__ = Exception.__str__  # SSLError's shows the tuple of arguments
+
+
+class StatusError(TransportError, ProtocolError):
+    """
+    The server answered with an HTTP status instead of an answer.
+
+    Attributes:
+        errcode: The HTTP status, as ``shotgun_api3.ProtocolError`` has it.
+
+        errmsg: The text that came with it.
+
+        headers: Headers of the answer, names in lower case.
+
+        retry_after: Seconds that the server asked to wait, or None.
+    """
+
+    __module__ = "sgextended"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        url: str = "",
+        errcode: int = 0,
+        errmsg: str = "",
+        headers: Any = None,
+        retry_after: Optional[float] = None,
+        sent: bool = True,
+        rpc: Optional[str] = None,
+        attempts: int = 1,
+    ) -> None:
+        TransportError.__init__(self, message, sent=sent, rpc=rpc, attempts=attempts)
+        self.url = url
+        self.errcode = errcode
+        self.errmsg = errmsg
+        self.headers = headers or {}
+        self.retry_after = retry_after
+
+    __repr__ = Exception.__repr__  # ProtocolError's shows its fields instead of the message
+
+
+class OutcomeUnknown(TransportError):
+    """
+    A write that may not be repeated was sent, and no answer tells whether the site did it.
+
+    Look on the site before you write again: sending the same write once more may do it twice.
+    """
+
+    __module__ = "sgextended"

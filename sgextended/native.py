@@ -1,0 +1,457 @@
+"""
+`NativeClient`: the official client with its transport replaced, so that any number of threads may share one.
+
+Every private name of shotgun_api3 that sgextended relies on is overridden or read here and nowhere else;
+``tests/test_native_names.py`` pins them.
+"""
+
+import base64
+import functools
+import logging
+import os
+import threading
+import time
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, TypeVar
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import attrs
+from shotgun_api3.shotgun import SG_TIMEZONE, Fault, ServerCapabilities, Shotgun, _Config
+
+from sgextended import retry, wire
+from sgextended._version import __version__
+from sgextended.errors import ConfigurationError, StatusError, TransportError
+from sgextended.site import Secret, Site
+from sgextended.transport import Endpoint, Limits, Transport, page_title, retry_after, transport_to
+
+LOG = logging.getLogger("sgextended")
+
+Client = TypeVar("Client", bound="NativeClient")
+
+# What a client may be told after it was made, beside its identity; a clone and a pickle take it along.
+_SETTINGS = ("timeout_secs", "session_uuid", "extra_auth_params")
+
+
+class _Hidden:
+    """
+    An attribute of the configuration that gives its value when asked for by name, and keeps it out of ``vars()``.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._slot = f"_hidden_{name}"
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        value = instance.__dict__.get(self._slot)
+        return value.reveal() if isinstance(value, Secret) else value() if value is not None else None
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        if isinstance(value, str):
+            value = Secret(value)
+        instance.__dict__[self._slot] = value if value is None or isinstance(value, Secret) else lambda: value
+
+
+class _HidingConfig(_Config):
+    """
+    The native configuration, whose secrets do not show.
+    """
+
+    api_key = _Hidden()
+    user_password = _Hidden()
+    auth_token = _Hidden()
+    session_token = _Hidden()
+    authorization = _Hidden()
+    raw_http_proxy = _Hidden()
+    proxy_pass = _Hidden()
+    proxy_handler = _Hidden()  # it holds the proxy's password
+
+    def secret(self, name: str) -> Optional[Secret]:
+        """
+        Return one of these as the `Secret` that it is kept as.
+        """
+        found: Optional[Secret] = self.__dict__.get(f"_hidden_{name}")
+        return found
+
+
+class NativeClient(Shotgun):
+    """
+    ``shotgun_api3.Shotgun``, safe to share between threads and free to make.
+
+    Same methods, signatures, values and faults. It opens no connection of its own: all clients of a site in a process
+    share one bounded set of connections, and ask the site for its version once.
+
+    Args:
+        site: Which site, and who asks.
+    """
+
+    __module__ = "sgextended"
+
+    MAX_ATTEMPTS = 1  # sgextended.retry is the one layer that repeats
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        super().__init__(
+            site.url,
+            script_name=site.script_name,
+            api_key=site.api_key,  # type: ignore[arg-type]  # secrets stay Secrets, see _Hidden
+            convert_datetimes_to_utc=site.convert_datetimes_to_utc,
+            http_proxy=site.proxy.native if site.proxy else None,
+            connect=False,
+            ca_certs=site.ca_file,
+            login=site.login,
+            password=site.password,  # type: ignore[arg-type]
+            sudo_as_login=site.sudo_as_login,
+            session_token=site.session_token,  # type: ignore[arg-type]
+        )
+        self.config.max_rpc_attempts = 1
+        self.config.localized = site.localized
+        if site.basic_auth:
+            coded = base64.b64encode(site.basic_auth.reveal().encode("utf-8"))
+            self.config.authorization = "Basic " + coded.decode("ascii")
+        if site.auth_token:
+            self._start_session(site)
+
+    # --- Which site, and who asks
+
+    @property
+    def config(self) -> Any:
+        """
+        The native configuration. What is changed on it holds for the calls after that.
+        """
+        return self.__dict__["_config"]
+
+    @config.setter
+    def config(self, _plain: Any) -> None:
+        # The official client assigns a fresh configuration, once, before it fills it.
+        self.__dict__["_config"] = _HidingConfig(self)
+
+    @property
+    def site(self) -> Site:
+        """
+        The site and identity as they are now, changes made on `config` included.
+        """
+        now = {**_identity(self.config), "auth_token": None}
+        changed = {name: value for name, value in now.items() if value != getattr(self._site, name)}
+        if changed:
+            self._site = attrs.evolve(self._site, **changed)
+        return self._site
+
+    def _start_session(self, site: Site) -> None:
+        """
+        Exchange a one-time code for a session: once per process, since the code works once.
+        """
+        config = self.config
+        config.auth_token = site.auth_token
+        key = ("session", site.login, site.password, site.auth_token)
+        config.session_token = self._transport.once(key, self.get_session_token)
+        config.user_login = config.user_password = config.auth_token = None
+
+    @classmethod
+    def adopt(cls: Type[Client], shotgun: Any) -> Client:
+        """
+        Return a client of the same site, identity and settings as a ``shotgun_api3.Shotgun``, which is left alone.
+        """
+        config = shotgun.config
+        address = urlsplit(shotgun.base_url)
+        basic_auth = None
+        if config.authorization:
+            basic_auth = base64.b64decode(config.authorization.partition(" ")[2]).decode("utf-8")
+        site = Site(
+            url=f"{address.scheme}://{config.server}{address.path}",
+            basic_auth=basic_auth,
+            proxy=config.raw_http_proxy,
+            ca_file=shotgun._Shotgun__ca_certs,  # noqa: SLF001 - there is no public way to ask
+            convert_datetimes_to_utc=config.convert_datetimes_to_utc,
+            localized=config.localized,
+            **_identity(config),
+        )
+        client = cls(site)
+        client.__setstate__(NativeClient.__getstate__(shotgun))
+        return client
+
+    def clone(self: Client) -> Client:
+        """
+        Return another client of the same site, identity and settings; what is set on one does not show on the other.
+        """
+        other = type(self)(self.site)
+        other.__setstate__(self.__getstate__())
+        return other
+
+    def __copy__(self: Client) -> Client:
+        return self.clone()
+
+    def __deepcopy__(self: Client, memo: Dict[int, Any]) -> Client:
+        return self.clone()
+
+    def __getstate__(self) -> Dict[str, Any]:
+        # Also called with an official client, to adopt it.
+        settings = {name: getattr(self.config, name) for name in _SETTINGS}
+        return {**settings, "user_agents": list(self._user_agents)}
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        for name in _SETTINGS:
+            setattr(self.config, name, state[name])
+        ours = [agent for agent in self._user_agents if agent not in state["user_agents"]]
+        self._user_agents = [*state["user_agents"], *ours]
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        # A pickle is a recipe: where the site is and where its secrets come from, never the secrets (see Site).
+        return type(self), (self.site,), self.__getstate__()
+
+    def __repr__(self) -> str:
+        site = self.site
+        who = site.script_name or site.login or ("a session" if site.session_token else "nobody")
+        sudo = f" for {site.sudo_as_login}" if site.sudo_as_login else ""
+        return f"<{type(self).__name__} {site.url} as {who}{sudo}>"
+
+    # --- Sending
+
+    @property
+    def _transport(self) -> Transport:
+        # Looked up each time: a forked child has transports of its own.
+        config = self.config
+        host, _, port = config.server.partition(":")
+        endpoint = Endpoint(
+            scheme=config.scheme,
+            host=host,
+            port=int(port) if port else None,
+            proxy=self._site.proxy,
+            ca_file=self.__dict__["_Shotgun__ca_certs"],
+            connections=self._site.connections,
+        )
+        return transport_to(endpoint)
+
+    @property
+    def server_caps(self) -> ServerCapabilities:
+        """
+        What the site's version can do; the site is asked once per process.
+        """
+        host = self.config.server
+        if self._server_caps is None or self._server_caps.host != host:
+            ask = lambda: ServerCapabilities(host, self.info())  # noqa: E731 - it is used here alone
+            self._server_caps = self._transport.once(("server_caps", host), ask)
+        return self._server_caps
+
+    def connect(self) -> None:
+        """
+        Ask the site once, to see that it answers.
+        """
+        self.info()
+
+    def close(self) -> None:
+        """
+        Close the connections to the site that nobody uses now; the next call connects again.
+        """
+        self._transport.close_idle()
+
+    def reset_user_agent(self) -> None:
+        """
+        Set the user agent back to that of shotgun_api3 and sgextended.
+        """
+        super().reset_user_agent()
+        self.add_user_agent(f"sgextended ({__version__})")
+
+    def _call_rpc(self, method: str, params: Any, include_auth_params: bool = True, first: bool = False) -> Any:
+        payload = self._build_payload(method, params, include_auth_params=include_auth_params)
+        local = SG_TIMEZONE.local if self.config.convert_datetimes_to_utc else None
+        body = wire.encode(payload, local=local)
+        started = time.monotonic()
+        reply = retry.persist(
+            lambda: self._ask(body, local),
+            rpc=method,
+            kind=retry.kind_of(method, params),
+            policy=self._site.retry,
+        )
+        LOG.debug("%s: %.3f s, %d bytes sent", method, time.monotonic() - started, len(body))
+        self._response_errors(reply)
+        if not isinstance(reply, dict) or "results" not in reply:
+            return reply
+        results = reply["results"]
+        return results[0] if first and isinstance(results, list) else results
+
+    def _ask(self, body: bytes, local: wire.LocalTime) -> Any:
+        """
+        Return what the site replied to one request, decoded.
+        """
+        headers = {"content-type": "application/json; charset=utf-8"}
+        if self.config.localized is True:
+            headers["locale"] = "auto"
+        status, reply_headers, reply = self._make_call("POST", self.config.api_path, body, headers)
+        if status[0] >= 300:
+            raise self._status_error(status, reply_headers, reply)
+        kind = reply_headers.get("content-type", "application/json").lower()
+        if kind.startswith("text/html"):
+            msg = (
+                f"A web page{page_title(reply)} came instead of an answer from {self.config.server}: a proxy, a "
+                "sign-in portal or another server stands in its place. Check the address, and the network in a browser."
+            )
+            raise TransportError(msg)
+        if not reply or not kind.startswith(("application/json", "text/javascript")):
+            return reply
+        try:
+            return wire.decode(reply, local=local)
+        except ValueError as error:
+            msg = f"The answer of {self.config.server} is cut off or garbled ({len(reply)} bytes): {error}."
+            raise TransportError(msg) from error
+
+    def _status_error(self, status: Tuple[int, str], headers: Mapping[str, str], reply: bytes) -> StatusError:
+        code, text = status
+        if code == 403:
+            # The page says why the site blocks this address.
+            text += f": {reply.decode('utf-8', 'replace')}"
+        elif code == 503:
+            text = "the site is down for maintenance or too busy"
+        return StatusError(
+            f"{self.config.server} answered with HTTP status {code}: {text}.",
+            url=self.config.server,
+            errcode=code,
+            errmsg=text,
+            headers=headers,
+            retry_after=retry_after(headers, time.time()),
+        )
+
+    def _make_call(  # type: ignore[override]  # the native one says str where bytes come
+        self, verb: str, path: str, body: Optional[bytes], headers: Optional[Mapping[str, str]]
+    ) -> Tuple[Tuple[int, str], Dict[str, str], bytes]:
+        all_headers = {"user-agent": "; ".join(self._user_agents), **(headers or {})}
+        if self.config.authorization:
+            all_headers["authorization"] = self.config.authorization
+        return self._http_request(verb, path, body, all_headers)
+
+    def _http_request(  # type: ignore[override]  # as above
+        self, verb: str, path: str, body: Optional[bytes], headers: Mapping[str, str]
+    ) -> Tuple[Tuple[int, str], Dict[str, str], bytes]:
+        site, override = self._site, self.config.timeout_secs
+        limits = Limits(
+            connect=override or site.connect_timeout, read=override or site.read_timeout, pool=site.pool_timeout
+        )
+        answer = self._transport.send(verb, path, body=body, headers=headers, limits=limits)
+        return (answer.status, answer.reason), dict(answer.headers), answer.body
+
+    # --- What the official client does to its arguments and results
+
+    def _response_errors(self, sg_response: Any) -> None:
+        try:
+            super()._response_errors(sg_response)  # type: ignore[no-untyped-call]
+        except Fault as fault:
+            fault.error_code = sg_response.get("error_code")  # type: ignore[attr-defined]  # the native one drops it
+            raise
+
+    def _parse_records(self, records: Any) -> List[Any]:
+        if not self.server_caps.ensure_return_image_urls_support():
+            return super()._parse_records(records)  # so old a site is asked for each thumbnail
+        return wire.clean_records(records, local_path_field=self.client_caps.local_path_field)
+
+    def _construct_read_parameters(  # the native one writes defaults into the caller's sort keys
+        self,
+        entity_type: str,
+        fields: Any,
+        filters: Any,
+        retired_only: bool,
+        order: Any,
+        *rest: Any,
+    ) -> Dict[str, Any]:
+        order = [dict(key) for key in order] if order else order
+        return super()._construct_read_parameters(entity_type, fields, filters, retired_only, order, *rest)
+
+    def share_thumbnail(self, entities: List[Dict[str, Any]], *args: Any, **kwargs: Any) -> Any:
+        """
+        Share one thumbnail between entities, as the native method does; the list stays as it is.
+        """
+        return super().share_thumbnail(list(entities), *args, **kwargs)
+
+    def authenticate_human_user(
+        self, user_login: str, user_password: str, auth_token: Optional[str] = None
+    ) -> Optional[Dict[str, Any]]:
+        """
+        Return the person whose login and password these are, or None.
+
+        The native method lends the person's password to every thread that calls meanwhile; here a clone has it.
+        """
+        found: Optional[Dict[str, Any]] = Shotgun.authenticate_human_user(
+            self.clone(), user_login, user_password, auth_token
+        )
+        return found
+
+
+def _identity(config: Any) -> Dict[str, Any]:
+    """
+    Return who asks, with the precedence that shotgun_api3 gives, as arguments of `Site`.
+    """
+    secret = config.secret if isinstance(config, _HidingConfig) else lambda name: getattr(config, name)
+    who = dict.fromkeys(("login", "password", "script_name", "api_key", "session_token"))
+    if config.user_login and config.user_password:
+        who.update(login=config.user_login, password=secret("user_password"))
+    elif config.script_name and config.api_key:
+        who.update(script_name=config.script_name, api_key=secret("api_key"))
+    elif config.session_token:
+        who.update(session_token=secret("session_token"))
+    return {**who, "sudo_as_login": config.sudo_as_login}
+
+
+class OneAtATime:
+    """
+    A client that is not ours to make safe (a ``Shotgun``, a ``Mockgun``), lent to one call at a time.
+
+    All `OneAtATime` around the same client share one lock. Attributes are read and set on the client itself.
+    """
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: Any) -> None:
+        object.__setattr__(self, "_client", client)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # copy and pickle ask for these before there is a client
+            raise AttributeError(name)
+        with _lock_of(self._client):
+            value = getattr(self._client, name)  # a property of Shotgun may send a request
+        return _Locked(self._client, value) if callable(value) else value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._client, name, value)
+
+    def __dir__(self) -> List[str]:
+        return dir(self._client)
+
+    def __repr__(self) -> str:
+        return f"<{type(self._client).__name__}, one call at a time>"
+
+    def __reduce__(self) -> Any:
+        msg = (
+            f"A {type(self._client).__name__} that was handed in cannot be sent to another process or copied: it holds "
+            "its key and its socket. Use SGExtended.adopt(sg), or build the wrapper from a Site."
+        )
+        raise ConfigurationError(msg)
+
+
+class _Locked:
+    """
+    A method of a client that is lent to one call at a time.
+    """
+
+    def __init__(self, client: Any, method: Any) -> None:
+        self._client = client
+        functools.update_wrapper(self, method)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with _lock_of(self._client):
+            return self.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
+
+
+_locks: "WeakKeyDictionary[Any, threading.RLock]" = WeakKeyDictionary()
+_locks_guard = threading.Lock()
+
+
+def _lock_of(client: Any) -> Any:
+    with _locks_guard:
+        return _locks.setdefault(client, threading.RLock())
+
+
+def _forget_after_fork() -> None:
+    # A thread of the parent may hold one of these for ever, as seen from the child.
+    global _locks, _locks_guard
+    _locks, _locks_guard = WeakKeyDictionary(), threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)

@@ -1,0 +1,141 @@
+"""
+What may be sent twice: every call by its name on the wire, and how long to wait between attempts.
+
+All calls are POST requests, so HTTP tells nothing. A call that is not listed counts as one that must not be repeated.
+"""
+
+import enum
+import random
+import time
+from typing import Any, Callable, TypeVar
+
+from attrs import field, frozen
+
+from sgextended.errors import ConfigurationError, OutcomeUnknown, StatusError, TransportError
+
+Result = TypeVar("Result")
+
+#: HTTP statuses that say "not now" rather than "no".
+BUSY = frozenset({429, 502, 503, 504})
+
+
+class Kind(enum.Enum):
+    """
+    What a second execution of the same request would do.
+    """
+
+    READ = "read"  # nothing
+    IDEMPOTENT = "idempotent"  # it leaves the site as the first left it
+    ONCE = "once"  # it does the work again
+
+
+_READS = (
+    "info read summarize schema_read schema_entity_read schema_field_read query_display_name_cache activity_stream "
+    "note_thread_contents nav_expand nav_search work_schedule_read followers following preferences_read "
+    "user_subscriptions_read export_page get_session_token"
+)
+_IDEMPOTENT_WRITES = (
+    "update delete revive follow unfollow schema_field_update schema_field_delete work_schedule_update "
+    "update_project_last_accessed_by_current_user user_subscriptions_create"
+)
+_KINDS = {**dict.fromkeys(_READS.split(), Kind.READ), **dict.fromkeys(_IDEMPOTENT_WRITES.split(), Kind.IDEMPOTENT)}
+
+
+def kind_of(rpc: str, params: Any = None) -> Kind:
+    """
+    Return what repeating a call would do; a batch is as harmless as its worst request.
+    """
+    if rpc == "batch" and isinstance(params, (list, tuple)):
+        kinds = {kind_of(str(request.get("request_type")), request) for request in params}
+        return Kind.IDEMPOTENT if kinds <= {Kind.IDEMPOTENT} else Kind.ONCE
+    return _KINDS.get(rpc, Kind.ONCE)
+
+
+def _check_count(_instance: object, attribute: Any, value: float) -> None:
+    least = 1 if attribute.name == "attempts" else 0
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < least:
+        msg = f"RetryPolicy: {attribute.name}={value!r} must be a number of at least {least}."
+        raise ConfigurationError(msg)
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """
+    How often a call is tried, and how long to wait before the next attempt.
+
+    Before attempt ``n + 1`` the wait is a random part of ``first_wait * 2 ** (n - 1)`` seconds, at most
+    *longest_wait*, and never shorter than the server asked for with ``Retry-After``.
+
+    Args:
+        attempts: Tries in all. 1 repeats nothing.
+
+        first_wait: Longest wait after the first attempt, in seconds. 0 repeats at once.
+
+        longest_wait: Bound of the waits that grow, in seconds.
+    """
+
+    __module__ = "sgextended"
+
+    attempts: int = field(default=4, validator=_check_count)
+    first_wait: float = field(default=0.5, validator=_check_count)
+    longest_wait: float = field(default=20.0, validator=_check_count)
+
+    def wait(self, attempt: int, draw: float, retry_after: float = 0.0) -> float:
+        """
+        Return the seconds to wait after *attempt* (from 1), for a *draw* between 0 and 1.
+        """
+        grown = min(self.longest_wait, self.first_wait * 2.0 ** (attempt - 1))
+        return max(draw * grown, retry_after)
+
+
+def may_repeat(kind: Kind, error: TransportError) -> bool:
+    """
+    Tell whether a request that failed with *error* may be sent again without harm.
+    """
+    if error.lasting:
+        return False
+    if not error.sent:
+        return True
+    if kind is Kind.ONCE:
+        return False
+    return error.errcode in BUSY if isinstance(error, StatusError) else True
+
+
+def persist(
+    send: Callable[[], Result],
+    *,
+    rpc: str,
+    kind: Kind,
+    policy: RetryPolicy,
+    sleep: Callable[[float], object] = time.sleep,
+    draw: Callable[[], float] = random.random,
+) -> Result:
+    """
+    Return what *send* returns, repeating it as *kind* and *policy* allow.
+
+    Raises:
+        OutcomeUnknown: A call that must not be repeated was sent, and nothing tells whether it was executed.
+
+        TransportError: The last attempt's failure, with the number of attempts.
+    """
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            return send()
+        except TransportError as error:
+            error.rpc, error.attempts = rpc, attempt
+            if kind is Kind.ONCE and error.sent and not _surely_refused(error):
+                msg = (
+                    f"'{rpc}' was sent, and then: {error} The site may or may not have done it. It was not sent "
+                    "again, because that could do it twice: look on the site first."
+                )
+                raise OutcomeUnknown(msg, rpc=rpc, attempts=attempt) from error
+            if attempt >= policy.attempts or not may_repeat(kind, error):
+                raise
+            sleep(policy.wait(attempt, draw(), getattr(error, "retry_after", None) or 0.0))
+
+
+def _surely_refused(error: TransportError) -> bool:
+    # A status below 500 was decided before the call was executed (blocked address, too many requests, no such path).
+    return isinstance(error, StatusError) and error.errcode < 500

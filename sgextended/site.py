@@ -1,0 +1,355 @@
+"""
+Which site, and who asks: its address, credentials and limits.
+"""
+
+import hmac
+import os
+import re
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from urllib.parse import unquote, urlsplit
+
+import attrs
+from attrs import field, frozen
+
+from sgextended.errors import ConfigurationError
+from sgextended.retry import RetryPolicy
+
+DEFAULT_PROXY_PORT = 8080  # as in shotgun_api3
+
+
+class Secret:
+    """
+    A key, password or token that no repr, log, traceback or pickle shows.
+
+    It pickles only as the name of the environment variable that it came from.
+    """
+
+    __module__ = "sgextended"
+
+    __slots__ = ("_value", "_variable")
+
+    def __init__(self, value: str, *, variable: Optional[str] = None) -> None:
+        self._value = value
+        self._variable = variable
+
+    @classmethod
+    def from_env(cls, variable: str) -> "Secret":
+        """
+        Return the secret that an environment variable holds.
+
+        Raises:
+            ConfigurationError: The variable is not set here.
+        """
+        value = os.environ.get(variable)
+        if not value:
+            msg = (
+                f"{variable} is not set in this process. The site that was sent here names its secret by that "
+                "variable: set it on every machine that runs workers."
+            )
+            raise ConfigurationError(msg)
+        return cls(value, variable=variable)
+
+    def reveal(self) -> str:
+        """
+        Return the secret itself.
+        """
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret(from {self._variable})" if self._variable else "Secret(...)"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __copy__(self) -> "Secret":
+        return self
+
+    def __deepcopy__(self, memo: Dict[int, Any]) -> "Secret":
+        return self
+
+    def __reduce__(self) -> Tuple[Any, Tuple[str]]:
+        if self._variable is None:
+            msg = (
+                "This site holds a key or password as a literal value, and pickling would write it down in clear. "
+                "Put it into an environment variable and use Site.from_env(), which pickles as the name of the "
+                "variable, or build the Site with allow_pickle_secrets=True."
+            )
+            raise ConfigurationError(msg)
+        return Secret.from_env, (self._variable,)
+
+
+@frozen(kw_only=True)
+class Proxy:
+    """
+    An HTTP proxy, as ``[user:password@]host[:port]`` in shotgun_api3's spelling.
+    """
+
+    __module__ = "sgextended"
+
+    host: str
+    port: int = DEFAULT_PROXY_PORT
+    user: Optional[str] = None
+    password: Optional[Secret] = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Proxy":
+        """
+        Return the proxy that *text* describes; a leading ``http://`` is allowed.
+
+        Raises:
+            ConfigurationError: There is no host in it, or its port is no number.
+        """
+        # The last @ ends the user's part: there may be one in the password.
+        who, _, where = text[len("http://") :].rpartition("@") if text.startswith("http://") else text.rpartition("@")
+        host, _, port = where.rstrip("/").partition(":")
+        if not host or (port and not port.isdigit()):
+            shown = f"...@{where}" if who else where
+            msg = f"proxy {shown!r} is not understood: write host, host:port or user:password@host:port."
+            raise ConfigurationError(msg)
+        user, _, password = who.partition(":")
+        return cls(
+            host=host,
+            port=int(port) if port else DEFAULT_PROXY_PORT,
+            user=user or None,
+            password=Secret(password) if password else None,
+        )
+
+    @property
+    def native(self) -> str:
+        """
+        The proxy as ``shotgun_api3.Shotgun`` takes it, its password included.
+        """
+        who = f"{self.user}:{self.password.reveal() if self.password else ''}@" if self.user else ""
+        return f"{who}{self.host}:{self.port}"
+
+
+def _to_secret(value: Union[str, Secret, None]) -> Optional[Secret]:
+    if value is None or isinstance(value, Secret):
+        return value
+    if not isinstance(value, str):
+        # The value itself stays out of the message: it is meant to be a secret.
+        msg = f"A key, password or token is text, not {type(value).__name__}."
+        raise ConfigurationError(msg)
+    return Secret(value)
+
+
+def _to_proxy(value: Union[str, Proxy, None]) -> Optional[Proxy]:
+    return Proxy.parse(value) if isinstance(value, str) else value
+
+
+def _check_url(value: str) -> None:
+    """
+    Refuse an address that no request could go to, with the reason.
+    """
+    example = "write it like https://studio.shotgrid.autodesk.com"
+    if not isinstance(value, str) or not value.strip():
+        msg = f"the site's address is empty: {example}."
+        raise ConfigurationError(msg)
+    try:
+        parts = urlsplit(value)
+        bad_port = parts.port is not None and not 0 < parts.port < 65536
+    except ValueError:
+        bad_port, parts = True, urlsplit("")
+    if parts.username is not None:
+        msg = "the site's address holds a user name: give it as basic_auth='user:password' instead."
+        raise ConfigurationError(msg)
+    if bad_port or parts.scheme.lower() not in ("http", "https") or not parts.hostname or re.search(r"\s", value):
+        msg = f"{value!r} is not the address of a site: {example}."
+        raise ConfigurationError(msg)
+
+
+@frozen(kw_only=True)
+class Site:
+    """
+    One site and one identity on it, with the limits that every call obeys.
+
+    Durations are seconds. A value that cannot work is refused here, before anything is sent.
+
+    Args:
+        url: Address, such as ``"https://studio.shotgrid.autodesk.com"``, without user name.
+
+        script_name: Name of the script (ApiUser) that asks; *api_key* is its key.
+
+        login: Login of the person who asks; *password* goes with it, and *auth_token* where the site wants a second
+            factor. The one-time code is exchanged for a session once per process.
+
+        session_token: Token of a session that somebody else started.
+
+        sudo_as_login: Login of the person in whose name a script writes.
+
+        basic_auth: ``"user:password"`` for a web server that stands before the site.
+
+        proxy: ``"host:port"`` or ``"user:password@host:port"``.
+
+        ca_file: Path to a PEM file with the certificate authorities to trust.
+            None: ``SHOTGUN_API_CACERTS``, else those that come with shotgun_api3.
+
+        connect_timeout: Limit for making a connection.
+
+        read_timeout: Limit for each wait for bytes of an answer.
+
+        pool_timeout: Limit for waiting until one of the connections is free.
+
+        connections: How many connections this process opens to the site at most.
+
+        convert_datetimes_to_utc: As in shotgun_api3: datetimes are local here, UTC on the wire.
+
+        localized: Ask for display names and messages in the user's language.
+
+        retry: How often and after which waits a call that may be repeated is repeated.
+
+        allow_pickle_secrets: Let literal keys and passwords into pickles, in clear.
+
+    Raises:
+        ConfigurationError: A value that cannot work, or more than one identity.
+    """
+
+    __module__ = "sgextended"
+
+    url: str = field()
+    script_name: Optional[str] = None
+    api_key: Optional[Secret] = field(default=None, converter=_to_secret)
+    login: Optional[str] = None
+    password: Optional[Secret] = field(default=None, converter=_to_secret)
+    auth_token: Optional[Secret] = field(default=None, converter=_to_secret)
+    session_token: Optional[Secret] = field(default=None, converter=_to_secret)
+    sudo_as_login: Optional[str] = None
+    basic_auth: Optional[Secret] = field(default=None, converter=_to_secret)
+    proxy: Optional[Proxy] = field(default=None, converter=_to_proxy)
+    ca_file: Optional[str] = field(default=None, converter=attrs.converters.optional(os.fspath))
+    connect_timeout: float = field(default=10.0)
+    read_timeout: float = field(default=120.0)
+    pool_timeout: float = field(default=60.0)
+    connections: int = field(default=10)
+    convert_datetimes_to_utc: bool = True
+    localized: bool = False
+    retry: RetryPolicy = field(factory=RetryPolicy)
+    allow_pickle_secrets: bool = field(default=False)
+
+    @url.validator
+    def _validate_url(self, _attribute: Any, value: str) -> None:
+        _check_url(value)
+
+    @connect_timeout.validator
+    @read_timeout.validator
+    @pool_timeout.validator
+    def _validate_timeout(self, attribute: Any, value: float) -> None:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+            msg = f"{attribute.name}={value!r}: a time limit is a number of seconds above 0. Nothing waits for ever."
+            raise ConfigurationError(msg)
+
+    @connections.validator
+    def _validate_connections(self, _attribute: Any, value: int) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            msg = f"connections={value!r}: at least 1 connection is needed to ask anything."
+            raise ConfigurationError(msg)
+
+    @allow_pickle_secrets.validator  # the last field: all others are set
+    def _validate_identity(self, _attribute: Any, _value: bool) -> None:
+        problems = _identity_problems(
+            {name: getattr(self, name) for name in _IDENTITY}, {name: name for name in _IDENTITY}, needed=False
+        )
+        if problems:
+            raise ConfigurationError("This site cannot be used: " + "; ".join(problems) + ".")
+
+    @classmethod
+    def from_env(cls, prefix: str = "SHOTGUN_", **settings: Any) -> "Site":
+        """
+        Return the site that the environment describes.
+
+        Reads ``SHOTGUN_URL`` and one identity: ``SHOTGUN_SCRIPT_NAME`` and ``SHOTGUN_API_KEY``; or ``SHOTGUN_LOGIN``,
+        ``SHOTGUN_PASSWORD`` and perhaps ``SHOTGUN_AUTH_TOKEN``; or ``SHOTGUN_SESSION_TOKEN``. An empty variable
+        counts as not set. Its secrets pickle as the names of their variables.
+
+        Args:
+            prefix: What the names start with, instead of ``SHOTGUN_``.
+
+            settings: Any other argument of `Site`, such as ``connections=24``.
+
+        Raises:
+            ConfigurationError: Something is missing or malformed; the message names each variable.
+        """
+        variables = {name: prefix + name.upper() for name in ("url", *_IDENTITY)}
+        values: Dict[str, Any] = {name: os.environ.get(variable) or None for name, variable in variables.items()}
+        url = values.pop("url")
+        problems = []
+        if url is None:
+            problems.append(f"{variables['url']} is not set: the address, like https://studio.shotgrid.autodesk.com")
+        else:
+            try:
+                _check_url(url)
+            except ConfigurationError as error:
+                problems.append(f"{variables['url']}: {str(error).rstrip('.')}")
+        problems += _identity_problems(values, variables, needed=True)
+        if problems:
+            lines = "".join(f"\n  - {problem}." for problem in problems)
+            raise ConfigurationError(f"The environment does not say which site to use, or as whom:{lines}")
+        for name in _SECRETS:
+            if values[name] is not None:
+                values[name] = Secret(values[name], variable=variables[name])
+        return cls(url=url, **{**values, **settings})
+
+    def __copy__(self) -> "Site":
+        return self
+
+    def __deepcopy__(self, memo: Dict[int, Any]) -> "Site":
+        return self
+
+    def __reduce__(self) -> Tuple[Any, Tuple[Dict[str, Any]]]:
+        state = {attribute.name: getattr(self, attribute.name) for attribute in attrs.fields(Site)}
+        if self.allow_pickle_secrets:
+            # Converters make secrets of these again on the other side.
+            state = {name: value.reveal() if isinstance(value, Secret) else value for name, value in state.items()}
+            if self.proxy is not None:
+                state["proxy"] = self.proxy.native
+        return _site_from_state, (state,)
+
+
+def _site_from_state(state: Dict[str, Any]) -> Site:
+    return Site(**state)
+
+
+_IDENTITY = ("script_name", "api_key", "login", "password", "auth_token", "session_token")
+_SECRETS = ("api_key", "password", "auth_token", "session_token")
+
+
+def _identity_problems(values: Mapping[str, Any], names: Mapping[str, str], *, needed: bool) -> List[str]:
+    """
+    Return what is wrong with an identity, one sentence each, in the caller's *names* for its parts.
+    """
+    given = {part for part, value in values.items() if value}
+    forms = [form for form in (("script_name", "api_key"), ("login", "password")) if given & set(form)]
+    problems = [
+        f"{names[missing]} is not set, and {names[other]} is of no use without it"
+        for form in forms
+        for missing, other in (form, form[::-1])
+        if missing not in given
+    ]
+    if "auth_token" in given and "login" not in given:
+        problems.append(f"{names['auth_token']} is a second factor and goes with {names['login']}")
+    if len(forms) + ("session_token" in given) > 1:
+        first = [names[part] for part in values if part in given and part != "auth_token"]
+        problems.append(f"more than one identity is given ({', '.join(first)}): keep one")
+    if needed and not given:
+        problems.append(
+            f"{names['script_name']} and {names['api_key']} are not set: the name and key of a script. Or set "
+            f"{names['login']} and {names['password']}, or {names['session_token']}"
+        )
+    return problems
+
+
+def split_basic_auth(url: str) -> Tuple[str, Optional[Secret]]:
+    """
+    Return an address without its ``user:password@``, and that part as a secret, as shotgun_api3 allows to write it.
+    """
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    who, at, where = authority.rpartition("@")
+    if not at:
+        return url, None
+    return f"{scheme}{separator}{where}{slash}{path}", Secret(unquote(who))

@@ -1,0 +1,319 @@
+"""
+HTTP connections to a site: one `Transport` per site and process, shared by every client of that site.
+
+urllib3 keeps the connections: a bounded number, each lent to one request at a time, dead ones dropped before use.
+"""
+
+import os
+import ssl
+import threading
+from collections import OrderedDict
+from email.utils import parsedate_to_datetime
+from html.parser import HTMLParser
+from typing import Any, Callable, Dict, Hashable, Iterator, List, Mapping, Optional, TypeVar
+
+import urllib3
+from attrs import field, frozen
+from urllib3 import exceptions as http
+
+from sgextended.errors import PoolTimeout, TLSError, TransportError, TransportTimeout, Unreachable
+from sgextended.site import Proxy
+
+Result = TypeVar("Result")
+
+#: Transports kept for reuse. More sites than that in one process is a test suite, whose old ones nobody uses again.
+KEPT_TRANSPORTS = 32
+
+
+@frozen(kw_only=True)
+class Endpoint:
+    """
+    What two clients must have in common to share their connections.
+    """
+
+    scheme: str
+    host: str
+    port: Optional[int]
+    proxy: Optional[Proxy]
+    ca_file: str
+    connections: int
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{self.host}" + (f":{self.port}" if self.port else "")
+
+
+@frozen(kw_only=True)
+class Limits:
+    """
+    How long one request may wait, in seconds: for a connection to be made, for bytes, for a free connection.
+    """
+
+    connect: float
+    read: float
+    pool: float
+
+
+@frozen(kw_only=True)
+class Answer:
+    """
+    One HTTP answer, read to its end: status, reason, headers with names in lower case, body without compression.
+    """
+
+    status: int
+    reason: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class _Body:
+    """
+    A request's body that knows whether it was begun.
+
+    A server that lacks the body cannot have executed the request, and nothing of it is sent before the headers are.
+    So as long as nobody asked for it, the request surely did not reach the site.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.begun = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.begun = True
+        yield self._data
+
+
+class Transport:
+    """
+    The connections of one process to one endpoint. Any number of threads may use it at the same time.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._memo: Dict[Hashable, Any] = {}
+        self._memo_lock = threading.RLock()  # what one client asks first may need what another asked
+        self._manager = self._new_manager()
+
+    def _new_manager(self) -> urllib3.PoolManager:
+        endpoint = self.endpoint
+        options: Dict[str, Any] = {"num_pools": 1, "maxsize": endpoint.connections, "block": True, "retries": False}
+        if endpoint.scheme == "https":
+            options["ssl_context"] = _tls_context(endpoint.ca_file)
+        if endpoint.proxy is None:
+            return urllib3.PoolManager(**options)
+        proxy = endpoint.proxy
+        headers = None
+        if proxy.user:
+            password = proxy.password.reveal() if proxy.password else ""
+            headers = urllib3.util.make_headers(proxy_basic_auth=f"{proxy.user}:{password}")
+        return urllib3.ProxyManager(f"http://{proxy.host}:{proxy.port}", proxy_headers=headers, **options)
+
+    def send(
+        self, method: str, path: str, *, body: Optional[bytes], headers: Mapping[str, str], limits: Limits
+    ) -> Answer:
+        """
+        Return the site's answer to one request, sent exactly once, whatever its status.
+
+        Raises:
+            PoolTimeout: All connections were in use until the time was up; nothing was sent.
+
+            TransportError: No answer; ``sent`` tells whether the site may have acted. `Unreachable`,
+                `TransportTimeout` and `TLSError` say more.
+        """
+        data = _Body(body or b"")
+        sent_headers = {**headers, "accept-encoding": "gzip, deflate"}
+        if body is not None:
+            sent_headers["content-length"] = str(len(body))
+        try:
+            response = self._manager.urlopen(
+                method,
+                self.endpoint.url + path,
+                body=None if body is None else data,
+                headers=sent_headers,
+                redirect=False,
+                retries=False,
+                timeout=urllib3.Timeout(connect=limits.connect, read=limits.read),
+                pool_timeout=limits.pool,
+            )
+        except (http.HTTPError, OSError) as error:
+            raise _translate(error, self.endpoint, limits, sent=data.begun) from error
+        return Answer(
+            status=response.status,
+            reason=response.reason or "",
+            headers={name.lower(): value for name, value in response.headers.items()},
+            body=response.data,
+        )
+
+    def once(self, key: Hashable, make: Callable[[], Result]) -> Result:
+        """
+        Return what *make* returned the first time that *key* was asked for, at whatever client of this endpoint.
+
+        Others that ask meanwhile wait for the first. A failure is kept for nobody: the next one tries again.
+        """
+        if key not in self._memo:
+            with self._memo_lock:
+                if key not in self._memo:
+                    self._memo[key] = make()
+        return self._memo[key]  # type: ignore[no-any-return]
+
+    def close_idle(self) -> None:
+        """
+        Close the connections that nobody uses now. Requests under way finish, and later ones connect again.
+        """
+        old, self._manager = self._manager, self._new_manager()
+        old.clear()
+
+
+def _tls_context(ca_file: str) -> ssl.SSLContext:
+    # As the official client's: its certificates, host names checked, no rule stricter than it has.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        msg = f"The certificate file {ca_file!r} cannot be read as PEM certificates: {error}."
+        raise TLSError(msg, sent=False, lasting=True) from error
+    return context
+
+
+def _translate(error: Exception, endpoint: Endpoint, limits: Limits, *, sent: bool) -> Exception:
+    """
+    Return what to raise for an error of urllib3: what happened, why, and what to do.
+    """
+    url = endpoint.url
+    if isinstance(error, http.EmptyPoolError):
+        msg = (
+            f"No connection to {url} came free within {limits.pool} s: all {endpoint.connections} are in use. Raise "
+            "the site's connections or pool_timeout, or ask with fewer threads."
+        )
+        return PoolTimeout(msg, pool=url, waited=limits.pool)
+    if isinstance(error, http.ProxyError) and endpoint.proxy:
+        where = f"{endpoint.proxy.host}:{endpoint.proxy.port}"
+        return Unreachable(f"The proxy {where} does not lead to {url}: {_reason(error)}.", sent=sent)
+    if isinstance(error, http.SSLError):
+        return _tls_error(error, url, sent=sent)
+    # These two are also ConnectTimeoutErrors, so they come first.
+    if isinstance(error, http.NameResolutionError):
+        return Unreachable(f"The name {endpoint.host!r} is unknown here. Check the site's address and DNS.", sent=sent)
+    if isinstance(error, http.NewConnectionError):
+        msg = f"{url} does not accept connections: {_reason(error)}. Check the address, and that the site runs."
+        return Unreachable(msg, sent=sent)
+    if isinstance(error, http.ConnectTimeoutError):
+        msg = f"{url} took no connection within {limits.connect} s. Check the address, the network and the proxy."
+        return TransportTimeout(msg, sent=sent)
+    if isinstance(error, http.ReadTimeoutError):
+        msg = f"{url} sent nothing for {limits.read} s. Raise the site's read_timeout if the call may take longer."
+        return TransportTimeout(msg, sent=sent)
+    return TransportError(f"The connection to {url} was lost: {_reason(error)}.", sent=sent)
+
+
+def _tls_error(error: Exception, url: str, *, sent: bool) -> TLSError:
+    reason = _reason(error)
+    advice, lasting = "", False
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        advice = (
+            " The server's certificate is not signed by an authority that is trusted here: set ca_file, or the "
+            "variable SHOTGUN_API_CACERTS, to the PEM file of the authority that signed it."
+        )
+        lasting = True
+    elif "WRONG_VERSION_NUMBER" in reason or "wrong version number" in reason:
+        advice = " What answers there does not speak TLS: a plain http address, or a proxy that must be named as proxy."
+        lasting = True
+    return TLSError(f"No TLS connection to {url}: {reason}.{advice}", sent=sent, lasting=lasting)
+
+
+def _reason(error: BaseException) -> str:
+    """
+    Return the innermost reason of an error, in one line.
+    """
+    while True:
+        inner = (
+            error.__cause__ or getattr(error, "reason", None) or next(iter(error.args[1:]), None) or error.__context__
+        )
+        if not isinstance(inner, BaseException) or inner is error:
+            break
+        error = inner
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> Optional[float]:
+    """
+    Return the seconds that an answer asks to wait, from its ``Retry-After``; None when it does not say.
+
+    Args:
+        headers: Headers of the answer, names in lower case.
+
+        now: Seconds since the epoch.
+    """
+    value = headers.get("retry-after", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (TypeError, ValueError, IndexError):
+        return None
+
+
+class _Title(HTMLParser):
+    """
+    Collects the text of a page's title.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: List[str] = []
+        self._inside = False
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:  # noqa: ARG002 - the base class names it
+        self._inside = tag == "title"
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.parts.append(data)
+            self._inside = False
+
+
+def page_title(body: bytes) -> str:
+    """
+    Return the title of an HTML page in brackets, after a space; empty when it has none.
+    """
+    parser = _Title()
+    parser.feed(body[:20_000].decode("utf-8", "replace"))
+    title = " ".join("".join(parser.parts).split())[:120]
+    return f" ({title})" if title else ""
+
+
+_transports: "OrderedDict[Endpoint, Transport]" = OrderedDict()
+_lock = threading.Lock()
+_inherited: List[Any] = []
+
+
+def transport_to(endpoint: Endpoint) -> Transport:
+    """
+    Return this process's transport to an endpoint, made on first use.
+    """
+    found = _transports.get(endpoint)
+    if found is not None:
+        return found
+    with _lock:
+        found = _transports.get(endpoint)
+        if found is None:
+            found = _transports[endpoint] = Transport(endpoint)
+            if len(_transports) > KEPT_TRANSPORTS:
+                _transports.popitem(last=False)
+        return found
+
+
+def _forget_after_fork() -> None:
+    """
+    Leave the parent's connections alone: a child that used or closed one would break the parent's stream.
+    """
+    global _transports, _lock
+    # Kept alive on purpose: collecting them would touch locks that a thread of the parent may hold for ever.
+    _inherited.append(_transports)
+    _transports, _lock = OrderedDict(), threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)

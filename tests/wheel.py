@@ -1,0 +1,61 @@
+"""
+Builds the wheel, installs it into a clean environment without the sources, and starts it there.
+
+Run by ``make wheel``; it is no test of pytest's, since it sets up an environment of its own.
+"""
+
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+# The core alone is installed first: importing it must not need any extra.
+WITHOUT_EXTRAS = """
+import sys, sgextended
+extras = {"typer", "rich", "starlette", "uvicorn", "sqlalchemy", "trustme", "distributed", "dask", "orjson"}
+assert not extras & set(sys.modules), extras & set(sys.modules)
+assert "site-packages" in sgextended.__file__, sgextended.__file__
+sg = sgextended.SGExtended(site=sgextended.Site(url="https://studio.example", script_name="a", api_key="b"))
+assert "find_tasks" in dir(sg) and "follow" in dir(sg)
+print("the wheel imports without extras:", sgextended.__version__)
+"""
+WITH_SITE = """
+from sgextended import SGExtended
+from sgextended.localsite import LocalSite
+with LocalSite() as site:
+    sg = SGExtended.connect(site.url, site.script_name, site.api_key)
+    project = sg.create("Project", {"name": "Wheel"})
+    assert [found["name"] for found in sg.find_projects("wh*")] == ["Wheel"]
+print("the wheel serves a local site and finds on it")
+"""
+
+
+def main() -> None:
+    """
+    Build, install and try the wheel; ends with an exit status above 0 when something fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        build = [sys.executable, "-m", "build", "--wheel", "--outdir", folder, str(ROOT)]
+        subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
+        wheel = next(place.glob("*.whl"))
+        venv.create(place / "venv", with_pip=True)
+        python = place / "venv" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+
+        def run(*words: str) -> None:
+            subprocess.run([str(python), *words], check=True, cwd=folder)
+
+        pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+        run(*pip, str(wheel))
+        run("-c", WITHOUT_EXTRAS)
+        run("-m", "sgextended", "--help")
+        run(*pip, f"{wheel}[site,cli]")
+        run("-c", WITH_SITE)
+        run("-m", "sgextended", "--version")
+
+
+if __name__ == "__main__":
+    main()
