@@ -9,6 +9,8 @@ import ssl
 from typing import Any, Optional
 from xmlrpc.client import ProtocolError  # the class that shotgun_api3 raises, and passes on as its own
 
+from shotgun_api3.shotgun import ShotgunError
+
 
 class SGExtendedError(Exception):
     """
@@ -182,3 +184,7 @@ class OutcomeUnknown(TransportError):
     """
 
     __module__ = "sgextended"
+
+
+#: What a call may raise besides a programming error: ours, and the site's faults.
+CallError = (SGExtendedError, ShotgunError)

@@ -86,7 +86,7 @@ class _Connector(Generic[Wrapper]):
         )
         made = self._owner(site=site)
         if connect:
-            made.connect()
+            _ = made.server_caps  # as native: see that the site answers; in this process it is asked once
         return made
 
 
@@ -117,7 +117,8 @@ def _usable(sg: Any) -> Any:
         return sg._sg  # noqa: SLF001 - part of the wrapper
     if isinstance(sg, (NativeClient, OneAtATime)):
         return sg
-    if isinstance(sg, (str, Site)) or not hasattr(type(sg), "find"):
+    # The instance is asked, not its class: a mock or a studio's own forwarding wrapper has its names there.
+    if isinstance(sg, (str, bytes, type, Site)) or not callable(getattr(sg, "find", None)):
         msg = (
             f"SGExtended(sg) wraps a client, and {type(sg).__name__} is none. Write SGExtended(site=Site(...)), or "
             "SGExtended.connect(url, script_name, api_key)."
@@ -170,7 +171,7 @@ class SGExtended(NativeMethods):
 
         The ``Shotgun`` itself is neither used nor changed.
         """
-        return cls(NativeClient.adopt(sg))
+        return cls(NativeClient.adopt(_usable(sg)))
 
     @classmethod
     def current(cls: Type[Wrapper]) -> Wrapper:
@@ -188,6 +189,9 @@ class SGExtended(NativeMethods):
         Return a second wrapper of the same class, site and identity, with the same attributes; it costs no request.
         """
         other = type(self).__new__(type(self))
+        for name in _slots_of(type(self)):  # those of a subclass under a bare @define
+            if hasattr(self, name):
+                object.__setattr__(other, name, getattr(self, name))
         other.__dict__.update(self.__dict__, _sg=self._sg.clone())
         return other
 
@@ -206,6 +210,14 @@ class SGExtended(NativeMethods):
             return self._sg.site
         msg = f"{self!r} wraps a client that it was given, and has no Site: use {type(self).__name__}.adopt(sg)."
         raise ConfigurationError(msg)
+
+    @property
+    def requests_sent(self) -> int:
+        """
+        How many requests this process has sent to the site, through all wrappers together.
+        """
+        sent: int = self._sg.requests_sent
+        return sent
 
     def __enter__(self: Wrapper) -> Wrapper:
         return self
@@ -414,7 +426,9 @@ class SGExtended(NativeMethods):
         """
         Close the connections that nobody uses now; a later call connects again, as native.
         """
-        self._sg.close()
+        close = getattr(self._sg, "close", None)  # a Mockgun has no connection to close
+        if close is not None:
+            close()
 
     # --- The domain: the functions of sgextended.domain are the methods
 
@@ -465,6 +479,11 @@ def current() -> SGExtended:
     Return this thread's `SGExtended`: ``SGExtended.current()``.
     """
     return SGExtended.current()
+
+
+def _slots_of(owner: type) -> List[str]:
+    slots = [name for base in owner.__mro__ for name in base.__dict__.get("__slots__", ())]
+    return [name for name in slots if name not in ("__weakref__", "__dict__")]
 
 
 def _beyond_mockgun(

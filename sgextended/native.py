@@ -6,6 +6,7 @@ Every private name of shotgun_api3 that sgextended relies on is overridden or re
 """
 
 import base64
+import copy
 import functools
 import logging
 import os
@@ -21,6 +22,7 @@ from shotgun_api3.shotgun import SG_TIMEZONE, Fault, ServerCapabilities, Shotgun
 from sgextended import retry, wire
 from sgextended._version import __version__
 from sgextended.errors import ConfigurationError, StatusError, TransportError
+from sgextended.retry import RetryPolicy
 from sgextended.site import Secret, Site
 from sgextended.transport import Endpoint, Limits, Transport, page_title, retry_after, transport_to
 
@@ -29,7 +31,7 @@ LOG = logging.getLogger("sgextended")
 Client = TypeVar("Client", bound="NativeClient")
 
 # What a client may be told after it was made, beside its identity; a clone and a pickle take it along.
-_SETTINGS = ("timeout_secs", "session_uuid", "extra_auth_params")
+_SETTINGS = ("timeout_secs", "session_uuid", "extra_auth_params", "localized", "convert_datetimes_to_utc")
 
 
 class _Hidden:
@@ -122,6 +124,9 @@ class NativeClient(Shotgun):
     @config.setter
     def config(self, _plain: Any) -> None:
         # The official client assigns a fresh configuration, once, before it fills it.
+        if "_config" in self.__dict__:
+            msg = "The configuration cannot be replaced: set its attributes, such as config.timeout_secs."
+            raise AttributeError(msg)
         self.__dict__["_config"] = _HidingConfig(self)
 
     @property
@@ -150,6 +155,9 @@ class NativeClient(Shotgun):
         """
         Return a client of the same site, identity and settings as a ``shotgun_api3.Shotgun``, which is left alone.
         """
+        if not hasattr(shotgun, "base_url"):
+            msg = f"Only a shotgun_api3.Shotgun says which site it is for, and {shotgun!r} is none."
+            raise ConfigurationError(msg)
         config = shotgun.config
         address = urlsplit(shotgun.base_url)
         basic_auth = None
@@ -184,7 +192,7 @@ class NativeClient(Shotgun):
 
     def __getstate__(self) -> Dict[str, Any]:
         # Also called with an official client, to adopt it.
-        settings = {name: getattr(self.config, name) for name in _SETTINGS}
+        settings = {name: copy.copy(getattr(self.config, name)) for name in _SETTINGS}
         return {**settings, "user_agents": list(self._user_agents)}
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
@@ -231,6 +239,13 @@ class NativeClient(Shotgun):
             self._server_caps = self._transport.once(("server_caps", host), ask)
         return self._server_caps
 
+    @property
+    def requests_sent(self) -> int:
+        """
+        How many requests this process has sent to the site, through all of its clients together.
+        """
+        return self._transport.requests
+
     def connect(self) -> None:
         """
         Ask the site once, to see that it answers.
@@ -259,7 +274,8 @@ class NativeClient(Shotgun):
             lambda: self._ask(body, local),
             rpc=method,
             kind=retry.kind_of(method, params),
-            policy=self._site.retry,
+            # A one-time code is spent by the first attempt.
+            policy=RetryPolicy(attempts=1) if self.config.auth_token else self._site.retry,
         )
         LOG.debug("%s: %.3f s, %d bytes sent", method, time.monotonic() - started, len(body))
         self._response_errors(reply)
@@ -285,7 +301,7 @@ class NativeClient(Shotgun):
                 "sign-in portal or another server stands in its place. Check the address, and the network in a browser."
             )
             raise TransportError(msg)
-        if not reply or not kind.startswith(("application/json", "text/javascript")):
+        if not kind.startswith(("application/json", "text/javascript")):
             return reply
         try:
             return wire.decode(reply, local=local)
@@ -409,6 +425,12 @@ class OneAtATime:
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._client, name, value)
+
+    def clone(self) -> "OneAtATime":
+        """
+        Return itself: there is one such client, and its lock goes with it.
+        """
+        return self
 
     def __dir__(self) -> List[str]:
         return dir(self._client)

@@ -2,16 +2,20 @@
 `SGPool`: instances that are lent to one caller at a time, made on demand up to a bound.
 """
 
+import logging
 import os
 import threading
 import time
 from collections import deque
 from contextlib import contextmanager
 from typing import Any, Callable, Deque, Dict, Generic, Iterator, List, Optional, Tuple, TypeVar
+from weakref import WeakSet
 
 from attrs import define, field
 
 from sgextended.errors import ConfigurationError, PoolClosed, PoolTimeout
+
+LOG = logging.getLogger("sgextended")
 
 Lent = TypeVar("Lent")
 
@@ -19,11 +23,12 @@ Lent = TypeVar("Lent")
 @define(eq=False)
 class _Waiter(Generic[Lent]):
     """
-    One caller in the queue; it was served once *ready* is set.
+    One caller in the queue: *ready* is set when it has a place in the pool, or when the pool is closed.
     """
 
     ready: threading.Event = field(factory=threading.Event)
-    instance: Optional[Lent] = None
+    placed: bool = False
+    instance: Optional[Lent] = None  # None: the place is there, the instance has to be made
 
 
 class SGPool(Generic[Lent]):
@@ -64,18 +69,21 @@ class SGPool(Generic[Lent]):
         if not 0 <= timeout < float("inf"):
             msg = f"timeout={timeout!r}: give the seconds to wait at most. Nothing waits for ever."
             raise ConfigurationError(msg)
+        if max_idle is not None and not max_idle >= 0:
+            msg = f"max_idle={max_idle!r}: give the seconds after which a free instance is closed, or None."
+            raise ConfigurationError(msg)
         self._factory = factory
         self._name = getattr(factory, "__name__", type(factory).__name__)
         self._max_size, self._timeout, self._max_idle, self._clock = max_size, timeout, max_idle, clock
+        self._closed = False
         self._start()
+        _pools.add(self)
 
     def _start(self) -> None:
-        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._idle: List[Tuple[float, Lent]] = []  # since when, the longest idle first
         self._waiters: Deque[_Waiter[Lent]] = deque()
         self._leased = 0
-        self._closed = False
 
     @contextmanager
     def lease(self, timeout: Optional[float] = None) -> Iterator[Lent]:
@@ -91,14 +99,14 @@ class SGPool(Generic[Lent]):
             PoolClosed: The pool was closed.
         """
         instance = self._take(self._timeout if timeout is None else timeout)
+        pid = os.getpid()
         try:
             yield instance
         finally:
-            self._give_back(instance)
+            if pid == os.getpid():  # else it is the parent's, leased before the fork
+                self._give_back(instance)
 
     def _take(self, timeout: float) -> Lent:
-        if self._pid != os.getpid():
-            self._start()  # a forked child shares nothing with its parent, locks included
         with self._lock:
             self._refuse_if_closed()
             expired = self._take_expired()
@@ -119,12 +127,19 @@ class SGPool(Generic[Lent]):
         return self._make()
 
     def _wait(self, waiter: "_Waiter[Lent]", timeout: float) -> None:
-        waiter.ready.wait(timeout)
+        try:
+            waiter.ready.wait(timeout)
+        except BaseException:  # interrupted: the place must not go to nobody
+            with self._lock:
+                if waiter.placed:
+                    self._pass_on(waiter.instance)
+                elif waiter in self._waiters:
+                    self._waiters.remove(waiter)
+            raise
         with self._lock:
-            if waiter.ready.is_set():  # served, even if at the last moment; or the pool was closed
-                if self._closed and waiter.instance is None:
-                    self._refuse_if_closed()
+            if waiter.placed:  # even if at the last moment
                 return
+            self._refuse_if_closed()
             self._waiters.remove(waiter)
             waiting = len(self._waiters)
         msg = (
@@ -145,8 +160,6 @@ class SGPool(Generic[Lent]):
             raise
 
     def _give_back(self, instance: Lent) -> None:
-        if self._pid != os.getpid():
-            return  # leased by the parent, before the fork
         with self._lock:
             closed = self._closed
             expired = self._take_expired()
@@ -159,7 +172,7 @@ class SGPool(Generic[Lent]):
         """
         if self._waiters and not self._closed:
             waiter = self._waiters.popleft()
-            waiter.instance = instance
+            waiter.instance, waiter.placed = instance, True
             waiter.ready.set()
             return
         self._leased -= 1
@@ -222,5 +235,22 @@ class SGPool(Generic[Lent]):
 def _close_all(instances: List[Any]) -> None:
     for instance in instances:
         close = getattr(instance, "close", None)
-        if close is not None:
+        if close is None:
+            continue
+        try:
             close()
+        except Exception:  # the others are closed, and who leases next is not to blame
+            LOG.warning("An instance of a pool could not be closed.", exc_info=True)
+
+
+_pools: "WeakSet[SGPool[Any]]" = WeakSet()
+
+
+def _start_after_fork() -> None:
+    # A child shares nothing with its parent: not its instances, nor locks that a thread of the parent may hold.
+    for pool in _pools:
+        pool._start()  # noqa: SLF001 - part of the pool
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_after_fork)

@@ -5,6 +5,7 @@ All calls are POST requests, so HTTP tells nothing. A call that is not listed co
 """
 
 import enum
+import math
 import random
 import time
 from typing import Any, Callable, TypeVar
@@ -14,6 +15,8 @@ from attrs import field, frozen
 from sgextended.errors import ConfigurationError, OutcomeUnknown, StatusError, TransportError
 
 Result = TypeVar("Result")
+
+_DOUBLINGS = 500  # more would not fit into a float
 
 #: HTTP statuses that say "not now" rather than "no".
 BUSY = frozenset({429, 502, 503, 504})
@@ -51,10 +54,15 @@ def kind_of(rpc: str, params: Any = None) -> Kind:
     return _KINDS.get(rpc, Kind.ONCE)
 
 
-def _check_count(_instance: object, attribute: Any, value: float) -> None:
-    least = 1 if attribute.name == "attempts" else 0
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < least:
-        msg = f"RetryPolicy: {attribute.name}={value!r} must be a number of at least {least}."
+def _check_attempts(_instance: object, _attribute: Any, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        msg = f"RetryPolicy: attempts={value!r} must be a whole number of at least 1."
+        raise ConfigurationError(msg)
+
+
+def _check_wait(_instance: object, attribute: Any, value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        msg = f"RetryPolicy: {attribute.name}={value!r} must be seconds, 0 or more. Nothing waits for ever."
         raise ConfigurationError(msg)
 
 
@@ -72,19 +80,24 @@ class RetryPolicy:
         first_wait: Longest wait after the first attempt, in seconds. 0 repeats at once.
 
         longest_wait: Bound of the waits that grow, in seconds.
+
+        longest_asked: Longest ``Retry-After`` that is obeyed, in seconds. A call whose server asks for more fails at
+            once, and its error says how much in ``retry_after``.
     """
 
     __module__ = "sgextended"
 
-    attempts: int = field(default=4, validator=_check_count)
-    first_wait: float = field(default=0.5, validator=_check_count)
-    longest_wait: float = field(default=20.0, validator=_check_count)
+    attempts: int = field(default=4, validator=_check_attempts)
+    first_wait: float = field(default=0.5, validator=_check_wait)
+    longest_wait: float = field(default=20.0, validator=_check_wait)
+    longest_asked: float = field(default=300.0, validator=_check_wait)
 
     def wait(self, attempt: int, draw: float, retry_after: float = 0.0) -> float:
         """
         Return the seconds to wait after *attempt* (from 1), for a *draw* between 0 and 1.
         """
-        grown = min(self.longest_wait, self.first_wait * 2.0 ** (attempt - 1))
+        doublings = min(attempt - 1, _DOUBLINGS)
+        grown = min(self.longest_wait, self.first_wait * 2.0**doublings)
         return max(draw * grown, retry_after)
 
 
@@ -131,9 +144,10 @@ def persist(
                     "again, because that could do it twice: look on the site first."
                 )
                 raise OutcomeUnknown(msg, rpc=rpc, attempts=attempt) from error
-            if attempt >= policy.attempts or not may_repeat(kind, error):
+            asked = getattr(error, "retry_after", None) or 0.0
+            if attempt >= policy.attempts or not may_repeat(kind, error) or asked > policy.longest_asked:
                 raise
-            sleep(policy.wait(attempt, draw(), getattr(error, "retry_after", None) or 0.0))
+            sleep(policy.wait(attempt, draw(), asked))
 
 
 def _surely_refused(error: TransportError) -> bool:

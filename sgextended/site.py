@@ -16,6 +16,8 @@ from sgextended.retry import RetryPolicy
 
 DEFAULT_PROXY_PORT = 8080  # as in shotgun_api3
 
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
 
 class Secret:
     """
@@ -55,6 +57,9 @@ class Secret:
         """
         return self._value
 
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
     def __repr__(self) -> str:
         return f"Secret(from {self._variable})" if self._variable else "Secret(...)"
 
@@ -83,6 +88,16 @@ class Secret:
         return Secret.from_env, (self._variable,)
 
 
+def _to_secret(value: Union[str, Secret, None]) -> Optional[Secret]:
+    if value is None or isinstance(value, Secret):
+        return value
+    if not isinstance(value, str):
+        # The value itself stays out of the message: it is meant to be a secret.
+        msg = f"A key, password or token is text, not {type(value).__name__}."
+        raise ConfigurationError(msg)
+    return Secret(value)
+
+
 @frozen(kw_only=True)
 class Proxy:
     """
@@ -94,7 +109,7 @@ class Proxy:
     host: str
     port: int = DEFAULT_PROXY_PORT
     user: Optional[str] = None
-    password: Optional[Secret] = None
+    password: Optional[Secret] = field(default=None, converter=_to_secret)
 
     @classmethod
     def parse(cls, text: str) -> "Proxy":
@@ -104,10 +119,11 @@ class Proxy:
         Raises:
             ConfigurationError: There is no host in it, or its port is no number.
         """
+        rest = text.removeprefix("http://")
         # The last @ ends the user's part: there may be one in the password.
-        who, _, where = text[len("http://") :].rpartition("@") if text.startswith("http://") else text.rpartition("@")
+        who, _, where = rest.rpartition("@")
         host, _, port = where.rstrip("/").partition(":")
-        if not host or (port and not port.isdigit()):
+        if not host or _SCHEME.match(rest) or (port and not _is_port(port)):
             shown = f"...@{where}" if who else where
             msg = f"proxy {shown!r} is not understood: write host, host:port or user:password@host:port."
             raise ConfigurationError(msg)
@@ -128,18 +144,17 @@ class Proxy:
         return f"{who}{self.host}:{self.port}"
 
 
-def _to_secret(value: Union[str, Secret, None]) -> Optional[Secret]:
-    if value is None or isinstance(value, Secret):
-        return value
-    if not isinstance(value, str):
-        # The value itself stays out of the message: it is meant to be a secret.
-        msg = f"A key, password or token is text, not {type(value).__name__}."
-        raise ConfigurationError(msg)
-    return Secret(value)
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text) < 65536
 
 
 def _to_proxy(value: Union[str, Proxy, None]) -> Optional[Proxy]:
-    return Proxy.parse(value) if isinstance(value, str) else value
+    if not value or isinstance(value, Proxy):
+        return value or None  # shotgun_api3 takes an empty text for none
+    if not isinstance(value, str):
+        msg = f"proxy is text such as 'host:port', or a Proxy, not {type(value).__name__}."
+        raise ConfigurationError(msg)
+    return Proxy.parse(value)
 
 
 def _check_url(value: str) -> None:
@@ -155,11 +170,14 @@ def _check_url(value: str) -> None:
         bad_port = parts.port is not None and not 0 < parts.port < 65536
     except ValueError:
         bad_port, parts = True, urlsplit("")
-    if parts.username is not None:
+    if "@" in value:  # before any message shows the address
         msg = "the site's address holds a user name: give it as basic_auth='user:password' instead."
         raise ConfigurationError(msg)
     if bad_port or parts.scheme.lower() not in ("http", "https") or not parts.hostname or re.search(r"\s", value):
         msg = f"{value!r} is not the address of a site: {example}."
+        raise ConfigurationError(msg)
+    if ":" in parts.hostname:
+        msg = f"{value!r}: shotgun_api3 knows no IPv6 addresses. Give a name or an IPv4 address."
         raise ConfigurationError(msg)
 
 

@@ -5,11 +5,12 @@ urllib3 keeps the connections: a bounded number, each lent to one request at a t
 """
 
 import os
+import re
 import ssl
 import threading
 from collections import OrderedDict
 from email.utils import parsedate_to_datetime
-from html.parser import HTMLParser
+from html import unescape
 from typing import Any, Callable, Dict, Hashable, Iterator, List, Mapping, Optional, TypeVar
 
 import urllib3
@@ -74,9 +75,9 @@ class _Body:
     So as long as nobody asked for it, the request surely did not reach the site.
     """
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.begun = False
+    def __init__(self, data: Optional[bytes]) -> None:
+        self._data = data or b""
+        self.begun = data is None  # without a body nothing tells, so it counts as sent
 
     def __iter__(self) -> Iterator[bytes]:
         self.begun = True
@@ -86,10 +87,17 @@ class _Body:
 class Transport:
     """
     The connections of one process to one endpoint. Any number of threads may use it at the same time.
+
+    Attributes:
+        endpoint: Where they lead.
+
+        requests: How many requests were sent, or tried, in all.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
+        self.requests = 0
+        self._requests_lock = threading.Lock()
         self._memo: Dict[Hashable, Any] = {}
         self._memo_lock = threading.RLock()  # what one client asks first may need what another asked
         self._manager = self._new_manager()
@@ -120,7 +128,9 @@ class Transport:
             TransportError: No answer; ``sent`` tells whether the site may have acted. `Unreachable`,
                 `TransportTimeout` and `TLSError` say more.
         """
-        data = _Body(body or b"")
+        with self._requests_lock:
+            self.requests += 1
+        data = _Body(body)
         sent_headers = {**headers, "accept-encoding": "gzip, deflate"}
         if body is not None:
             sent_headers["content-length"] = str(len(body))
@@ -197,7 +207,8 @@ def _translate(error: Exception, endpoint: Endpoint, limits: Limits, *, sent: bo
     if isinstance(error, http.NewConnectionError):
         msg = f"{url} does not accept connections: {_reason(error)}. Check the address, and that the site runs."
         return Unreachable(msg, sent=sent)
-    if isinstance(error, http.ConnectTimeoutError):
+    # A handshake that takes too long is a ReadTimeoutError too.
+    if isinstance(error, http.ConnectTimeoutError) or (isinstance(error, http.ReadTimeoutError) and not sent):
         msg = f"{url} took no connection within {limits.connect} s. Check the address, the network and the proxy."
         return TransportTimeout(msg, sent=sent)
     if isinstance(error, http.ReadTimeoutError):
@@ -225,13 +236,14 @@ def _reason(error: BaseException) -> str:
     """
     Return the innermost reason of an error, in one line.
     """
-    while True:
+    seen = set()
+    while error not in seen:
+        seen.add(error)
         inner = (
             error.__cause__ or getattr(error, "reason", None) or next(iter(error.args[1:]), None) or error.__context__
         )
-        if not isinstance(inner, BaseException) or inner is error:
-            break
-        error = inner
+        if isinstance(inner, BaseException):
+            error = inner
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
@@ -247,40 +259,23 @@ def retry_after(headers: Mapping[str, str], now: float) -> Optional[float]:
         now: Seconds since the epoch.
     """
     value = headers.get("retry-after", "").strip()
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except (TypeError, ValueError, IndexError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
 
 
-class _Title(HTMLParser):
-    """
-    Collects the text of a page's title.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: List[str] = []
-        self._inside = False
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:  # noqa: ARG002 - the base class names it
-        self._inside = tag == "title"
-
-    def handle_data(self, data: str) -> None:
-        if self._inside:
-            self.parts.append(data)
-            self._inside = False
+_TITLE = re.compile(r"<title\b[^>]*>([^<]*)", re.IGNORECASE)
 
 
 def page_title(body: bytes) -> str:
     """
     Return the title of an HTML page in brackets, after a space; empty when it has none.
     """
-    parser = _Title()
-    parser.feed(body[:20_000].decode("utf-8", "replace"))
-    title = " ".join("".join(parser.parts).split())[:120]
+    found = _TITLE.search(body[:20_000].decode("utf-8", "replace"))
+    title = " ".join(unescape(found.group(1)).split())[:120] if found else ""
     return f" ({title})" if title else ""
 
 
@@ -293,15 +288,14 @@ def transport_to(endpoint: Endpoint) -> Transport:
     """
     Return this process's transport to an endpoint, made on first use.
     """
-    found = _transports.get(endpoint)
-    if found is not None:
-        return found
     with _lock:
         found = _transports.get(endpoint)
         if found is None:
             found = _transports[endpoint] = Transport(endpoint)
             if len(_transports) > KEPT_TRANSPORTS:
                 _transports.popitem(last=False)
+        else:
+            _transports.move_to_end(endpoint)  # who was not used for longest goes first
         return found
 
 

@@ -1,0 +1,42 @@
+"""
+``sgextended demo``: the main job, shown on a local site with a small production.
+"""
+
+from rich.console import Console
+from rich.panel import Panel
+
+from sgextended import SGExtended
+from sgextended.cli import assets
+from sgextended.localsite import LocalSite
+
+#: Seconds that the site holds each answer back, so that it answers as one on the internet does.
+LATENCY = 0.1
+
+_GO_ON = """\
+Keep such a site up:
+  [bold]sgextended site --demo --port 8010 --script-name demo --api-key demo[/bold]
+and try in Python:
+  [bold]from sgextended import SGExtended[/bold]
+  [bold]sg = SGExtended.connect("http://127.0.0.1:8010", "demo", "demo")[/bold]
+  [bold]print(sg.find_tasks(sg.find_shots()\\[0], status="ip"))[/bold]"""
+
+
+def show_demo(*, workers: int) -> None:
+    """
+    Serve the demo production, count its assets with several workers and with one, and say how to go on.
+    """
+    console = Console()
+    console.print("Making a small production on a local site ...", highlight=False)
+    with LocalSite(demo=True, latency=LATENCY) as site:
+        console.print(
+            f"The site is up at {site.url} and holds each answer back for {LATENCY} s, as the internet would.\n",
+            highlight=False,
+        )
+        sg = SGExtended.connect(site.url, site.script_name, site.api_key)
+        report = assets.count_assets(sg, names=None, workers=workers)
+        assets.show(report, assets.Format.TABLE)
+        alone = assets.count_assets(sg, names=None, workers=1)
+        console.print(f"{alone.cost}: the same job", highlight=False)
+        ratio = alone.seconds / report.seconds
+        console.print(f"{workers} workers are {ratio:.1f} times as fast as one.\n", highlight=False)
+    console.print(Panel(_GO_ON, title="Go on", title_align="left", expand=False), highlight=False)

@@ -1,0 +1,41 @@
+"""
+``sgextended site``: a local site in the foreground.
+"""
+
+import sys
+from pathlib import Path
+from typing import Optional
+
+import typer
+
+from sgextended.localsite import LocalSite
+from sgextended.localsite import serve as serve_site
+
+
+def serve(
+    *,
+    port: int,
+    db: Optional[Path],
+    script_name: str,
+    api_key: Optional[str],
+    tls: bool,
+    demo: bool,
+    latency: float,
+) -> None:
+    """
+    Serve a site until SIGINT or SIGTERM; print one line with its address once it accepts calls.
+    """
+    site = LocalSite(db=db, port=port, script_name=script_name, api_key=api_key, tls=tls, demo=demo, latency=latency)
+
+    def announce(site: LocalSite) -> None:
+        line = f"Local site at {site.url} script_name={site.script_name}"
+        if api_key is None:  # the user does not know it yet
+            line += f" api_key={site.api_key}"
+        if site.ca_file:
+            line += f" ca_file={site.ca_file}"
+        typer.echo(line)
+
+    try:
+        serve_site(site, announce)
+    except (OSError, ValueError) as error:  # the port is taken, the file is no site's
+        sys.exit(f"sgextended: the local site cannot be served on port {port}: {error}")

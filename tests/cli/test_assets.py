@@ -1,0 +1,223 @@
+"""
+``sgextended assets``, called as its user calls it.
+"""
+
+import csv
+import io
+import json
+import socket
+import sys
+
+import pytest
+
+from sgextended.cli import main
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """
+    Runs the command line and gives its exit status, what it printed, and what it said on stderr.
+    """
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["sgextended", *words])
+        try:
+            main()
+            status = 0
+        except SystemExit as stop:
+            status = stop.code or 0
+            if isinstance(status, str):  # as the interpreter does
+                sys.stderr.write(f"{status}\n")
+                status = 1
+        return (status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def environment(demo_site, monkeypatch):
+    """
+    The environment of a user of the demo site.
+    """
+    for name, value in demo_site.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture
+def nobody(monkeypatch):
+    """
+    An environment that names no site.
+    """
+    for name in ("URL", "SCRIPT_NAME", "API_KEY", "LOGIN", "PASSWORD", "AUTH_TOKEN", "SESSION_TOKEN"):
+        monkeypatch.delenv(f"SHOTGUN_{name}", raising=False)
+
+
+def counted_by_hand(make_sg, site):
+    """
+    Return the number of assets by project and status, counted from the records themselves.
+    """
+    sg = make_sg(site)
+    counts = {project["name"]: {} for project in sg.find_projects()}
+    for asset in sg.find("Asset", [], ["project", "sg_status_list"], include_archived_projects=False):
+        of_project = counts[asset["project"]["name"]]
+        status = asset["sg_status_list"] or ""
+        of_project[status] = of_project.get(status, 0) + 1
+    return counts
+
+
+def test_json_counts_what_is_there(command, environment, demo_site, make_sg):
+    """
+    The report has each project's assets by status, the totals, and the requests: one for each project and two more.
+    """
+    status, out, err = command("assets", "--format", "json")
+    report = json.loads(out)
+    expected = counted_by_hand(make_sg, demo_site)
+
+    assert (status, err) == (0, "")
+    assert {project["name"]: project["statuses"] for project in report["projects"]} == expected
+    assert report["assets"] == sum(sum(counts.values()) for counts in expected.values()) > 0
+    assert len(expected) + 1 <= report["requests"] <= len(expected) + 2  # info, where nobody asked before
+
+
+def test_table_ends_with_time_and_requests(command, environment):
+    """
+    The table names each project, and a line below it says what it cost; no progress bar is seen in a pipe.
+    """
+    status, out, err = command("assets", "--workers", "2")
+
+    assert (status, err) == (0, "")
+    assert "Assets by project and status" in out
+    assert "with 2 workers" in out.splitlines()[-1]
+    assert "requests to the site" in out.splitlines()[-1]
+
+
+def test_csv_has_a_column_for_each_status(command, environment, demo_site, make_sg):
+    """
+    The CSV adds up to what the records say.
+    """
+    status, out, _err = command("assets", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    expected = counted_by_hand(make_sg, demo_site)
+
+    assert status == 0
+    assert {row["project"]: int(row["assets"]) for row in rows} == {
+        name: sum(counts.values()) for name, counts in expected.items()
+    }
+    for row in rows:
+        counts = {name or "": count for name, count in expected[row["project"]].items()}
+        assert all(int(row[code or "no status"]) == count for code, count in counts.items())
+
+
+def test_project_chooses_by_name_in_the_order_given(command, environment, demo_site, make_sg):
+    """
+    Projects are named without regard to case, each counted once, archived ones too.
+    """
+    sg = make_sg(demo_site)
+    archived = sg.find_projects(archived=True)[0]["name"]
+    other = sg.find_projects()[-1]["name"]
+    words = ["--project", other.upper(), "--project", archived, "--project", other]
+
+    _status, out, _err = command("assets", "--format", "json", *words)
+
+    assert [project["name"] for project in json.loads(out)["projects"]] == [other, archived]
+
+
+def test_unknown_project_is_one_message_with_a_hint(command, environment, demo_site, make_sg):
+    """
+    A project that is not there ends in one message that names the nearest, and status 1.
+    """
+    name = make_sg(demo_site).find_projects()[0]["name"]
+    status, out, err = command("assets", "--project", name + "x")
+
+    assert (status, out) == (1, "")
+    assert f"There is no project {name + 'x'!r}" in err
+    assert f"Did you mean {name!r}?" in err
+
+
+def test_no_credentials_are_named(command, nobody):
+    """
+    Without an environment the message names each variable that is missing.
+    """
+    status, out, err = command("assets")
+
+    assert (status, out) == (1, "")
+    assert "SHOTGUN_URL is not set" in err
+    assert "SHOTGUN_SCRIPT_NAME and SHOTGUN_API_KEY are not set" in err
+    assert "Traceback" not in err
+
+
+def test_wrong_key_says_what_to_check(command, environment, monkeypatch):
+    """
+    A key that the site refuses ends in its message and the variables to check; the key is not shown.
+    """
+    monkeypatch.setenv("SHOTGUN_API_KEY", "not-the-key")
+    status, out, err = command("assets")
+
+    assert (status, out) == (1, "")
+    assert "Can't authenticate script" in err
+    assert "check SHOTGUN_SCRIPT_NAME and SHOTGUN_API_KEY" in err
+    assert "not-the-key" not in err
+    assert "Traceback" not in err
+
+
+def test_a_host_that_does_not_answer_is_named(command, environment, monkeypatch):
+    """
+    A site that is not there ends in a message with its address, and status 1.
+    """
+    with socket.socket() as taken:  # bound and never listening: connections are refused
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("SHOTGUN_URL", url)
+        monkeypatch.setattr("time.sleep", lambda seconds: None)
+        status, out, err = command("assets")
+
+    assert (status, out) == (1, "")
+    assert f"{url} does not accept connections" in err
+    assert "Traceback" not in err
+
+
+def test_an_untrusted_certificate_says_what_to_set(command, any_tls_site, monkeypatch):
+    """
+    A certificate that no known authority signed ends in the variable to set.
+    """
+    for name, value in any_tls_site.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SHOTGUN_API_CACERTS")
+    status, out, err = command("assets")
+
+    assert (status, out) == (1, "")
+    assert "SHOTGUN_API_CACERTS" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("words", [["--workers", "0"], ["--format", "xml"], ["--no-such-option"], ["extra"]])
+def test_a_word_that_is_wrong_is_a_usage_error(command, environment, words):
+    """
+    What cannot be understood ends with status 2 before anything is asked.
+    """
+    status, out, err = command("assets", *words)
+
+    assert (status, out) == (2, "")
+    assert "Usage: sgextended assets" in err
+
+
+def test_version_is_printed(command):
+    """
+    --version prints the name and the version.
+    """
+    import sgextended
+
+    assert command("--version")[:2] == (0, f"sgextended {sgextended.__version__}\n")
+
+
+def test_a_missing_extra_is_named(command, monkeypatch):
+    """
+    Without the extra that a command needs, the message says what to install.
+    """
+    monkeypatch.setitem(sys.modules, "typer", None)
+    monkeypatch.delitem(sys.modules, "sgextended.cli.app", raising=False)
+    status, _out, err = command("assets")
+
+    assert status == 1
+    assert "pip install 'sgextended[cli]'" in err

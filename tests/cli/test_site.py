@@ -1,0 +1,97 @@
+"""
+``sgextended site`` and ``sgextended demo``, started as processes.
+"""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from sgextended import SGExtended
+
+GUARD = 60  # seconds
+
+
+@pytest.fixture
+def start(tmp_path):
+    """
+    Starts ``sgextended site`` with more words, and gives the process and the fields of its line.
+    """
+    started = []
+
+    def run(*words):
+        command = [sys.executable, "-m", "sgextended", "site", *words]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+        started.append(process)
+        line = process.stdout.readline().split()
+        return process, {"url": line[3], **dict(word.split("=", 1) for word in line[4:])}
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate(timeout=GUARD)
+
+
+def ended(process, sent):
+    """
+    Return the exit status of a process that was sent a signal, and what it still printed.
+    """
+    process.send_signal(sent)
+    out, err = process.communicate(timeout=GUARD)
+    return process.returncode, out, err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=str)
+def test_site_accepts_calls_once_it_says_so_and_stops_cleanly(start, sent):
+    """
+    The one line has the address and the key; a signal ends it without a word, with connections still open.
+    """
+    process, told = start("--tls")
+    with SGExtended.connect(told["url"], told["script_name"], told["api_key"], ca_certs=told["ca_file"]) as sg:
+        sg.create("Project", {"name": "Served"})
+
+        assert [project["name"] for project in sg.find_projects("served")] == ["Served"]
+        assert ended(process, sent) == (0, "", "")
+
+
+def test_site_keeps_its_file_and_the_given_key(start, tmp_path):
+    """
+    Records are there again when a site with the same file starts again; a given key is not printed.
+    """
+    words = ("--db", "site.sqlite", "--script-name", "pipeline", "--api-key", "k-1")
+    process, told = start(*words)
+    created = SGExtended.connect(told["url"], "pipeline", "k-1").create("Project", {"name": "Kept"})
+    ended(process, signal.SIGTERM)
+    _process, again = start(*words)
+
+    assert "api_key" not in told
+    assert SGExtended.connect(again["url"], "pipeline", "k-1").find_projects("Kept")[0]["id"] == created["id"]
+
+
+def test_a_port_that_is_taken_is_one_message(start):
+    """
+    A port in use ends in one message, status 1.
+    """
+    _process, told = start()
+    port = told["url"].rpartition(":")[2]
+    command = [sys.executable, "-m", "sgextended", "site", "--port", port]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=GUARD, check=False)
+
+    assert done.returncode == 1
+    assert port in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_demo_shows_the_job_and_how_to_go_on():
+    """
+    The demo ends with the table, both times and what to try next.
+    """
+    command = [sys.executable, "-m", "sgextended", "demo"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=GUARD, check=True)
+
+    assert "Assets by project and status" in done.stdout
+    assert "times as fast as one" in done.stdout
+    assert "sgextended site --demo" in done.stdout
+    assert done.stderr == ""
