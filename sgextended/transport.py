@@ -100,13 +100,15 @@ class Transport:
         self._requests_lock = threading.Lock()
         self._memo: Dict[Hashable, Any] = {}
         self._memo_lock = threading.RLock()  # what one client asks first may need what another asked
+        # Read once: 20 ms, and the file may be gone by the time that connections are closed.
+        self._tls = _tls_context(endpoint.ca_file) if endpoint.scheme == "https" else None
         self._manager = self._new_manager()
 
     def _new_manager(self) -> urllib3.PoolManager:
         endpoint = self.endpoint
         options: Dict[str, Any] = {"num_pools": 1, "maxsize": endpoint.connections, "block": True, "retries": False}
-        if endpoint.scheme == "https":
-            options["ssl_context"] = _tls_context(endpoint.ca_file)
+        if self._tls is not None:
+            options["ssl_context"] = self._tls
         if endpoint.proxy is None:
             return urllib3.PoolManager(**options)
         proxy = endpoint.proxy

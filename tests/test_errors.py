@@ -41,16 +41,16 @@ CLASSES = sorted(
 )
 
 
+def attributes_of(error_class):
+    parameters = inspect.signature(error_class.__init__).parameters.values()
+    return {each.name: ATTRIBUTES[each.name] for each in parameters if each.kind is each.KEYWORD_ONLY}
+
+
 def make_error(error_class):
     """
-    Return an error with each attribute that its class knows set to something else than its default.
+    Return an error with each attribute that its class takes set to something else than its default.
     """
-    names = [
-        name
-        for name, parameter in inspect.signature(error_class.__init__).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
-    return error_class(MESSAGE, **{name: ATTRIBUTES[name] for name in names})
+    return error_class(MESSAGE, **attributes_of(error_class))
 
 
 @pytest.mark.parametrize("error_class", CLASSES)
@@ -75,7 +75,7 @@ def test_error_attributes_are_those_given(error_class):
     """
     error = make_error(error_class)
 
-    assert {name: value for name, value in ATTRIBUTES.items() if hasattr(error, name)} == vars(error)
+    assert {name: getattr(error, name) for name in attributes_of(error_class)} == attributes_of(error_class)
 
 
 @pytest.mark.parametrize("error_class", CLASSES)

@@ -1,0 +1,60 @@
+"""
+The README tells the truth: its Python runs, in order, on the demo production.
+"""
+
+import functools
+import re
+from pathlib import Path
+
+import pytest
+import shotgun_api3
+
+import sgextended
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def names(demo_site, make_sg):
+    """
+    What a reader has at hand: the names that the README uses without making them.
+    """
+    person = demo_site.add_user("reader", "a password")
+    sg = make_sg(demo_site)
+    official = shotgun_api3.Shotgun(demo_site.url, demo_site.script_name, demo_site.api_key)
+    yield {
+        **vars(sgextended),
+        "functools": functools,
+        "url": demo_site.url,
+        "script_name": demo_site.script_name,
+        "api_key": demo_site.api_key,
+        "login": "reader",
+        "password": "a password",
+        "person": person,
+        "official": official,
+        "projects": sg.find_projects(),
+        "shot": sg.find_one("Shot", []),
+    }
+    official.close()
+
+
+def test_readme_has_its_examples():
+    """
+    The blocks are found, so that the next test runs something.
+    """
+    assert len(BLOCKS) == 2
+
+
+def test_readme_examples_run(names, demo_site, monkeypatch, capsys):
+    """
+    Every Python block of the README runs as it stands, and counts what the site has.
+    """
+    for name, value in demo_site.environment().items():
+        monkeypatch.setenv(name, value)
+
+    for block in BLOCKS:
+        exec(compile(block, str(README), "exec"), names)  # noqa: S102 - the reader would do it too
+
+    assert sum(names["counts"]) == len(names["sg"].find("Asset", [], include_archived_projects=False))
+    assert f"{names['counts']}" in capsys.readouterr().out
