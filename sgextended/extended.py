@@ -22,7 +22,7 @@ from typing import (
     overload,
 )
 
-from attrs import define, field
+from attrs import define, field, setters
 
 from sgextended import workers as _workers
 from sgextended._native_methods import NativeMethods
@@ -148,7 +148,7 @@ class SGExtended(NativeMethods):
     __module__ = "sgextended"
 
     _site: Optional[Site] = field(default=None, alias="site", kw_only=True)
-    _sg: Any = field(alias="sg", converter=_usable)
+    _sg: Any = field(alias="sg", converter=_usable, on_setattr=setters.convert)  # a test may set another
 
     @_sg.default
     def _make_private_client(self) -> NativeClient:

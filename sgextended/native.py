@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, TypeVar
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
+from weakref import WeakValueDictionary
 
 import attrs
 from shotgun_api3.shotgun import SG_TIMEZONE, Fault, ServerCapabilities, Shotgun, _Config
@@ -155,24 +155,7 @@ class NativeClient(Shotgun):
         """
         Return a client of the same site, identity and settings as a ``shotgun_api3.Shotgun``, which is left alone.
         """
-        if not hasattr(shotgun, "base_url"):
-            msg = f"Only a shotgun_api3.Shotgun says which site it is for, and {shotgun!r} is none."
-            raise ConfigurationError(msg)
-        config = shotgun.config
-        address = urlsplit(shotgun.base_url)
-        basic_auth = None
-        if config.authorization:
-            basic_auth = base64.b64decode(config.authorization.partition(" ")[2]).decode("utf-8")
-        site = Site(
-            url=f"{address.scheme}://{config.server}{address.path}",
-            basic_auth=basic_auth,
-            proxy=config.raw_http_proxy,
-            ca_file=shotgun._Shotgun__ca_certs,  # noqa: SLF001 - there is no public way to ask
-            convert_datetimes_to_utc=config.convert_datetimes_to_utc,
-            localized=config.localized,
-            **_identity(config),
-        )
-        client = cls(site)
+        client = cls(shotgun.site if isinstance(shotgun, NativeClient) else _site_of(shotgun))
         client.__setstate__(NativeClient.__getstate__(shotgun))
         return client
 
@@ -389,6 +372,29 @@ class NativeClient(Shotgun):
         return found
 
 
+def _site_of(shotgun: Any) -> Site:
+    """
+    Return the site and identity of an official client.
+    """
+    if not hasattr(shotgun, "_Shotgun__ca_certs"):  # a Mockgun has an address, and leads nowhere
+        msg = f"Only a shotgun_api3.Shotgun says which site it is for, and {shotgun!r} is none."
+        raise ConfigurationError(msg)
+    config = shotgun.config
+    address = urlsplit(shotgun.base_url)
+    basic_auth = None
+    if config.authorization:
+        basic_auth = base64.b64decode(config.authorization.partition(" ")[2]).decode("utf-8")
+    return Site(
+        url=f"{address.scheme}://{config.server}{address.path}",
+        basic_auth=basic_auth,
+        proxy=config.raw_http_proxy,
+        ca_file=shotgun._Shotgun__ca_certs,  # noqa: SLF001 - there is no public way to ask
+        convert_datetimes_to_utc=config.convert_datetimes_to_utc,
+        localized=config.localized,
+        **_identity(config),
+    )
+
+
 def _identity(config: Any) -> Dict[str, Any]:
     """
     Return who asks, with the precedence that shotgun_api3 gives, as arguments of `Site`.
@@ -411,20 +417,21 @@ class OneAtATime:
     All `OneAtATime` around the same client share one lock. Attributes are read and set on the client itself.
     """
 
-    __slots__ = ("_client",)
+    __slots__ = ("_lent",)
 
     def __init__(self, client: Any) -> None:
-        object.__setattr__(self, "_client", client)
+        object.__setattr__(self, "_lent", _lent_of(client))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # copy and pickle ask for these before there is a client
             raise AttributeError(name)
-        with _lock_of(self._client):
-            value = getattr(self._client, name)  # a property of Shotgun may send a request
-        return _Locked(self._client, value) if callable(value) else value
+        lent = self._lent
+        with lent.lock:
+            value = getattr(lent.client, name)  # a property of Shotgun may send a request
+        return _Locked(lent, value) if callable(value) else value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._client, name, value)
+        setattr(self._lent.client, name, value)
 
     def clone(self) -> "OneAtATime":
         """
@@ -433,17 +440,29 @@ class OneAtATime:
         return self
 
     def __dir__(self) -> List[str]:
-        return dir(self._client)
+        return dir(self._lent.client)
 
     def __repr__(self) -> str:
-        return f"<{type(self._client).__name__}, one call at a time>"
+        return f"<{type(self._lent.client).__name__}, one call at a time>"
 
     def __reduce__(self) -> Any:
         msg = (
-            f"A {type(self._client).__name__} that was handed in cannot be sent to another process or copied: it holds "
+            f"A {type(self._lent.client).__name__} that was handed in cannot be sent to another process or copied: it holds "
             "its key and its socket. Use SGExtended.adopt(sg), or build the wrapper from a Site."
         )
         raise ConfigurationError(msg)
+
+
+class _Lent:
+    """
+    A client that is not ours, and the lock that all who use it share.
+    """
+
+    __slots__ = ("__weakref__", "client", "lock")
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.lock = threading.RLock()
 
 
 class _Locked:
@@ -451,28 +470,34 @@ class _Locked:
     A method of a client that is lent to one call at a time.
     """
 
-    def __init__(self, client: Any, method: Any) -> None:
-        self._client = client
+    def __init__(self, lent: _Lent, method: Any) -> None:
         functools.update_wrapper(self, method)
+        self._lent = lent
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with _lock_of(self._client):
+        with self._lent.lock:
             return self.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
 
 
-_locks: "WeakKeyDictionary[Any, threading.RLock]" = WeakKeyDictionary()
-_locks_guard = threading.Lock()
+# By identity: a client's own hash and equality are not asked, since a mock would note that as a call.
+_all_lent: "WeakValueDictionary[int, _Lent]" = WeakValueDictionary()
+_lent_guard = threading.Lock()
 
 
-def _lock_of(client: Any) -> Any:
-    with _locks_guard:
-        return _locks.setdefault(client, threading.RLock())
+def _lent_of(client: Any) -> _Lent:
+    with _lent_guard:
+        lent = _all_lent.get(id(client))
+        if lent is None:
+            lent = _all_lent[id(client)] = _Lent(client)
+        return lent
 
 
 def _forget_after_fork() -> None:
     # A thread of the parent may hold one of these for ever, as seen from the child.
-    global _locks, _locks_guard
-    _locks, _locks_guard = WeakKeyDictionary(), threading.Lock()
+    global _lent_guard
+    _lent_guard = threading.Lock()
+    for lent in _all_lent.values():
+        lent.lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

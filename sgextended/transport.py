@@ -216,6 +216,8 @@ def _translate(error: Exception, endpoint: Endpoint, limits: Limits, *, sent: bo
     if isinstance(error, http.ReadTimeoutError):
         msg = f"{url} sent nothing for {limits.read} s. Raise the site's read_timeout if the call may take longer."
         return TransportTimeout(msg, sent=sent)
+    if isinstance(error, http.DecodeError):
+        return TransportError(f"The answer of {url} is garbled: {_reason(error)}.", sent=sent)
     return TransportError(f"The connection to {url} was lost: {_reason(error)}.", sent=sent)
 
 

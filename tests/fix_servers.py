@@ -142,6 +142,12 @@ class ScriptedServer:
                     return
                 sock.sendall(reply)
 
+    def hang(self, _request: Optional[Request] = None) -> None:
+        """
+        Answer nothing until the server is closed; a handler as it is.
+        """
+        self.stopping.wait(GUARD)
+
     def close(self) -> None:
         """
         End all connections and wait for the threads.

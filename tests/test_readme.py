@@ -54,7 +54,7 @@ def test_readme_examples_run(names, demo_site, monkeypatch, capsys):
         monkeypatch.setenv(name, value)
 
     for block in BLOCKS:
-        exec(compile(block, str(README), "exec"), names)  # noqa: S102 - the reader would do it too
+        exec(compile(block, str(README), "exec"), names)
 
     assert sum(names["counts"]) == len(names["sg"].find("Asset", [], include_archived_projects=False))
     assert f"{names['counts']}" in capsys.readouterr().out

@@ -13,15 +13,38 @@ from hypothesis import strategies as st
 from sgextended import ConfigurationError, OutcomeUnknown, RetryPolicy, StatusError, TransportError
 from sgextended.retry import BUSY, Kind, kind_of, may_repeat, persist
 
-READS = """
-    info read summarize schema_read schema_entity_read schema_field_read query_display_name_cache activity_stream
-    note_thread_contents nav_expand nav_search work_schedule_read followers following preferences_read
-    user_subscriptions_read export_page get_session_token
-""".split()
-IDEMPOTENT = """
-    update delete revive follow unfollow schema_field_update schema_field_delete work_schedule_update
-    update_project_last_accessed_by_current_user user_subscriptions_create
-""".split()
+READS = [
+    "info",
+    "read",
+    "summarize",
+    "schema_read",
+    "schema_entity_read",
+    "schema_field_read",
+    "query_display_name_cache",
+    "activity_stream",
+    "note_thread_contents",
+    "nav_expand",
+    "nav_search",
+    "work_schedule_read",
+    "followers",
+    "following",
+    "preferences_read",
+    "user_subscriptions_read",
+    "export_page",
+    "get_session_token",
+]
+IDEMPOTENT = [
+    "update",
+    "delete",
+    "revive",
+    "follow",
+    "unfollow",
+    "schema_field_update",
+    "schema_field_delete",
+    "work_schedule_update",
+    "update_project_last_accessed_by_current_user",
+    "user_subscriptions_create",
+]
 ONCE = ["create", "schema_field_create", "a_studios_own", "upload", "batch", "nav_search_string", ""]
 TABLE = [
     *((rpc, Kind.READ) for rpc in READS),

@@ -2,13 +2,14 @@
 The main job: workers take projects from a queue, each with its own wrapper, and count their assets.
 """
 
+import contextlib
 import csv
 import difflib
 import enum
 import json
 import sys
 import time
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from attrs import frozen
 from rich.console import Console
@@ -92,12 +93,11 @@ def count_assets(sg: SGExtended, *, names: Optional[Sequence[str]], workers: int
     """
     started, sent = time.perf_counter(), sg.requests_sent
     projects = _projects(sg, names)
-    with _progress() as progress:
-        bar = progress.add_task("Counting assets", total=len(projects))
-        counted = []
+    counted = []
+    with _progress("Counting assets", len(projects)) as advance:
         for result in sg.map(_count, projects, workers=workers):
             counted.append(result)
-            progress.advance(bar)
+            advance()
     return Report(
         projects=tuple(counted),
         workers=workers,
@@ -134,11 +134,19 @@ def _projects(sg: SGExtended, names: Optional[Sequence[str]]) -> List[Dict[str, 
     return [by_name[name] for name in dict.fromkeys(name.lower() for name in names)]
 
 
-def _progress() -> Progress:
-    # In a pipe the console is no terminal, and the bar shows nothing at all.
+@contextlib.contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """
+    Show a bar on a terminal, and nothing at all in a pipe; gives the function that moves it on.
+    """
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda: None
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task(what, total=total)
+        yield lambda: progress.advance(bar)
 
 
 def show(report: Report, output: Format) -> None:

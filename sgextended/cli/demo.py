@@ -18,7 +18,7 @@ Keep such a site up:
 and try in Python:
   [bold]from sgextended import SGExtended[/bold]
   [bold]sg = SGExtended.connect("http://127.0.0.1:8010", "demo", "demo")[/bold]
-  [bold]print(sg.find_tasks(sg.find_shots()\\[0], status="ip"))[/bold]"""
+  [bold]print(sg.find_tasks(sg.find_shots()\\[0]))[/bold]"""
 
 
 def show_demo(*, workers: int) -> None:

@@ -1,0 +1,751 @@
+"""
+`SGExtended`: forwarding and its guards, subclassing, copies, and what it may be given.
+"""
+
+import copy
+import pickle
+import threading
+from unittest import mock
+
+import pytest
+import shotgun_api3
+from attrs import define, field
+from fix_servers import GUARD, ScriptedSite, page, results
+from shotgun_api3.lib import mockgun
+from shotgun_api3.lib.mockgun import Shotgun as Mockgun
+
+import sgextended
+from sgextended import ConfigurationError, NativeClient, RetryPolicy, SGExtended, SGWorker, Site, WorkerError
+
+KEY = "k3y-that-must-not-show"
+SHOT = {"type": "Shot", "id": 7}
+
+
+class Studio(SGExtended):
+    """
+    What a studio writes: its own methods, an override, and attributes.
+    """
+
+    department = "layout"
+
+    def find(self, entity_type, filters, *args, **kwargs):
+        self.__dict__.setdefault("asked", []).append(entity_type)
+        return super().find(entity_type, filters, *args, **kwargs)
+
+    def count(self, entity_type):
+        return len(self.find(entity_type, []))
+
+    @property
+    def broken(self):
+        return self.no_such_attribute.at_all
+
+    @property
+    def very_broken(self):
+        raise AttributeError("inner")
+
+
+@define(slots=False, eq=False)
+class Attributed(SGExtended):
+    """
+    A studio's class with attrs fields, decorated as ours.
+    """
+
+    show: str = field(default="alpha", kw_only=True)
+    cache: dict = field(factory=dict, kw_only=True)
+
+
+@define
+class Slotted(SGExtended):
+    """
+    A studio's class under a bare decorator, which makes slots.
+    """
+
+    show: str = field(default="alpha", kw_only=True)
+
+
+class Job(SGWorker):
+    def __call__(self, item):
+        return item, self.find_one("Shot", [])["id"]
+
+
+@pytest.fixture
+def server(make_server):
+    """
+    A site with one shot.
+    """
+    return make_server(kind=ScriptedSite, read=page(SHOT))
+
+
+@pytest.fixture
+def site(server):
+    """
+    The way to the site.
+    """
+    return make_site(server)
+
+
+@pytest.fixture
+def environment(server, monkeypatch):
+    """
+    An environment that leads to the site.
+    """
+    for name in ("LOGIN", "PASSWORD", "AUTH_TOKEN", "SESSION_TOKEN"):
+        monkeypatch.delenv(f"SHOTGUN_{name}", raising=False)
+    for name, value in (("URL", server.url), ("SCRIPT_NAME", "robot"), ("API_KEY", KEY)):
+        monkeypatch.setenv(f"SHOTGUN_{name}", value)
+
+
+@pytest.fixture
+def make_mockgun(tmp_path):
+    """
+    Makes a Mockgun whose schema has shots with a code.
+    """
+    text = {"data_type": {"value": "text"}, "properties": {"default_value": {"value": None}}}
+    number = {"data_type": {"value": "number"}, "properties": {"default_value": {"value": None}}}
+    flag = {"data_type": {"value": "checkbox"}, "properties": {"default_value": {"value": False}}}
+    common = {"id": number, "type": text, "__retired": flag}
+    schema = {
+        "Shot": {**common, "code": text},
+        "EventLogEntry": {**common, "event_type": text, "description": text},
+    }
+    for name, content in (("schema", schema), ("entity", {name: {"name": {"value": name}} for name in schema})):
+        (tmp_path / name).write_bytes(pickle.dumps(content))
+
+    def make():
+        mockgun.Shotgun.set_schema_paths(str(tmp_path / "schema"), str(tmp_path / "entity"))
+        return mockgun.Shotgun("https://mock.example", "robot", KEY)
+
+    yield make
+    mockgun.Shotgun.set_schema_paths(None, None)
+
+
+def make_site(server, **settings):
+    values = {"url": server.url, "script_name": "robot", "api_key": KEY, "retry": RetryPolicy(attempts=1)}
+    return Site(**{**values, **settings})
+
+
+# --- Forwarding (R18, R19)
+
+
+def test_native_names_are_forwarded(site, server):
+    """
+    A name that the wrapper does not define is the client's.
+    """
+    sg = SGExtended(site=site)
+    server.answers["followers"] = [SHOT]
+
+    assert sg.followers(SHOT) == [SHOT]
+    assert sg.base_url == site.url
+    assert sg.config.script_name == "robot"
+
+
+def test_names_newer_than_the_stub_are_forwarded(site, monkeypatch):
+    """
+    A method that only a newer shotgun_api3 has can be called.
+    """
+    monkeypatch.setattr(shotgun_api3.Shotgun, "brand_new", lambda self, x: (self.config.script_name, x), raising=False)
+
+    assert SGExtended(site=site).brand_new(3) == ("robot", 3)
+
+
+def test_missing_names_are_missing(site):
+    """
+    A name that neither has is an AttributeError that says so.
+    """
+    with pytest.raises(AttributeError, match="no_such_name"):
+        SGExtended(site=site).no_such_name  # noqa: B018 - reading is the point
+
+
+def test_private_names_are_not_forwarded(site):
+    """
+    Private names of the client stay private.
+    """
+    with pytest.raises(AttributeError, match="'SGExtended' object has no attribute '_call_rpc'"):
+        SGExtended(site=site)._call_rpc  # noqa: B018 - reading is the point
+
+
+def test_half_built_wrapper_does_not_recurse():
+    """
+    An instance whose __init__ never ran has no attributes, and says so instead of recursing.
+    """
+    sg = SGExtended.__new__(SGExtended)
+
+    with pytest.raises(AttributeError, match="_sg"):
+        sg.followers  # noqa: B018 - reading is the point
+    assert repr(sg) == "<SGExtended over 'nothing yet'>"
+    assert "find_tasks" in dir(sg)
+
+
+@pytest.mark.parametrize("name", ["broken", "very_broken"])
+def test_broken_property_is_named(site, name):
+    """
+    An AttributeError inside a studio's property is not reported as a missing native name.
+    """
+    with pytest.raises(AttributeError, match=f"Studio.{name} raised AttributeError while being computed"):
+        getattr(Studio(site=site), name)
+
+
+def test_looking_costs_no_request(site, server):
+    """
+    dir, repr, hasattr of methods, and copying send nothing.
+    """
+    sg = Studio(site=site)
+    assert hasattr(sg, "find_tasks")
+    assert hasattr(sg, "follow")
+    assert not hasattr(sg, "no_such_name")
+    dir(sg)
+    repr(sg)
+    copy.copy(sg)
+    copy.deepcopy(sg)
+
+    assert (server.connections, server.requests) == (0, [])
+
+
+def test_dir_has_native_names_and_reads_no_property(site):
+    """
+    Completion shows what is forwarded, the subclass's own names and the domain.
+    """
+
+    class Tempting(Studio):
+        @property
+        def expensive(self):
+            raise ZeroDivisionError
+
+    names = dir(Tempting(site=site))
+
+    assert {"follow", "server_info", "find_tasks", "count", "expensive", "find"} <= set(names)
+    assert names == sorted(set(names))
+
+
+# --- Subclasses
+
+
+def test_super_find_works(site):
+    """
+    An override reaches the native method with super(), and the domain uses the override.
+    """
+    sg = Studio(site=site)
+
+    assert sg.count("Shot") == 1
+    sg.find_shots()
+
+    assert sg.asked == ["Shot", "Shot"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["find", "find_one", "summarize", "create", "update", "delete", "revive", "batch", "upload", "upload_thumbnail",
+     "download_attachment", "schema_read", "schema_entity_read", "schema_field_read", "close"],
+)  # fmt: skip
+def test_verbs_are_real_methods(name):
+    """
+    The verbs of R20 are methods of the class itself, so that super() finds them.
+    """
+    assert callable(vars(SGExtended)[name])
+
+
+def test_verbs_pass_their_arguments_on(site):
+    """
+    Every overridden verb hands each argument to the client in its native place.
+    """
+    sg = SGExtended(site=site)
+    client = sg._sg = mock.create_autospec(shotgun_api3.Shotgun, instance=True)
+
+    sg.find("Shot", ["f"], ["code"], [{"field_name": "id"}], "any", 5, True, 2, False, ["preset"])
+    sg.find_one("Shot", ["f"], ["code"], [{"field_name": "id"}], "any", True, False, ["preset"])
+    sg.summarize("Shot", ["f"], ["s"], "any", ["g"], False)
+    sg.create("Shot", {"code": "a"}, ["code"])
+    sg.update("Shot", 1, {"code": "a"}, {"tags": "add"})
+    sg.delete("Shot", 1)
+    sg.revive("Shot", 1)
+    sg.batch(["r"])
+    sg.upload("Shot", 1, "/a", "sg_f", "A", "t", "now")
+    sg.upload_thumbnail("Shot", 1, "/a", filmstrip_thumbnail=True)
+    sg.download_attachment({"id": 1}, "/a", 1)
+    sg.schema_read(SHOT)
+    sg.schema_entity_read(SHOT)
+    sg.schema_field_read("Shot", "code", SHOT)
+    sg.close()
+
+    call = mock.call
+    presets = {"include_archived_projects": False, "additional_filter_presets": ["preset"]}
+    assert client.mock_calls == [
+        call.find("Shot", ["f"], ["code"], [{"field_name": "id"}], "any", 5, True, 2, **presets),
+        call.find_one("Shot", ["f"], ["code"], [{"field_name": "id"}], "any", True, **presets),
+        call.summarize("Shot", ["f"], ["s"], "any", ["g"], False),
+        call.create("Shot", {"code": "a"}, ["code"]),
+        call.update("Shot", 1, {"code": "a"}, {"tags": "add"}),
+        call.delete("Shot", 1),
+        call.revive("Shot", 1),
+        call.batch(["r"]),
+        call.upload("Shot", 1, "/a", "sg_f", "A", "t", "now"),
+        call.upload_thumbnail("Shot", 1, "/a", filmstrip_thumbnail=True),
+        call.download_attachment({"id": 1}, "/a", 1),
+        call.schema_read(SHOT),
+        call.schema_entity_read(SHOT),
+        call.schema_field_read("Shot", "code", SHOT),
+        call.close(),
+    ]
+
+
+# --- Copies
+
+DUPLICATES = {
+    "clone": lambda sg: sg.clone(),
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda sg: pickle.loads(pickle.dumps(sg)),
+}
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES.values(), ids=DUPLICATES)
+@pytest.mark.parametrize("studio_class", [SGExtended, Studio, Attributed, Job])
+def test_duplicates_keep_class_identity_and_attributes(server, duplicate, studio_class):
+    """
+    Whatever way it is copied, a wrapper stays of its class, on its site, with the studio's attributes.
+    """
+    sg = studio_class(site=make_site(server, allow_pickle_secrets=True))
+    sg.own = {"deep": [1, 2]}
+    sg.config.session_uuid = "u-1"
+
+    other = duplicate(sg)
+
+    assert type(other) is studio_class
+    assert other is not sg
+    assert other.own == {"deep": [1, 2]}
+    assert other.site == sg.site
+    assert other.config.session_uuid == "u-1"
+    assert other.find("Shot", []) == [SHOT]
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES.values(), ids=DUPLICATES)
+@pytest.mark.parametrize("studio_class", [Attributed, Slotted])
+def test_duplicates_keep_attrs_fields(server, duplicate, studio_class):
+    """
+    Fields of attrs are kept, with slots and without.
+    """
+    sg = studio_class(site=make_site(server, allow_pickle_secrets=True), show="beta")
+
+    other = duplicate(sg)
+
+    assert other.show == "beta"
+    assert other.find("Shot", []) == [SHOT]
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES.values(), ids=DUPLICATES)
+def test_duplicates_have_a_client_of_their_own(server, duplicate):
+    """
+    What is set on the configuration of one does not show on the other.
+    """
+    sg = SGExtended(site=make_site(server, allow_pickle_secrets=True))
+
+    other = duplicate(sg)
+    other.config.session_uuid = "u-2"
+
+    assert sg.config.session_uuid is None
+    assert other._sg is not sg._sg
+
+
+def test_copies_share_attributes_and_deep_copies_do_not(site):
+    """
+    As everywhere in Python, copy is shallow and deepcopy is not.
+    """
+    sg = Attributed(site=site)
+
+    assert copy.copy(sg).cache is sg.cache
+    assert copy.deepcopy(sg).cache is not sg.cache
+
+
+def test_pickle_from_the_environment_holds_no_key(environment):
+    """
+    A wrapper of the environment's site travels without the key.
+    """
+    pickled = pickle.dumps(Studio())
+
+    assert KEY.encode() not in pickled
+    assert pickle.loads(pickled).count("Shot") == 1
+
+
+def test_pickle_with_a_literal_key_is_refused(site):
+    """
+    A literal key is not written down.
+    """
+    with pytest.raises(ConfigurationError, match=r"Site\.from_env"):
+        pickle.dumps(SGExtended(site=site))
+
+
+def test_vars_show_no_key(site):
+    """
+    What a debugger lists of a wrapper has no key.
+    """
+    sg = SGExtended(site=site)
+
+    assert KEY not in repr(vars(sg)) + repr(vars(sg._sg)) + repr(vars(sg.config))
+
+
+# --- Making
+
+
+def test_environment_is_read_without_arguments(environment, server):
+    """
+    SGExtended() is the environment's site, and costs no request until it is used.
+    """
+    sg = SGExtended()
+    before = len(server.requests)
+
+    assert before == 0
+    assert sg.find("Shot", []) == [SHOT]
+    assert server.sent("read")[0].auth["script_key"] == KEY
+
+
+def test_missing_environment_is_explained(monkeypatch):
+    """
+    Without a site in the environment the message names the variables.
+    """
+    for name in ("URL", "SCRIPT_NAME", "API_KEY", "LOGIN", "PASSWORD", "AUTH_TOKEN", "SESSION_TOKEN"):
+        monkeypatch.delenv(f"SHOTGUN_{name}", raising=False)
+
+    with pytest.raises(ConfigurationError, match="SHOTGUN_URL is not set"):
+        SGExtended()
+
+
+def test_client_and_site_together_are_refused(site):
+    """
+    Two sources are one too many.
+    """
+    with pytest.raises(ConfigurationError, match="either a client or a site, not both"):
+        SGExtended(NativeClient(site), site=make_site_like(site))
+
+
+def make_site_like(site):
+    return Site(url=site.url, session_token="t")
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, "https://studio.example", b"x", 7, object(), {}, shotgun_api3.Shotgun, SGExtended]
+)
+def test_what_is_no_client_is_refused(wrong):
+    """
+    An address, a class or anything else without ``find`` is refused with the two ways to write it.
+    """
+    with pytest.raises(ConfigurationError, match=r"SGExtended\(site=Site\(\.\.\.\)\), or SGExtended\.connect"):
+        SGExtended(wrong)
+
+
+def test_site_by_position_is_refused(site):
+    """
+    A site is given by its name.
+    """
+    with pytest.raises(ConfigurationError, match=r"site=Site"):
+        SGExtended(site)
+
+
+def test_plain_shotgun_is_wrapped(server):
+    """
+    A Shotgun is used as it is, one call at a time.
+    """
+    native = shotgun_api3.Shotgun(server.url, "robot", KEY)
+    with Studio(native) as sg:
+        assert sg.count("Shot") == 1
+        assert sg.follow is not None
+        assert sg.config is native.config
+        assert repr(sg) == "<Studio over <Shotgun, one call at a time>>"
+
+
+def test_plain_shotgun_is_safe_to_share(server):
+    """
+    Threads that share a wrapped Shotgun, directly and through clones, each get their own answer.
+    """
+    server.answers["read"] = lambda request: results(
+        page({"type": "Shot", "id": request.payload["params"][1]["filters"]["conditions"][0]["values"][0]})
+    )
+    native = shotgun_api3.Shotgun(server.url, "robot", KEY)
+    sg = SGExtended(native)
+
+    found = list(sg.map(lambda sg, i: sg.find("Shot", [["id", "is", i]])[0]["id"], range(60), workers=6))
+    native.close()
+
+    assert found == list(range(60))
+
+
+def test_site_of_a_plain_shotgun_is_explained(server):
+    """
+    A Shotgun has no Site; the message says how to get one.
+    """
+    sg = Studio(shotgun_api3.Shotgun(server.url, "robot", KEY, connect=False))
+
+    with pytest.raises(ConfigurationError, match=r"use Studio\.adopt\(sg\)"):
+        sg.site  # noqa: B018 - reading is the point
+
+
+def test_wrapper_around_a_wrapper_shares_its_client(site):
+    """
+    Wrapping once more changes the class and nothing else.
+    """
+    sg = SGExtended(site=site)
+
+    assert Studio(sg)._sg is sg._sg
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_adopt_makes_a_safe_client(server, wrapped):
+    """
+    A Shotgun, or a wrapper around one, is adopted without being used.
+    """
+    native = shotgun_api3.Shotgun(server.url, "robot", KEY, connect=False)
+
+    sg = Studio.adopt(SGExtended(native) if wrapped else native)
+
+    assert type(sg) is Studio
+    assert isinstance(sg._sg, NativeClient)
+    assert sg.site.api_key.reveal() == KEY
+    assert sg.count("Shot") == 1
+    assert native._connection is None
+
+
+def test_adopt_refuses_a_mockgun(make_mockgun):
+    """
+    A Mockgun leads nowhere, so there is nothing to adopt.
+    """
+    with pytest.raises(ConfigurationError, match="says which site it is for"):
+        SGExtended.adopt(make_mockgun())
+
+
+# --- connect
+
+
+def test_connect_on_the_class_takes_native_arguments(server):
+    """
+    The arguments of Shotgun make a wrapper of the class, which has asked the site.
+    """
+    sg = Studio.connect(server.url, "robot", KEY)
+
+    assert type(sg) is Studio
+    assert [request.rpc for request in server.requests] == ["info"]
+    assert sg.count("Shot") == 1
+
+
+def test_connect_without_connecting_sends_nothing(server):
+    """
+    connect=False asks nothing, as native.
+    """
+    sg = SGExtended.connect(server.url, "robot", KEY, connect=False)
+
+    assert server.requests == []
+    assert sg.find("Shot", []) == [SHOT]
+
+
+def test_connect_on_an_instance_is_native(site, server):
+    """
+    On an instance connect asks the site, and returns nothing.
+    """
+    assert SGExtended(site=site).connect() is None
+    assert [request.rpc for request in server.requests] == ["info"]
+
+
+def test_connect_refuses_as_native():
+    """
+    Arguments that cannot work are a ValueError, as native.
+    """
+    with pytest.raises(ValueError, match="api_key is not set"):
+        SGExtended.connect("https://studio.example", "robot", connect=False)
+
+
+def test_connect_takes_an_empty_proxy(server):
+    """
+    An empty http_proxy is none, as native.
+    """
+    assert SGExtended.connect(server.url, "robot", KEY, http_proxy="").find("Shot", []) == [SHOT]
+
+
+def test_connect_in_a_subclass_reaches_super(server):
+    """
+    A studio may override connect on the class and go on with super().
+    """
+
+    class Own(SGExtended):
+        @classmethod
+        def connect(cls, *args, **kwargs):
+            made = super().connect(*args, **kwargs)
+            made.marked = True
+            return made
+
+    sg = Own.connect(server.url, "robot", KEY)
+
+    assert type(sg) is Own
+    assert sg.marked
+
+
+# --- current
+
+
+def test_current_is_one_for_each_thread_and_class(environment):
+    """
+    A thread gets the same wrapper each time, another thread and another class another one.
+    """
+    found = {}
+
+    def work(name):
+        found[name] = (Studio.current(), Studio.current(), SGExtended.current(), sgextended.current())
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(GUARD)
+
+    for first, second, other, function in found.values():
+        assert first is second
+        assert type(first) is Studio
+        assert type(other) is SGExtended
+        assert function is other
+    assert found["a"][0] is not found["b"][0]
+
+
+def test_current_failure_is_not_kept(environment, monkeypatch):
+    """
+    Where the environment was incomplete the next call looks again.
+    """
+    outcomes = []
+
+    def work():
+        with monkeypatch.context() as patch:
+            patch.delenv("SHOTGUN_URL")
+            try:
+                Studio.current()
+            except ConfigurationError as error:
+                outcomes.append(error)
+        outcomes.append(Studio.current())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(GUARD)
+
+    assert isinstance(outcomes[0], ConfigurationError)
+    assert isinstance(outcomes[1], Studio)
+
+
+# --- Mockgun and mocks
+
+
+def test_mockgun_works(make_mockgun):
+    """
+    A studio's tests with a Mockgun run through the wrapper: verbs, domain, map, with.
+    """
+    with Studio(make_mockgun()) as sg:
+        first, second = (sg.create("Shot", {"code": code}) for code in ("a", "b"))
+        sg.update("Shot", first["id"], {"code": "c"})
+        sg.delete("Shot", second["id"])
+        assert sg.find_one("Shot", [["id", "is", first["id"]]], ["code"])["code"] == "c"
+        assert sg.count("Shot") == 1
+        assert list(sg.map(lambda sg, i: (i, sg.count("Shot")), range(3), workers=2)) == [(0, 1), (1, 1), (2, 1)]
+        assert sg.schema_field_read("Shot", "code")
+
+
+def test_mockgun_lacks_what_it_lacks(make_mockgun):
+    """
+    What a Mockgun has not is an AttributeError that names it.
+    """
+    with pytest.raises(AttributeError, match="summarize"):
+        SGExtended(make_mockgun()).summarize("Shot", [], [])
+
+
+def test_mocks_are_clients(site):
+    """
+    A mock with the names of a Shotgun can be wrapped, also one that is autospecced.
+    """
+    for client in (
+        mock.MagicMock(),
+        mock.Mock(spec=Mockgun),
+        mock.create_autospec(shotgun_api3.Shotgun, instance=True),
+    ):
+        client.find.return_value = [SHOT]
+
+        assert Studio(client).count("Shot") == 1
+
+
+def test_forwarding_wrappers_are_clients(server):
+    """
+    A studio's own wrapper that forwards to a Shotgun can be wrapped.
+    """
+
+    class Old:
+        def __init__(self, sg):
+            self._old_sg = sg
+
+        def __getattr__(self, name):
+            return getattr(self._old_sg, name)
+
+    native = shotgun_api3.Shotgun(server.url, "robot", KEY)
+    with Studio(Old(native)) as sg:
+        assert sg.count("Shot") == 1
+
+
+# --- map and workers
+
+
+def test_map_gives_each_worker_a_clone(site):
+    """
+    Workers have wrappers of the same class and site, apart from the first and from each other.
+    """
+    sg = Studio(site=site)
+    barrier = threading.Barrier(2)
+
+    def work(own, item):
+        barrier.wait(GUARD)
+        return own, item, own.count("Shot")
+
+    results_ = list(sg.map(work, range(2), workers=2))
+
+    assert [result[1:] for result in results_] == [(0, 1), (1, 1)]
+    assert len({id(own) for own, _item, _count in results_} | {id(sg)}) == 3
+    assert {type(own) for own, _item, _count in results_} == {Studio}
+
+
+def test_worker_class_maps_over_items(environment):
+    """
+    A worker class works on each item, in order.
+    """
+    assert list(Job.map(["a", "b", "c"], workers=2)) == [("a", 7), ("b", 7), ("c", 7)]
+
+
+def test_worker_class_takes_settings(site):
+    """
+    The arguments of each instance can be given.
+    """
+    assert list(Job.map(["a"], site=site)) == [("a", 7)]
+
+
+def test_worker_is_a_thread_target(environment):
+    """
+    An instance runs as the target of a thread.
+    """
+    done = []
+
+    class Once(Job):
+        def __call__(self, item):
+            done.append(super().__call__(item))
+
+    thread = threading.Thread(target=Once(), args=("x",))
+    thread.start()
+    thread.join(GUARD)
+
+    assert done == [("x", 7)]
+
+
+def test_worker_without_work_is_refused(site):
+    """
+    A worker class without ``__call__`` cannot be made.
+    """
+    with pytest.raises(TypeError, match="abstract"):
+        SGWorker(site=site)
+
+
+def test_failure_in_map_names_the_item(site):
+    """
+    The item that failed is named as one names an entity.
+    """
+    with pytest.raises(WorkerError, match=r"The work on Shot 7 \(sh010\) failed: ZeroDivisionError") as caught:
+        list(SGExtended(site=site).map(lambda _sg, _item: 1 / 0, [{**SHOT, "code": "sh010"}]))
+
+    assert caught.value.item["id"] == 7

@@ -1,0 +1,822 @@
+"""
+Connections over real sockets: one request a send, what each failure says, and who shares what.
+"""
+
+import gzip
+import multiprocessing
+import os
+import socket
+import ssl
+import threading
+import zlib
+
+import pytest
+from fix_servers import GUARD, Last, ScriptedProxy, end, http_reply
+
+from sgextended import PoolTimeout, Proxy, Secret, TLSError, TransportError, TransportTimeout, Unreachable
+from sgextended import transport as transport_module
+from sgextended.transport import Endpoint, Limits, Transport, page_title, retry_after, transport_to
+
+LIMITS = Limits(connect=GUARD, read=GUARD, pool=GUARD)
+SHORT = 0.05  # seconds: the shortest time limit that leaves a busy machine time to connect
+FORK = "fork" in multiprocessing.get_all_start_methods()
+
+
+def make_endpoint(server, **settings):
+    scheme, _, rest = server.url.partition("://")
+    host, _, port = rest.partition(":")
+    values = {"scheme": scheme, "host": host, "port": int(port), "proxy": None, "ca_file": "", "connections": 4}
+    return Endpoint(**{**values, **settings})
+
+
+def make_transport(server, **settings):
+    return Transport(make_endpoint(server, **settings))
+
+
+def post(transport, body=b"{}", *, limits=LIMITS, headers=None):
+    return transport.send("POST", "/api3/json", body=body, headers=headers or {}, limits=limits)
+
+
+def in_threads(count, target):
+    """
+    Run *target* with the numbers below *count*, each in a thread, and return what they returned.
+    """
+    found = [None] * count
+
+    def work(number):
+        found[number] = target(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(GUARD)
+    assert not any(thread.is_alive() for thread in threads)
+    return found
+
+
+@pytest.fixture
+def echo(make_server):
+    """
+    A server that answers each request with its body.
+    """
+    return make_server(lambda request: http_reply(request.body))
+
+
+# --- One request a send
+
+
+def test_send_returns_the_answer(make_server):
+    """
+    Status, reason, headers in lower case and body come back; method, path, headers and body arrived.
+    """
+    server = make_server(lambda _request: http_reply(b"hello", status=201, headers={"X-Made-By": "A Test"}))
+
+    answer = make_transport(server).send("POST", "/a/b", body=b"abc", headers={"locale": "auto"}, limits=LIMITS)
+
+    (request,) = server.requests
+    assert (answer.status, answer.reason, answer.body) == (201, "Created", b"hello")
+    assert answer.headers["x-made-by"] == "A Test"
+    assert (request.method, request.path, request.body, request.headers["locale"]) == ("POST", "/a/b", b"abc", "auto")
+
+
+def test_send_without_a_body_sends_none(echo):
+    """
+    A request without a body has no length either.
+    """
+    make_transport(echo).send("GET", "/thumbnail", body=None, headers={}, limits=LIMITS)
+
+    (request,) = echo.requests
+    assert (request.method, request.body) == ("GET", b"")
+    assert "transfer-encoding" not in request.headers
+
+
+@pytest.mark.parametrize("size", [0, 1, 16_384, 3_000_000])
+def test_send_carries_bodies_of_any_size(echo, size):
+    """
+    A body arrives whole and with its length.
+    """
+    assert post(make_transport(echo), b"x" * size).body == b"x" * size
+    assert echo.requests[0].headers["content-length"] == str(size)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_send_follows_no_redirects(echo, make_server, status):
+    """
+    A redirect would carry the key to another server: it is handed back as it is.
+    """
+    server = make_server(lambda _request: http_reply(status=status, headers={"location": echo.url}))
+
+    assert post(make_transport(server)).status == status
+    assert echo.requests == []
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_send_repeats_nothing(make_server, status):
+    """
+    A busy server sees one request.
+    """
+    server = make_server(lambda _request: http_reply(status=status, headers={"retry-after": "0"}))
+
+    assert post(make_transport(server)).status == status
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_send_unpacks_compressed_answers(make_server, coding):
+    """
+    Compression is asked for, and undone.
+    """
+    packed = {"gzip": gzip.compress, "deflate": zlib.compress}[coding](b"hello" * 1000)
+    server = make_server(lambda _request: http_reply(packed, headers={"content-encoding": coding}))
+
+    assert post(make_transport(server)).body == b"hello" * 1000
+    assert coding in server.requests[0].headers["accept-encoding"]
+
+
+def test_send_reuses_its_connection(echo):
+    """
+    Requests one after the other share one connection.
+    """
+    transport = make_transport(echo)
+    for _ in range(5):
+        post(transport)
+
+    assert [request.connection for request in echo.requests] == [1] * 5
+
+
+def test_send_replaces_a_connection_that_died_idle(make_server):
+    """
+    A kept connection that the server closed meanwhile is replaced before anything is sent on it.
+    """
+    closed = threading.Event()
+    server = make_server(lambda _request: Last(http_reply(b"bye")))
+    converse = server.converse
+
+    def notify(sock, number):
+        converse(sock, number)
+        closed.set()
+
+    server.converse = notify
+    transport = make_transport(server)
+    post(transport)
+    assert closed.wait(GUARD)
+
+    assert post(transport).body == b"bye"
+    assert [request.connection for request in server.requests] == [1, 2]
+
+
+def test_threads_get_their_own_answers(echo):
+    """
+    Eight threads on four connections each read what they asked for.
+    """
+    transport = make_transport(echo, connections=4)
+
+    def ask(number):
+        return [post(transport, f"{number}-{turn}".encode()).body for turn in range(25)]
+
+    assert in_threads(8, ask) == [[f"{n}-{turn}".encode() for turn in range(25)] for n in range(8)]
+    assert echo.connections <= 4
+
+
+def test_requests_are_counted(echo):
+    """
+    The transport knows how many requests it sent.
+    """
+    transport = make_transport(echo)
+    in_threads(4, lambda _number: [post(transport) for _ in range(5)])
+
+    assert transport.requests == 20
+
+
+# --- Failures
+
+
+def test_refused_connection_was_not_sent(unused_port):
+    """
+    Where nothing listens nothing was sent; the message has the address and what to check.
+    """
+    transport = Transport(
+        Endpoint(scheme="http", host="127.0.0.1", port=unused_port, proxy=None, ca_file="", connections=1)
+    )
+
+    with pytest.raises(
+        Unreachable, match=f"http://127.0.0.1:{unused_port} does not accept connections: .*Check"
+    ) as caught:
+        post(transport)
+
+    assert not caught.value.sent
+
+
+def test_unknown_name_was_not_sent():
+    """
+    A name that nobody knows is named.
+    """
+    host = "studio.invalid"  # reserved never to exist
+    transport = Transport(Endpoint(scheme="http", host=host, port=None, proxy=None, ca_file="", connections=1))
+
+    with pytest.raises(Unreachable, match=f"The name '{host}' is unknown here. Check the site's address") as caught:
+        post(transport)
+
+    assert not caught.value.sent
+
+
+def test_reset_after_the_headers_counts_as_sent(make_server):
+    """
+    A reset while the body is on its way cannot be told from one after it: it counts as sent.
+    """
+    server = make_server(lambda _request: Last(reset=True))
+
+    with pytest.raises(TransportError, match="was lost: Connection reset by peer") as caught:
+        post(make_transport(server))
+
+    assert caught.value.sent
+
+
+def test_reset_before_the_body_is_read(make_server):
+    """
+    A server that resets without reading leaves an error, never an answer, and one connection.
+    """
+    server = make_server(None)
+    server.converse = lambda sock, _number: end(sock, Last(reset=True))
+
+    with pytest.raises(TransportError, match="was lost"):
+        post(make_transport(server), b"x" * 5_000_000)
+
+    assert server.connections == 1
+
+
+def test_close_after_the_body_counts_as_sent(make_server):
+    """
+    A connection that ends instead of an answer leaves open whether the site acted.
+    """
+    server = make_server(lambda _request: None)
+
+    with pytest.raises(TransportError, match="was lost: Remote end closed connection without response") as caught:
+        post(make_transport(server))
+
+    assert caught.value.sent
+    assert len(server.requests) == 1
+
+
+def test_cut_off_answer_counts_as_sent(make_server):
+    """
+    An answer shorter than it says is no answer.
+    """
+    whole = http_reply(b"x" * 1000)
+    server = make_server(lambda _request: Last(whole[:-400]))
+
+    with pytest.raises(TransportError, match="was lost: .*600 bytes read, 400 more expected") as caught:
+        post(make_transport(server))
+
+    assert caught.value.sent
+
+
+@pytest.mark.parametrize(
+    "answer", [b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\x00\x01\x02\x03"], ids=["ssh", "status", "bytes"]
+)
+def test_garbage_counts_as_sent(make_server, answer):
+    """
+    What is no HTTP is a lost connection.
+    """
+    server = make_server(lambda _request: Last(answer))
+
+    with pytest.raises(TransportError) as caught:
+        post(make_transport(server))
+
+    assert caught.value.sent
+
+
+def test_garbled_compression_counts_as_sent(make_server):
+    """
+    A body that cannot be unpacked is no answer, and the connection is not used again.
+    """
+    server = make_server(lambda _request: http_reply(b"no gzip", headers={"content-encoding": "gzip"}))
+    transport = make_transport(server)
+
+    for _ in range(2):
+        with pytest.raises(TransportError, match="is garbled: .*incorrect header check") as caught:
+            post(transport)
+
+    assert caught.value.sent
+
+
+def test_read_timeout_counts_as_sent(make_server):
+    """
+    A server that takes too long is named with the limit and how to raise it.
+    """
+    server = make_server(lambda request: server.hang(request))
+
+    with pytest.raises(TransportTimeout, match=f"sent nothing for {SHORT} s. Raise the site's read_timeout") as caught:
+        post(make_transport(server), limits=Limits(connect=GUARD, read=SHORT, pool=GUARD))
+
+    assert caught.value.sent
+
+
+def test_read_timeout_without_a_body_counts_as_sent(make_server):
+    """
+    A request without a body leaves no trace of how far it came, so it counts as sent.
+    """
+    server = make_server(lambda request: server.hang(request))
+
+    with pytest.raises(TransportTimeout) as caught:
+        make_transport(server).send(
+            "GET", "/", body=None, headers={}, limits=Limits(connect=GUARD, read=SHORT, pool=GUARD)
+        )
+
+    assert caught.value.sent
+
+
+def test_timeout_in_the_middle_of_an_answer_counts_as_sent(make_server):
+    """
+    An answer that stops half-way is a timeout too.
+    """
+    whole = http_reply(b"x" * 1000)
+
+    server = make_server(None)
+    server.converse = lambda sock, _number: (sock.recv(65536), sock.sendall(whole[:-400]), server.hang())
+
+    with pytest.raises(TransportTimeout, match="sent nothing for") as caught:
+        post(make_transport(server), limits=Limits(connect=GUARD, read=SHORT, pool=GUARD))
+
+    assert caught.value.sent
+
+
+def test_connection_that_broke_is_not_used_again(make_server):
+    """
+    After a cut-off answer the next request gets a connection of its own, and its own answer.
+    """
+    replies = [Last(http_reply(b"x" * 1000)[:-400]), http_reply(b"whole")]
+    server = make_server(lambda _request: replies.pop(0))
+    transport = make_transport(server)
+    with pytest.raises(TransportError):
+        post(transport)
+
+    assert post(transport).body == b"whole"
+    assert [request.connection for request in server.requests] == [1, 2]
+
+
+# --- TLS
+
+
+@pytest.fixture
+def tls_echo(make_server, authority):
+    """
+    An echo over TLS.
+    """
+    return make_server(lambda request: http_reply(request.body), tls=authority.server_context)
+
+
+def test_tls_with_its_authority_answers(tls_echo, authority):
+    """
+    With the authority's file the site answers, on one connection.
+    """
+    transport = make_transport(tls_echo, ca_file=authority.ca_file)
+
+    assert [post(transport, body).body for body in (b"1", b"2")] == [b"1", b"2"]
+    assert tls_echo.connections == 1
+
+
+def certifi():
+    from shotgun_api3 import shotgun
+
+    return os.path.join(os.path.dirname(shotgun.__file__), "lib", "certifi", "cacert.pem")  # noqa: PTH118, PTH120
+
+
+def test_untrusted_certificate_lasts(tls_echo):
+    """
+    A certificate that is not trusted will not be at the next attempt; the message says which setting to change.
+    """
+    with pytest.raises(
+        TLSError, match="certificate verify failed.*set ca_file, or the variable SHOTGUN_API_CACERTS"
+    ) as caught:
+        post(make_transport(tls_echo, ca_file=certifi()))
+
+    assert (caught.value.sent, caught.value.lasting) == (False, True)
+    assert tls_echo.requests == []
+
+
+def test_wrong_host_name_lasts(tls_echo, authority, monkeypatch):
+    """
+    A certificate for another name is not trusted.
+    """
+    real = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *rest, **more: real("127.0.0.1", *rest, **more))
+    transport = make_transport(tls_echo, host="studio.example", ca_file=authority.ca_file)
+
+    with pytest.raises(TLSError, match="mismatch") as caught:
+        post(transport)
+
+    assert (caught.value.sent, caught.value.lasting) == (False, True)
+
+
+def test_plain_port_spoken_to_with_tls_lasts(echo, authority):
+    """
+    https to a port that speaks http ends in Python's "wrong version number", which is explained.
+    """
+    transport = make_transport(echo, scheme="https", ca_file=authority.ca_file)
+    echo.converse = lambda sock, _number: (sock.recv(100), sock.sendall(http_reply(status=400)))
+
+    with pytest.raises(TLSError, match="does not speak TLS: a plain http address, or a proxy") as caught:
+        post(transport)
+
+    assert (caught.value.sent, caught.value.lasting) == (False, True)
+
+
+def test_broken_handshake_was_not_sent(make_server, authority):
+    """
+    A server that hangs up during the handshake got nothing.
+    """
+    server = make_server(None)
+    server.converse = lambda sock, _number: sock.recv(100)
+
+    with pytest.raises(TransportError) as caught:
+        post(make_transport(server, scheme="https", ca_file=authority.ca_file))
+
+    assert (caught.value.sent, caught.value.lasting) == (False, False)
+
+
+def test_slow_handshake_was_not_sent(make_server, authority):
+    """
+    A handshake that takes too long is a connection that was not made: the limit is that of connecting.
+    """
+    server = make_server(None)
+    server.converse = lambda _sock, _number: server.hang()
+    limits = Limits(connect=SHORT, read=GUARD, pool=GUARD)
+
+    with pytest.raises(TransportTimeout, match=f"took no connection within {SHORT} s") as caught:
+        post(make_transport(server, scheme="https", ca_file=authority.ca_file), limits=limits)
+
+    assert not caught.value.sent
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_unreadable_ca_file_is_named(tmp_path, echo, content):
+    """
+    A certificate file that is missing or no PEM is named.
+    """
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(TLSError, match="ca.pem' cannot be read as PEM certificates") as caught:
+        make_transport(echo, scheme="https", ca_file=str(path))
+
+    assert (caught.value.sent, caught.value.lasting) == (False, True)
+
+
+# --- The bound
+
+
+def test_pool_timeout_sends_nothing(make_server):
+    """
+    When all connections are busy until the time is up, nothing was sent, and the message has the numbers.
+    """
+    arrived, leave = threading.Event(), threading.Event()
+
+    def hold(_request):
+        arrived.set()
+        leave.wait(GUARD)
+        return http_reply()
+
+    server = make_server(hold)
+    transport = make_transport(server, connections=1)
+    busy = threading.Thread(target=post, args=(transport,))
+    busy.start()
+    assert arrived.wait(GUARD)
+
+    with pytest.raises(
+        PoolTimeout, match=rf"within {SHORT} s: all 1 are in use. Raise the site's connections"
+    ) as caught:
+        post(transport, limits=Limits(connect=GUARD, read=GUARD, pool=SHORT))
+    leave.set()
+    busy.join(GUARD)
+
+    assert (caught.value.pool, caught.value.waited) == (server.url, SHORT)
+    assert len(server.requests) == 1
+
+
+def test_connections_come_back_after_failures(make_server):
+    """
+    Failures do not use up the bounded connections.
+    """
+    replies = [None, Last(reset=True), Last(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx")] * 2
+    server = make_server(lambda _request: replies.pop(0) if replies else http_reply(b"ok"))
+    transport = make_transport(server, connections=1)
+    for _ in range(6):
+        with pytest.raises(TransportError):
+            post(transport)
+
+    assert post(transport, limits=Limits(connect=GUARD, read=GUARD, pool=SHORT)).body == b"ok"
+
+
+def test_close_idle_lets_requests_finish(make_server):
+    """
+    Closing while a request is under way takes nothing from it, and the next one connects anew.
+    """
+    arrived, leave = threading.Event(), threading.Event()
+
+    def hold(request):
+        if request.body == b"slow":
+            arrived.set()
+            leave.wait(GUARD)
+        return http_reply(request.body)
+
+    server = make_server(hold)
+    transport = make_transport(server)
+    answers = []
+    busy = threading.Thread(target=lambda: answers.append(post(transport, b"slow").body))
+    busy.start()
+    assert arrived.wait(GUARD)
+    transport.close_idle()
+    leave.set()
+    busy.join(GUARD)
+    post(transport, b"next")
+
+    assert answers == [b"slow"]
+    assert [request.connection for request in server.requests] == [1, 2]
+
+
+# --- What is shared
+
+
+def test_once_runs_once_for_all_threads():
+    """
+    Threads that ask at the same time wait for one of them, and share what it got.
+    """
+    transport = Transport(Endpoint(scheme="http", host="x", port=1, proxy=None, ca_file="", connections=1))
+    barrier = threading.Barrier(8)
+    made = []
+
+    def make():
+        made.append(threading.current_thread())
+        return object()
+
+    def ask(_number):
+        barrier.wait(GUARD)
+        return transport.once("key", make)
+
+    assert len(set(map(id, in_threads(8, ask)))) == 1
+    assert len(made) == 1
+
+
+def test_once_keeps_no_failure():
+    """
+    After a failure the next one tries again.
+    """
+    transport = Transport(Endpoint(scheme="http", host="x", port=1, proxy=None, ca_file="", connections=1))
+
+    with pytest.raises(ZeroDivisionError):
+        transport.once("key", lambda: 1 / 0)
+
+    assert transport.once("key", lambda: "made") == "made"
+
+
+def test_once_may_ask_within():
+    """
+    What is made once may need something else that is made once.
+    """
+    transport = Transport(Endpoint(scheme="http", host="x", port=1, proxy=None, ca_file="", connections=1))
+
+    assert transport.once("a", lambda: transport.once("b", lambda: 1) + 1) == 2
+
+
+def test_transport_is_shared_by_equal_endpoints(echo):
+    """
+    Equal endpoints lead to one transport, any difference to another.
+    """
+    first = make_endpoint(echo)
+
+    assert transport_to(first) is transport_to(make_endpoint(echo))
+    assert transport_to(first) is not transport_to(make_endpoint(echo, connections=5))
+    assert transport_to(first) is not transport_to(make_endpoint(echo, proxy=Proxy(host="p")))
+
+
+def test_transport_to_makes_one_for_many_threads(echo):
+    """
+    Threads that ask for the first time at the same time get one transport.
+    """
+    barrier = threading.Barrier(8)
+
+    def ask(_number):
+        barrier.wait(GUARD)
+        return transport_to(make_endpoint(echo, connections=7))
+
+    assert len(set(map(id, in_threads(8, ask)))) == 1
+
+
+def test_transport_used_last_is_kept(echo):
+    """
+    When there are too many, the one that was not used for longest goes.
+    """
+    used, unused = make_endpoint(echo, connections=101), make_endpoint(echo, connections=102)
+    kept, dropped = transport_to(used), transport_to(unused)
+    for number in range(transport_module.KEPT_TRANSPORTS - 1):
+        transport_to(make_endpoint(echo, connections=1000 + number))
+        transport_to(used)
+
+    assert transport_to(used) is kept
+    assert transport_to(unused) is not dropped
+
+
+@pytest.mark.skipif(not FORK, reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_fork_uses_connections_of_its_own(echo):
+    """
+    A forked child connects anew, and the parent's connection still answers the parent.
+    """
+    transport = transport_to(make_endpoint(echo))
+    post(transport, b"parent")
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+
+    def child():
+        theirs.send([post(transport_to(make_endpoint(echo)), b"child").body for _ in range(3)])
+
+    process = context.Process(target=child)
+    process.start()
+    assert ours.poll(GUARD)
+    answers = ours.recv()
+    process.join(GUARD)
+
+    assert answers == [b"child"] * 3
+    assert post(transport_to(make_endpoint(echo)), b"parent").body == b"parent"
+    assert [(request.body, request.connection) for request in echo.requests] == [
+        (b"parent", 1),
+        *[(b"child", 2)] * 3,
+        (b"parent", 1),
+    ]
+
+
+@pytest.mark.skipif(not FORK, reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_fork_is_not_blocked_by_a_busy_parent(make_server):
+    """
+    A child forked while another thread holds the locks of the transport can use its own.
+    """
+    holding, leave = threading.Event(), threading.Event()
+    server = make_server(lambda request: http_reply(request.body))
+    endpoint = make_endpoint(server)
+
+    def hold():
+        with transport_module._lock:
+            transport.once("slow", lambda: holding.set() or leave.wait(GUARD))
+
+    transport = transport_to(endpoint)
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert holding.wait(GUARD)
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+
+    def child():
+        theirs.send(transport_to(endpoint).once("slow", lambda: post(transport_to(endpoint), b"child").body))
+
+    process = context.Process(target=child)
+    process.start()
+    answered = ours.poll(GUARD)
+    leave.set()
+    holder.join(GUARD)
+    process.join(GUARD)
+
+    assert answered
+    assert ours.recv() == b"child"
+
+
+# --- Proxies
+
+
+def make_proxied(server, proxy, **settings):
+    return make_transport(server, proxy=Proxy(host="127.0.0.1", port=proxy.port, **settings.pop("who", {})), **settings)
+
+
+def test_proxy_gets_plain_requests_whole(echo, make_server):
+    """
+    Over http the proxy gets the address of the site and the user's name and password.
+    """
+    proxy = make_server(lambda request: http_reply(request.body), kind=ScriptedProxy, needs="ada:p@ss:w")
+
+    answer = post(make_proxied(echo, proxy, who={"user": "ada", "password": Secret("p@ss:w")}), b"hello")
+
+    assert answer.body == b"hello"
+    assert proxy.requests[0].path == f"{echo.url}/api3/json"
+    assert echo.requests == []
+
+
+def test_proxy_tunnels_tls(tls_echo, make_server, authority):
+    """
+    Over https the proxy gets a CONNECT with the password, and the site gets no sign of it.
+    """
+    proxy = make_server(None, kind=ScriptedProxy, needs="ada:secret")
+    transport = make_proxied(
+        tls_echo, proxy, ca_file=authority.ca_file, who={"user": "ada", "password": Secret("secret")}
+    )
+
+    assert [post(transport, body).body for body in (b"1", b"2")] == [b"1", b"2"]
+    assert proxy.tunnels == [f"127.0.0.1:{tls_echo.port}"]
+    assert not any("proxy-authorization" in request.headers for request in tls_echo.requests)
+
+
+def test_proxy_that_refuses_is_named(tls_echo, make_server, authority):
+    """
+    A proxy that wants another password is named, without the password; nothing was sent.
+    """
+    proxy = make_server(None, kind=ScriptedProxy, needs="ada:right")
+    transport = make_proxied(
+        tls_echo, proxy, ca_file=authority.ca_file, who={"user": "ada", "password": Secret("wr0ng-one")}
+    )
+
+    with pytest.raises(Unreachable, match=f"The proxy 127.0.0.1:{proxy.port} does not lead to .*407") as caught:
+        post(transport)
+
+    assert not caught.value.sent
+    assert "wr0ng-one" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_proxy_that_is_not_there_is_named(echo, unused_port, authority, scheme):
+    """
+    A proxy that takes no connection is named, for both kinds of site.
+    """
+    transport = make_transport(
+        echo, scheme=scheme, proxy=Proxy(host="127.0.0.1", port=unused_port), ca_file=authority.ca_file
+    )
+
+    with pytest.raises(Unreachable, match=f"The proxy 127.0.0.1:{unused_port} does not lead to .*refused") as caught:
+        post(transport)
+
+    assert not caught.value.sent
+
+
+# --- Headers and pages
+
+NOW = 1_700_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("7", 7.0),
+        (" 120 ", 120.0),
+        ("0", 0.0),
+        ("Tue, 14 Nov 2023 22:13:50 GMT", 30.0),
+        ("Tue, 14 Nov 2023 22:13:00 GMT", 0.0),  # past
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("²", None),
+        ("1.5", None),
+        ("Mon, 01 Jan 99999999999999 00:00:00 GMT", None),
+    ],
+)
+def test_retry_after_reads_seconds_and_dates(value, seconds):
+    """
+    Both forms of Retry-After are read, and anything else is none.
+    """
+    assert retry_after({"retry-after": value}, NOW) == seconds
+
+
+def test_retry_after_may_be_missing():
+    """
+    Without the header nothing is asked.
+    """
+    assert retry_after({}, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "title"),
+    [
+        (b"<html><head><title>Sign in</title></head>", " (Sign in)"),
+        (b"<TITLE lang=en>\n Sign &amp;\n  pay </TITLE>", " (Sign & pay)"),
+        ("<title>Anmeldung f\u00fcr Gäste</title>".encode(), " (Anmeldung für Gäste)"),
+        (b"<title></title>", ""),
+        (b"no page", ""),
+        (b"", ""),
+        (b"<![x[ <title>Odd</title>", " (Odd)"),
+        (b"<title>never ends", " (never ends)"),
+        (b"\xff\xfe<title>\xff</title>", " (\ufffd)"),
+        (b"<titles>x</titles>", ""),
+    ],
+)
+def test_page_title_is_found_in_any_page(body, title):
+    """
+    The title of a page is found, and a page without one has none; no page raises.
+    """
+    assert page_title(body) == title
+
+
+def test_page_title_is_short():
+    """
+    A long title is cut.
+    """
+    assert len(page_title(b"<title>" + b"x" * 10_000 + b"</title>")) < 130
+
+
+def test_tls_refuses_old_protocols():
+    """
+    The context checks names and certificates.
+    """
+    context = transport_module._tls_context(certifi())
+
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
