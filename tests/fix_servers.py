@@ -23,6 +23,8 @@ import trustme
 
 GUARD = 5  # seconds after which a test that hangs fails
 
+HANG = object()  # what a handler returns to answer nothing until the server is closed
+
 INFO = {"version": [8, 60, 0], "full_version": [8, 60, 0, 0], "api_max_entities_per_page": 500}
 
 
@@ -83,8 +85,8 @@ class ScriptedServer:
     """
     A server on 127.0.0.1 that answers each request with what *handler* returns for it.
 
-    Bytes are sent as they are, `Last` is sent and ends the connection, None ends it without an answer. Handlers run
-    in one thread for each connection.
+    Bytes are sent as they are, `Last` is sent and ends the connection, None ends it without an answer, and `HANG`
+    keeps the client waiting. Handlers run in one thread for each connection.
     """
 
     def __init__(self, handler: Callable[[Request], Any], *, tls: Optional[ssl.SSLContext] = None) -> None:
@@ -137,14 +139,16 @@ class ScriptedServer:
                     return
                 self.requests.append(request)
                 reply = self.handler(request)
+                if reply is HANG:
+                    reply = self.hang()
                 if not isinstance(reply, bytes):
                     end(sock, reply)
                     return
                 sock.sendall(reply)
 
-    def hang(self, _request: Optional[Request] = None) -> None:
+    def hang(self) -> None:
         """
-        Answer nothing until the server is closed; a handler as it is.
+        Wait until the server is closed.
         """
         self.stopping.wait(GUARD)
 

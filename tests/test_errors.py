@@ -144,16 +144,3 @@ def test_status_error_has_the_fields_of_the_native_one():
 
     assert (error.errcode, error.errmsg, error.url) == (503, "busy", "studio.example")
     assert error.headers == {"retry-after": "7"}
-
-
-def test_cause_is_kept():
-    """
-    An error raised from another shows that one.
-    """
-    with pytest.raises(errors.WorkerError) as caught:
-        try:
-            raise KeyError("x")
-        except KeyError as cause:
-            raise errors.WorkerError(MESSAGE, item=1) from cause
-
-    assert isinstance(caught.value.__cause__, KeyError)

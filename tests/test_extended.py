@@ -1,138 +1,28 @@
 """
-`SGExtended`: forwarding and its guards, subclassing, copies, and what it may be given.
+`SGExtended`: forwarding and its guards, subclassing, and making.
 """
 
 import copy
-import pickle
 import threading
 from unittest import mock
 
 import pytest
 import shotgun_api3
-from attrs import define, field
-from fix_servers import GUARD, ScriptedSite, page, results
-from shotgun_api3.lib import mockgun
-from shotgun_api3.lib.mockgun import Shotgun as Mockgun
+from fix_extended import KEY, SHOT, Studio
+from fix_servers import GUARD, page, results
 
 import sgextended
-from sgextended import ConfigurationError, NativeClient, RetryPolicy, SGExtended, SGWorker, Site, WorkerError
-
-KEY = "k3y-that-must-not-show"
-SHOT = {"type": "Shot", "id": 7}
-
-
-class Studio(SGExtended):
-    """
-    What a studio writes: its own methods, an override, and attributes.
-    """
-
-    department = "layout"
-
-    def find(self, entity_type, filters, *args, **kwargs):
-        self.__dict__.setdefault("asked", []).append(entity_type)
-        return super().find(entity_type, filters, *args, **kwargs)
-
-    def count(self, entity_type):
-        return len(self.find(entity_type, []))
-
-    @property
-    def broken(self):
-        return self.no_such_attribute.at_all
-
-    @property
-    def very_broken(self):
-        raise AttributeError("inner")
-
-
-@define(slots=False, eq=False)
-class Attributed(SGExtended):
-    """
-    A studio's class with attrs fields, decorated as ours.
-    """
-
-    show: str = field(default="alpha", kw_only=True)
-    cache: dict = field(factory=dict, kw_only=True)
-
-
-@define
-class Slotted(SGExtended):
-    """
-    A studio's class under a bare decorator, which makes slots.
-    """
-
-    show: str = field(default="alpha", kw_only=True)
-
-
-class Job(SGWorker):
-    def __call__(self, item):
-        return item, self.find_one("Shot", [])["id"]
-
-
-@pytest.fixture
-def server(make_server):
-    """
-    A site with one shot.
-    """
-    return make_server(kind=ScriptedSite, read=page(SHOT))
-
-
-@pytest.fixture
-def site(server):
-    """
-    The way to the site.
-    """
-    return make_site(server)
-
-
-@pytest.fixture
-def environment(server, monkeypatch):
-    """
-    An environment that leads to the site.
-    """
-    for name in ("LOGIN", "PASSWORD", "AUTH_TOKEN", "SESSION_TOKEN"):
-        monkeypatch.delenv(f"SHOTGUN_{name}", raising=False)
-    for name, value in (("URL", server.url), ("SCRIPT_NAME", "robot"), ("API_KEY", KEY)):
-        monkeypatch.setenv(f"SHOTGUN_{name}", value)
-
-
-@pytest.fixture
-def make_mockgun(tmp_path):
-    """
-    Makes a Mockgun whose schema has shots with a code.
-    """
-    text = {"data_type": {"value": "text"}, "properties": {"default_value": {"value": None}}}
-    number = {"data_type": {"value": "number"}, "properties": {"default_value": {"value": None}}}
-    flag = {"data_type": {"value": "checkbox"}, "properties": {"default_value": {"value": False}}}
-    common = {"id": number, "type": text, "__retired": flag}
-    schema = {
-        "Shot": {**common, "code": text},
-        "EventLogEntry": {**common, "event_type": text, "description": text},
-    }
-    for name, content in (("schema", schema), ("entity", {name: {"name": {"value": name}} for name in schema})):
-        (tmp_path / name).write_bytes(pickle.dumps(content))
-
-    def make():
-        mockgun.Shotgun.set_schema_paths(str(tmp_path / "schema"), str(tmp_path / "entity"))
-        return mockgun.Shotgun("https://mock.example", "robot", KEY)
-
-    yield make
-    mockgun.Shotgun.set_schema_paths(None, None)
-
-
-def make_site(server, **settings):
-    values = {"url": server.url, "script_name": "robot", "api_key": KEY, "retry": RetryPolicy(attempts=1)}
-    return Site(**{**values, **settings})
-
+from sgextended import ConfigurationError, NativeClient, SGExtended, Site
 
 # --- Forwarding (R18, R19)
 
 
-def test_native_names_are_forwarded(site, server):
+def test_native_names_are_forwarded(site, shot_server):
     """
     A name that the wrapper does not define is the client's.
     """
     sg = SGExtended(site=site)
-    server.answers["followers"] = [SHOT]
+    shot_server.answers["followers"] = [SHOT]
 
     assert sg.followers(SHOT) == [SHOT]
     assert sg.base_url == site.url
@@ -185,7 +75,7 @@ def test_broken_property_is_named(site, name):
         getattr(Studio(site=site), name)
 
 
-def test_looking_costs_no_request(site, server):
+def test_looking_costs_no_request(site, shot_server):
     """
     dir, repr, hasattr of methods, and copying send nothing.
     """
@@ -198,7 +88,7 @@ def test_looking_costs_no_request(site, server):
     copy.copy(sg)
     copy.deepcopy(sg)
 
-    assert (server.connections, server.requests) == (0, [])
+    assert (shot_server.connections, shot_server.requests) == (0, [])
 
 
 def test_dir_has_native_names_and_reads_no_property(site):
@@ -288,114 +178,19 @@ def test_verbs_pass_their_arguments_on(site):
     ]
 
 
-# --- Copies
-
-DUPLICATES = {
-    "clone": lambda sg: sg.clone(),
-    "copy": copy.copy,
-    "deepcopy": copy.deepcopy,
-    "pickle": lambda sg: pickle.loads(pickle.dumps(sg)),
-}
-
-
-@pytest.mark.parametrize("duplicate", DUPLICATES.values(), ids=DUPLICATES)
-@pytest.mark.parametrize("studio_class", [SGExtended, Studio, Attributed, Job])
-def test_duplicates_keep_class_identity_and_attributes(server, duplicate, studio_class):
-    """
-    Whatever way it is copied, a wrapper stays of its class, on its site, with the studio's attributes.
-    """
-    sg = studio_class(site=make_site(server, allow_pickle_secrets=True))
-    sg.own = {"deep": [1, 2]}
-    sg.config.session_uuid = "u-1"
-
-    other = duplicate(sg)
-
-    assert type(other) is studio_class
-    assert other is not sg
-    assert other.own == {"deep": [1, 2]}
-    assert other.site == sg.site
-    assert other.config.session_uuid == "u-1"
-    assert other.find("Shot", []) == [SHOT]
-
-
-@pytest.mark.parametrize("duplicate", DUPLICATES.values(), ids=DUPLICATES)
-@pytest.mark.parametrize("studio_class", [Attributed, Slotted])
-def test_duplicates_keep_attrs_fields(server, duplicate, studio_class):
-    """
-    Fields of attrs are kept, with slots and without.
-    """
-    sg = studio_class(site=make_site(server, allow_pickle_secrets=True), show="beta")
-
-    other = duplicate(sg)
-
-    assert other.show == "beta"
-    assert other.find("Shot", []) == [SHOT]
-
-
-@pytest.mark.parametrize("duplicate", DUPLICATES.values(), ids=DUPLICATES)
-def test_duplicates_have_a_client_of_their_own(server, duplicate):
-    """
-    What is set on the configuration of one does not show on the other.
-    """
-    sg = SGExtended(site=make_site(server, allow_pickle_secrets=True))
-
-    other = duplicate(sg)
-    other.config.session_uuid = "u-2"
-
-    assert sg.config.session_uuid is None
-    assert other._sg is not sg._sg
-
-
-def test_copies_share_attributes_and_deep_copies_do_not(site):
-    """
-    As everywhere in Python, copy is shallow and deepcopy is not.
-    """
-    sg = Attributed(site=site)
-
-    assert copy.copy(sg).cache is sg.cache
-    assert copy.deepcopy(sg).cache is not sg.cache
-
-
-def test_pickle_from_the_environment_holds_no_key(environment):
-    """
-    A wrapper of the environment's site travels without the key.
-    """
-    pickled = pickle.dumps(Studio())
-
-    assert KEY.encode() not in pickled
-    assert pickle.loads(pickled).count("Shot") == 1
-
-
-def test_pickle_with_a_literal_key_is_refused(site):
-    """
-    A literal key is not written down.
-    """
-    with pytest.raises(ConfigurationError, match=r"Site\.from_env"):
-        pickle.dumps(SGExtended(site=site))
-
-
-def test_vars_show_no_key(site):
-    """
-    What a debugger lists of a wrapper has no key.
-    """
-    sg = SGExtended(site=site)
-
-    assert KEY not in repr(vars(sg)) + repr(vars(sg._sg)) + repr(vars(sg.config))
-
-
 # --- Making
 
 
-def test_environment_is_read_without_arguments(environment, server):
+def test_environment_is_read_without_arguments(environment, shot_server):
     """
     SGExtended() is the environment's site, and costs no request until it is used.
     """
     sg = SGExtended()
-    before = len(server.requests)
+    before = len(shot_server.requests)
 
     assert before == 0
     assert sg.find("Shot", []) == [SHOT]
-    assert server.sent("read")[0].auth["script_key"] == KEY
+    assert shot_server.sent("read")[0].auth["script_key"] == KEY
 
 
 def test_missing_environment_is_explained(monkeypatch):
@@ -440,11 +235,11 @@ def test_site_by_position_is_refused(site):
         SGExtended(site)
 
 
-def test_plain_shotgun_is_wrapped(server):
+def test_plain_shotgun_is_wrapped(shot_server):
     """
     A Shotgun is used as it is, one call at a time.
     """
-    native = shotgun_api3.Shotgun(server.url, "robot", KEY)
+    native = shotgun_api3.Shotgun(shot_server.url, "robot", KEY)
     with Studio(native) as sg:
         assert sg.count("Shot") == 1
         assert sg.follow is not None
@@ -452,14 +247,14 @@ def test_plain_shotgun_is_wrapped(server):
         assert repr(sg) == "<Studio over <Shotgun, one call at a time>>"
 
 
-def test_plain_shotgun_is_safe_to_share(server):
+def test_plain_shotgun_is_safe_to_share(shot_server):
     """
     Threads that share a wrapped Shotgun, directly and through clones, each get their own answer.
     """
-    server.answers["read"] = lambda request: results(
+    shot_server.answers["read"] = lambda request: results(
         page({"type": "Shot", "id": request.payload["params"][1]["filters"]["conditions"][0]["values"][0]})
     )
-    native = shotgun_api3.Shotgun(server.url, "robot", KEY)
+    native = shotgun_api3.Shotgun(shot_server.url, "robot", KEY)
     sg = SGExtended(native)
 
     found = list(sg.map(lambda sg, i: sg.find("Shot", [["id", "is", i]])[0]["id"], range(60), workers=6))
@@ -468,11 +263,11 @@ def test_plain_shotgun_is_safe_to_share(server):
     assert found == list(range(60))
 
 
-def test_site_of_a_plain_shotgun_is_explained(server):
+def test_site_of_a_plain_shotgun_is_explained(shot_server):
     """
     A Shotgun has no Site; the message says how to get one.
     """
-    sg = Studio(shotgun_api3.Shotgun(server.url, "robot", KEY, connect=False))
+    sg = Studio(shotgun_api3.Shotgun(shot_server.url, "robot", KEY, connect=False))
 
     with pytest.raises(ConfigurationError, match=r"use Studio\.adopt\(sg\)"):
         sg.site  # noqa: B018 - reading is the point
@@ -488,11 +283,11 @@ def test_wrapper_around_a_wrapper_shares_its_client(site):
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_adopt_makes_a_safe_client(server, wrapped):
+def test_adopt_makes_a_safe_client(shot_server, wrapped):
     """
     A Shotgun, or a wrapper around one, is adopted without being used.
     """
-    native = shotgun_api3.Shotgun(server.url, "robot", KEY, connect=False)
+    native = shotgun_api3.Shotgun(shot_server.url, "robot", KEY, connect=False)
 
     sg = Studio.adopt(SGExtended(native) if wrapped else native)
 
@@ -514,33 +309,33 @@ def test_adopt_refuses_a_mockgun(make_mockgun):
 # --- connect
 
 
-def test_connect_on_the_class_takes_native_arguments(server):
+def test_connect_on_the_class_takes_native_arguments(shot_server):
     """
     The arguments of Shotgun make a wrapper of the class, which has asked the site.
     """
-    sg = Studio.connect(server.url, "robot", KEY)
+    sg = Studio.connect(shot_server.url, "robot", KEY)
 
     assert type(sg) is Studio
-    assert [request.rpc for request in server.requests] == ["info"]
+    assert [request.rpc for request in shot_server.requests] == ["info"]
     assert sg.count("Shot") == 1
 
 
-def test_connect_without_connecting_sends_nothing(server):
+def test_connect_without_connecting_sends_nothing(shot_server):
     """
     connect=False asks nothing, as native.
     """
-    sg = SGExtended.connect(server.url, "robot", KEY, connect=False)
+    sg = SGExtended.connect(shot_server.url, "robot", KEY, connect=False)
 
-    assert server.requests == []
+    assert shot_server.requests == []
     assert sg.find("Shot", []) == [SHOT]
 
 
-def test_connect_on_an_instance_is_native(site, server):
+def test_connect_on_an_instance_is_native(site, shot_server):
     """
     On an instance connect asks the site, and returns nothing.
     """
     assert SGExtended(site=site).connect() is None
-    assert [request.rpc for request in server.requests] == ["info"]
+    assert [request.rpc for request in shot_server.requests] == ["info"]
 
 
 def test_connect_refuses_as_native():
@@ -551,14 +346,14 @@ def test_connect_refuses_as_native():
         SGExtended.connect("https://studio.example", "robot", connect=False)
 
 
-def test_connect_takes_an_empty_proxy(server):
+def test_connect_takes_an_empty_proxy(shot_server):
     """
     An empty http_proxy is none, as native.
     """
-    assert SGExtended.connect(server.url, "robot", KEY, http_proxy="").find("Shot", []) == [SHOT]
+    assert SGExtended.connect(shot_server.url, "robot", KEY, http_proxy="").find("Shot", []) == [SHOT]
 
 
-def test_connect_in_a_subclass_reaches_super(server):
+def test_connect_in_a_subclass_reaches_super(shot_server):
     """
     A studio may override connect on the class and go on with super().
     """
@@ -570,7 +365,7 @@ def test_connect_in_a_subclass_reaches_super(server):
             made.marked = True
             return made
 
-    sg = Own.connect(server.url, "robot", KEY)
+    sg = Own.connect(shot_server.url, "robot", KEY)
 
     assert type(sg) is Own
     assert sg.marked
@@ -623,129 +418,3 @@ def test_current_failure_is_not_kept(environment, monkeypatch):
 
     assert isinstance(outcomes[0], ConfigurationError)
     assert isinstance(outcomes[1], Studio)
-
-
-# --- Mockgun and mocks
-
-
-def test_mockgun_works(make_mockgun):
-    """
-    A studio's tests with a Mockgun run through the wrapper: verbs, domain, map, with.
-    """
-    with Studio(make_mockgun()) as sg:
-        first, second = (sg.create("Shot", {"code": code}) for code in ("a", "b"))
-        sg.update("Shot", first["id"], {"code": "c"})
-        sg.delete("Shot", second["id"])
-        assert sg.find_one("Shot", [["id", "is", first["id"]]], ["code"])["code"] == "c"
-        assert sg.count("Shot") == 1
-        assert list(sg.map(lambda sg, i: (i, sg.count("Shot")), range(3), workers=2)) == [(0, 1), (1, 1), (2, 1)]
-        assert sg.schema_field_read("Shot", "code")
-
-
-def test_mockgun_lacks_what_it_lacks(make_mockgun):
-    """
-    What a Mockgun has not is an AttributeError that names it.
-    """
-    with pytest.raises(AttributeError, match="summarize"):
-        SGExtended(make_mockgun()).summarize("Shot", [], [])
-
-
-def test_mocks_are_clients(site):
-    """
-    A mock with the names of a Shotgun can be wrapped, also one that is autospecced.
-    """
-    for client in (
-        mock.MagicMock(),
-        mock.Mock(spec=Mockgun),
-        mock.create_autospec(shotgun_api3.Shotgun, instance=True),
-    ):
-        client.find.return_value = [SHOT]
-
-        assert Studio(client).count("Shot") == 1
-
-
-def test_forwarding_wrappers_are_clients(server):
-    """
-    A studio's own wrapper that forwards to a Shotgun can be wrapped.
-    """
-
-    class Old:
-        def __init__(self, sg):
-            self._old_sg = sg
-
-        def __getattr__(self, name):
-            return getattr(self._old_sg, name)
-
-    native = shotgun_api3.Shotgun(server.url, "robot", KEY)
-    with Studio(Old(native)) as sg:
-        assert sg.count("Shot") == 1
-
-
-# --- map and workers
-
-
-def test_map_gives_each_worker_a_clone(site):
-    """
-    Workers have wrappers of the same class and site, apart from the first and from each other.
-    """
-    sg = Studio(site=site)
-    barrier = threading.Barrier(2)
-
-    def work(own, item):
-        barrier.wait(GUARD)
-        return own, item, own.count("Shot")
-
-    results_ = list(sg.map(work, range(2), workers=2))
-
-    assert [result[1:] for result in results_] == [(0, 1), (1, 1)]
-    assert len({id(own) for own, _item, _count in results_} | {id(sg)}) == 3
-    assert {type(own) for own, _item, _count in results_} == {Studio}
-
-
-def test_worker_class_maps_over_items(environment):
-    """
-    A worker class works on each item, in order.
-    """
-    assert list(Job.map(["a", "b", "c"], workers=2)) == [("a", 7), ("b", 7), ("c", 7)]
-
-
-def test_worker_class_takes_settings(site):
-    """
-    The arguments of each instance can be given.
-    """
-    assert list(Job.map(["a"], site=site)) == [("a", 7)]
-
-
-def test_worker_is_a_thread_target(environment):
-    """
-    An instance runs as the target of a thread.
-    """
-    done = []
-
-    class Once(Job):
-        def __call__(self, item):
-            done.append(super().__call__(item))
-
-    thread = threading.Thread(target=Once(), args=("x",))
-    thread.start()
-    thread.join(GUARD)
-
-    assert done == [("x", 7)]
-
-
-def test_worker_without_work_is_refused(site):
-    """
-    A worker class without ``__call__`` cannot be made.
-    """
-    with pytest.raises(TypeError, match="abstract"):
-        SGWorker(site=site)
-
-
-def test_failure_in_map_names_the_item(site):
-    """
-    The item that failed is named as one names an entity.
-    """
-    with pytest.raises(WorkerError, match=r"The work on Shot 7 \(sh010\) failed: ZeroDivisionError") as caught:
-        list(SGExtended(site=site).map(lambda _sg, _item: 1 / 0, [{**SHOT, "code": "sh010"}]))
-
-    assert caught.value.item["id"] == 7

@@ -256,7 +256,7 @@ def test_persist_never_repeats_an_uncertain_write(failure):
     """
     script = Script(failure())
 
-    with pytest.raises(OutcomeUnknown, match="'some_call' was sent, and then: .* look on the site first") as caught:
+    with pytest.raises(OutcomeUnknown, match=r"'some_call' was sent, and then: .* look on the site first") as caught:
         script.persist(Kind.ONCE)
 
     assert (script.sends, script.slept) == (1, [])

@@ -118,7 +118,7 @@ def test_site_refuses_no_connections(value):
     """
     Less than one connection is refused.
     """
-    with pytest.raises(ConfigurationError, match="connections=.*at least 1"):
+    with pytest.raises(ConfigurationError, match=r"connections=.*at least 1"):
         make_site(connections=value)
 
 
@@ -362,7 +362,7 @@ def test_site_names_the_variable_that_a_worker_lacks(environment, monkeypatch):
     pickled = pickle.dumps(Site.from_env())
     monkeypatch.delenv("SHOTGUN_API_KEY")
 
-    with pytest.raises(ConfigurationError, match="SHOTGUN_API_KEY is not set in this process.*every machine"):
+    with pytest.raises(ConfigurationError, match=r"SHOTGUN_API_KEY is not set in this process.*every machine"):
         pickle.loads(pickled)
 
 

@@ -22,7 +22,7 @@ def test_wire_datetimes_are_datetimes(text):
     """
     Each is read by the format that a site writes.
     """
-    assert datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").year >= 1969
+    assert datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").year >= 1969
     assert len(text) == 20
 
 

@@ -2,8 +2,11 @@
 ``sgextended demo``: the main job, shown on a local site with a small production.
 """
 
+import os
+import shutil
+import sys
+
 from rich.console import Console
-from rich.panel import Panel
 
 from sgextended import SGExtended
 from sgextended.cli import assets
@@ -14,8 +17,8 @@ LATENCY = 0.1
 
 _GO_ON = """\
 Keep such a site up:
-  [bold]sgextended site --demo --port 8010 --script-name demo --api-key demo[/bold]
-and try in Python:
+  [bold]{command} site --demo --port 8010 --script-name demo --api-key demo[/bold]
+and try in Python ({python}):
   [bold]from sgextended import SGExtended[/bold]
   [bold]sg = SGExtended.connect("http://127.0.0.1:8010", "demo", "demo")[/bold]
   [bold]print(sg.find_tasks(sg.find_shots()\\[0]))[/bold]"""
@@ -39,4 +42,7 @@ def show_demo(*, workers: int) -> None:
         console.print(f"{alone.cost}: the same job", highlight=False)
         ratio = alone.seconds / report.seconds
         console.print(f"{workers} workers are {ratio:.1f} times as fast as one.\n", highlight=False)
-    console.print(Panel(_GO_ON, title="Go on", title_align="left", expand=False), highlight=False)
+    python = min(sys.executable, os.path.relpath(sys.executable), key=len)
+    command = "sgextended" if shutil.which("sgextended") else f"{python} -m sgextended"
+    go_on = _GO_ON.format(command=command, python=python)
+    console.print(go_on, highlight=False, soft_wrap=True)  # a line that is broken cannot be copied

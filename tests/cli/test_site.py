@@ -93,5 +93,5 @@ def test_demo_shows_the_job_and_how_to_go_on():
 
     assert "Assets by project and status" in done.stdout
     assert "times as fast as one" in done.stdout
-    assert "sgextended site --demo" in done.stdout
+    assert "sgextended site --demo --port 8010" in done.stdout
     assert done.stderr == ""

@@ -1,0 +1,208 @@
+"""
+`NativeClient`: what it makes of answers and of their absence, and what is sent twice.
+"""
+
+import json
+
+import pytest
+import shotgun_api3
+from fix_native import AT_ONCE, IDENTITY, KEY, failing, make_client
+from fix_servers import HANG, Last, http_reply, page
+
+from sgextended import (
+    NativeClient,
+    OutcomeUnknown,
+    Site,
+    TransportError,
+    Unreachable,
+)
+
+
+def test_fault_keeps_its_code(make_site_server):
+    """
+    A fault is the native one, with the server's error code beside the message.
+    """
+    reply = http_reply(json.dumps({"exception": True, "message": "no such field", "error_code": 103}).encode())
+    client = make_client(make_site_server(read=lambda _request: reply))
+
+    with pytest.raises(shotgun_api3.Fault, match="no such field") as caught:
+        client.find("Shot", [])
+
+    assert caught.value.error_code == 103
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        (102, shotgun_api3.AuthenticationFault),
+        (106, shotgun_api3.MissingTwoFactorAuthenticationFault),
+        (108, shotgun_api3.UserCredentialsNotAllowedForSSOAuthenticationFault),
+    ],
+)
+def test_faults_are_native(make_site_server, code, fault):
+    """
+    Faults about who asks have the native classes, and are not asked again.
+    """
+    server = make_site_server(
+        read=lambda _request: http_reply(json.dumps({"exception": True, "message": "m", "error_code": code}).encode())
+    )
+
+    with pytest.raises(fault) as caught:
+        make_client(server).find("Shot", [])
+
+    assert caught.value.error_code == code
+    assert len(server.sent("read")) == 1
+
+
+def test_page_instead_of_an_answer_is_explained(make_site_server):
+    """
+    A web page with status 200 is no answer: its title says whose it is.
+    """
+    page_of_portal = http_reply(
+        b"<html><title>Hotel WiFi</title></html>", headers={"content-type": "text/html; charset=utf-8"}
+    )
+    client = make_client(make_site_server(read=lambda _request: page_of_portal))
+
+    with pytest.raises(TransportError, match=r"A web page \(Hotel WiFi\) came instead of an answer from 127.0.0.1"):
+        client.find("Shot", [])
+
+
+@pytest.mark.parametrize("body", [b'{"results": {"entit', b"", b"\xff\xff"])
+def test_garbled_answer_is_repeated_for_a_read(make_site_server, body):
+    """
+    An answer that is no JSON is asked for again.
+    """
+    server = make_site_server(read=failing(http_reply(body), then=page({"type": "Shot", "id": 1})))
+
+    assert make_client(server).find("Shot", []) == [{"type": "Shot", "id": 1}]
+    assert len(server.sent("read")) == 2
+
+
+@pytest.mark.parametrize("body", [b'{"results": {"entit', b""])
+def test_garbled_answer_that_stays_is_explained(make_site_server, body):
+    """
+    An answer that is always cut off is an error with its size, not one of the types that Python makes of it.
+    """
+    client = make_client(make_site_server(read=lambda _request: http_reply(body)))
+
+    with pytest.raises(TransportError, match=rf"cut off or garbled \({len(body)} bytes\)") as caught:
+        client.find("Shot", [])
+
+    assert caught.value.attempts == 4
+
+
+def test_blocked_address_says_why(make_site_server):
+    """
+    The page of a 403, on which the site says why it refuses, is in the message.
+    """
+    server = make_site_server(read=lambda _request: http_reply(b"IP 10.0.0.7 is blocked", status=403))
+
+    with pytest.raises(shotgun_api3.ProtocolError, match=r"403: Forbidden: IP 10.0.0.7 is blocked") as caught:
+        make_client(server).find("Shot", [])
+
+    assert caught.value.errcode == 403
+    assert len(server.sent("read")) == 1
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_busy_server_is_asked_again(make_site_server, status):
+    """
+    A read is repeated until the server has time.
+    """
+    server = make_site_server(read=failing(http_reply(status=status), http_reply(status=status), then=page()))
+
+    assert make_client(server).find("Shot", []) == []
+    assert len(server.sent("read")) == 3
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [None, Last(reset=True), Last(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"), http_reply(status=502),
+     http_reply(b'{"resu'), http_reply(b"<html>", headers={"content-type": "text/html"})],
+    ids=["closed", "reset", "cut", "502", "garbled", "page"],
+)  # fmt: skip
+def test_uncertain_create_is_sent_once(make_site_server, failure):
+    """
+    A create whose answer is lost in any way is executed once, and the error says that nobody knows.
+    """
+    server = make_site_server(create=lambda _request: failure)
+
+    with pytest.raises(OutcomeUnknown, match="'create' was sent") as caught:
+        make_client(server).create("Shot", {"code": "sh010"})
+
+    assert len(server.sent("create")) == 1
+    assert KEY not in str(caught.value)
+
+
+def test_slow_create_is_sent_once(make_site_server):
+    """
+    A create that takes longer than the limit may still be done: it is not sent again.
+    """
+    server = make_site_server(create=lambda _request: HANG)
+
+    with pytest.raises(OutcomeUnknown):
+        make_client(server, read_timeout=0.05).create("Shot", {"code": "sh010"})
+
+    assert len(server.sent("create")) == 1
+
+
+@pytest.mark.parametrize("failure", [None, http_reply(status=502)], ids=["closed", "502"])
+def test_uncertain_update_is_repeated(make_site_server, failure):
+    """
+    An update to fixed values is repeated: twice is as once.
+    """
+    server = make_site_server(update=failing(failure, then={"type": "Shot", "id": 1}))
+
+    assert make_client(server).update("Shot", 1, {"code": "x"}) == {"type": "Shot", "id": 1}
+    assert len(server.sent("update")) == 2
+
+
+def test_batch_with_a_create_is_sent_once(make_site_server):
+    """
+    One create in a batch makes all of it unsafe to repeat.
+    """
+    server = make_site_server(batch=lambda _request: None)
+    requests = [
+        {"request_type": "update", "entity_type": "Shot", "entity_id": 1, "data": {"code": "a"}},
+        {"request_type": "create", "entity_type": "Shot", "data": {"code": "b"}},
+    ]
+
+    with pytest.raises(OutcomeUnknown):
+        make_client(server).batch(requests)
+
+    assert len(server.sent("batch")) == 1
+
+
+def test_unreachable_site_is_tried_and_named(unused_port):
+    """
+    A create to a site that is not there is tried again, since nothing was sent, and ends in what it was.
+    """
+    client = NativeClient(Site(url=f"http://127.0.0.1:{unused_port}", retry=AT_ONCE, **IDENTITY))
+
+    with pytest.raises(Unreachable) as caught:
+        client._call_rpc("create", {})
+
+    assert (caught.value.attempts, caught.value.rpc, caught.value.sent) == (4, "create", False)
+
+
+def test_status_error_has_the_native_fields(make_site_server):
+    """
+    Code that handles the native ProtocolError finds its fields, and Retry-After beside them.
+    """
+    server = make_site_server(read=lambda _request: http_reply(status=503, headers={"retry-after": "3600"}))
+
+    with pytest.raises(shotgun_api3.ProtocolError) as caught:
+        make_client(server).find("Shot", [])
+
+    assert caught.value.errcode == 503
+    assert caught.value.headers["retry-after"] == "3600"
+    assert caught.value.retry_after == 3600.0
+
+
+def test_other_content_comes_as_it_is(make_site_server):
+    """
+    What is neither JSON nor a page is handed over in bytes, as native.
+    """
+    server = make_site_server(export_page=lambda _request: http_reply(b"a,b", headers={"content-type": "text/csv"}))
+
+    assert make_client(server).export_page(1, "csv") == b"a,b"

@@ -1,0 +1,199 @@
+"""
+The private names of shotgun_api3 that ``native.py`` relies on, with their signatures.
+
+A version that changes one of them fails here, by name, before anything else breaks in a stranger way.
+"""
+
+import ast
+import datetime
+import inspect
+from pathlib import Path
+
+import pytest
+from shotgun_api3 import shotgun
+from shotgun_api3.shotgun import ClientCapabilities, ServerCapabilities, Shotgun, _Config
+
+import sgextended.native
+from sgextended.native import NativeClient
+
+SOURCE = Path(sgextended.native.__file__).read_text(encoding="utf-8")
+
+# Every method that NativeClient overrides or calls, with its parameters as native.py counts on them.
+METHODS = {
+    "__init__": ["base_url", "script_name", "api_key", "convert_datetimes_to_utc", "http_proxy", "connect", "ca_certs",
+                 "login", "password", "sudo_as_login", "session_token", "auth_token"],
+    "_auth_params": [],
+    "_build_payload": ["method", "params", "include_auth_params"],
+    "_call_rpc": ["method", "params", "include_auth_params", "first"],
+    "_construct_read_parameters": ["entity_type", "fields", "filters", "retired_only", "order",
+                                   "include_archived_projects", "additional_filter_presets"],
+    "_http_request": ["verb", "path", "body", "headers"],
+    "_make_call": ["verb", "path", "body", "headers"],
+    "_parse_records": ["records"],
+    "_response_errors": ["sg_response"],
+    "authenticate_human_user": ["user_login", "user_password", "auth_token"],
+    "close": [],
+    "connect": [],
+    "find_one": ["entity_type", "filters", "fields", "order", "filter_operator", "retired_only",
+                 "include_archived_projects", "additional_filter_presets"],
+    "get_session_token": [],
+    "info": [],
+    "reset_user_agent": [],
+    "share_thumbnail": ["entities", "thumbnail_path", "source_entity", "filmstrip_thumbnail", "kwargs"],
+}  # fmt: skip
+PROPERTIES = ["server_caps", "server_info"]
+
+CONFIG = [
+    "api_key", "api_path", "auth_token", "authorization", "convert_datetimes_to_utc", "extra_auth_params", "localized",
+    "max_rpc_attempts", "proxy_handler", "proxy_pass", "raw_http_proxy", "scheme", "script_name", "server",
+    "session_token", "session_uuid", "sudo_as_login", "timeout_secs", "user_login", "user_password",
+]  # fmt: skip
+INSTANCE = ["_Shotgun__ca_certs", "_server_caps", "_user_agents", "base_url", "client_caps", "config"]
+
+
+@pytest.fixture
+def native():
+    """
+    An official client that has not connected.
+    """
+    return Shotgun(
+        "https://Web:Pw@studio.example:8443/sub/", "robot", "key", http_proxy="ada:pw@proxy:3128", connect=False
+    )
+
+
+@pytest.mark.parametrize(("name", "parameters"), METHODS.items())
+def test_method_has_the_parameters_that_we_count_on(name, parameters):
+    """
+    The official method takes what ours takes or passes.
+    """
+    assert list(inspect.signature(getattr(Shotgun, name)).parameters) == ["self", *parameters]
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_property_is_one(name):
+    """
+    What is read without a call is a property of the class, which hasattr on the instance would ask the site for.
+    """
+    assert isinstance(vars(Shotgun)[name], property)
+
+
+def test_overrides_are_pinned():
+    """
+    Every native name that NativeClient defines again stands in the table above, so that none is forgotten.
+    """
+    ours = {name for name in vars(NativeClient) if name in vars(Shotgun) and not name.startswith("__")}
+    ours -= {"MAX_ATTEMPTS"}
+
+    assert ours - set(METHODS) - set(PROPERTIES) == set()
+    assert len(ours) >= 12
+
+
+def test_private_names_in_the_source_are_pinned():
+    """
+    Every private attribute that native.py reads or calls is one of its own, or pinned here.
+    """
+    read = {node.attr for node in ast.walk(ast.parse(SOURCE)) if isinstance(node, ast.Attribute)}
+    private = {name for name in read if name.startswith("_") and not name.startswith("__")}
+    own = {name for name in vars(NativeClient) if name not in vars(Shotgun)} | {"_site", "_slot", "_lent"}
+
+    assert private - own - set(METHODS) - set(INSTANCE) == set()
+
+
+@pytest.mark.parametrize("name", CONFIG)
+def test_config_has_the_attributes_that_we_count_on(native, name):
+    """
+    The official configuration has each attribute that native.py reads, sets or hides.
+    """
+    assert name in vars(native.config)
+
+
+def test_config_attributes_in_the_source_are_pinned():
+    """
+    Every attribute that native.py takes from a configuration is pinned here.
+    """
+    read = {
+        node.attr
+        for node in ast.walk(ast.parse(SOURCE))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("config", "self.config", "shotgun.config")
+    }
+
+    assert read - {"secret", "setter"} - set(CONFIG) == set()
+    assert len(read) > 12
+
+
+@pytest.mark.parametrize("name", INSTANCE)
+def test_client_has_the_attributes_that_we_count_on(native, name):
+    """
+    The official client keeps each attribute where native.py looks for it.
+    """
+    assert name in vars(native)
+
+
+def test_config_is_made_by_its_class_and_assigned_once(monkeypatch):
+    """
+    The official client makes its configuration from ``_Config(self)`` and assigns it to ``self.config``.
+    """
+    made = []
+    monkeypatch.setattr(shotgun, "_Config", lambda sg: made.append(_Config(sg)) or made[-1])
+
+    client = Shotgun("https://studio.example", connect=False)
+
+    assert [client.config] == made
+    assert list(inspect.signature(_Config.__init__).parameters) == ["self", "sg"]
+
+
+def test_address_is_taken_apart_as_we_count_on(native):
+    """
+    Scheme, server with port and path are where the transport looks for them.
+    """
+    config = native.config
+
+    assert (config.scheme, config.server, config.api_path) == ("https", "studio.example:8443", "/sub/api3/json")
+    assert config.authorization.startswith("Basic ")
+    assert config.raw_http_proxy == "ada:pw@proxy:3128"
+
+
+def test_empty_configuration_has_no_secrets():
+    """
+    All secrets start as None, which hides nothing.
+    """
+    config = _Config(None)
+
+    assert [getattr(config, name) for name in ("api_key", "user_password", "session_token", "authorization")] == [
+        None
+    ] * 4
+
+
+def test_capabilities_are_as_we_count_on():
+    """
+    The capabilities keep the host and the server's answer, and know about thumbnails.
+    """
+    caps = ServerCapabilities("host", {"version": [8, 60, 0]})
+
+    assert (caps.host, caps.server_info) == ("host", {"version": [8, 60, 0]})
+    assert caps.ensure_return_image_urls_support() is True
+    assert ServerCapabilities("host", {"version": [3, 2, 0]}).ensure_return_image_urls_support() is False
+    assert ClientCapabilities().local_path_field in {"local_path_linux", "local_path_mac", "local_path_windows", None}
+
+
+def test_local_zone_is_as_we_count_on():
+    """
+    The local zone is an object of datetime's kind.
+    """
+    assert isinstance(shotgun.SG_TIMEZONE.local, datetime.tzinfo)
+
+
+def test_attempts_can_be_limited():
+    """
+    The official client's own repetitions are set by these two.
+    """
+    assert Shotgun.MAX_ATTEMPTS > 1
+    assert NativeClient.MAX_ATTEMPTS == 1
+
+
+@pytest.mark.parametrize("name", ["_transform_outbound", "_transform_inbound", "_encode_payload", "_decode_response"])
+def test_reference_transforms_are_there(name):
+    """
+    What the tests of wire hold it against exists.
+    """
+    assert callable(getattr(Shotgun, name))

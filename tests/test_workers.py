@@ -1,0 +1,297 @@
+"""
+Running a function over many items: order, laziness, bounds and failures.
+"""
+
+import itertools
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sgextended import ConfigurationError, SGExtendedError, WorkerError
+from sgextended.workers import AHEAD, run
+
+GUARD = 5
+
+
+class Wrapper:
+    """
+    What a worker works with; it knows the thread that made it.
+    """
+
+    def __init__(self):
+        self.thread = threading.current_thread()
+
+
+class Source:
+    """
+    An endless generator that knows how much was taken.
+    """
+
+    def __init__(self):
+        self.taken = 0
+
+    def __iter__(self):
+        for number in itertools.count():
+            self.taken += 1
+            yield number
+
+
+def work(function, items, workers=2, make=Wrapper):
+    return run(function, items, make=make, workers=workers)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(), max_size=30), st.integers(min_value=1, max_value=6))
+def test_results_are_those_of_the_items_in_order(items, workers):
+    """
+    The results are what map gives, whatever the number of items and workers.
+    """
+    assert list(work(lambda _sg, item: (item, item * 2), items, workers)) == [(item, item * 2) for item in items]
+
+
+def test_results_keep_the_order_of_the_items_when_the_first_is_slow():
+    """
+    A result that is ready early waits for those before it.
+    """
+    second_done = threading.Event()
+
+    def function(_sg, item):
+        if item == 0:
+            assert second_done.wait(GUARD)
+        else:
+            second_done.set()
+        return item
+
+    assert list(work(function, range(4))) == [0, 1, 2, 3]
+
+
+def test_nothing_happens_before_the_first_result_is_asked_for():
+    """
+    Making the iterator takes no item and starts no thread.
+    """
+    source = Source()
+    before = threading.active_count()
+
+    results = work(lambda _sg, item: item, source)
+
+    assert source.taken == 0
+    assert threading.active_count() == before
+    results.close()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_endless_items_are_taken_as_results_are(workers):
+    """
+    From an endless generator only a bounded number of items is taken ahead.
+    """
+    source = Source()
+    results = work(lambda _sg, item: item, source, workers)
+    taken = []
+    for expected in range(20):
+        assert next(results) == expected
+        taken.append(source.taken - expected)
+    results.close()
+
+    assert set(taken) == {workers * AHEAD + 1}
+
+
+def test_workers_work_at_the_same_time():
+    """
+    As many items are worked on at once as there are workers.
+    """
+    barrier = threading.Barrier(3)
+
+    def function(_sg, item):
+        barrier.wait(GUARD)
+        return item
+
+    assert list(work(function, range(6), workers=3)) == list(range(6))
+
+
+def test_each_worker_has_a_wrapper_of_its_own():
+    """
+    A worker makes its wrapper in its own thread, once, and uses it for all its items.
+    """
+    barrier = threading.Barrier(3)
+
+    def function(sg, _item):
+        barrier.wait(GUARD)
+        return sg, threading.current_thread()
+
+    seen = list(work(function, range(9), workers=3))
+
+    assert len({sg for sg, _thread in seen}) == 3
+    assert all(sg.thread is thread for sg, thread in seen)
+
+
+def test_no_more_wrappers_are_made_than_needed():
+    """
+    A worker that never got an item makes none.
+    """
+    made = []
+
+    def make():
+        made.append(None)
+
+    list(work(lambda _sg, item: item, [1], workers=8, make=make))
+
+    assert len(made) == 1
+
+
+def test_wrapper_may_be_false():
+    """
+    A wrapper that is false, such as an empty list, is made once like any other.
+    """
+    made = []
+
+    def make():
+        made.append(None)
+        return []
+
+    list(work(lambda _sg, item: item, range(5), workers=1, make=make))
+
+    assert len(made) == 1
+
+
+def test_failure_names_its_item():
+    """
+    The error of one item says which, and has the first error as its cause.
+    """
+
+    def function(_sg, item):
+        if item == 2:
+            raise KeyError("no such shot")
+        return item
+
+    results = work(function, range(5))
+
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(WorkerError, match=r"The work on 2 failed: KeyError: 'no such shot'") as caught:
+        next(results)
+    assert caught.value.item == 2
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert isinstance(caught.value, SGExtendedError)
+
+
+@pytest.mark.parametrize(
+    ("item", "name"),
+    [
+        ({"type": "Shot", "id": 12, "code": "sh010"}, r"Shot 12 \(sh010\)"),
+        ({"type": "Project", "id": 3, "name": "Alpha"}, r"Project 3 \(Alpha\)"),
+        ({"type": "Task", "id": 4, "content": "Anim"}, r"Task 4 \(Anim\)"),
+        ({"type": "Task", "id": 4}, "Task 4"),
+        ({"id": 4}, r"\{'id': 4\}"),
+        ("x" * 500, "'x{79}"),
+    ],
+)
+def test_items_have_short_names(item, name):
+    """
+    An entity is named by type, id and name, anything else by the beginning of its repr.
+    """
+    with pytest.raises(WorkerError, match=f"^The work on {name} failed: ZeroDivisionError"):
+        list(work(lambda _sg, _item: 1 / 0, [item]))
+
+
+def test_failure_ends_the_work():
+    """
+    After a failure nothing more is taken, begun or returned, and no thread stays.
+    """
+    source = Source()
+    begun = []
+
+    def function(_sg, item):
+        begun.append(item)
+        if item == 0:
+            raise KeyError("x")
+
+    before = threading.active_count()
+    results = work(function, source)
+    with pytest.raises(WorkerError):
+        next(results)
+
+    assert source.taken == 2 * AHEAD + 1
+    assert len(begun) <= source.taken
+    assert threading.active_count() == before
+    with pytest.raises(StopIteration):
+        next(results)
+
+
+def test_stop_iteration_in_the_work_is_a_failure():
+    """
+    A StopIteration that escapes from the work does not end the results silently.
+    """
+    with pytest.raises(WorkerError, match="StopIteration"):
+        list(work(lambda _sg, _item: next(iter(())), [1]))
+
+
+def test_failure_to_make_a_wrapper_is_a_failure_of_the_item():
+    """
+    Where a worker cannot make its wrapper the reason is in the message.
+    """
+
+    def make():
+        raise ConfigurationError("SHOTGUN_URL is not set")
+
+    with pytest.raises(WorkerError, match="ConfigurationError: SHOTGUN_URL is not set"):
+        list(work(lambda _sg, item: item, [1], make=make))
+
+
+def test_failure_of_the_items_is_raised_as_it_is():
+    """
+    An error of the generator of items is not one of the work.
+    """
+
+    def items():
+        yield 1
+        raise LookupError("items")
+
+    with pytest.raises(LookupError, match="items"):
+        list(work(lambda _sg, item: item, items()))
+
+
+def test_leaving_early_begins_nothing_more():
+    """
+    Whoever leaves the loop waits for what runs; what has not begun never does.
+    """
+    first_runs, leave = threading.Event(), threading.Event()
+    begun = []
+
+    def function(_sg, item):
+        begun.append(item)
+        if item == 1:
+            first_runs.set()
+            leave.wait(GUARD)
+        return item
+
+    results = work(function, Source(), workers=1)
+    assert next(results) == 0
+    assert first_runs.wait(GUARD)
+    closer = threading.Thread(target=results.close)
+    closer.start()
+    closer.join(0.05)
+    waited = closer.is_alive()
+    leave.set()
+    closer.join(GUARD)
+
+    assert waited
+    assert begun == [0, 1]
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, "2", None, True])
+def test_bad_number_of_workers_is_refused_at_once(workers):
+    """
+    Less than one worker is refused by the call itself, not by the first result.
+    """
+    with pytest.raises(ConfigurationError, match="at least 1 worker"):
+        work(lambda _sg, item: item, [], workers)
+
+
+def test_threads_are_named():
+    """
+    The threads of the workers say whose they are.
+    """
+    (name,) = work(lambda _sg, _item: threading.current_thread().name, [1])
+
+    assert name.startswith("sgextended-worker")
