@@ -447,8 +447,8 @@ class OneAtATime:
 
     def __reduce__(self) -> Any:
         msg = (
-            f"A {type(self._lent.client).__name__} that was handed in cannot be sent to another process or copied: it holds "
-            "its key and its socket. Use SGExtended.adopt(sg), or build the wrapper from a Site."
+            f"A {type(self._lent.client).__name__} that was handed in cannot be sent to another process or copied: it "
+            "holds its key and its socket. Use SGExtended.adopt(sg), or build the wrapper from a Site."
         )
         raise ConfigurationError(msg)
 
@@ -492,13 +492,14 @@ def _lent_of(client: Any) -> _Lent:
         return lent
 
 
-def _forget_after_fork() -> None:
-    # A thread of the parent may hold one of these for ever, as seen from the child.
-    global _lent_guard
-    _lent_guard = threading.Lock()
+def _renew_after_fork() -> None:
+    _lent_guard.release()
     for lent in _all_lent.values():
-        lent.lock = threading.RLock()
+        lent.lock = threading.RLock()  # a thread of the parent may hold the old one for ever, as seen from here
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
+    # Whoever forks holds the guard meanwhile, so that the child finds it free.
+    os.register_at_fork(
+        before=_lent_guard.acquire, after_in_parent=_lent_guard.release, after_in_child=_renew_after_fork
+    )

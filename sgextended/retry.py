@@ -109,9 +109,9 @@ def may_repeat(kind: Kind, error: TransportError) -> bool:
         return False
     if not error.sent:
         return True
-    if kind is Kind.ONCE:
-        return False
-    return error.errcode in BUSY if isinstance(error, StatusError) else True
+    if isinstance(error, StatusError):
+        return error.errcode in BUSY and (kind is not Kind.ONCE or _surely_refused(error))
+    return kind is not Kind.ONCE
 
 
 def persist(

@@ -66,7 +66,8 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._value.encode(), other._value.encode())
+        how = ("utf-8", "surrogatepass")  # the environment may hold bytes that are no text
+        return hmac.compare_digest(self._value.encode(*how), other._value.encode(*how))
 
     def __hash__(self) -> int:
         return hash((Secret, self._value))

@@ -106,7 +106,7 @@ def test_metadata_has_what_people_read(dist):
 
     assert metadata["Name"] == "sgextended"
     assert "shotgun_api3.Shotgun" in metadata["Summary"]
-    assert "MIT" in (metadata["License"] or "") + (metadata["License-Expression"] or "")
+    assert [*(metadata.get_all("License") or []), *(metadata.get_all("License-Expression") or [])] == ["MIT"]
     assert "Typing :: Typed" in metadata.get_all("Classifier")
 
 

@@ -4,6 +4,7 @@
 
 import logging
 import threading
+from typing import ClassVar
 
 import pytest
 from fix_pool import GUARD, Instance
@@ -16,7 +17,7 @@ class Borrower:
     A thread that leases an instance and holds it until it is told to give it back.
     """
 
-    served = []  # in the order of their leases
+    served: ClassVar[list] = []  # in the order of their leases
 
     def __init__(self, pool, timeout=None):
         self.pool, self.timeout = pool, timeout
@@ -456,7 +457,7 @@ def test_closed_pool_lends_nothing(make_pool):
         pass
     pool.close()
 
-    with pytest.raises(PoolClosed, match="This pool of Instance is closed.*make a new one"):
+    with pytest.raises(PoolClosed, match=r"This pool of Instance is closed.*make a new one"):
         pool.lease().__enter__()
 
 

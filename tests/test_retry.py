@@ -221,6 +221,17 @@ def test_persist_repeats_what_is_harmless(kind, failure):
 
 
 @pytest.mark.parametrize("kind", Kind)
+def test_persist_repeats_what_was_turned_away(kind):
+    """
+    Too many requests: the server did nothing, so any call waits and comes again.
+    """
+    script = Script(status(429, retry_after=3.0), "answer")
+
+    assert script.persist(kind) == "answer"
+    assert script.slept == [3.0]
+
+
+@pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("code", [301, 400, 401, 403, 404])
 def test_persist_raises_a_refusal_at_once(kind, code):
     """
@@ -345,9 +356,9 @@ def test_persist_lets_other_errors_through():
 )
 def test_no_write_is_repeated_once_it_was_sent(kind, sent, code, lasting):
     """
-    Whatever the failure: what must not be repeated is repeated only if it surely was not sent.
+    Whatever the failure: what must not be repeated is repeated only if it was not sent, or was turned away.
     """
     error = TransportError("x", sent=sent, lasting=lasting) if code is None else status(code)
 
     if may_repeat(kind, error) and kind is Kind.ONCE:
-        assert not error.sent
+        assert not error.sent or code == 429

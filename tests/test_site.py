@@ -329,6 +329,14 @@ def test_secret_is_compared_by_value():
     assert not Secret("")
 
 
+def test_secret_of_undecodable_bytes_can_be_compared():
+    """
+    A variable whose bytes are no UTF-8 makes a secret like any other.
+    """
+    assert Secret("\udcff") != Secret("x")
+    assert Secret("\udcff") == Secret("\udcff")
+
+
 def test_site_pickles_as_the_names_of_its_variables(environment):
     """
     A site from the environment travels without its secrets, and finds them where it arrives.

@@ -216,6 +216,26 @@ def test_close_idle_lets_requests_finish(make_server):
     assert [request.connection for request in server.requests] == [1, 2]
 
 
+def test_close_idle_closes_the_sockets(make_server):
+    """
+    The server sees the end of the connection, so nothing stays open unused.
+    """
+    ended = threading.Event()
+    server = make_server(lambda request: http_reply(request.body))
+    converse = server.converse
+
+    def notify(sock, number):
+        converse(sock, number)
+        ended.set()
+
+    server.converse = notify
+    transport = make_transport(server)
+    post(transport)
+    transport.close_idle()
+
+    assert ended.wait(GUARD)
+
+
 # --- What is shared
 
 

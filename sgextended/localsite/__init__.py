@@ -1,0 +1,14 @@
+"""
+A local site: a server that speaks the API3 protocol like a Flow Production Tracking site, over HTTP, from SQLite.
+
+It shares no code with the client floors, so that a mistake in one cannot hide the same mistake in the other.
+"""
+
+from __future__ import annotations
+
+from sgextended.localsite.faults import Faults
+from sgextended.localsite.ledger import Entry, Ledger
+from sgextended.localsite.server import LocalSite, serve
+from sgextended.localsite.store import Store
+
+__all__ = ["Entry", "Faults", "Ledger", "LocalSite", "Store", "serve"]

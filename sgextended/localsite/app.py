@@ -1,0 +1,215 @@
+"""
+The site over HTTP: one address that takes every request, as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Optional
+
+import attrs
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from sgextended.localsite.errors import Fault
+from sgextended.localsite.rpc import find_rpc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor
+
+    from sgextended.localsite.auth import Authenticator
+    from sgextended.localsite.faults import Faults
+    from sgextended.localsite.ledger import Ledger
+    from sgextended.localsite.store import Store
+
+try:
+    import orjson
+except ImportError:  # the stdlib's encoder is slower, and that is all
+    orjson = None  # type: ignore[assignment]
+
+_log = logging.getLogger(__name__)
+
+#: Larger requests are refused before they are read.
+MAX_BODY_BYTES = 64 * 1024 * 1024
+
+# Below this, packing costs more than it saves.
+_WORTH_PACKING = 2048
+_JSON = "application/json; charset=utf-8"
+
+
+@attrs.frozen(eq=False)
+class Site:
+    """
+    What requests work with.
+    """
+
+    store: Store
+    authenticator: Authenticator
+    ledger: Ledger
+    faults: Faults
+    workers: Executor
+
+
+class _Refused(Exception):
+    """
+    A request that is none of the protocol.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def build_app(site: Site) -> Starlette:
+    """
+    Return the application that serves *site*.
+    """
+
+    async def take(request: Request) -> Response:
+        return await _take(site, request)
+
+    async def greet(request: Request) -> Response:
+        del request  # the same for everyone
+        return PlainTextResponse("This is a local Flow Production Tracking site. Requests go to /api3/json.\n")
+
+    return Starlette(
+        routes=[
+            Route("/api3/json", take, methods=["POST"]),
+            Route("/{prefix:path}/api3/json", take, methods=["POST"]),
+            Route("/", greet),
+        ]
+    )
+
+
+async def _take(site: Site, request: Request) -> Response:
+    try:
+        body = await _body(request)
+    except _Refused as refused:
+        return PlainTextResponse(f"{refused}\n", status_code=refused.status)
+    await site.faults.before_work()
+    packs = "gzip" in request.headers.get("accept-encoding", "")
+    agent = request.headers.get("user-agent", "")
+    work = asyncio.get_running_loop().run_in_executor(site.workers, _work, site, body, agent, packs)
+    return await work
+
+
+async def _body(request: Request) -> bytes:
+    too_large = _Refused(413, f"The request is larger than {MAX_BODY_BYTES} bytes.")
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length) > MAX_BODY_BYTES:
+        raise too_large
+    parts, size = [], 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > MAX_BODY_BYTES:
+                raise too_large
+            parts.append(part)
+    except ClientDisconnect:
+        raise _Refused(400, "The request ended before all of it had come.") from None
+    return b"".join(parts)
+
+
+def _work(site: Site, body: bytes, agent: str, packs: bool) -> Response:
+    """
+    Execute one request and return the reply; this runs in a worker thread.
+    """
+    try:
+        method, params = _envelope(body)
+    except _Refused as refused:
+        return PlainTextResponse(f"{refused}\n", status_code=refused.status)
+    started = time.monotonic()
+    ok, result = False, None
+    try:
+        result = execute(site, method, params)
+        ok = True
+        # `info` is bare, as on live sites; everything else comes under "results".
+        content = _encode(result if method == "info" else {"results": result})
+    except Fault as fault:
+        content = _encode({"exception": True, "error_code": fault.code, "message": fault.message})
+    except UnicodeEncodeError:
+        content = _encode(
+            {"exception": True, "error_code": 103, "message": f"API {method}() got text that is not valid Unicode."}
+        )
+    except Exception:  # noqa: BLE001 - logged with its trace, and the next request is served
+        _log.exception("The request %r failed inside the local site.", method)
+        return PlainTextResponse("The local site failed; its log says why.\n", status_code=500)
+    finally:
+        site.ledger.add(
+            rpc=method,
+            entity_type=_type_in(params),
+            user_agent=agent,
+            started=started,
+            seconds=time.monotonic() - started,
+            rows=_rows_in(result),
+            ok=ok,
+        )
+    headers = {"content-type": _JSON}
+    if packs and len(content) >= _WORTH_PACKING:
+        content = gzip.compress(content, compresslevel=1)
+        headers["content-encoding"] = "gzip"
+    return Response(content, headers=headers)
+
+
+def execute(site: Site, method: str, params: list[Any]) -> Any:
+    """
+    Return the result of one request, executed in one transaction.
+
+    Raises:
+        Fault: The site refuses it; nothing of it remains.
+    """
+    rpc = find_rpc(method)
+    if rpc.open:
+        with site.store.reading() as tx:
+            return rpc.answer(tx, None)
+    with site.store.writing() if rpc.writes else site.store.reading() as tx:
+        tx.rpc = method
+        tx.actor = site.authenticator.identify(tx, params[0] if params else None)
+        return rpc.answer(tx, params[1] if len(params) > 1 else None)
+
+
+def _envelope(body: bytes) -> tuple[str, list[Any]]:
+    try:
+        request = json.loads(body, parse_constant=_no_constant)
+    except RecursionError:
+        raise _Refused(400, "The request's JSON is nested too deeply.") from None
+    except ValueError as error:
+        raise _Refused(400, f"The request is not JSON in UTF-8: {error}") from None
+    method = request.get("method_name") if isinstance(request, dict) else None
+    params = request.get("params", []) if isinstance(request, dict) else None
+    if not isinstance(method, str) or not isinstance(params, list):
+        raise _Refused(400, 'The request must be {"method_name": "...", "params": [...]}.')
+    return method, params
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _type_in(params: list[Any]) -> Optional[str]:
+    payload = params[1] if len(params) > 1 else None
+    found = payload.get("type") if isinstance(payload, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _rows_in(result: Any) -> int:
+    if isinstance(result, dict):
+        rows = result.get("entities", result.get("groups"))
+        return len(rows) if isinstance(rows, list) else 1
+    if isinstance(result, list):
+        return len(result)
+    return 0 if result is None else 1
+
+
+def _encode_slowly(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+_encode: Callable[[Any], bytes] = _encode_slowly if orjson is None else orjson.dumps

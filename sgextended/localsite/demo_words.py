@@ -1,0 +1,232 @@
+"""
+The names and sentences that the demo production is made of.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class Show:
+    """
+    One project of the demo.
+
+    Attributes:
+        days: How many days before the demo's day the project began.
+
+        sequences: Codes and titles of its sequences, in the order of the story.
+
+        episodes: How many episodes the sequences are spread over; 0 for none.
+
+        shots: How many shots the project has.
+
+        assets: How many assets the project has.
+    """
+
+    name: str
+    code: str
+    kind: str
+    status: str
+    description: str
+    days: int
+    sequences: tuple[tuple[str, str], ...]
+    shots: int
+    assets: int
+    episodes: int = 0
+    archived: bool = False
+
+
+SHOWS = (
+    Show(
+        "Ember Falls",
+        "emb",
+        "Feature Film",
+        "Active",
+        "A ranger and a fire spirit cross a burning valley.",
+        210,
+        (
+            *(("FOR", "The forest wakes"), ("RIV", "River crossing"), ("CMP", "Night camp"), ("RDG", "On the ridge")),
+            *(("FLT", "Flight of the herons"), ("EMB", "The ember storm"), ("CAV", "Crystal cave")),
+            *(("BRG", "The rope bridge"), ("FAL", "At the falls"), ("END", "Morning after")),
+        ),
+        260,
+        96,
+    ),
+    Show(
+        "The Glass Orchard",
+        "tgo",
+        "Feature Film",
+        "Active",
+        "Series of six episodes about a greenhouse that remembers.",
+        160,
+        (
+            *(("GRN", "Greenhouse"), ("LIB", "The library"), ("TRN", "Night train"), ("MKT", "Market day")),
+            *(("ATC", "The attic"), ("ROF", "Rooftops"), ("STR", "Thunderstorm"), ("WEL", "The well")),
+            *(("GAR", "Walled garden"), ("FIN", "The last apple"), ("DRM", "Dream of roots"), ("HAL", "Great hall")),
+        ),
+        240,
+        90,
+        episodes=6,
+    ),
+    Show(
+        "Nightjar",
+        "njr",
+        "Feature Film",
+        "Active",
+        "A smuggler pilot is hunted through the storm belt.",
+        120,
+        (
+            *(("HNG", "The hangar"), ("CHS", "Canyon chase"), ("DOC", "Docking"), ("STB", "Storm belt")),
+            *(("MED", "Med bay"), ("DUE", "Duel on the wing"), ("SIL", "Silence")),
+        ),
+        180,
+        78,
+    ),
+    Show(
+        "Orbital Drift",
+        "odr",
+        "Game Cinematic",
+        "Active",
+        "Four cinematics for a game about salvage crews.",
+        90,
+        (("INT", "Intro"), ("SAL", "Salvage"), ("BTR", "Betrayal"), ("OUT", "Outro")),
+        100,
+        60,
+    ),
+    Show(
+        "Paper Lanterns",
+        "pla",
+        "Short Film",
+        "Active",
+        "A girl follows the lantern boats down to the sea.",
+        75,
+        (("VIL", "The village"), ("BOA", "Lantern boats"), ("SEA", "Open sea")),
+        70,
+        44,
+    ),
+    Show(
+        "Saltwind Spot",
+        "sws",
+        "Commercial",
+        "Bidding",
+        "Sixty seconds for a maker of sailing boats.",
+        20,
+        (("REG", "Regatta"), ("PCK", "Pack shot")),
+        30,
+        22,
+    ),
+    Show(
+        "Harbour Lights",
+        "hbl",
+        "Feature Film",
+        "Hold",
+        "Delivered last year.",
+        520,
+        (("PIE", "The pier"), ("LGH", "Lighthouse"), ("FOG", "Fog")),
+        60,
+        40,
+        archived=True,
+    ),
+)
+
+#: First name, last name, department code. The first few lead.
+PEOPLE = (
+    *(("Ingrid", "Solberg", "PRD"), ("Marcus", "Adeyemi", "PRD"), ("Lucie", "Marchand", "PRD")),
+    *(("Tomás", "Herrera", "PRD"), ("Aiko", "Nakamura", "PRD"), ("Ben", "Whitlock", "ED"), ("Priya", "Raman", "ED")),
+    *(("Elena", "Kovač", "ART"), ("Jonas", "Lindqvist", "ART"), ("Mei", "Tanaka", "ART"), ("Owen", "Pryce", "ART")),
+    *(("Sofia", "Moretti", "MDL"), ("Daniel", "Okafor", "MDL"), ("Hannah", "Vogel", "MDL"), ("Rui", "Campos", "MDL")),
+    *(("Nils", "Berg", "RIG"), ("Amara", "Nwosu", "RIG"), ("Pavel", "Dvořák", "RIG"), ("Greta", "Lang", "RIG")),
+    *(("Isla", "McKenna", "SRF"), ("Yusuf", "Demir", "SRF"), ("Chloé", "Bernard", "SRF"), ("Leo", "Santos", "SRF")),
+    *(("Katarina", "Novak", "LAY"), ("Samuel", "Price", "LAY"), ("Noor", "Haddad", "LAY")),
+    *(("Mateo", "Rossi", "ANM"), ("Freya", "Lund", "ANM"), ("Kenji", "Mori", "ANM"), ("Zoe", "Carter", "ANM")),
+    *(("Abel", "Tesfaye", "ANM"), ("Clara", "Weiss", "ANM"), ("Ravi", "Menon", "ANM"), ("Nora", "Quinn", "ANM")),
+    *(("Viktor", "Petrov", "FX"), ("Selin", "Aydin", "FX"), ("Hugo", "Blanc", "FX"), ("Dana", "Cole", "FX")),
+    *(("Linnea", "Holm", "LGT"), ("Omar", "Farouk", "LGT"), ("Grace", "Liu", "LGT"), ("Stefan", "Maier", "LGT")),
+    *(("Bianca", "Ricci", "CMP"), ("Ethan", "Brooks", "CMP"), ("Yara", "Silva", "CMP"), ("Per", "Nyman", "CMP")),
+    *(("Julia", "Kowalska", "CMP"), ("Adam", "Reyes", "CMP")),
+)
+
+#: Code, name, colour, and the short names of the steps that the department works on.
+DEPARTMENTS = (
+    ("PRD", "Production", "120,120,120", ()),
+    ("ED", "Editorial", "150,110,90", ()),
+    ("ART", "Art", "183,144,218", ("ART",)),
+    ("MDL", "Modeling", "129,183,65", ("MDL",)),
+    ("RIG", "Rigging", "219,165,74", ("RIG",)),
+    ("SRF", "Surfacing", "74,163,219", ("SRF",)),
+    ("LAY", "Layout", "219,202,74", ("LAY", "TRK")),
+    ("ANM", "Animation", "219,96,74", ("ANM",)),
+    ("FX", "Effects", "74,219,196", ("FX",)),
+    ("LGT", "Lighting", "240,180,60", ("LGT",)),
+    ("CMP", "Compositing", "110,120,220", ("CMP", "ROT")),
+)
+
+#: Name and the department codes whose people are in the group.
+GROUPS = (
+    ("Production", ("PRD", "ED")),
+    ("Asset Team", ("ART", "MDL", "RIG", "SRF")),
+    ("Shot Team", ("LAY", "ANM", "FX", "LGT", "CMP")),
+    ("Animators", ("ANM",)),
+    ("Lighters", ("LGT",)),
+    ("Compositors", ("CMP",)),
+    ("Reviewers", ("PRD",)),
+)
+
+#: Type of asset, prefix, and words whose pairs make names.
+ASSETS = (
+    (
+        "Character",
+        "chr",
+        ("mira", "tobin", "sable", "orla", "cass", "brannoc", "wren", "ludo", "petra", "idris", "nell", "fen"),
+        ("", "young", "winter", "wounded", "disguised"),
+    ),
+    (
+        "Prop",
+        "prp",
+        ("lantern", "compass", "rope", "satchel", "kettle", "map", "oar", "lens", "crate", "radio", "key", "clock"),
+        ("", "brass", "broken", "old", "hero"),
+    ),
+    (
+        "Environment",
+        "env",
+        ("harbour", "forest", "cavern", "rooftops", "station", "meadow", "cliff", "hangar", "attic", "market"),
+        ("", "night", "rain", "dawn"),
+    ),
+    (
+        "Vehicle",
+        "veh",
+        ("skiff", "glider", "tram", "hauler", "buggy", "ferry", "rover", "kite"),
+        ("", "damaged", "racing"),
+    ),
+    (
+        "Matte Painting",
+        "dmp",
+        ("skyline", "valley", "nebula", "coast", "mountains", "canopy"),
+        ("", "sunset", "storm"),
+    ),
+)
+
+VERSION_NOTES = (
+    *("First pass.", "Addressed notes from dailies.", "Fixed the pop at the cut.", "New lens, wider framing."),
+    *("Timing tightened by eight frames.", "Cleaned up the silhouette.", "Less noise in the shadows."),
+    *("Matches the reference plate.", "Updated to the approved model.", "Ready for review."),
+)
+
+NOTES = (
+    ("Timing of the turn", "The head turn starts a little late; could it lead the eyes by four frames?"),
+    ("Rim light", "Lovely mood. The rim light is a touch too strong on the left side."),
+    ("Continuity", "The lantern is in the other hand in the shot before."),
+    ("Foot contact", "The right foot slides around frame 1032."),
+    ("Silhouette", "The silhouette reads better if the cloak opens earlier."),
+    ("Smoke density", "Can we thin the smoke out near the camera? We lose the character."),
+    ("Edge", "There is a bright edge on the matte, top right."),
+    ("Texture scale", "The wood grain is too large for a prop of this size."),
+    ("Camera", "The camera settles too quickly, let it drift a little longer."),
+    ("Approved", "This works very well. Approved for the next step."),
+)
+
+REPLIES = (
+    *("Will do for the next version.", "Done, see the new version.", "Good catch, thank you."),
+    *("Could we talk about it in dailies?", "Fixed, and I checked the neighbouring shots too."),
+)

@@ -1,0 +1,90 @@
+"""
+The schema as the protocol describes it to callers (protocol 6.1).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sgextended.localsite.schema import EntityType, Field, Schema
+
+_TUNABLE_DEFAULTS = frozenset({"checkbox", "list", "number", "status_list", "text"})
+
+
+def entity_types(schema: Schema) -> dict[str, Any]:
+    """
+    Return every entity type's label and visibility by its name.
+    """
+    return {name: {"name": _fact(facts.label), "visible": _fact(value=True)} for name, facts in schema.types.items()}
+
+
+def fields(entity_type: EntityType) -> dict[str, Any]:
+    """
+    Return the description of every field of a type by its name.
+    """
+    return {name: _description(field) for name, field in entity_type.fields.items()}
+
+
+def _fact(value: Any, *, editable: bool = False) -> dict[str, Any]:
+    return {"value": value, "editable": editable}
+
+
+def _description(field: Field) -> dict[str, Any]:
+    is_custom = field.name.startswith("sg_")
+    return {
+        "name": _fact(field.label, editable=True),
+        "description": _fact("", editable=True),
+        "entity_type": _fact(field.entity_type),
+        "data_type": _fact(field.data_type),
+        "editable": _fact(field.editable),
+        "mandatory": _fact(field.mandatory),
+        "unique": _fact(field.unique),
+        "visible": _fact(value=True, editable=is_custom),
+        "custom_metadata": _fact("", editable=True),
+        "ui_value_displayable": _fact(value=True),
+        "properties": _properties(field, is_custom=is_custom),
+    }
+
+
+def _properties(field: Field, *, is_custom: bool) -> dict[str, Any]:
+    tunable = is_custom and field.data_type in _TUNABLE_DEFAULTS
+    found = {
+        "default_value": _fact(field.default, editable=tunable),
+        "summary_default": _fact("none", editable=True),
+    }
+    if field.data_type in {"entity", "multi_entity", "tag_list"}:
+        found["valid_types"] = _fact(list(field.valid_types), editable=True)
+    if field.data_type in {"list", "status_list"}:
+        found["valid_values"] = _fact(list(field.valid_values or ()), editable=True)
+    if field.data_type == "status_list":
+        labels = {code: field.value_labels.get(code, code) for code in field.valid_values or ()}
+        found["display_values"] = _fact(labels)
+        found["hidden_values"] = _fact([])
+    if field.data_type == "text":
+        found["regex_validation"] = _fact("")
+        found["regex_validation_enabled"] = _fact(None)
+    if field.data_type == "url":
+        found["open_in_new_window"] = _fact(value=True, editable=True)
+    if field.data_type == "summary":
+        found.update(_open_notes(field))
+    return found
+
+
+def _open_notes(field: Field) -> dict[str, Any]:
+    """
+    Return the query that a field counting open notes stands for (protocol 4.6).
+    """
+    parent = {"type": field.entity_type, "id": 0, "name": "Current Entity", "valid": "parent_entity_token"}
+    path = "tasks" if field.entity_type == "Task" else "note_links"
+    conditions = [
+        {"path": path, "relation": "is", "values": [parent], "active": "true"},
+        {"path": "sg_status_list", "relation": "in", "values": ["opn", "ip", "rdy"], "active": "true"},
+    ]
+    filters = {"logical_operator": "and", "conditions": conditions}
+    return {
+        "summary_default": _fact("record_count"),
+        "summary_field": _fact("id"),
+        "summary_value": _fact(None),
+        "query": _fact({"entity_type": "Note", "filters": filters}),
+    }

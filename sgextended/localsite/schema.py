@@ -1,0 +1,177 @@
+"""
+The site's schema: its entity types, their fields, and what each field accepts.
+
+The facts stand in ``schema.json``, one line per field. A field's line holds its data type and what departs from the
+ordinary: a label other than the name in title case, ``read_only``, ``create_only``, ``mandatory``, ``unique``, a
+``default``, the entity ``types`` that a link takes, the ``values`` of a list and the ``labels`` of its statuses.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Data types that are stored as JSON text.
+CONTAINERS = frozenset({"jsonb", "serializable", "tag_list", "url"})
+
+#: Data types whose values nobody writes.
+COMPUTED = frozenset({"calculated", "pivot_column", "summary", "uuid"})
+
+# The first of these that a type has names its rows, unless the type stands in _IDENTIFIERS.
+_IDENTIFIER_ORDER = ("code", "name", "title", "subject", "content", "display_name", "description")
+_IDENTIFIERS = {
+    "ApiUser": "firstname",
+    "Department": "name",
+    "PermissionRuleSet": "display_name",
+    "Project": "name",
+    "Status": "name",
+    "TimeLog": "description",
+}
+
+# These link fields take any type although the schema names the types that one expects (protocol 4.2).
+_ADVISORY = frozenset({("Shot", "sg_sequence"), ("Reply", "entity")})
+
+_PROJECT_OPTIONAL = frozenset({"Attachment", "Booking", "Page", "PipelineConfiguration", "WorkDayRule"})
+
+
+@attrs.frozen(kw_only=True)
+class Field:
+    """
+    One field of an entity type.
+    """
+
+    entity_type: str
+    name: str
+    data_type: str
+    label: str
+    read_only: bool = False
+    create_only: bool = False
+    mandatory: bool = False
+    unique: bool = False
+    default: Any = None
+    valid_types: tuple[str, ...] = ()
+    valid_values: Optional[tuple[str, ...]] = None
+    value_labels: Mapping[str, str] = attrs.field(factory=dict)
+
+    @property
+    def path(self) -> str:
+        """
+        The field as messages write it: ``"Shot.code"``.
+        """
+        return f"{self.entity_type}.{self.name}"
+
+    @property
+    def editable(self) -> bool:
+        """
+        Whether an existing row's value may be changed.
+        """
+        return not (self.read_only or self.create_only)
+
+    @property
+    def takes_any_type(self) -> bool:
+        """
+        Whether the site lets the field link to types that it does not list.
+
+        Several core links bind to their one type; links with a choice of types only advise (protocol 4.2).
+        """
+        return len(self.valid_types) != 1 or "*" in self.valid_types or (self.entity_type, self.name) in _ADVISORY
+
+    @property
+    def links_to_any_type(self) -> bool:
+        """
+        Whether the schema itself says that every type is welcome.
+        """
+        return "*" in self.valid_types
+
+
+@attrs.frozen(kw_only=True)
+class EntityType:
+    """
+    One entity type with its fields by name; ``id`` is among them.
+    """
+
+    name: str
+    label: str
+    fields: Mapping[str, Field]
+
+    @property
+    def identifier(self) -> Optional[str]:
+        """
+        The field that names a row, or None for types that have none.
+        """
+        if self.name in _IDENTIFIERS:
+            return _IDENTIFIERS[self.name]
+        return next((name for name in _IDENTIFIER_ORDER if name in self.fields), None)
+
+    @property
+    def needs_project(self) -> bool:
+        """
+        Whether a row cannot be created without a project.
+        """
+        return "project" in self.fields and self.name not in _PROJECT_OPTIONAL
+
+
+@attrs.frozen
+class Schema:
+    """
+    All entity types of a site by name.
+    """
+
+    types: Mapping[str, EntityType]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.types
+
+    def __getitem__(self, name: str) -> EntityType:
+        return self.types[name]
+
+    def field(self, entity_type: str, name: str) -> Optional[Field]:
+        """
+        Return one field, or None if there is no such type or field.
+        """
+        found = self.types.get(entity_type)
+        return None if found is None else found.fields.get(name)
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").title()
+
+
+def _field(entity_type: str, name: str, line: Mapping[str, Any]) -> Field:
+    values = line.get("values")
+    return Field(
+        entity_type=entity_type,
+        name=name,
+        data_type=line["type"],
+        label=line.get("label", _title(name)),
+        read_only=line.get("read_only", False),
+        create_only=line.get("create_only", False),
+        mandatory=line.get("mandatory", False),
+        unique=line.get("unique", False),
+        default=line.get("default"),
+        valid_types=tuple(line.get("types", ())),
+        valid_values=None if values is None else tuple(values),
+        value_labels=line.get("labels", {}),
+    )
+
+
+def _entity_type(name: str, facts: Mapping[str, Any]) -> EntityType:
+    fields = {"id": Field(entity_type=name, name="id", data_type="number", label="Id", read_only=True)}
+    fields.update((field, _field(name, field, line)) for field, line in facts["fields"].items())
+    return EntityType(name=name, label=facts["label"], fields=fields)
+
+
+@functools.cache
+def standard_schema() -> Schema:
+    """
+    Return the schema that every new site starts with; read from the file once per process.
+    """
+    facts = json.loads(Path(__file__).with_name("schema.json").read_text(encoding="utf-8"))
+    return Schema({name: _entity_type(name, type_facts) for name, type_facts in facts.items()})

@@ -1,0 +1,379 @@
+"""
+A site that runs: a socket, a thread that serves it, and the rows behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
+
+import sqlalchemy as sa
+import uvicorn
+
+from sgextended.localsite import writing
+from sgextended.localsite.app import Site, build_app
+from sgextended.localsite.auth import Authenticator
+from sgextended.localsite.certificates import Certificates
+from sgextended.localsite.database import MAX_CONNECTIONS
+from sgextended.localsite.errors import Fault
+from sgextended.localsite.faults import Faults
+from sgextended.localsite.ledger import Ledger
+from sgextended.localsite.rows import insert_row
+from sgextended.localsite.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from sgextended.localsite.transaction import Link, Transaction
+
+Entered = TypeVar("Entered", bound="LocalSite")
+
+# Seconds that a stopping site gives to requests at work.
+_GRACE = 3
+_TICK = 0.02
+_BACKLOG = 512
+
+
+class _Server(uvicorn.Server):
+    """
+    A server that says when it accepts connections, and that leaves the process's signals alone.
+    """
+
+    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: Optional[list[socket.socket]] = None) -> None:
+        await super().startup(sockets=sockets)
+        self._ready.set()
+
+    async def shutdown(self, sockets: Optional[list[socket.socket]] = None) -> None:
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _GRACE
+        while any(map(_is_busy, self.server_state.connections)) and loop.time() < deadline:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(_TICK)
+        # An idle client does not answer the end of TLS, and asyncio would wait for that; so hang up.
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await super().shutdown(sockets=sockets)
+
+
+def _is_busy(connection: Any) -> bool:
+    """
+    Tell whether a connection still has a request at work, or bytes of a reply to send.
+    """
+    at_work = connection.cycle is not None and not connection.cycle.response_complete
+    try:
+        return at_work or connection.transport.get_write_buffer_size() > 0
+    except AttributeError:  # before Python 3.11, a TLS connection that was lost at this very moment
+        return False
+
+
+class LocalSite:
+    """
+    A Flow Production Tracking site on this machine, for the unchanged ``shotgun_api3.Shotgun`` to talk to.
+
+    It is a context manager; ``start`` and ``stop`` do the same by hand.
+
+    Args:
+        db:
+            The SQLite file that holds the rows; it is created if absent and stays when the site stops. None: memory,
+            gone when the site stops.
+
+        host: The address to listen on.
+
+        port: The port; 0 takes a free one.
+
+        tls: Whether to serve HTTPS, with a certificate of an authority of the site's own.
+
+        demo: Whether to fill a new database with the demo production.
+
+        latency: Seconds that every request waits before it is worked on.
+
+        script_name: The script that may ask.
+
+        api_key: Its key. None: a new random one each time.
+
+        log_level: What of the server's own doings is logged.
+
+    Attributes:
+        faults: What goes wrong on purpose; may be changed while the site runs.
+
+    Raises:
+        ValueError: The file is no site's database, or an option makes no sense.
+        OSError: The port is taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        db: Union[str, os.PathLike[str], None] = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: bool = False,
+        demo: bool = False,
+        latency: float = 0.0,
+        script_name: str = "sgextended",
+        api_key: Optional[str] = None,
+        log_level: str = "warning",
+    ) -> None:
+        self.script_name = script_name
+        self.api_key = api_key or secrets.token_urlsafe(24)
+        self.faults = Faults(latency=latency)
+        self._db = None if db is None else Path(db)
+        self._host, self._wanted_port = host, port
+        self._tls, self._demo, self._log_level = tls, demo, log_level
+        self._ledger = Ledger()
+        self._authenticator = Authenticator()
+        self._running: Optional[_Running] = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        where = self._running.url if self._running else "stopped"
+        return f"<LocalSite {where}, {'memory' if self._db is None else self._db}>"
+
+    def __enter__(self: Entered) -> Entered:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """
+        The site's address, such as ``"http://127.0.0.1:40123"``.
+        """
+        return self._now.url
+
+    @property
+    def ca_file(self) -> Optional[str]:
+        """
+        The certificate that clients are to trust; None without TLS.
+        """
+        certificates = self._now.certificates
+        return None if certificates is None else str(certificates.ca_file)
+
+    @property
+    def store(self) -> Store:
+        """
+        The rows.
+        """
+        return self._now.store
+
+    @property
+    def ledger(self) -> Ledger:
+        """
+        The requests executed so far.
+        """
+        return self._ledger
+
+    def environment(self) -> dict[str, str]:
+        """
+        Return the environment variables that make a program talk to this site.
+        """
+        variables = {
+            "SHOTGUN_URL": self.url,
+            "SHOTGUN_SCRIPT_NAME": self.script_name,
+            "SHOTGUN_API_KEY": self.api_key,
+        }
+        if self.ca_file is not None:
+            variables["SHOTGUN_API_CACERTS"] = self.ca_file
+        return variables
+
+    def add_user(self, login: str, password: str, **fields: Any) -> Link:
+        """
+        Create a person who may log in, and return a link to them.
+
+        Args:
+            login: Their login.
+
+            password: Their password.
+
+            **fields: Other fields of theirs, as a ``create`` of the protocol takes them.
+
+        Raises:
+            ValueError: The login is taken, or a field does not take its value.
+        """
+        named = {"firstname", "lastname", "name"} & set(fields)
+        values = {"login": login, **({} if named else {"name": login}), **fields}
+        sent = [{"field_name": name, "value": value} for name, value in values.items()]
+        try:
+            with self.store.writing() as tx:
+                tx.rpc = "create"
+                user = writing.create(tx, tx.schema["HumanUser"], sent, ["name"])
+                self._authenticator.set_secret(tx, "HumanUser", user["id"], password)
+        except Fault as fault:
+            raise ValueError(f"The person {login!r} cannot be added: {fault}") from fault
+        return {"type": "HumanUser", "id": user["id"], "name": user["name"]}
+
+    def start(self) -> None:
+        """
+        Accept requests; when this returns, the site is ready. Does nothing if it runs already.
+        """
+        with self._lock:
+            if self._running is None:
+                self._running = self._start()
+
+    def stop(self) -> None:
+        """
+        Finish the requests at work, close everything. Does nothing if the site does not run.
+        """
+        with self._lock:
+            running, self._running = self._running, None
+        if running is not None:
+            running.stop()
+
+    @property
+    def _now(self) -> _Running:
+        running = self._running
+        if running is None:
+            raise RuntimeError("This local site does not run. Use it as a context manager, or call start() first.")
+        return running
+
+    def _start(self) -> _Running:
+        running = _Running()
+        try:
+            running.listen(self._host, self._wanted_port, tls=self._tls)
+            running.store = Store(self._db)
+            running.closers.append(running.store.close)
+            with running.store.writing() as tx:
+                self._admit_script(tx)
+                if self._demo and running.store.is_new:
+                    from sgextended.localsite.demo import insert_demo  # noqa: PLC0415 - a large module, seldom needed
+
+                    insert_demo(tx)
+            running.serve(self._authenticator, self._ledger, self.faults, self._log_level)
+        except BaseException:
+            running.stop()
+            raise
+        return running
+
+    def _admit_script(self, tx: Transaction) -> None:
+        scripts = tx.tables["ApiUser"]
+        query = sa.select(scripts.c.id).where(scripts.c.firstname == self.script_name, scripts.c.retired_at.is_(None))
+        script_id = tx.connection.execute(query).scalar()
+        if script_id is None:
+            rule_sets = tx.tables["PermissionRuleSet"]
+            admin = tx.connection.execute(sa.select(rule_sets.c.id).where(rule_sets.c.code == "api_admin")).scalar_one()
+            columns = {
+                "firstname": self.script_name,
+                "permission_rule_set__type": "PermissionRuleSet",
+                "permission_rule_set__id": admin,
+                "generate_event_log_entries": 1,
+                "created_at": tx.moment,
+                "updated_at": tx.moment,
+            }
+            script_id = insert_row(tx, "ApiUser", columns)
+        self._authenticator.set_secret(tx, "ApiUser", script_id, self.api_key)
+
+
+class _Running:
+    """
+    What a running site holds open. Each part that opens adds how it closes; stopping closes them backwards.
+    """
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.certificates: Optional[Certificates] = None
+        self.store: Store
+        self.closers: list[Callable[[], object]] = []
+        self._socket: socket.socket
+
+    def listen(self, host: str, port: int, *, tls: bool) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # asyncio turns Nagle's algorithm off for sockets that say they are TCP; with it, every reply waits 40 ms.
+        self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self.closers.append(self._socket.close)
+        if os.name == "posix":
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((host, port))
+        if tls:
+            self.certificates = Certificates(host)
+            self.closers.append(self.certificates.close)
+        scheme = "https" if tls else "http"
+        self.url = f"{scheme}://{host}:{self._socket.getsockname()[1]}"
+
+    def serve(self, authenticator: Authenticator, ledger: Ledger, faults: Faults, log_level: str) -> None:
+        workers = ThreadPoolExecutor(MAX_CONNECTIONS // 2, thread_name_prefix="sgextended-site-worker")
+        self.closers.append(workers.shutdown)
+        app = build_app(Site(self.store, authenticator, ledger, faults, workers))
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            log_level=log_level,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            loop="asyncio",
+            backlog=_BACKLOG,
+            timeout_keep_alive=120,
+            timeout_graceful_shutdown=_GRACE,
+            server_header=False,
+            ssl_certfile=None if self.certificates is None else str(self.certificates.chain_file),
+        )
+        ready = threading.Event()
+        server = _Server(config, ready)
+
+        def run() -> None:
+            try:
+                asyncio.run(server.serve(sockets=[self._socket]))
+            finally:
+                ready.set()
+
+        thread = threading.Thread(target=run, name="sgextended-site", daemon=True)
+
+        def stop_server() -> None:
+            server.should_exit = True
+            thread.join()
+
+        self.closers.append(stop_server)
+        thread.start()
+        ready.wait()
+        if not server.started:
+            raise RuntimeError(f"The local site could not serve {self.url}; its log says why.")
+
+    def stop(self) -> None:
+        while self.closers:
+            self.closers.pop()()
+
+
+def serve(site: LocalSite, ready: Optional[Callable[[LocalSite], object]] = None) -> None:
+    """
+    Run *site* in the foreground until SIGINT or SIGTERM comes; the main thread calls this.
+
+    Args:
+        site: The site; it is stopped at the end.
+
+        ready: Called with the site once it accepts requests.
+    """
+    # A signal handler may put into a SimpleQueue at any point of the program, which it may not do with an Event.
+    asked: SimpleQueue[int] = SimpleQueue()
+    handlers = {
+        number: signal.signal(number, lambda caught, _frame: asked.put(caught))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        with site:
+            if ready is not None:
+                ready(site)
+            asked.get()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -1,0 +1,76 @@
+"""
+The rows of one site: its database, its schema, and the transactions in which requests work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from typing import TYPE_CHECKING, Optional
+
+from sgextended.localsite.database import Database
+from sgextended.localsite.schema import standard_schema
+from sgextended.localsite.stock import insert_stock
+from sgextended.localsite.tables import standard_tables
+from sgextended.localsite.transaction import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+def utc_now() -> dt.datetime:
+    """
+    Return the time in UTC and whole seconds, which is all that the protocol carries.
+    """
+    return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+
+
+class Store:
+    """
+    Open the rows of a site, and put what every new site has into an empty one.
+
+    Args:
+        path: The SQLite file, which is created if absent. None: memory.
+
+        clock: Returns the time in UTC; what ``created_at`` and relative filters go by.
+
+    Attributes:
+        is_new: Whether the database was created just now.
+    """
+
+    def __init__(self, path: Optional[Path] = None, *, clock: Callable[[], dt.datetime] = utc_now) -> None:
+        self.clock = clock
+        self.schema = standard_schema()
+        self.tables = standard_tables()
+        self._database = Database(path)
+        self.is_new = self._database.is_new
+        if self.is_new:
+            try:
+                with self.writing() as tx:
+                    insert_stock(tx)
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """
+        Close the database; closing twice is safe.
+        """
+        self._database.close()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """
+        Yield a transaction that sees one state of the rows throughout.
+        """
+        with self._database.reading() as connection:
+            yield Transaction(connection, self.schema, self.tables, self.clock())
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """
+        Yield the one transaction that may write now; if the block raises, nothing of it remains.
+        """
+        with self._database.writing() as connection:
+            yield Transaction(connection, self.schema, self.tables, self.clock())

@@ -1,0 +1,126 @@
+"""
+The demo production: what is in it, that its parts fit together, and that it is the same every time.
+"""
+
+import pytest
+
+from sgextended.localsite import LocalSite
+from sgextended.localsite.demo import TODAY
+from sgextended.localsite.store import Store
+
+
+@pytest.fixture(scope="module")
+def demo(demo_site, make_connection):
+    """
+    A client of a site with the demo production, which is only read.
+    """
+    sg = make_connection(demo_site)
+    yield sg
+    sg.close()
+
+
+@pytest.mark.parametrize(
+    ("entity_type", "at_least"),
+    [
+        *(("Project", 6), ("Asset", 400), ("Shot", 900), ("Sequence", 30), ("Episode", 6), ("Task", 5000)),
+        *(("Version", 2000), ("Playlist", 20), ("Note", 300), ("Reply", 200), ("HumanUser", 40), ("Group", 5)),
+        *(("Department", 8), ("Step", 9), ("Status", 19)),
+    ],
+)
+def test_demo_is_large_enough(demo, entity_type, at_least):
+    """
+    The demo has rows enough of every kind to look like a studio.
+    """
+    assert demo.summarize(entity_type, [], [{"field": "id", "type": "count"}])["summaries"]["id"] >= at_least
+
+
+def test_one_project_is_archived(demo):
+    """
+    One project is over, and its work is final.
+    """
+    (project,) = demo.find("Project", [["archived", "is", True]])
+
+    assert demo.find("Task", [["project", "is", project], ["sg_status_list", "is_not", "fin"]]) == []
+
+
+def test_rows_fit_together(demo):
+    """
+    Tasks are on steps of their entity's type, worked on by people of the step's department, and in its project.
+    """
+    fields = [
+        "entity",
+        "step.Step.entity_type",
+        "entity.Shot.project",
+        "project",
+        "task_assignees",
+        "step.Step.department",
+    ]
+    people = {row["id"]: row["department"]["id"] for row in demo.find("HumanUser", [], ["department"])}
+    tasks = demo.find("Task", [["entity", "type_is", "Shot"]], fields, limit=300)
+
+    for task in tasks:
+        assert task["step.Step.entity_type"] == "Shot"
+        assert task["entity.Shot.project"] == task["project"]
+        departments = {people[who["id"]] for who in task["task_assignees"] if who["type"] == "HumanUser"}
+        assert departments == {task["step.Step.department"]["id"]}
+
+
+def test_tasks_are_assigned_to_groups_too(demo):
+    """
+    Some tasks are a group's.
+    """
+    assert demo.find("Task", [["task_assignees", "type_is", "Group"]], limit=1) != []
+
+
+@pytest.mark.parametrize(
+    ("entity_type", "filters"),
+    [
+        ("Task", [["entity", "is", None]]),
+        ("Task", [["task_assignees", "is", None]]),
+        ("Version", [["sg_task", "is", None]]),
+        ("Version", [["user", "is", None]]),
+        ("Shot", [["sg_sequence", "is", None]]),
+        ("Shot", [["assets", "is", None]]),
+        ("Playlist", [["versions", "is", None]]),
+        ("Note", [["note_links", "is", None]]),
+        ("Task", [["start_date", "is", None]]),
+        ("Version", [["created_at", "greater_than", f"{TODAY}T23:59:59Z"]]),
+    ],
+    ids=str,
+)
+def test_no_row_lacks_what_it_needs(demo, entity_type, filters):
+    """
+    No row of the demo is without the links and dates that its kind has, and none was made after the demo's day.
+    """
+    assert demo.find(entity_type, filters) == []
+
+
+def test_demo_is_the_same_every_time():
+    """
+    Two demo sites hold equal rows in every table.
+    """
+
+    def rows():
+        import datetime
+
+        store = Store(clock=lambda: datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc))
+        from sgextended.localsite.demo import insert_demo
+
+        with store.writing() as tx:
+            insert_demo(tx)
+            found = {
+                name: [tuple(row) for row in tx.connection.execute(table.select())]
+                for name, table in tx.tables.metadata.tables.items()
+            }
+        store.close()
+        return found
+
+    assert rows() == rows()
+
+
+def test_ordinary_site_is_without_the_demo():
+    """
+    Only a site that asks for the demo has it.
+    """
+    with LocalSite() as site, site.store.reading() as tx:
+        assert tx.connection.execute(tx.tables["Project"].select()).all() == []

@@ -1,0 +1,515 @@
+"""
+A site's life: starting, stopping, TLS, HTTP at its edges, latency, the ledger, files, threads.
+"""
+
+import gzip
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import shotgun_api3
+
+from sgextended.localsite import LocalSite, serve
+from sgextended.localsite.server import _Server
+
+GUARD = 30  # seconds after which something that hangs fails its test
+
+
+def test_site_starts_and_stops_as_often_as_asked():
+    """
+    Starting a running site and stopping a stopped one do nothing; a stopped site starts afresh.
+    """
+    site = LocalSite()
+    before = threading.active_count()
+    site.start()
+    first = site.url
+    site.start()
+
+    assert site.url == first
+    site.stop()
+    site.stop()
+    assert threading.active_count() == before
+    with site, shotgun_api3.Shotgun(**_arguments(site)) as sg:
+        assert sg.find("Project", []) == []
+
+
+def _arguments(site):
+    return {"base_url": site.url, "script_name": site.script_name, "api_key": site.api_key, "ca_certs": site.ca_file}
+
+
+@pytest.fixture(autouse=True)
+def shotgun_closes(monkeypatch):
+    """
+    The official client, closed at the end of a with block.
+    """
+    monkeypatch.setattr(shotgun_api3.Shotgun, "__enter__", lambda sg: sg, raising=False)
+    monkeypatch.setattr(shotgun_api3.Shotgun, "__exit__", lambda sg, *_error: sg.close(), raising=False)
+
+
+def test_stopped_site_says_so():
+    """
+    What only a running site has raises before it starts, and the repr tells.
+    """
+    site = LocalSite(api_key="k3y")
+
+    for name in ("url", "ca_file", "store"):
+        with pytest.raises(RuntimeError, match=r"does not run. Use it as a context manager, or call start\(\) first."):
+            getattr(site, name)
+    assert repr(site) == "<LocalSite stopped, memory>"
+    assert repr(site.ledger) == "<Ledger: 0 requests>"
+
+
+def test_environment_leads_to_the_site(site):
+    """
+    The environment of a site is all that a program needs to talk to it.
+    """
+    assert site.environment() == {
+        "SHOTGUN_URL": site.url,
+        "SHOTGUN_SCRIPT_NAME": site.script_name,
+        "SHOTGUN_API_KEY": site.api_key,
+    }
+
+
+def test_port_that_is_taken_raises(site):
+    """
+    A port that another site listens on is refused, and nothing stays open.
+    """
+    port = int(site.url.rpartition(":")[2])
+
+    with pytest.raises(OSError, match=r"in use"):
+        LocalSite(port=port).start()
+
+
+def test_server_that_cannot_start_raises(monkeypatch):
+    """
+    A failure inside the server's thread is reported where the site was started.
+    """
+
+    async def fail(_self, sockets=None):
+        for sock in sockets:
+            sock.close()
+
+    monkeypatch.setattr(_Server, "serve", fail)
+
+    with pytest.raises(RuntimeError, match=r"could not serve http://127.0.0.1:"):
+        LocalSite().start()
+
+
+def test_tls_is_checked_against_the_sites_own_authority(monkeypatch):
+    """
+    Over TLS the client trusts the site by its authority's file, which goes with the site; without it, it does not.
+    """
+    monkeypatch.setenv("SHOTGUN_API_RETRY_INTERVAL", "0")
+    with LocalSite(tls=True) as site:
+        ca_file = site.ca_file
+        assert site.url.startswith("https://127.0.0.1:")
+        assert site.environment()["SHOTGUN_API_CACERTS"] == ca_file
+        for host in ("127.0.0.1", "localhost"):
+            arguments = {**_arguments(site), "base_url": site.url.replace("127.0.0.1", host)}
+            with shotgun_api3.Shotgun(**arguments) as sg:
+                assert sg.find("Project", []) == []
+        with pytest.raises(Exception, match=r"(?i)certificate"):
+            shotgun_api3.Shotgun(site.url, site.script_name, site.api_key).close()
+
+    assert not Path(ca_file).exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"not json", 400),
+        (b"\xff\xfe", 400),
+        (b"[]", 400),
+        (b'{"method_name": 5}', 400),
+        (b'{"method_name": "info", "params": {}}', 400),
+        (b'{"method_name": "info", "params": [NaN]}', 400),
+        (b"[" * 200_000, 400),
+        (b'{"method_name": "info", "params": []}', 200),
+        (b'{"method_name": "info"}', 200),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_body_that_is_no_request_is_refused(post, body, status):
+    """
+    What is not a request of the protocol is answered with 400 and a sentence.
+    """
+    answered, headers, reply = post(body)
+
+    assert answered == status
+    assert reply.strip()
+    assert ("json" in headers["content-type"]) == (status == 200)
+
+
+def test_body_that_is_too_large_is_refused(post, monkeypatch):
+    """
+    A body over the bound is refused, whether its length is told or not.
+    """
+    monkeypatch.setattr("sgextended.localsite.app.MAX_BODY_BYTES", 1000)
+    told = post(b" " * 2000)
+    chunked = post(iter([b" " * 600, b" " * 600]))
+
+    assert [told[0], chunked[0]] == [413, 413]
+    assert b"larger than 1000 bytes" in told[2]
+
+
+def test_request_that_breaks_off_is_not_executed(site, raw_socket):
+    """
+    A request whose body never comes does nothing, and the site goes on.
+    """
+    before = site.ledger.count()
+    raw_socket.sendall(b"POST /api3/json HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    raw_socket.close()
+
+    with shotgun_api3.Shotgun(**_arguments(site)) as sg:
+        assert sg.find("Project", [["id", "is", 0]]) == []
+    assert site.ledger.count() == before + 2
+
+
+def test_text_that_is_no_unicode_faults(call):
+    """
+    Half a surrogate pair is no text.
+    """
+    assert "not valid Unicode" in call("read", {"type": "Shot", "filters": _condition("code", "\ud800")})["message"]
+
+
+def _condition(path, value):
+    return {"logical_operator": "and", "conditions": [{"path": path, "relation": "is", "values": [value]}]}
+
+
+def test_bug_in_the_site_is_status_500(post, monkeypatch, caplog):
+    """
+    A failure inside the site is answered without its inside, and logged.
+    """
+
+    def fail(*_arguments):
+        raise ZeroDivisionError("inside")
+
+    monkeypatch.setattr("sgextended.localsite.app.execute", fail)
+    status, _headers, body = post(b'{"method_name": "info", "params": []}')
+
+    assert status == 500
+    assert b"inside" not in body
+    assert "The request 'info' failed inside the local site." in caplog.text
+
+
+def test_any_prefix_leads_to_the_site(post):
+    """
+    A site may be addressed below a path, and greets who looks at its root.
+    """
+    assert post(b'{"method_name": "info"}', "/studio/api3/json")[0] == 200
+    assert b"/api3/json" in post(None, "/")[2]
+    assert post(b"", "/nowhere")[0] == 404
+
+
+def test_info_is_bare(post):
+    """
+    Alone among the results, that of info is not wrapped.
+    """
+    reply = json.loads(post(b'{"method_name": "info"}')[2])
+
+    assert reply["version"] >= [8]
+    assert reply["s3_direct_uploads_enabled"] is False
+
+
+def test_large_replies_are_packed_for_those_who_can(site, post, monkeypatch):
+    """
+    A large reply is gzipped if the client takes that, a small one never.
+    """
+    auth = {"script_name": site.script_name, "script_key": site.api_key}
+    large = json.dumps({"method_name": "schema_field_read", "params": [auth, {"type": "Shot"}]}).encode()
+    small = b'{"method_name": "info"}'
+    packed = post(large, **{"Accept-Encoding": "gzip, deflate"})
+    plain = post(large)
+
+    assert packed[1]["content-encoding"] == "gzip"
+    assert gzip.decompress(packed[2]) == plain[2]
+    assert "content-encoding" not in post(small, **{"Accept-Encoding": "gzip"})[1]
+
+
+def test_replies_need_no_orjson(post, monkeypatch):
+    """
+    Without orjson, replies are the same.
+    """
+    from sgextended.localsite import app
+
+    with_it = post(b'{"method_name": "info"}')[2]
+    monkeypatch.setattr(app, "_encode", app._encode_slowly)
+
+    assert post(b'{"method_name": "info"}')[2] == with_it
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tls", [False, True])
+def test_stopping_site_finishes_the_request_at_work(tls):
+    """
+    A request that is at work when the site stops gets its answer, and the site does not wait for longer.
+    """
+    site, answers = LocalSite(tls=tls), []
+    with site, shotgun_api3.Shotgun(**_arguments(site)) as sg:
+        site.faults.latency = 0.4
+        asked = threading.Thread(target=lambda: answers.append(sg.schema_read()))
+        asked.start()
+        time.sleep(0.1)  # the request has to be at work
+        started = time.monotonic()
+        site.stop()
+        seconds = time.monotonic() - started
+        asked.join(GUARD)
+
+    assert len(answers[0]) == 107
+    assert seconds < 1.5
+
+
+@pytest.mark.slow
+def test_latency_holds_up_each_request_alone():
+    """
+    Latency delays a request, and several requests wait at the same time, not one after the other.
+    """
+    with LocalSite(latency=0.2) as site:
+        clients = [shotgun_api3.Shotgun(**_arguments(site), connect=False) for _ in range(5)]
+        started = time.monotonic()
+        _in_threads([lambda sg=sg: sg.info() for sg in clients])
+        seconds = time.monotonic() - started
+        site.faults.latency = 0.0
+        for sg in clients:
+            sg.close()
+
+    assert 0.2 <= seconds < 0.9
+
+
+def test_negative_latency_is_refused():
+    """
+    Nothing is answered before it is asked.
+    """
+    with pytest.raises(ValueError, match=r"latency is a number of seconds, 0 or more; got -1"):
+        LocalSite(latency=-1)
+
+
+def test_ledger_tells_what_was_executed():
+    """
+    The ledger holds each request with its type, outcome, rows and time, in order, until it is cleared.
+    """
+    with LocalSite() as site, shotgun_api3.Shotgun(**_arguments(site)) as sg:
+        sg.find("Step", [])
+        with pytest.raises(shotgun_api3.Fault):
+            sg.create("Shot", {})
+        entries = site.ledger.entries
+        counts = [site.ledger.count(), site.ledger.count("create"), site.ledger.count("delete")]
+        site.ledger.clear()
+        sg.batch([{"request_type": "create", "entity_type": "Project", "data": {"name": "x"}}])
+
+    assert [(entry.number, entry.rpc, entry.entity_type, entry.rows, entry.ok) for entry in entries] == [
+        (1, "info", None, 1, True),
+        (2, "read", "Step", 11, True),
+        (3, "create", "Shot", 0, False),
+    ]
+    assert counts == [3, 1, 0]
+    assert all(entry.user_agent.startswith("shotgun-json") and entry.seconds >= 0 for entry in entries)
+    assert [(entry.number, entry.rows) for entry in site.ledger.entries] == [(1, 1)]
+
+
+def _in_threads(functions):
+    """
+    Run functions at the same time, and raise the first error of any.
+    """
+    errors, barrier = [], threading.Barrier(len(functions))
+
+    def run(function):
+        try:
+            barrier.wait(GUARD)
+            function()
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(function,)) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(GUARD)
+        assert not thread.is_alive()
+    if errors:
+        raise errors[0]
+
+
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_threads_write_and_read_at_once(tmp_path, kind):
+    """
+    Many clients, one in each thread, lose no write and read no half of one.
+    """
+    path = None if kind == "memory" else tmp_path / "site.db"
+    with LocalSite(db=path) as site:
+        with shotgun_api3.Shotgun(**_arguments(site)) as sg:
+            project = sg.create("Project", {"name": "x"})
+
+        def work():
+            with shotgun_api3.Shotgun(**_arguments(site)) as sg:
+                for number in range(5):
+                    pair = [
+                        {
+                            "request_type": "create",
+                            "entity_type": "Shot",
+                            "data": {"project": project, "code": f"{number}"},
+                        }
+                        for _ in range(2)
+                    ]
+                    sg.batch(pair)
+
+                    assert len(sg.find("Shot", [["project", "is", project]])) % 2 == 0
+
+        _in_threads([work] * 6)
+        with shotgun_api3.Shotgun(**_arguments(site)) as sg:
+            shots = sg.find("Shot", [["project", "is", project]])
+
+    assert len({shot["id"] for shot in shots}) == 60
+
+
+def test_readers_do_not_wait_for_a_writer(tmp_path):
+    """
+    While something is written to a file, others read what was there before.
+    """
+    with LocalSite(db=tmp_path / "site.db") as site, shotgun_api3.Shotgun(**_arguments(site)) as sg:
+        project = sg.create("Project", {"name": "before"})
+        with site.store.writing() as tx:
+            projects = tx.tables["Project"]
+            tx.connection.execute(projects.update().values(name="after"))
+            during = sg.find_one("Project", [["id", "is", project["id"]]], ["name"])["name"]
+        after = sg.find_one("Project", [["id", "is", project["id"]]], ["name"])["name"]
+
+    assert (during, after) == ("before", "after")
+
+
+def test_file_keeps_rows_over_a_restart(tmp_path):
+    """
+    A site on a file has its rows, people and ids again after a restart; a key that was not given is a new one.
+    """
+    path = tmp_path / "site.db"
+    with LocalSite(db=path) as site, shotgun_api3.Shotgun(**_arguments(site)) as sg:
+        old_key = site.api_key
+        site.add_user("ada", "secret")
+        project = sg.create("Project", {"name": "kept"})
+        gone = sg.create("Shot", {"project": project, "code": "gone"})
+        sg.delete("Shot", gone["id"])
+        token = sg.get_session_token()
+    with LocalSite(db=str(path), demo=True) as site:
+        with shotgun_api3.Shotgun(**_arguments(site)) as sg:
+            names = [row["name"] for row in sg.find("Project", [], ["name"])]
+            scripts = sg.find("ApiUser", [])
+            new = sg.create("Shot", {"project": project})
+        with shotgun_api3.Shotgun(site.url, login="ada", password="secret") as ada:
+            assert ada.find("Shot", []) == [{"type": "Shot", "id": new["id"]}]
+        with shotgun_api3.Shotgun(site.url, session_token=token) as again:
+            assert again.find_one("Project", [])["id"] == project["id"]
+        with (
+            shotgun_api3.Shotgun(site.url, site.script_name, old_key) as old,
+            pytest.raises(shotgun_api3.AuthenticationFault),
+        ):
+            old.find("Project", [])
+        assert str(path) in repr(site)
+
+    assert names == ["kept"]
+    assert len(scripts) == 1
+    assert new["id"] > gone["id"]
+
+
+def test_given_key_stays_the_same(tmp_path):
+    """
+    A key that is given holds for each start.
+    """
+    for _start in range(2):
+        site = LocalSite(db=tmp_path / "site.db", script_name="tool", api_key="k")
+        with site, shotgun_api3.Shotgun(site.url, "tool", "k") as sg:
+            assert len(sg.find("ApiUser", [])) == 1
+
+
+def test_file_of_something_else_is_refused(tmp_path):
+    """
+    A file that is no database, or another program's, or of another layout, is left alone and named.
+    """
+    text, other, future = tmp_path / "text.db", tmp_path / "other.db", tmp_path / "future.db"
+    text.write_text("not a database, but long enough to look like one" * 100)
+    for path, statement in ((other, "CREATE TABLE things (id)"), (future, "PRAGMA user_version = 99")):
+        connection = sqlite3.connect(path)
+        connection.execute(statement)
+        connection.close()
+
+    with pytest.raises(ValueError, match=r"text.db cannot hold a site's database: file is not a database."):
+        LocalSite(db=text).start()
+    with pytest.raises(ValueError, match=r"other.db has layout 0, but this version of the local site reads layout 1"):
+        LocalSite(db=other).start()
+    with pytest.raises(ValueError, match=r"site.db cannot hold a site's database: unable to open database file."):
+        LocalSite(db=tmp_path / "no such folder" / "site.db").start()
+    with pytest.raises(ValueError, match=r"future.db has layout 99"):
+        LocalSite(db=future).start()
+
+
+SERVE = """
+import sys
+from sgextended.localsite import LocalSite, serve
+serve(LocalSite(tls=True), lambda site: print(site.url, site.api_key, site.ca_file, flush=True))
+print("stopped", flush=True)
+"""
+
+
+def test_person_that_cannot_be_added_raises(site, name):
+    """
+    A person whose login is taken, or who is given what a person does not have, is refused with the reason.
+    """
+    site.add_user(name, "secret")
+
+    with pytest.raises(ValueError, match=rf"The person '{name}' cannot be added: .* required to be unique"):
+        site.add_user(name, "secret")
+    with pytest.raises(ValueError, match=r"HumanUser.nickname doesn't exist"):
+        site.add_user("other", "secret", nickname="x")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_foreground_site_stops_at_a_signal(number):
+    """
+    A site in the foreground says when it is ready, and ends cleanly and soon although a client is still connected.
+    """
+    command = [sys.executable, "-W", "error", "-X", "dev", "-c", SERVE]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        url, key, ca_file = process.stdout.readline().split()
+        with shotgun_api3.Shotgun(url, "sgextended", key, ca_certs=ca_file) as sg:
+            sg.find("Project", [])
+            asked = time.monotonic()
+            process.send_signal(number)
+            output, errors = process.communicate(timeout=GUARD)
+            seconds = time.monotonic() - asked
+
+    assert (process.returncode, output, errors) == (0, "stopped\n", "")
+    assert seconds < 2
+
+
+def test_serving_restores_the_signals():
+    """
+    After serving in the foreground, signals do what they did before.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    serve(LocalSite(), lambda _site: signal.raise_signal(signal.SIGTERM))
+
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_serving_needs_no_callback():
+    """
+    A site may be served without anyone's being told that it is ready.
+    """
+
+    class Asked(LocalSite):
+        def start(self):
+            super().start()
+            signal.raise_signal(signal.SIGTERM)
+
+    site = Asked()
+    serve(site)
+
+    assert repr(site) == "<LocalSite stopped, memory>"

@@ -1,0 +1,133 @@
+"""
+The stub of forwarded names, and the real methods, held against the installed shotgun_api3.
+"""
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+from shotgun_api3.shotgun import Shotgun
+
+import sgextended
+from sgextended import SGExtended
+
+STUB = Path(sgextended.__file__).parent / "_native_methods.pyi"
+# What the constructor sets on an instance and users read.
+INSTANCE_NAMES = {"base_url", "client_caps", "config"}
+# What only some of the versions have that setup.cfg allows: names, and last parameters.
+NEWER_NAMES = {"export_page"}
+NEWER_PARAMETERS = {("upload", "created_at")}
+
+
+def stubbed():
+    """
+    Return the members of the stub's class by name.
+    """
+    (owner,) = [node for node in ast.parse(STUB.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)]
+    return {
+        node.name if isinstance(node, ast.FunctionDef) else node.target.id: node
+        for node in owner.body
+        if isinstance(node, (ast.FunctionDef, ast.AnnAssign))
+    }
+
+
+STUBBED = stubbed()
+NATIVE = sorted(name for name in dir(Shotgun) if not name.startswith("_"))
+REAL = sorted(
+    name
+    for name in NATIVE
+    if name not in STUBBED and callable(vars(SGExtended).get(name)) and name != "connect"  # see below
+)
+
+
+def parameters_of(function):
+    """
+    Return names, kinds and defaults of a function's parameters, in order.
+    """
+    found = inspect.signature(function).parameters.values()
+    return [(each.name, each.kind, each.default) for each in found if each.name != "self"]
+
+
+def parameters_in(node):
+    """
+    Return the same from the source of a function.
+    """
+    blank = ast.unparse(
+        ast.FunctionDef(
+            name=node.name, args=node.args, body=[ast.Pass()], decorator_list=[], lineno=0, col_offset=0, type_params=[]
+        )
+    )
+    space = {}
+    # Annotations are left as text; the stub's are no names that exist here.
+    exec(compile("from __future__ import annotations\n" + blank, str(STUB), "exec"), space)
+    return parameters_of(space[node.name])
+
+
+def test_every_native_name_has_a_type():
+    """
+    Each public native name is a real method or stands in the stub, so that checkers and completion know it.
+    """
+    assert set(NATIVE) - set(STUBBED) - set(vars(SGExtended)) == set()
+
+
+def test_no_name_is_in_both():
+    """
+    What is a real method is not in the stub as well.
+    """
+    assert set(STUBBED) & set(vars(SGExtended)) == set()
+
+
+def test_stub_names_exist():
+    """
+    The stub promises nothing that the installed version lacks, but for what came after the oldest allowed.
+    """
+    assert set(STUBBED) - INSTANCE_NAMES - set(NATIVE) <= NEWER_NAMES
+
+
+@pytest.mark.parametrize("name", [name for name in NATIVE if isinstance(STUBBED.get(name), ast.FunctionDef)])
+def test_stub_has_the_native_parameters(name):
+    """
+    Names, order, kinds and defaults are those of the installed version; properties are properties.
+    """
+    native, node = vars(Shotgun)[name], STUBBED[name]
+    if isinstance(native, property):
+        assert [ast.unparse(each) for each in node.decorator_list] == ["property"]
+    else:
+        assert parameters_in(node) == parameters_of(native)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_method_has_the_native_parameters(name):
+    """
+    An overridden verb takes the native parameters, in order and with their defaults, and more by keyword only.
+    """
+    native, ours = parameters_of(vars(Shotgun)[name]), parameters_of(vars(SGExtended)[name])
+
+    own = [each for each in ours[len(native) :] if (name, each[0]) not in NEWER_PARAMETERS]
+    assert ours[: len(native)] == native
+    assert {kind for _name, kind, _default in own} <= {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_real_methods_are_those_of_the_style_guide():
+    """
+    The verbs that studios override are real methods.
+    """
+    assert set(REAL) >= {
+        "find", "find_one", "summarize", "create", "update", "delete", "revive", "batch", "upload", "upload_thumbnail",
+        "download_attachment", "schema_read", "schema_entity_read", "schema_field_read", "close",
+    }  # fmt: skip
+
+
+def test_connect_takes_the_arguments_of_the_native_constructor():
+    """
+    On the class, connect takes exactly what ``shotgun_api3.Shotgun`` takes.
+    """
+    assert parameters_of(SGExtended.connect.__call__) == parameters_of(Shotgun.__init__)
+
+
+def test_instance_names_exist():
+    """
+    What the stub says of instances is set by the native constructor.
+    """
+    assert set(vars(Shotgun("https://studio.example", connect=False))) >= INSTANCE_NAMES
