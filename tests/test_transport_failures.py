@@ -66,7 +66,7 @@ def test_reset_before_the_body_is_read(make_server):
     server = make_server(None)
     server.converse = lambda sock, _number: end(sock, Last(reset=True))
 
-    with pytest.raises(TransportError, match="was lost"):
+    with pytest.raises(TransportError):  # while connecting, sending or reading, as it happens
         post(make_transport(server), b"x" * 5_000_000)
 
     assert server.connections == 1
