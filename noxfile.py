@@ -5,6 +5,7 @@ Each session tests the built wheel, not the sources.
 """
 
 import configparser
+import os
 import re
 import shutil
 from pathlib import Path
@@ -13,6 +14,10 @@ import nox
 
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
+
+# Where pyenv keeps Pythons they are not on the path under names of their own, or only as shims that may refuse.
+PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+os.environ["PATH"] = os.pathsep.join([*map(str, sorted(PYENV.glob("versions/3.*/bin"))), os.environ["PATH"]])
 
 CONFIG = configparser.ConfigParser()
 CONFIG.read("setup.cfg")
