@@ -424,7 +424,7 @@ class SGExtended(NativeMethods):
 
     def close(self) -> None:
         """
-        Close the connections that nobody uses now; a later call connects again, as native.
+        Close the connections, unless another wrapper of this process uses them; a later call connects again, as native.
         """
         close = getattr(self._sg, "close", None)  # a Mockgun has no connection to close
         if close is not None:

@@ -237,9 +237,9 @@ class NativeClient(Shotgun):
 
     def close(self) -> None:
         """
-        Close the connections to the site that nobody uses now; the next call connects again.
+        Close the connections to the site, unless another client of the process uses them; the next call connects again.
         """
-        self._transport.close_idle()
+        self._transport.leave(self)
 
     def reset_user_agent(self) -> None:
         """
@@ -323,7 +323,7 @@ class NativeClient(Shotgun):
         limits = Limits(
             connect=override or site.connect_timeout, read=override or site.read_timeout, pool=site.pool_timeout
         )
-        answer = self._transport.send(verb, path, body=body, headers=headers, limits=limits)
+        answer = self._transport.send(verb, path, body=body, headers=headers, limits=limits, user=self)
         return (answer.status, answer.reason), dict(answer.headers), answer.body
 
     # --- What the official client does to its arguments and results

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import Any, Callable, Dict, Hashable, Iterator, List, Mapping, Optional, TypeVar
+from weakref import WeakSet
 
 import urllib3
 from attrs import field, frozen
@@ -97,7 +98,8 @@ class Transport:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.requests = 0
-        self._requests_lock = threading.Lock()
+        self._users: WeakSet[object] = WeakSet()
+        self._count_lock = threading.Lock()
         self._memo: Dict[Hashable, Any] = {}
         self._memo_lock = threading.RLock()  # what one client asks first may need what another asked
         # Read once: 20 ms, and the file may be gone by the time that connections are closed.
@@ -119,10 +121,19 @@ class Transport:
         return urllib3.ProxyManager(f"http://{proxy.host}:{proxy.port}", proxy_headers=headers, **options)
 
     def send(
-        self, method: str, path: str, *, body: Optional[bytes], headers: Mapping[str, str], limits: Limits
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Optional[bytes],
+        headers: Mapping[str, str],
+        limits: Limits,
+        user: object,
     ) -> Answer:
         """
         Return the site's answer to one request, sent exactly once, whatever its status.
+
+        Until it is closed, or gone, *user* keeps the connections open; see `leave`.
 
         Raises:
             PoolTimeout: All connections were in use until the time was up; nothing was sent.
@@ -130,8 +141,9 @@ class Transport:
             TransportError: No answer; ``sent`` tells whether the site may have acted. `Unreachable`,
                 `TransportTimeout` and `TLSError` say more.
         """
-        with self._requests_lock:
+        with self._count_lock:
             self.requests += 1
+            self._users.add(user)
         data = _Body(body)
         sent_headers = {**headers, "accept-encoding": "gzip, deflate"}
         if body is not None:
@@ -168,11 +180,15 @@ class Transport:
                     self._memo[key] = make()
         return self._memo[key]  # type: ignore[no-any-return]
 
-    def close_idle(self) -> None:
+    def leave(self, user: object) -> None:
         """
-        Close the connections that nobody uses now. Requests under way finish, and later ones connect again.
+        Close the connections if nobody but *user* uses them. Requests under way finish, and later ones connect again.
         """
-        old, self._manager = self._manager, self._new_manager()
+        with self._count_lock:
+            self._users.discard(user)
+            if self._users:
+                return
+            old, self._manager = self._manager, self._new_manager()
         old.clear()
 
 

@@ -15,6 +15,15 @@ LIMITS = Limits(connect=GUARD, read=GUARD, pool=GUARD)
 SHORT = 0.05  # seconds: the shortest time limit that leaves a busy machine time to connect
 
 
+class User:
+    """
+    Somebody who uses a transport.
+    """
+
+
+USER = User()
+
+
 def make_endpoint(server, **settings):
     scheme, _, rest = server.url.partition("://")
     host, _, port = rest.partition(":")
@@ -27,7 +36,7 @@ def make_transport(server, **settings):
 
 
 def post(transport, body=b"{}", *, limits=LIMITS, headers=None):
-    return transport.send("POST", "/api3/json", body=body, headers=headers or {}, limits=limits)
+    return transport.send("POST", "/api3/json", body=body, headers=headers or {}, limits=limits, user=USER)
 
 
 def in_threads(count, target):

@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 from fix_servers import GUARD, Last, http_reply
-from fix_transport import LIMITS, SHORT, in_threads, make_endpoint, make_transport, post
+from fix_transport import LIMITS, SHORT, USER, User, in_threads, make_endpoint, make_transport, post
 
 from sgextended import PoolTimeout, Proxy, TransportError
 from sgextended import transport as transport_module
@@ -27,7 +27,9 @@ def test_send_returns_the_answer(make_server):
     """
     server = make_server(lambda _request: http_reply(b"hello", status=201, headers={"X-Made-By": "A Test"}))
 
-    answer = make_transport(server).send("POST", "/a/b", body=b"abc", headers={"locale": "auto"}, limits=LIMITS)
+    answer = make_transport(server).send(
+        "POST", "/a/b", body=b"abc", headers={"locale": "auto"}, limits=LIMITS, user=USER
+    )
 
     (request,) = server.requests
     assert (answer.status, answer.reason, answer.body) == (201, "Created", b"hello")
@@ -39,7 +41,7 @@ def test_send_without_a_body_sends_none(echo):
     """
     A request without a body has no length either.
     """
-    make_transport(echo).send("GET", "/thumbnail", body=None, headers={}, limits=LIMITS)
+    make_transport(echo).send("GET", "/thumbnail", body=None, headers={}, limits=LIMITS, user=USER)
 
     (request,) = echo.requests
     assert (request.method, request.body) == ("GET", b"")
@@ -189,7 +191,7 @@ def test_connections_come_back_after_failures(make_server):
     assert post(transport, limits=Limits(connect=GUARD, read=GUARD, pool=SHORT)).body == b"ok"
 
 
-def test_close_idle_lets_requests_finish(make_server):
+def test_leave_lets_requests_finish(make_server):
     """
     Closing while a request is under way takes nothing from it, and the next one connects anew.
     """
@@ -207,7 +209,7 @@ def test_close_idle_lets_requests_finish(make_server):
     busy = threading.Thread(target=lambda: answers.append(post(transport, b"slow").body))
     busy.start()
     assert arrived.wait(GUARD)
-    transport.close_idle()
+    transport.leave(USER)
     leave.set()
     busy.join(GUARD)
     post(transport, b"next")
@@ -216,7 +218,7 @@ def test_close_idle_lets_requests_finish(make_server):
     assert [request.connection for request in server.requests] == [1, 2]
 
 
-def test_close_idle_closes_the_sockets(make_server):
+def test_leave_closes_the_sockets(make_server):
     """
     The server sees the end of the connection, so nothing stays open unused.
     """
@@ -231,9 +233,26 @@ def test_close_idle_closes_the_sockets(make_server):
     server.converse = notify
     transport = make_transport(server)
     post(transport)
-    transport.close_idle()
+    transport.leave(USER)
 
     assert ended.wait(GUARD)
+
+
+def test_leave_closes_nothing_that_another_uses(make_server):
+    """
+    Whoever leaves costs the others no handshake; the last one closes.
+    """
+    server = make_server(lambda request: http_reply(request.body))
+    transport = make_transport(server)
+    post(transport)
+    other = User()
+    transport.send("POST", "/", body=b"other", headers={}, limits=LIMITS, user=other)
+    transport.leave(USER)
+    transport.send("POST", "/", body=b"other again", headers={}, limits=LIMITS, user=other)
+    transport.leave(other)
+    post(transport)
+
+    assert [request.connection for request in server.requests] == [1, 1, 1, 2]
 
 
 # --- What is shared

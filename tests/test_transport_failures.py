@@ -9,7 +9,7 @@ import ssl
 
 import pytest
 from fix_servers import GUARD, HANG, Last, ScriptedProxy, end, http_reply
-from fix_transport import SHORT, make_transport, post
+from fix_transport import SHORT, USER, make_transport, post
 
 from sgextended import Proxy, Secret, TLSError, TransportError, TransportTimeout, Unreachable
 from sgextended import transport as transport_module
@@ -147,7 +147,7 @@ def test_read_timeout_without_a_body_counts_as_sent(make_server):
 
     with pytest.raises(TransportTimeout) as caught:
         make_transport(server).send(
-            "GET", "/", body=None, headers={}, limits=Limits(connect=GUARD, read=SHORT, pool=GUARD)
+            "GET", "/", body=None, headers={}, limits=Limits(connect=GUARD, read=SHORT, pool=GUARD), user=USER
         )
 
     assert caught.value.sent
