@@ -17,6 +17,8 @@ test: lint types pytest wheel ## everything that CI checks
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/codespell
+	$(BIN)/interrogate --quiet tests
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
