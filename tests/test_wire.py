@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import strategies
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from shotgun_api3.lib import sgtimezone
 from shotgun_api3.shotgun import SG_TIMEZONE, ServerCapabilities, Shotgun
@@ -98,6 +98,46 @@ def test_decode_is_as_native(utc, body):
     expected = outcome(lambda: NATIVE[utc]._transform_inbound(json.loads(body)))
 
     assert outcome(lambda: wire.decode(body, local=LOCAL[utc])) == expected
+
+
+def native_page(client, body):
+    """
+    What the official client makes of a page: its transform, then what it does to the records.
+    """
+    reply = client._transform_inbound(json.loads(body))
+    if isinstance(reply, dict) and isinstance(reply.get("results"), dict):
+        client._parse_records(reply["results"].get("entities"))
+    return reply
+
+
+@pytest.fixture(params=["orjson", "json"])
+def parser(request, monkeypatch):
+    """
+    The parser that reads JSON: what the extra ``fast`` brings, and what Python has.
+    """
+    if request.param == "json":
+        monkeypatch.setattr(wire, "_fast_loads", lambda: None)
+    else:
+        pytest.importorskip("orjson")
+
+
+@settings(MORE, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.booleans(), strategies.page_bodies)
+@example(False, b'{"results": {"entities": [{"code": "Z", "a": {"b": "2024-01-01T00:00:00Z"}}]}}')
+@example(True, b'{"results": {"entities": [{"code": "2024-01-01T00:00:00\\u005a", "b": ["2024-01-01T00:00:00z"]}]}}')
+@example(True, b'{"results": {"entities": ["2024-01-01T00:00:00Z", null, {"a": "jazz", "Z": "Zz"}]}}')
+@example(True, b'{"results": {"entities": null}}')
+@example(True, b'{"exception": true, "message": "2024-01-01T00:00:00Z"}')
+@example(True, b"[1, NaN, 123456789012345678901234567890]")
+def test_decode_page_is_as_native(parser, utc, body):
+    """
+    A page is read, and its records finished, as the official client does both, whichever parser there is.
+    """
+    client = NATIVE[utc]
+    expected = outcome(native_page, client, body)
+    field = client.client_caps.local_path_field
+
+    assert outcome(lambda: wire.decode_page(body, local=LOCAL[utc], local_path_field=field)) == expected
 
 
 @pytest.mark.parametrize("text", [*strategies.ODD_TEXTS, *strategies.EDGES])
