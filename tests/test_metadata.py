@@ -74,7 +74,7 @@ def test_extras_are_named(dist):
 @pytest.mark.parametrize(
     ("extra", "names"),
     [
-        ("site", {"starlette", "uvicorn", "sqlalchemy", "trustme", "pillow"}),
+        ("site", {"starlette", "uvicorn", "sqlalchemy", "trustme", "python-multipart", "pillow"}),
         ("cli", {"typer", "rich"}),
         ("dask", {"distributed"}),
         ("fast", {"orjson"}),

@@ -84,13 +84,39 @@ def site(
     tls: Annotated[bool, typer.Option("--tls", help="Serve https, with a certificate authority of its own.")] = False,
     demo: Annotated[bool, typer.Option("--demo", help="Fill a new site with the demo production.")] = False,
     latency: Annotated[float, typer.Option(min=0, help="Seconds that each answer is held back.")] = 0.0,
+    fault: Annotated[
+        Optional[List[str]],
+        typer.Option(
+            "--fault",
+            metavar="KIND[=VALUE][:OPTION=VALUE,...]",
+            help="What goes wrong on purpose, such as status=503:next=3 or reset-after:rpc=create,rate=0.1; may be "
+            "given several times.",
+        ),
+    ] = None,
+    direct_uploads: Annotated[
+        bool, typer.Option("--direct-uploads", help="Let clients upload files straight to storage, in parts.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="Address to listen on; others than this one let the network in.")] = (
+        "127.0.0.1"
+    ),
 ) -> None:
     """
     Serve a local site that speaks the protocol of a real one, until Ctrl-C.
     """
     from sgextended.cli.site import serve  # noqa: PLC0415 - needs the extra "site"
 
-    serve(port=port, db=db, script_name=script_name, api_key=api_key, tls=tls, demo=demo, latency=latency)
+    serve(
+        port=port,
+        db=db,
+        script_name=script_name,
+        api_key=api_key,
+        tls=tls,
+        demo=demo,
+        latency=latency,
+        faults=fault or [],
+        direct_uploads=direct_uploads,
+        host=host,
+    )
 
 
 @app.command()

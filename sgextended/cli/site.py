@@ -4,7 +4,7 @@
 
 import sys
 from pathlib import Path
-from typing import Optional
+from typing import List, Optional
 
 import typer
 
@@ -21,11 +21,28 @@ def serve(
     tls: bool,
     demo: bool,
     latency: float,
+    faults: List[str],
+    direct_uploads: bool,
+    host: str,
 ) -> None:
     """
     Serve a site until SIGINT or SIGTERM; print one line with its address once it accepts calls.
     """
-    site = LocalSite(db=db, port=port, script_name=script_name, api_key=api_key, tls=tls, demo=demo, latency=latency)
+    try:
+        site = LocalSite(
+            db=db,
+            host=host,
+            port=port,
+            script_name=script_name,
+            api_key=api_key,
+            tls=tls,
+            demo=demo,
+            latency=latency,
+            faults=faults,
+            direct_uploads=direct_uploads,
+        )
+    except ValueError as error:  # a fault that is written wrongly
+        sys.exit(f"sgextended: {error}")
 
     def announce(site: LocalSite) -> None:
         line = f"Local site at {site.url} script_name={site.script_name}"

@@ -8,6 +8,7 @@ import asyncio
 import gzip
 import json
 import logging
+import re
 import time
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -17,12 +18,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from sgextended.localsite.errors import Fault
+from sgextended.localsite.downloads import download_routes
+from sgextended.localsite.errors import REQUEST, Fault
+from sgextended.localsite.misbehaving import Misbehaving
 from sgextended.localsite.rpc import find_rpc
+from sgextended.localsite.uploads import upload_routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
+
+    from starlette.types import ASGIApp
 
     from sgextended.localsite.auth import Authenticator
     from sgextended.localsite.faults import Faults
@@ -42,6 +48,8 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 # Below this, packing costs more than it saves.
 _WORTH_PACKING = 2048
 _JSON = "application/json; charset=utf-8"
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 
 
 @attrs.frozen(eq=False)
@@ -67,7 +75,7 @@ class _Refused(Exception):
         self.status = status
 
 
-def build_app(site: Site) -> Starlette:
+def build_app(site: Site) -> ASGIApp:
     """
     Return the application that serves *site*.
     """
@@ -79,13 +87,27 @@ def build_app(site: Site) -> Starlette:
         del request  # the same for everyone
         return PlainTextResponse("This is a local Flow Production Tracking site. Requests go to /api3/json.\n")
 
-    return Starlette(
+    def address_of(request: Request) -> str:
+        return _address_of(site, request)
+
+    app = Starlette(
         routes=[
             Route("/api3/json", take, methods=["POST"]),
             Route("/{prefix:path}/api3/json", take, methods=["POST"]),
+            *upload_routes(site, address_of),
+            *download_routes(site, address_of),
             Route("/", greet),
         ]
     )
+    return Misbehaving(app, site.faults)
+
+
+def _address_of(site: Site, request: Request) -> str:
+    """
+    Return the site's address as the caller knows it, since a site on all interfaces has many.
+    """
+    host = request.headers.get("host", "")
+    return f"{request.url.scheme}://{host}" if _HOST.fullmatch(host) else site.store.media.address
 
 
 async def _take(site: Site, request: Request) -> Response:
@@ -93,11 +115,10 @@ async def _take(site: Site, request: Request) -> Response:
         body = await _body(request)
     except _Refused as refused:
         return PlainTextResponse(f"{refused}\n", status_code=refused.status)
-    await site.faults.before_work()
     packs = "gzip" in request.headers.get("accept-encoding", "")
     agent = request.headers.get("user-agent", "")
-    work = asyncio.get_running_loop().run_in_executor(site.workers, _work, site, body, agent, packs)
-    return await work
+    address = _address_of(site, request)
+    return await asyncio.get_running_loop().run_in_executor(site.workers, _work, site, body, agent, packs, address)
 
 
 async def _body(request: Request) -> bytes:
@@ -117,7 +138,7 @@ async def _body(request: Request) -> bytes:
     return b"".join(parts)
 
 
-def _work(site: Site, body: bytes, agent: str, packs: bool) -> Response:
+def _work(site: Site, body: bytes, agent: str, packs: bool, address: str) -> Response:
     """
     Execute one request and return the reply; this runs in a worker thread.
     """
@@ -128,16 +149,15 @@ def _work(site: Site, body: bytes, agent: str, packs: bool) -> Response:
     started = time.monotonic()
     ok, result = False, None
     try:
-        result = execute(site, method, params)
+        _check_text(body, method, params)
+        result = execute(site, method, params, address)
         ok = True
         # `info` is bare, as on live sites; everything else comes under "results".
         content = _encode(result if method == "info" else {"results": result})
     except Fault as fault:
-        content = _encode({"exception": True, "error_code": fault.code, "message": fault.message})
-    except UnicodeEncodeError:
-        content = _encode(
-            {"exception": True, "error_code": 103, "message": f"API {method}() got text that is not valid Unicode."}
-        )
+        content = _refusal(fault.message, fault.code)
+    except RecursionError:
+        content = _refusal(f"API {method}() The request is nested too deeply.")
     except Exception:  # noqa: BLE001 - logged with its trace, and the next request is served
         _log.exception("The request %r failed inside the local site.", method)
         return PlainTextResponse("The local site failed; its log says why.\n", status_code=500)
@@ -158,7 +178,7 @@ def _work(site: Site, body: bytes, agent: str, packs: bool) -> Response:
     return Response(content, headers=headers)
 
 
-def execute(site: Site, method: str, params: list[Any]) -> Any:
+def execute(site: Site, method: str, params: list[Any], address: str = "") -> Any:
     """
     Return the result of one request, executed in one transaction.
 
@@ -169,9 +189,12 @@ def execute(site: Site, method: str, params: list[Any]) -> Any:
     if rpc.open:
         with site.store.reading() as tx:
             return rpc.answer(tx, None)
-    with site.store.writing() if rpc.writes else site.store.reading() as tx:
-        tx.rpc = method
-        tx.actor = site.authenticator.identify(tx, params[0] if params else None)
+    auth = params[0] if params else None
+    # A one-time code is used up, which is writing too.
+    writes = rpc.writes or (isinstance(auth, dict) and "auth_token" in auth)
+    with site.store.writing() if writes else site.store.reading() as tx:
+        tx.rpc, tx.address = method, address or tx.address
+        tx.actor = site.authenticator.identify(tx, auth)
         return rpc.answer(tx, params[1] if len(params) > 1 else None)
 
 
@@ -184,9 +207,26 @@ def _envelope(body: bytes) -> tuple[str, list[Any]]:
         raise _Refused(400, f"The request is not JSON in UTF-8: {error}") from None
     method = request.get("method_name") if isinstance(request, dict) else None
     params = request.get("params", []) if isinstance(request, dict) else None
-    if not isinstance(method, str) or not isinstance(params, list):
+    if not isinstance(method, str) or not isinstance(params, list) or not _is_unicode(method):
         raise _Refused(400, 'The request must be {"method_name": "...", "params": [...]}.')
     return method, params
+
+
+def _refusal(message: str, code: int = REQUEST) -> bytes:
+    return _encode({"exception": True, "error_code": code, "message": message})
+
+
+def _is_unicode(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_text(body: bytes, method: str, params: list[Any]) -> None:
+    if _SURROGATE.search(body) and not _is_unicode(params):
+        raise Fault(f"API {method}() got text that is not valid Unicode.")
 
 
 def _no_constant(name: str) -> None:

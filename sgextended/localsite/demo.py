@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import json
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import sqlalchemy as sa
 
 from sgextended.localsite import demo_words as words
+from sgextended.localsite.demo_pages import insert_pages, insert_query_fields
+from sgextended.localsite.dependencies import DEPENDENCY_TYPES
+from sgextended.localsite.links import link_columns
 from sgextended.localsite.rows import insert_rows
 from sgextended.localsite.transaction import MOMENT
+from sgextended.localsite.workdays import Calendar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +37,8 @@ _MINUTES_PER_DAY = 480
 _ASSET_STEPS = ("ART", "MDL", "RIG", "SRF")
 _SHOT_STEPS = ("LAY", "ANM", "FX", "LGT", "CMP")
 _FIRST_FRAME = 1001
+_HISTORY_DAYS = 14
+_WORK = Calendar()
 
 
 def insert_demo(tx: Transaction) -> None:
@@ -66,9 +73,12 @@ class _Studio:
         self._add_versions()
         self._add_playlists()
         self._add_notes()
+        self._add_history()
         for entity_type, rows in self._rows.items():
             insert_rows(self._tx, entity_type, rows)
         self._tx.connection.execute(sa.insert(self._tx.tables.links), self._links)
+        insert_query_fields(self._tx)
+        insert_pages(self._tx, self._moment(TODAY - dt.timedelta(days=100)).strftime(MOMENT))
 
     def _add(self, entity_type: str, when: dt.datetime, **columns: Any) -> Link:
         rows = self._rows.setdefault(entity_type, [])
@@ -243,7 +253,7 @@ class _Studio:
         start = _weekday(begins + dt.timedelta(days=self._random.randrange(3, 20)))
         for order, step in enumerate(steps):
             days = self._random.randrange(2, 9)
-            due = _weekday(start + dt.timedelta(days=days - 1))
+            due = _WORK.forward(start, days)
             status = self._status(start, due, entity_status, archived=show.archived)
             task = self._add(
                 "Task",
@@ -261,6 +271,8 @@ class _Studio:
                 color="pipeline_step",
             )
             self._task_status[task["id"]] = status
+            if order:
+                self._add_dependency(task, {"type": "Task", "id": task["id"] - 1})
             department = next(code for code, _name, _color, short_names in words.DEPARTMENTS if step in short_names)
             people = self._random.sample(self._team[department], 1 + (self._random.random() < 0.15))
             self._assignee[task["id"]] = people[0]
@@ -270,6 +282,11 @@ class _Studio:
                 group = 2 if step in _ASSET_STEPS else 3
                 self._link("Task.task_assignees", task, {"type": "Group", "id": group})
             start = _weekday(due + dt.timedelta(days=1))
+
+    def _add_dependency(self, task: Link, other: Link) -> None:
+        pairs = self._rows.setdefault("TaskDependency", [])
+        pair = {"id": len(pairs) + 1, "dependency_type": DEPENDENCY_TYPES[0], "offset_days": 0}
+        pairs.append({**pair, **link_columns("task", task), **link_columns("dependent_task", other)})
 
     def _status(self, start: dt.date, due: dt.date, entity_status: str, *, archived: bool) -> str:
         if archived or (entity_status == "fin" and due < TODAY):
@@ -359,6 +376,50 @@ class _Studio:
                 person = artist if at % 2 == 0 else self._author
                 moment = self._moment(min(day + dt.timedelta(days=at), TODAY))
                 self._add("Reply", moment, entity=note, user=person, content=self._random.choice(words.REPLIES))
+
+    def _add_history(self) -> None:
+        """
+        Add the events of the last days: what was made, and which versions were looked at.
+        """
+        since = (TODAY - dt.timedelta(days=_HISTORY_DAYS)).isoformat()
+        made = [
+            (row["created_at"], entity_type, row)
+            for entity_type in ("Note", "Playlist", "Version")
+            for row in self._rows[entity_type]
+            if row["created_at"] >= since
+        ]
+        for moment, entity_type, row in sorted(made, key=lambda item: (item[0], item[1], item[2]["id"])):
+            about = {"entity_type": entity_type, "entity_id": row["id"]}
+            self._add_event(moment, entity_type, row, None, {"type": "new_entity", **about}, "created new")
+            status = row.get("sg_status_list")
+            if entity_type == "Version" and status == "vwd":
+                meta = {
+                    "type": "attribute_change",
+                    "attribute_name": "sg_status_list",
+                    **about,
+                    "field_data_type": "status_list",
+                    "old_value": "rev",
+                    "new_value": status,
+                }
+                text = f'changed "Status" from "rev" to "{status}" on'
+                self._add_event(moment, entity_type, row, "sg_status_list", meta, text)
+
+    def _add_event(
+        self, moment: str, entity_type: str, row: dict[str, Any], attribute: Optional[str], meta: Any, text: str
+    ) -> None:
+        user = {"type": "HumanUser", "id": row["created_by__id"]}
+        who, name = self._rows["HumanUser"][user["id"] - 1]["name"], row.get("code") or row.get("subject")
+        self._add(
+            "EventLogEntry",
+            dt.datetime.strptime(moment, MOMENT).replace(tzinfo=dt.timezone.utc),
+            event_type=f"Shotgun_{entity_type}_{'Change' if attribute else 'New'}",
+            attribute_name=attribute,
+            entity={"type": entity_type, "id": row["id"]},
+            project={"type": "Project", "id": row["project__id"]},
+            user=user,
+            meta=json.dumps(meta),
+            description=f"{who} {text} {self._tx.schema[entity_type].label} {name}",
+        )
 
 
 _TASK_NAMES = {

@@ -9,6 +9,8 @@ from typing import Any
 
 #: The caller is not who they say, or may not act as whom they ask to.
 AUTHENTICATION = 102
+#: A one-time code is needed beside the password.
+MISSING_CODE = 106
 #: The request was refused before any row was looked at.
 REQUEST = 103
 #: The database or a rule about the rows refused.

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import sqlalchemy as sa
 
+from sgextended.localsite.dependencies import DEPENDENCY_TYPES, check_type
+from sgextended.localsite.events import relinking
 from sgextended.localsite.reading import link_lists
-from sgextended.localsite.relations import Listed, Relation, Reverse, Through, relation_of
+from sgextended.localsite.relations import Listed, Relation, Reverse, Through, relation_for
 from sgextended.localsite.rows import insert_row, retire_row, update_row
 
 if TYPE_CHECKING:
@@ -36,24 +38,28 @@ def write_links(tx: Transaction, field: Field, entity_id: int, links: Iterable[L
 
         mode: ``"set"`` leaves exactly *links*, ``"add"`` adds them, ``"remove"`` takes them away.
     """
-    relation = relation_of(field.entity_type, field.name)
+    relation = relation_for(field)
     given = {(link["type"], link["id"]): link for link in links}
     present = {(link["type"], link["id"]) for link in link_lists(tx, field, [entity_id]).get(entity_id, [])}
-    if mode in {"set", "add"}:
+    added = [key for key in given if key not in present] if mode in {"set", "add"} else []
+    goes = {"set": False, "remove": True}.get(mode)
+    removed = [key for key in sorted(present) if (key in given) is goes]
+    with relinking(tx, field, entity_id, added, removed):
+        for key in added:
+            _add(tx, field, relation, entity_id, given[key])
+        for key in removed:
+            _remove(tx, field, relation, entity_id, key)
+    if isinstance(relation, Through) and relation.connection == "TaskDependency":
         for key, link in given.items():
-            if key not in present:
-                _add(tx, field, relation, entity_id, link)
-    if mode in {"set", "remove"}:
-        for key in present:
-            if (key in given) == (mode == "remove"):
-                _remove(tx, field, relation, entity_id, key)
+            if key in present and mode != "remove" and "dependency_type" in link:
+                _retype(tx, relation, entity_id, link)
 
 
 def far_type_of(field: Field) -> Optional[str]:
     """
     Return the one type that the relation can keep at its far end, or None if it keeps any.
     """
-    relation = relation_of(field.entity_type, field.name)
+    relation = relation_for(field)
     return relation.far_type if isinstance(relation, (Reverse, Through, Listed)) else None
 
 
@@ -65,10 +71,27 @@ def _add(tx: Transaction, field: Field, relation: Relation, entity_id: int, link
     elif isinstance(relation, Through):
         values = {**link_columns(relation.own_field, own), **link_columns(relation.far_field, link)}
         if relation.connection == "TaskDependency":
-            values["dependency_type"] = link.get("dependency_type") or "finish-to-start-next-day"
+            values["dependency_type"] = link.get("dependency_type") or DEPENDENCY_TYPES[0]
+            check_type(values["dependency_type"])
+            values["offset_days"] = 0
         insert_row(tx, relation.connection, values)
     elif isinstance(relation, Listed):
         tx.connection.execute(sa.insert(tx.tables.links), _pair(relation, own, link))
+
+
+def _retype(tx: Transaction, relation: Through, entity_id: int, link: Link) -> None:
+    """
+    Change the kind of a dependency that is there already.
+    """
+    check_type(link["dependency_type"])
+    pairs = tx.tables[relation.connection]
+    query = sa.select(pairs.c.id).where(
+        pairs.c[f"{relation.own_field}__id"] == entity_id,
+        pairs.c[f"{relation.far_field}__id"] == link["id"],
+        pairs.c.retired_at.is_(None),
+    )
+    for pair_id in list(tx.connection.execute(query).scalars()):
+        update_row(tx, relation.connection, pair_id, {"dependency_type": link["dependency_type"]})
 
 
 def _remove(tx: Transaction, field: Field, relation: Relation, entity_id: int, key: tuple[str, int]) -> None:

@@ -36,6 +36,10 @@ def generated_name(entity_type: EntityType, entity_id: int) -> Optional[str]:
     return None if start is None else f"{start} {entity_id}"
 
 
+#: Types whose rows are named after one that they link to: the field that links, and the type of its rows.
+NAMED_AFTER = {"Booking": ("user", "HumanUser")}
+
+
 def display_name(entity_type: EntityType, row: Mapping[str, Any]) -> Optional[str]:
     """
     Return the row's ``cached_display_name`` (protocol 5.3).
@@ -43,7 +47,9 @@ def display_name(entity_type: EntityType, row: Mapping[str, Any]) -> Optional[st
     Args:
         entity_type: The row's type.
 
-        row: The row's columns, or those of them that ``name_sources`` asks for.
+        row:
+            The row's columns, or those of them that ``name_sources`` asks for; with them, under the field's name, the
+            name of the row that it is named after.
     """
     special = _SPECIAL.get(entity_type.name)
     if special is not None:
@@ -84,12 +90,20 @@ def _delivery(row: Mapping[str, Any]) -> Optional[str]:
     return _join(": ", None if number is None else f"#{number}", row.get("title"))
 
 
+def _booking(row: Mapping[str, Any]) -> Optional[str]:
+    person, away = row.get("user"), row.get("vacation")
+    if person is None:
+        return "Vacation" if away else None
+    return f"{person} (vacation)" if away else str(person)
+
+
 def _dependency(row: Mapping[str, Any]) -> str:
     return f"Task {row.get('task__id')} dependent on Task {row.get('dependent_task__id')}"
 
 
 _SPECIAL: dict[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Optional[str]]]] = {
     "ApiUser": (("firstname", "lastname"), lambda row: _join(" ", row.get("firstname"), row.get("lastname"))),
+    "Booking": (("user__id", "vacation"), _booking),
     "Cut": (("code", "revision_number"), _cut),
     "Delivery": (("delivery_number", "title"), _delivery),
     "Note": (("subject", "content"), lambda row: _join(" - ", row.get("subject"), row.get("content"))),

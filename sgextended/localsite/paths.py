@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 import attrs
 import sqlalchemy as sa
 
-from sgextended.localsite.relations import Listed, Reverse, Siblings, Through, is_open_notes, relation_of
+from sgextended.localsite.personal import personal_value
+from sgextended.localsite.relations import Listed, Reverse, Siblings, Through, is_open_notes, relation_for
 from sgextended.localsite.tables import column_name
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Place:
     One table of a statement and the entity type whose rows it gives.
     """
 
+    tx: Transaction
     entity_type: str
     row: sa.FromClause
 
@@ -51,6 +53,8 @@ class Place:
         """
         Return the field's column; for a link, the one with the id.
         """
+        if field.is_personal:
+            return personal_value(self.tx, field, self.row)
         return self.row.c[column_name(field)]
 
     def link_type(self, field: Field) -> sa.ColumnElement[str]:
@@ -136,7 +140,7 @@ class Scope:
         return None if field is None or field.data_type == "pivot_column" else Leaf(place, field)
 
     def _place(self, entity_type: str) -> Place:
-        return Place(entity_type, self.tx.alias(entity_type))
+        return Place(self.tx, entity_type, self.tx.alias(entity_type))
 
 
 def is_linked(tx: Transaction, place: Place, field: Field) -> sa.ColumnElement[bool]:
@@ -166,7 +170,7 @@ def linked(tx: Transaction, field: Field) -> Linked:
     """
     Return the links of a multi-entity field of all its rows.
     """
-    relation = relation_of(field.entity_type, field.name)
+    relation = relation_for(field)
     if isinstance(relation, Reverse):
         ends = _reverse_ends(tx, relation, field.entity_type)
     elif isinstance(relation, Through):

@@ -7,12 +7,15 @@ way, one per type for the names of linked rows, one per multi-entity field.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Optional
 
 import attrs
 import sqlalchemy as sa
 
+from sgextended.localsite.media import shown_file, shown_image
 from sgextended.localsite.paths import Leaf, Place, Scope, link_name, linked
+from sgextended.localsite.presets import preset_condition
 from sgextended.localsite.query import where
 from sgextended.localsite.transaction import Link, Transaction, among
 from sgextended.localsite.values import PASSWORD_MASK, shown
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from sgextended.localsite.schema import Field
 
 _UNSORTABLE = frozenset(
-    {"calculated", "jsonb", "multi_entity", "password", "pivot_column", "serializable", "summary", "tag_list", "url"}
+    {"jsonb", "multi_entity", "password", "pivot_column", "serializable", "summary", "tag_list", "url"}
 )
 
 
@@ -40,6 +43,8 @@ class Search:
         retired: True finds the retired rows only, False the live ones only.
 
         archived: Whether rows of archived projects are found too.
+
+        presets: Ready-made conditions as the protocol writes them, which must hold as well.
     """
 
     entity_type: str
@@ -47,6 +52,7 @@ class Search:
     sorts: Sequence[tuple[str, bool]] = ()
     retired: bool = False
     archived: bool = True
+    presets: Sequence[Any] = ()
 
 
 def find_ids(tx: Transaction, search: Search, *, limit: int, offset: int = 0) -> list[int]:
@@ -76,6 +82,7 @@ def scope_of(tx: Transaction, search: Search) -> tuple[Scope, sa.ColumnElement[b
     parts = [sa.not_(scope.root.is_live) if search.retired else scope.root.is_live, where(scope, search.filters)]
     if not search.archived:
         parts.append(_unarchived(tx, scope.root))
+    parts.extend(preset_condition(tx, scope.root, preset) for preset in search.presets)
     return scope, sa.and_(*parts)
 
 
@@ -124,14 +131,15 @@ class _Page:
             self._column(place.column(field))
         elif field.data_type == "multi_entity":
             self._lists.append((path, self._owner(place), field))
+        elif field.data_type == "summary" and field.custom:
+            # A live site does not work out query fields for callers of the API.
+            self._constant[path] = None
         elif field.data_type == "summary":
             self._counts.append((path, self._owner(place), field))
-        elif field.data_type == "calculated":
-            self._constant[path] = None
         elif field.data_type == "password":
             self._constant[path] = PASSWORD_MASK
         else:
-            convert = shown(field)
+            convert = self._converter(field)
             self._plain.append((path, self._column(place.column(field)), convert))
 
     def rows(self, ids: Sequence[int]) -> list[dict[str, Any]]:
@@ -184,6 +192,13 @@ class _Page:
             found = {} if counted is None else link_lists(self._tx, counted, owners)
             for out, row in zip(shown_rows, ordered):
                 out[path] = None if row[at] is None else len(found.get(row[at], []))
+
+    def _converter(self, field: Field) -> Optional[Callable[[Any], Any]]:
+        if field.data_type == "url":
+            return shown_file(self._tx)
+        if field.data_type == "image":
+            return functools.partial(shown_image, self._tx)
+        return shown(field)
 
     def _column(self, column: sa.ColumnElement[Any]) -> int:
         self._columns.append(column.label(f"c{len(self._columns)}"))

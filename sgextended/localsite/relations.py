@@ -210,6 +210,16 @@ def relation_of(entity_type: str, name: str) -> Relation:
     return Listed(path)
 
 
+def relation_for(field: Field) -> Relation:
+    """
+    Return where the links of a multi-entity field are kept, whether the field is standard or a caller's own.
+    """
+    if field.connection is None:
+        return relation_of(field.entity_type, field.name)
+    connection, own_field, far_field = field.connection
+    return Through(connection, own_field, far_field, field.valid_types[0])
+
+
 def connection_ends(entity_type: str) -> Optional[tuple[str, str]]:
     """
     Return the two link fields of a connection type that keeps a relation, or None for other types.

@@ -8,15 +8,30 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import attrs
 
-from sgextended.localsite import description, reading, summarize, writing
+from sgextended.localsite import (
+    activity,
+    events,
+    following,
+    page_export,
+    preferences,
+    reading,
+    schema_requests,
+    search,
+    summarize,
+    threads,
+    tree,
+    work_schedule,
+    writing,
+)
 from sgextended.localsite.auth import start_session
 from sgextended.localsite.errors import Fault, inspect
+from sgextended.localsite.payload import entity_type as entity_type_of
+from sgextended.localsite.payload import integer, mapping, names
 from sgextended.localsite.reading import Search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sgextended.localsite.schema import EntityType
     from sgextended.localsite.transaction import Transaction
 
 #: Rows that one page may hold at most; the default is in ``info``.
@@ -32,21 +47,7 @@ INFO = {
     "user_authentication_method": "default",
     "unified_login_flow_enabled": False,
     "authentication_app_session_launcher_enabled": False,
-    "s3_uploads_enabled": False,
-    "s3_direct_uploads_enabled": False,
-    "s3_enabled_upload_types": {},
 }
-
-#: Names that the protocol has and this site does not serve yet.
-NOT_SERVED = frozenset(
-    {
-        *("activity_stream", "export_page", "follow", "followers", "following", "nav_expand", "nav_search"),
-        *("note_thread_contents", "preferences_read", "query_display_name_cache"),
-        *("schema_field_create", "schema_field_delete", "schema_field_update", "unfollow"),
-        *("update_project_last_accessed_by_current_user", "user_subscriptions_create", "user_subscriptions_read"),
-        *("work_schedule_read", "work_schedule_update"),
-    }
-)
 
 
 @attrs.frozen
@@ -72,51 +73,17 @@ def find_rpc(name: str) -> Rpc:
     Return the request of that name.
 
     Raises:
-        Fault: The protocol has no such request, or this site does not serve it yet.
+        Fault: The protocol has no such request.
     """
     found = RPCS.get(name)
     if found is not None:
         return found
-    if name in NOT_SERVED:
-        raise Fault(f"API {name}() is not served by this local site yet.")
     raise Fault(f"API {name}() doesn't exist.")
 
 
 def _info(tx: Transaction, payload: Any) -> dict[str, Any]:
-    del tx, payload  # the same for everyone
-    return INFO
-
-
-def _mapping(tx: Transaction, payload: Any) -> Mapping[str, Any]:
-    if not isinstance(payload, dict):
-        raise Fault(f"API {tx.rpc}() expected a Hash of parameters but got: {inspect(payload)}")
-    return payload
-
-
-def _entity_type(tx: Transaction, payload: Mapping[str, Any]) -> EntityType:
-    name = payload.get("type")
-    if not isinstance(name, str) or name not in tx.schema:
-        raise Fault(
-            f"API {tx.rpc}() invalid/missing string entity 'type': \n{inspect(name)} is not an entity type of this "
-            f"site. Valid entity types: {inspect(sorted(tx.schema.types))}"
-        )
-    return tx.schema[name]
-
-
-def _id(tx: Transaction, payload: Mapping[str, Any]) -> int:
-    value = payload.get("id")
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
-        raise Fault(f"API {tx.rpc}() invalid/missing integer 'id': {inspect(value)}")
-    return value
-
-
-def _names(tx: Transaction, payload: Mapping[str, Any], key: str) -> list[str]:
-    value = payload.get(key) or []
-    if isinstance(value, str):
-        value = [value]
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise Fault(f"API {tx.rpc}() '{key}' expected an Array of String but got: {inspect(value)}")
-    return value
+    del payload  # there is none
+    return {**INFO, **tx.media.upload_info()}
 
 
 def _fields(tx: Transaction, payload: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -131,19 +98,27 @@ def _fields(tx: Transaction, payload: Mapping[str, Any]) -> list[dict[str, Any]]
 
 
 def _search(tx: Transaction, payload: Mapping[str, Any]) -> Search:
-    presets = payload.get("additional_filter_presets")
-    if presets:
-        raise Fault(f"API {tx.rpc}() Filter presets are not served by this local site yet: {inspect(presets)}")
+    presets = payload.get("additional_filter_presets") or []
+    if not isinstance(presets, list):
+        raise Fault(f"API {tx.rpc}() 'additional_filter_presets' expected an Array of Hash but got: {inspect(presets)}")
     return_only = payload.get("return_only", "active")
     if return_only not in ("active", "retired"):
         raise Fault(f"API {tx.rpc}() 'return_only' must be one of: active, retired. Got: {inspect(return_only)}")
     return Search(
-        entity_type=_entity_type(tx, payload).name,
+        entity_type=entity_type_of(tx, payload).name,
         filters=payload.get("filters"),
-        sorts=[_sort(tx, item) for item in payload.get("sorts") or []],
+        sorts=[_sort(tx, item) for item in _items(tx, payload, "sorts")],
         retired=return_only == "retired",
         archived=payload.get("include_archived_projects") is not False,
+        presets=presets,
     )
+
+
+def _items(tx: Transaction, payload: Mapping[str, Any], key: str) -> list[Any]:
+    value = payload.get(key) or []
+    if not isinstance(value, list):
+        raise Fault(f"API {tx.rpc}() '{key}' expected an Array of Hash but got: {inspect(value)}")
+    return value
 
 
 def _sort(tx: Transaction, item: Any) -> tuple[str, bool]:
@@ -159,6 +134,8 @@ def _sort(tx: Transaction, item: Any) -> tuple[str, bool]:
 
 def _paging(tx: Transaction, payload: Mapping[str, Any]) -> tuple[int, int]:
     paging = payload.get("paging") or {}
+    if not isinstance(paging, dict):
+        raise Fault(f"API {tx.rpc}() invalid paging: {inspect(paging)}")
     size, page = paging.get("entities_per_page", DEFAULT_PER_PAGE), paging.get("current_page", 1)
     for key, value in (("entities_per_page", size), ("current_page", page)):
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**31:
@@ -169,50 +146,50 @@ def _paging(tx: Transaction, payload: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _read(tx: Transaction, payload: Any) -> dict[str, Any]:
-    payload = _mapping(tx, payload)
-    search = _search(tx, payload)
-    fields = _names(tx, payload, "return_fields")
+    payload = mapping(tx, payload)
+    sought = _search(tx, payload)
+    fields = names(tx, payload, "return_fields")
     size, page = _paging(tx, payload)
     # One more than asked for tells whether there is a next page, without counting all rows.
-    ids = reading.find_ids(tx, search, limit=size + 1, offset=size * (page - 1))
+    ids = reading.find_ids(tx, sought, limit=size + 1, offset=size * (page - 1))
     info: dict[str, Any] = {"has_next_page": len(ids) > size}
     if payload.get("return_paging_info"):
-        total = reading.count(tx, search)
+        total = reading.count(tx, sought)
         info.update(current_page=page, page_count=-(-total // size), entity_count=total, entities_per_page=size)
-    return {"entities": reading.show(tx, search.entity_type, ids[:size], fields), "paging_info": info}
+    return {"entities": reading.show(tx, sought.entity_type, ids[:size], fields), "paging_info": info}
 
 
 def _summarize(tx: Transaction, payload: Any) -> dict[str, Any]:
-    payload = _mapping(tx, payload)
-    search = _search(tx, payload)
+    payload = mapping(tx, payload)
+    sought = _search(tx, payload)
     asked = []
     for key in ("summaries", "grouping"):
         items = payload.get(key) or []
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise Fault(f"API {tx.rpc}() '{key}' expected an Array of Hash but got: {inspect(items)}")
         asked.append(items)
-    return summarize.summarize(tx, search, *asked)
+    return summarize.summarize(tx, sought, *asked)
 
 
 def _create(tx: Transaction, payload: Any) -> dict[str, Any]:
-    payload = _mapping(tx, payload)
-    entity_type = _entity_type(tx, payload)
-    return writing.create(tx, entity_type, _fields(tx, payload), _names(tx, payload, "return_fields"))
+    payload = mapping(tx, payload)
+    entity_type = entity_type_of(tx, payload)
+    return writing.create(tx, entity_type, _fields(tx, payload), names(tx, payload, "return_fields"))
 
 
 def _update(tx: Transaction, payload: Any) -> dict[str, Any]:
-    payload = _mapping(tx, payload)
-    return writing.update(tx, _entity_type(tx, payload), _id(tx, payload), _fields(tx, payload))
+    payload = mapping(tx, payload)
+    return writing.update(tx, entity_type_of(tx, payload), integer(tx, payload), _fields(tx, payload))
 
 
 def _delete(tx: Transaction, payload: Any) -> bool:
-    payload = _mapping(tx, payload)
-    return writing.delete(tx, _entity_type(tx, payload), _id(tx, payload))
+    payload = mapping(tx, payload)
+    return writing.delete(tx, entity_type_of(tx, payload), integer(tx, payload))
 
 
 def _revive(tx: Transaction, payload: Any) -> bool:
-    payload = _mapping(tx, payload)
-    return writing.revive(tx, _entity_type(tx, payload), _id(tx, payload))
+    payload = mapping(tx, payload)
+    return writing.revive(tx, entity_type_of(tx, payload), integer(tx, payload))
 
 
 _BATCHED: dict[str, Callable[[Transaction, Any], Any]] = {"create": _create, "update": _update, "delete": _delete}
@@ -224,53 +201,64 @@ def _batch(tx: Transaction, payload: Any) -> list[Any]:
     tx.in_batch = True
     results = []
     for request in payload:
-        kind = _mapping(tx, request).get("request_type")
+        kind = mapping(tx, request).get("request_type")
         answer: Optional[Callable[[Transaction, Any], Any]] = _BATCHED.get(kind) if isinstance(kind, str) else None
         if answer is None:
             raise Fault(f"API batch() 'request_type' must be one of: create, update, delete. Got: {inspect(kind)}")
         tx.rpc = str(kind)
+        # A long batch would run out of the aliases that are kept, and making new ones takes longer than a row.
+        tx.reuse_aliases()
         results.append(answer(tx, request))
     return results
 
 
+def _work_schedule_read(tx: Transaction, payload: Any) -> dict[str, Any]:
+    return work_schedule.read_work_schedule(tx, mapping(tx, payload))
+
+
+def _work_schedule_update(tx: Transaction, payload: Any) -> dict[str, Any]:
+    return work_schedule.update_work_schedule(tx, mapping(tx, payload))
+
+
 def _get_session_token(tx: Transaction, payload: Any) -> dict[str, str]:
     del payload  # there is none
+    actor = tx.actor
+    if actor is not None and actor.type == "HumanUser":
+        meta = {"type": "user_login", "entity_type": actor.type, "entity_id": actor.id}
+        events.log(tx, "Shotgun_User_Login", (actor.type, actor.id), meta, "logged in:")
     return {"session_id": start_session(tx)}
 
 
-def _schema_entity_read(tx: Transaction, payload: Any) -> dict[str, Any]:
-    del payload  # a project would only say which types it hides, and none hides any yet
-    return description.entity_types(tx.schema)
-
-
-def _schema_read(tx: Transaction, payload: Any) -> dict[str, Any]:
-    del payload  # as above
-    return {name: description.fields(facts) for name, facts in tx.schema.types.items()}
-
-
-def _schema_field_read(tx: Transaction, payload: Any) -> dict[str, Any]:
-    payload = _mapping(tx, payload)
-    entity_type = _entity_type(tx, payload)
-    name = payload.get("field_name")
-    found = description.fields(entity_type)
-    if name is None:
-        return found
-    if name not in found:
-        raise Fault(f"API {tx.rpc}() {entity_type.name}.{name} doesn't exist.")
-    return {name: found[name]}
-
-
 RPCS: Mapping[str, Rpc] = {
+    "activity_stream": Rpc(activity.activity_stream),
     "batch": Rpc(_batch, writes=True),
     "create": Rpc(_create, writes=True),
     "delete": Rpc(_delete, writes=True),
+    "export_page": Rpc(page_export.export_page),
+    "follow": Rpc(following.follow, writes=True),
+    "followers": Rpc(following.followers),
+    "following": Rpc(following.following),
     "get_session_token": Rpc(_get_session_token, writes=True),
     "info": Rpc(_info, open=True),
+    "nav_expand": Rpc(tree.nav_expand),
+    "nav_search": Rpc(tree.nav_search),
+    "note_thread_contents": Rpc(threads.note_thread_contents),
+    "preferences_read": Rpc(preferences.preferences_read),
+    "query_display_name_cache": Rpc(search.query_display_name_cache),
     "read": Rpc(_read),
     "revive": Rpc(_revive, writes=True),
-    "schema_entity_read": Rpc(_schema_entity_read),
-    "schema_field_read": Rpc(_schema_field_read),
-    "schema_read": Rpc(_schema_read),
+    "schema_entity_read": Rpc(schema_requests.read_types),
+    "schema_field_create": Rpc(schema_requests.create, writes=True),
+    "schema_field_delete": Rpc(schema_requests.delete, writes=True),
+    "schema_field_read": Rpc(schema_requests.read_fields),
+    "schema_field_update": Rpc(schema_requests.update, writes=True),
+    "schema_read": Rpc(schema_requests.read_all),
     "summarize": Rpc(_summarize),
+    "unfollow": Rpc(following.unfollow, writes=True),
     "update": Rpc(_update, writes=True),
+    "update_project_last_accessed_by_current_user": Rpc(preferences.update_project_last_accessed, writes=True),
+    "user_subscriptions_create": Rpc(preferences.user_subscriptions_create, writes=True),
+    "user_subscriptions_read": Rpc(preferences.user_subscriptions_read),
+    "work_schedule_read": Rpc(_work_schedule_read),
+    "work_schedule_update": Rpc(_work_schedule_update, writes=True),
 }

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 #: Data types that are stored as JSON text.
 CONTAINERS = frozenset({"jsonb", "serializable", "tag_list", "url"})
@@ -37,6 +37,14 @@ _IDENTIFIERS = {
 
 # These link fields take any type although the schema names the types that one expects (protocol 4.2).
 _ADVISORY = frozenset({("Shot", "sg_sequence"), ("Reply", "entity")})
+
+_PERSONAL = frozenset(
+    {
+        *("accesses_by_current_user", "current_user_favorite", "last_accessed_by_current_user"),
+        *("media_center_viewed_by_current_user", "media_center_viewed_by_current_user_at", "read_by_current_user"),
+        *("viewed_by_current_user", "viewed_by_current_user_at"),
+    }
+)
 
 _PROJECT_OPTIONAL = frozenset({"Attachment", "Booking", "Page", "PipelineConfiguration", "WorkDayRule"})
 
@@ -59,6 +67,13 @@ class Field:
     valid_types: tuple[str, ...] = ()
     valid_values: Optional[tuple[str, ...]] = None
     value_labels: Mapping[str, str] = attrs.field(factory=dict)
+    #: Whether callers made the field; and for links of such, the connection type and the names of its two ends.
+    custom: bool = False
+    connection: Optional[tuple[str, str, str]] = None
+    #: Whether the field is there but in no description of the schema.
+    undeclared: bool = False
+    #: What callers set about the field that decides nothing: its description, its default summary and the like.
+    remarks: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
     def path(self) -> str:
@@ -73,6 +88,20 @@ class Field:
         Whether an existing row's value may be changed.
         """
         return not (self.read_only or self.create_only)
+
+    @property
+    def hideable(self) -> bool:
+        """
+        Whether a project may hide the field.
+        """
+        return self.custom or self.name.startswith("sg_")
+
+    @property
+    def is_personal(self) -> bool:
+        """
+        Whether everyone has a value of their own in every row: a favourite, read or unread, last seen (protocol 7.7).
+        """
+        return self.name in _PERSONAL
 
     @property
     def takes_any_type(self) -> bool:
@@ -125,6 +154,8 @@ class Schema:
     """
 
     types: Mapping[str, EntityType]
+    #: What was worked out about the schema, for others to keep here.
+    memo: dict[str, Any] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     def __contains__(self, name: object) -> bool:
         return name in self.types
@@ -138,6 +169,12 @@ class Schema:
         """
         found = self.types.get(entity_type)
         return None if found is None else found.fields.get(name)
+
+    def extended(self, types: Iterable[EntityType]) -> Schema:
+        """
+        Return the schema with *types* in it, each in the place of the one that had its name.
+        """
+        return Schema({**self.types, **{facts.name: facts for facts in types}})
 
 
 def _title(name: str) -> str:
@@ -159,6 +196,7 @@ def _field(entity_type: str, name: str, line: Mapping[str, Any]) -> Field:
         valid_types=tuple(line.get("types", ())),
         valid_values=None if values is None else tuple(values),
         value_labels=line.get("labels", {}),
+        undeclared=line.get("undeclared", False),
     )
 
 

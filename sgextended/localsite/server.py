@@ -5,6 +5,8 @@ A site that runs: a socket, a thread that serves it, and the rows behind it.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import logging
 import os
 import secrets
 import signal
@@ -12,7 +14,7 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
 import sqlalchemy as sa
@@ -26,14 +28,18 @@ from sgextended.localsite.database import MAX_CONNECTIONS
 from sgextended.localsite.errors import Fault
 from sgextended.localsite.faults import Faults
 from sgextended.localsite.ledger import Ledger
-from sgextended.localsite.rows import insert_row
+from sgextended.localsite.links import link_columns
+from sgextended.localsite.misbehaving import TransportProtocol
+from sgextended.localsite.rows import insert_row, update_row
 from sgextended.localsite.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from sgextended.localsite.transaction import Link, Transaction
+
+_log = logging.getLogger(__name__)
 
 Entered = TypeVar("Entered", bound="LocalSite")
 
@@ -41,6 +47,10 @@ Entered = TypeVar("Entered", bound="LocalSite")
 _GRACE = 3
 _TICK = 0.02
 _BACKLOG = 512
+# Headers beyond this are refused.
+_MAX_HEADER_BYTES = 64 * 1024
+# Seconds after which a site in the foreground looks whether a signal has come; Windows cannot interrupt a wait.
+_WATCH = 0.5
 
 
 class _Server(uvicorn.Server):
@@ -91,7 +101,7 @@ class LocalSite:
             The SQLite file that holds the rows; it is created if absent and stays when the site stops. None: memory,
             gone when the site stops.
 
-        host: The address to listen on.
+        host: The address to listen on. Others than this machine's own let the network in, of which the log warns.
 
         port: The port; 0 takes a free one.
 
@@ -103,7 +113,21 @@ class LocalSite:
 
         script_name: The script that may ask.
 
-        api_key: Its key. None: a new random one each time.
+        api_key:
+            Its key, which replaces the one that the file holds. None: a new random one. Where a file holds one already,
+            that one stays good, and the new one holds beside it until the site stops.
+
+        faults: What goes wrong on purpose from the start, as ``Mishap.parse`` reads it.
+
+        direct_uploads:
+            Whether clients upload files straight to storage, in parts if they are large, instead of by form. A mapping
+            says for which types and fields, as the protocol's ``s3_enabled_upload_types``.
+
+        link_lifetime: Seconds for which the addresses of files hold, at least.
+
+        thumbnail_delay: Seconds for which a new thumbnail reads as the placeholder of one that is being made.
+
+        session_lifetime: Seconds after which a session token has expired.
 
         log_level: What of the server's own doings is logged.
 
@@ -126,16 +150,26 @@ class LocalSite:
         latency: float = 0.0,
         script_name: str = "sgextended",
         api_key: Optional[str] = None,
+        faults: Iterable[str] = (),
+        direct_uploads: Union[bool, Mapping[str, Any]] = False,
+        link_lifetime: float = 3600.0,
+        thumbnail_delay: float = 0.0,
+        session_lifetime: float = 86400.0,
         log_level: str = "warning",
     ) -> None:
         self.script_name = script_name
         self.api_key = api_key or secrets.token_urlsafe(24)
+        self._is_key_given = bool(api_key)
         self.faults = Faults(latency=latency)
+        for mishap in faults:
+            self.faults.add(mishap)
+        self._direct_uploads = direct_uploads
+        self._link_lifetime, self._thumbnail_delay = link_lifetime, thumbnail_delay
         self._db = None if db is None else Path(db)
         self._host, self._wanted_port = host, port
         self._tls, self._demo, self._log_level = tls, demo, log_level
         self._ledger = Ledger()
-        self._authenticator = Authenticator()
+        self._authenticator = Authenticator(session_lifetime=session_lifetime)
         self._running: Optional[_Running] = None
         self._lock = threading.Lock()
 
@@ -197,7 +231,15 @@ class LocalSite:
             variables["SHOTGUN_API_CACERTS"] = self.ca_file
         return variables
 
-    def add_user(self, login: str, password: str, **fields: Any) -> Link:
+    def add_user(
+        self,
+        login: str,
+        password: str,
+        *,
+        role: str = "artist",
+        one_time_codes: Iterable[str] = (),
+        **fields: Any,
+    ) -> Link:
         """
         Create a person who may log in, and return a link to them.
 
@@ -206,10 +248,15 @@ class LocalSite:
 
             password: Their password.
 
+            role: Code of their permission rule set. Only an ``"admin"`` may act as somebody else.
+
+            one_time_codes:
+                Codes of their second factor, each good for once. Without any, the password alone lets them in.
+
             **fields: Other fields of theirs, as a ``create`` of the protocol takes them.
 
         Raises:
-            ValueError: The login is taken, or a field does not take its value.
+            ValueError: The login is taken, there is no such role, or a field does not take its value.
         """
         named = {"firstname", "lastname", "name"} & set(fields)
         values = {"login": login, **({} if named else {"name": login}), **fields}
@@ -218,10 +265,24 @@ class LocalSite:
             with self.store.writing() as tx:
                 tx.rpc = "create"
                 user = writing.create(tx, tx.schema["HumanUser"], sent, ["name"])
+                update_row(tx, "HumanUser", user["id"], link_columns("permission_rule_set", _role(tx, role)))
                 self._authenticator.set_secret(tx, "HumanUser", user["id"], password)
+                self._authenticator.set_codes(tx, user["id"], one_time_codes)
         except Fault as fault:
             raise ValueError(f"The person {login!r} cannot be added: {fault}") from fault
         return {"type": "HumanUser", "id": user["id"], "name": user["name"]}
+
+    def set_scan(self, attachment_id: int, status: Optional[str]) -> None:
+        """
+        Say how the scan of an uploaded file went, as only a site itself does.
+
+        Args:
+            attachment_id: The file's Attachment.
+
+            status: ``"unverified"`` or ``"infected"``, which cannot be downloaded; ``"clean"`` or None, which can.
+        """
+        with self.store.writing() as tx:
+            update_row(tx, "Attachment", attachment_id, {"processing_status": status})
 
     def start(self) -> None:
         """
@@ -253,6 +314,9 @@ class LocalSite:
             running.listen(self._host, self._wanted_port, tls=self._tls)
             running.store = Store(self._db)
             running.closers.append(running.store.close)
+            media = running.store.media
+            media.address, media.direct_uploads = running.url, self._direct_uploads
+            media.link_lifetime, media.thumbnail_delay = self._link_lifetime, self._thumbnail_delay
             with running.store.writing() as tx:
                 self._admit_script(tx)
                 if self._demo and running.store.is_new:
@@ -270,18 +334,26 @@ class LocalSite:
         query = sa.select(scripts.c.id).where(scripts.c.firstname == self.script_name, scripts.c.retired_at.is_(None))
         script_id = tx.connection.execute(query).scalar()
         if script_id is None:
-            rule_sets = tx.tables["PermissionRuleSet"]
-            admin = tx.connection.execute(sa.select(rule_sets.c.id).where(rule_sets.c.code == "api_admin")).scalar_one()
             columns = {
                 "firstname": self.script_name,
-                "permission_rule_set__type": "PermissionRuleSet",
-                "permission_rule_set__id": admin,
                 "generate_event_log_entries": 1,
                 "created_at": tx.moment,
                 "updated_at": tx.moment,
             }
             script_id = insert_row(tx, "ApiUser", columns)
-        self._authenticator.set_secret(tx, "ApiUser", script_id, self.api_key)
+        update_row(tx, "ApiUser", script_id, link_columns("permission_rule_set", _role(tx, "api_admin")))
+        if self._is_key_given or not self._authenticator.has_secret(tx, "ApiUser", script_id):
+            self._authenticator.set_secret(tx, "ApiUser", script_id, self.api_key)
+        else:  # programs that were told the earlier key go on with it
+            self._authenticator.lend_secret("ApiUser", script_id, self.api_key)
+
+
+def _role(tx: Transaction, code: str) -> Link:
+    rule_sets = tx.tables["PermissionRuleSet"]
+    rule_set = tx.connection.execute(sa.select(rule_sets.c.id).where(rule_sets.c.code == code)).scalar()
+    if rule_set is None:
+        raise Fault(f"there is no permission rule set {code!r}")
+    return {"type": "PermissionRuleSet", "id": rule_set}
 
 
 class _Running:
@@ -304,6 +376,12 @@ class _Running:
         if os.name == "posix":
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((host, port))
+        if not _is_loopback(host):
+            _log.warning(
+                "This local site listens on %s, so whoever reaches that address may send requests to it. It is made "
+                "for development: let it listen on 127.0.0.1 unless others are to use it.",
+                host,
+            )
         if tls:
             self.certificates = Certificates(host)
             self.closers.append(self.certificates.close)
@@ -316,6 +394,8 @@ class _Running:
         app = build_app(Site(self.store, authenticator, ledger, faults, workers))
         config = uvicorn.Config(
             app,
+            http=TransportProtocol,
+            h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
             log_config=None,
             log_level=log_level,
             access_log=False,
@@ -354,6 +434,21 @@ class _Running:
             self.closers.pop()()
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _has_come(asked: SimpleQueue[int]) -> bool:
+    try:
+        asked.get(timeout=_WATCH)
+    except Empty:
+        return False
+    return True
+
+
 def serve(site: LocalSite, ready: Optional[Callable[[LocalSite], object]] = None) -> None:
     """
     Run *site* in the foreground until SIGINT or SIGTERM comes; the main thread calls this.
@@ -373,7 +468,8 @@ def serve(site: LocalSite, ready: Optional[Callable[[LocalSite], object]] = None
         with site:
             if ready is not None:
                 ready(site)
-            asked.get()
+            while not _has_come(asked):
+                pass
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -8,7 +8,10 @@ import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING, Optional
 
+from sgextended.localsite.custom_fields import loaded
 from sgextended.localsite.database import Database
+from sgextended.localsite.events import write_events
+from sgextended.localsite.media import Media
 from sgextended.localsite.schema import standard_schema
 from sgextended.localsite.stock import insert_stock
 from sgextended.localsite.tables import standard_tables
@@ -17,6 +20,9 @@ from sgextended.localsite.transaction import Transaction
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from sgextended.localsite.schema import Schema
+    from sgextended.localsite.tables import Tables
 
 
 def utc_now() -> dt.datetime:
@@ -37,14 +43,17 @@ class Store:
 
     Attributes:
         is_new: Whether the database was created just now.
+
+        media: The site's files.
     """
 
     def __init__(self, path: Optional[Path] = None, *, clock: Callable[[], dt.datetime] = utc_now) -> None:
         self.clock = clock
-        self.schema = standard_schema()
-        self.tables = standard_tables()
+        # Both change together, so they are kept together.
+        self._shape = (standard_schema(), standard_tables())
         self._database = Database(path)
         self.is_new = self._database.is_new
+        self.media = Media(path)
         if self.is_new:
             try:
                 with self.writing() as tx:
@@ -52,12 +61,29 @@ class Store:
             except BaseException:
                 self.close()
                 raise
+        with self.reading() as tx:
+            self._shape = loaded(tx, *self._shape)
+
+    @property
+    def schema(self) -> Schema:
+        """
+        The entity types and fields, those that callers made included.
+        """
+        return self._shape[0]
+
+    @property
+    def tables(self) -> Tables:
+        """
+        The SQL tables for the schema.
+        """
+        return self._shape[1]
 
     def close(self) -> None:
         """
         Close the database; closing twice is safe.
         """
         self._database.close()
+        self.media.close()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -65,7 +91,7 @@ class Store:
         Yield a transaction that sees one state of the rows throughout.
         """
         with self._database.reading() as connection:
-            yield Transaction(connection, self.schema, self.tables, self.clock())
+            yield Transaction(connection, *self._shape, self.clock(), self.media, self.media.address)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Transaction]:
@@ -73,4 +99,8 @@ class Store:
         Yield the one transaction that may write now; if the block raises, nothing of it remains.
         """
         with self._database.writing() as connection:
-            yield Transaction(connection, self.schema, self.tables, self.clock())
+            tx = Transaction(connection, *self._shape, self.clock(), self.media, self.media.address)
+            yield tx
+            write_events(tx)
+        # Readers may know a field only once its column is there for all.
+        self._shape = (tx.schema, tx.tables)

@@ -8,18 +8,21 @@ directory of all rows, the links that have no connection type, credentials and s
 
 from __future__ import annotations
 
+import copy
 import functools
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from sgextended.localsite.schema import CONTAINERS, EntityType, Field, Schema, standard_schema
+from sgextended.localsite.site_tables import site_tables
+from sgextended.localsite.sums import TRIGGERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 #: Raised when the tables change so that files of an older layout are refused by number.
-LAYOUT = 1
+LAYOUT = 2
 
 _INTEGERS = frozenset({"checkbox", "duration", "number", "percent", "timecode"})
 _FLOATS = frozenset({"currency", "float"})
@@ -38,6 +41,19 @@ _INDEXED_SCALARS = frozenset({"code", "login", "sg_status_list"})
 _KEPT_ALIASES = 32
 
 
+# Fields that SQLite computes from the others of their row, whenever they are asked for. A day has eight hours.
+_GENERATED = {
+    ("Task", "time_percent_of_est"): "CASE WHEN est_in_mins > 0 THEN "
+    "CAST(round(100.0 * time_logs_sum / est_in_mins) AS INTEGER) END",
+    ("Task", "time_vs_est"): "est_in_mins - time_logs_sum",
+    ("Task", "workload"): "duration",
+    ("Task", "workload_per_day"): "CASE WHEN duration > 0 THEN "
+    "CAST(round(1.0 * duration / ((duration + 479) / 480)) AS INTEGER) END",
+    ("Task", "workload_per_day_per_assignee"): "CASE WHEN duration > 0 AND workload_assignee_count > 0 THEN "
+    "CAST(round(1.0 * duration / ((duration + 479) / 480) / workload_assignee_count) AS INTEGER) END",
+}
+
+
 def column_name(field: Field) -> str:
     """
     Return the name of the column that holds a field's value; for a link, the one that holds its id.
@@ -51,15 +67,32 @@ def is_stored(field: Field) -> bool:
     """
     Tell whether a field has a column of its own.
     """
+    if (field.entity_type, field.name) in _GENERATED:
+        return True
     return (
         field.name != "id"
+        and not field.is_personal
         and field.data_type not in {"calculated", "multi_entity", "password", "pivot_column", "summary"}
         and (field.entity_type, field.name) not in _ID_TWINS
     )
 
 
-def _columns(field: Field) -> Iterator[sa.Column[Any]]:
-    if field.data_type == "entity":
+def is_indexed(field: Field) -> bool:
+    """
+    Tell whether a stored field has an index.
+    """
+    linked = field.data_type == "entity" and field.name not in _UNINDEXED_LINKS
+    return linked or field.name in _INDEXED_SCALARS
+
+
+def columns_of(field: Field) -> Iterator[sa.Column[Any]]:
+    """
+    Yield the columns that a stored field takes in its type's table.
+    """
+    formula = _GENERATED.get((field.entity_type, field.name))
+    if formula is not None:
+        yield sa.Column(field.name, sa.Integer, sa.Computed(formula, persisted=False))
+    elif field.data_type == "entity":
         yield sa.Column(f"{field.name}__type", sa.Text)
         yield sa.Column(f"{field.name}__id", sa.Integer)
     elif field.data_type == "checkbox":
@@ -80,9 +113,8 @@ def _entity_table(metadata: sa.MetaData, entity_type: EntityType) -> sa.Table:
     for field in entity_type.fields.values():
         if not is_stored(field):
             continue
-        columns.extend(_columns(field))
-        linked = field.data_type == "entity" and field.name not in _UNINDEXED_LINKS
-        if linked or field.name in _INDEXED_SCALARS:
+        columns.extend(columns_of(field))
+        if is_indexed(field):
             column = column_name(field)
             indices.append(sa.Index(f"ix_{entity_type.name}_{column}", column))
     if "cached_display_name" not in entity_type.fields:
@@ -108,6 +140,10 @@ class Tables:
         credentials: Hashed keys and passwords of scripts and persons.
 
         sessions: Hashed session tokens and who they belong to.
+
+        one_time_codes: Hashed codes of the persons who need one to log in, each good for once.
+
+        own: The tables of single subjects, such as who follows what.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -153,11 +189,34 @@ class Tables:
             sa.Column("id", sa.Integer, nullable=False),
             sa.Column("created_at", sa.Text, nullable=False),
         )
+        self.one_time_codes = sa.Table(
+            "one_time_codes",
+            self.metadata,
+            sa.Column("user_id", sa.Integer, primary_key=True),
+            sa.Column("digest", sa.Text, primary_key=True),
+            sa.Column("used_at", sa.Text),
+        )
+        self.own = site_tables(self.metadata)
         self._of = {name: _entity_table(self.metadata, facts) for name, facts in schema.types.items()}
-        self._aliases: dict[str, list[sa.FromClause]] = {name: [] for name in self.metadata.tables}
+        self._all = dict(self.metadata.tables)
+        self._aliases: dict[str, list[sa.FromClause]] = {name: [] for name in self._all}
 
     def __getitem__(self, entity_type: str) -> sa.Table:
         return self._of[entity_type]
+
+    def extended(self, types: Iterable[EntityType]) -> Tables:
+        """
+        Return the tables of a schema in which *types* are new or changed; all others are these, and shared.
+        """
+        new = copy.copy(self)
+        metadata = sa.MetaData()
+        made = {facts.name: _entity_table(metadata, facts) for facts in types}
+        new.__dict__.update(
+            _of={**self._of, **made},
+            _all={**self._all, **made},
+            _aliases={**self._aliases, **{name: [] for name in made}},
+        )
+        return new
 
     def alias(self, table: str, number: int) -> sa.FromClause:
         """
@@ -167,7 +226,7 @@ class Tables:
         """
         kept = self._aliases[table]
         while number >= len(kept):
-            alias = self.metadata.tables[table].alias()
+            alias = self._all[table].alias()
             alias.c.keys()  # made now, before other threads see the alias
             if len(kept) >= _KEPT_ALIASES:
                 return alias
@@ -194,5 +253,6 @@ def creation_script() -> str:
     for table in metadata.sorted_tables:
         statements.append(str(sa.schema.CreateTable(table).compile(dialect=dialect)))
         statements.extend(str(sa.schema.CreateIndex(index).compile(dialect=dialect)) for index in table.indexes)
+    statements.extend(TRIGGERS)
     statements.append(f"PRAGMA user_version = {LAYOUT}")
     return ";\n".join(statements)

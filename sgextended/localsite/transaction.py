@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Mapping
 
+    from sgextended.localsite.events import Recorder
+    from sgextended.localsite.media import Media
     from sgextended.localsite.schema import Schema
     from sgextended.localsite.tables import Tables
 
@@ -44,20 +46,35 @@ class Transaction:
     One request at work: all that it reads and writes belongs to one transaction of the database.
 
     Attributes:
+        media: The site's files.
+
+        address: The site's address as the caller knows it; the addresses of files begin with it.
+
         rpc: The name of the request, which the texts of faults begin with.
 
         now: The moment of the request, in UTC and whole seconds.
 
         in_batch: Whether the request came as one of a batch.
+
+        session_uuid: What the caller calls its session; events carry it.
+
+        events: What happened so far, to be written down before the transaction ends.
+
+        kept: What a part of the site has read and wants to find again in this transaction, by a name of its own.
     """
 
     connection: sa.Connection
     schema: Schema
     tables: Tables
     now: dt.datetime
+    media: Media
+    address: str = ""
     rpc: str = "site"
     actor: Optional[Actor] = None
     in_batch: bool = False
+    session_uuid: Optional[str] = None
+    events: Optional[Recorder] = None
+    kept: dict[str, Any] = attrs.field(factory=dict)
     _aliases: collections.Counter[str] = attrs.field(factory=collections.Counter)
 
     def alias(self, table: str) -> sa.FromClause:
@@ -67,6 +84,12 @@ class Transaction:
         number = self._aliases[table]
         self._aliases[table] += 1
         return self.tables.alias(table, number)
+
+    def reuse_aliases(self) -> None:
+        """
+        Start again with the first alias of every table; no query made before may be added to after this.
+        """
+        self._aliases.clear()
 
     @property
     def moment(self) -> str:

@@ -45,6 +45,8 @@ CLASSES = {
 
 PASSWORD_MASK = "*******"  # noqa: S105 - what the site shows instead of one
 
+# A text field whose value reads as the JSON that it holds (protocol 3.6).
+_SETTINGS = "PageSetting.settings_json"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})"
@@ -206,7 +208,17 @@ def shown(field: Field) -> Optional[Callable[[Any], Any]]:
     """
     Return the function that turns a column's value into the protocol's, or None if they are the same.
     """
-    return _SHOWN.get(field.data_type)
+    return _decoded if field.path == _SETTINGS else _SHOWN.get(field.data_type)
+
+
+def _decoded(text: Optional[str]) -> Any:
+    """
+    Return the settings of a page, which are kept as text; what is no JSON reads as it was written.
+    """
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return text
 
 
 def _text(tx: Transaction, field: Field, value: Any) -> Optional[str]:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Optional
 import attrs
 import sqlalchemy as sa
 
+from sgextended.localsite import consequences
 from sgextended.localsite.errors import DATABASE, Fault, inspect
-from sgextended.localsite.files import stored_file
+from sgextended.localsite.files import own_file, stored_file, without_image
 from sgextended.localsite.links import MODES, far_type_of, link_columns, write_links
 from sgextended.localsite.names import generated_name
+from sgextended.localsite.personal import keep
 from sgextended.localsite.reading import show
 from sgextended.localsite.relations import connection_ends
 from sgextended.localsite.rows import default_columns, insert_row, is_retired, retire_row, revive_row, update_row
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
 # Fields that a caller may send and the site sets by itself.
 _DISCARDED = frozenset({"cached_display_name"})
 # Their user is the caller, unless the caller names another (protocol 5.1).
-_AUTHORED = frozenset({"Note", "Reply"})
+_AUTHORED = frozenset({"EventLogEntry", "Note", "Reply"})
 _PERMANENT = frozenset({"EventLogEntry"})
+# Their name is made of the first and the last one.
+_PEOPLE = frozenset({"ClientUser", "HumanUser"})
 
 
 @attrs.define
@@ -38,6 +42,7 @@ class _Change:
     """
 
     columns: dict[str, Any] = attrs.field(factory=dict)
+    personal: dict[str, Any] = attrs.field(factory=dict)
     links: list[tuple[Field, list[Link], str]] = attrs.field(factory=list)
     written: list[str] = attrs.field(factory=list)
 
@@ -62,10 +67,16 @@ def create(
     _complete(tx, entity_type, columns)
     _check_unique(tx, entity_type, change.columns, None)
     _check_connection(tx, entity_type, columns)
+    consequences.prepare_create(tx, entity_type, change.columns, columns, change.links)
     generated = nameless and generated_name(entity_type, 0) is not None
     entity_id = insert_row(tx, entity_type.name, columns, name_it=generated)
+    if entity_type.name == "Attachment":
+        own_file(tx, entity_id, sent)
     for field, links, mode in change.links:
         write_links(tx, field, entity_id, links, mode)
+    if change.personal:
+        keep(tx, entity_type.name, entity_id, change.personal)
+    consequences.finish_create(tx, entity_type, entity_id, columns, change.links)
     return show(tx, entity_type.name, [entity_id], [*change.written, *return_fields])[0]
 
 
@@ -80,14 +91,19 @@ def update(tx: Transaction, entity_type: EntityType, entity_id: int, fields: lis
         raise missing(entity_type.name, entity_id)
     change = _change(tx, entity_type, fields)
     _check_unique(tx, entity_type, change.columns, entity_id)
+    _check_connection(tx, entity_type, change.columns, entity_id)
     columns = change.columns
-    if entity_type.name == "HumanUser" and not {"firstname", "lastname"}.isdisjoint(columns):
-        columns = {**columns, "name": _person_name(tx, entity_id, columns)}
+    if entity_type.name in _PEOPLE and not {"firstname", "lastname"}.isdisjoint(columns):
+        columns = {**columns, "name": _person_name(tx, entity_type, entity_id, columns)}
     if "updated_at" in entity_type.fields and (columns or change.links):
         columns = {**columns, "updated_at": tx.moment, **_actor_columns(tx, "updated_by")}
-    update_row(tx, entity_type.name, entity_id, columns)
+    step = consequences.Update.begin(tx, entity_type, entity_id, columns, change.links)
+    update_row(tx, entity_type.name, entity_id, step.columns)
     for field, links, mode in change.links:
         write_links(tx, field, entity_id, links, mode)
+    if change.personal:
+        keep(tx, entity_type.name, entity_id, change.personal)
+    step.finish(tx, entity_type, entity_id, change.links)
     return show(tx, entity_type.name, [entity_id], change.written)[0]
 
 
@@ -101,7 +117,10 @@ def delete(tx: Transaction, entity_type: EntityType, entity_id: int) -> bool:
     if retired is None:
         raise missing(entity_type.name, entity_id)
     if not retired:
+        consequences.check_delete(tx, entity_type, entity_id)
+        waiting = consequences.waiting_for(tx, entity_type, entity_id)
         retire_row(tx, entity_type.name, entity_id)
+        consequences.finish_delete(tx, waiting)
     return not retired
 
 
@@ -113,7 +132,9 @@ def revive(tx: Transaction, entity_type: EntityType, entity_id: int) -> bool:
     if retired is None:
         raise missing(entity_type.name, entity_id)
     if retired:
+        _check_revival(tx, entity_type, entity_id)
         revive_row(tx, entity_type.name, entity_id)
+        consequences.finish_revive(tx, entity_type, entity_id)
     return retired
 
 
@@ -138,9 +159,12 @@ def _change(tx: Transaction, entity_type: EntityType, fields: list[dict[str, Any
         elif field.data_type == "multi_entity":
             change.links.append(_link_change(tx, field, item))
         elif field.data_type == "url":
-            change.columns[name] = None if value is None else stored_file(tx, field, value)
+            change.columns.update({name: None} if value is None else stored_file(tx, field, value))
         else:
-            change.columns[name] = stored(tx, field, value)
+            target = change.personal if field.is_personal else change.columns
+            target[name] = stored(tx, field, value)
+            if name == "image":  # a cleared thumbnail takes its filmstrip along
+                change.columns.update(without_image(entity_type))
             if name == entity_type.identifier and change.columns[name] is None:
                 _check_name(tx, entity_type)
     return change
@@ -158,7 +182,7 @@ def _writable(tx: Transaction, entity_type: EntityType, item: dict[str, Any]) ->
                 "does not have access permission.]"
             )
         raise Fault(f"API {tx.rpc}() {path} doesn't exist:\n{shown}")
-    if field.read_only:
+    if field.read_only and not (tx.rpc == "create" and name == "updated_at"):
         raise Fault(f"API {tx.rpc}() {path} is read only:\n{shown}")
     if field.create_only and tx.rpc != "create":
         raise Fault(f"API {tx.rpc}() {path} is editable on create only.")
@@ -247,18 +271,39 @@ def _check_unique(
             )
 
 
-def _check_connection(tx: Transaction, entity_type: EntityType, columns: Mapping[str, Any]) -> None:
+def _check_connection(
+    tx: Transaction, entity_type: EntityType, columns: Mapping[str, Any], entity_id: Optional[int] = None
+) -> None:
     ends = connection_ends(entity_type.name)
-    if ends is None:
+    if ends is None or (entity_id is not None and not any(f"{end}__id" in columns for end in ends)):
         return
     table = tx.tables[entity_type.name]
+    if entity_id is not None:
+        old = sa.select(*(table.c[f"{end}__id"] for end in ends)).where(table.c.id == entity_id)
+        columns = {**tx.connection.execute(old).mappings().one(), **columns}
     same = [table.c[f"{end}__id"] == columns.get(f"{end}__id") for end in ends]
-    if tx.connection.execute(sa.select(table.c.id).where(*same, table.c.retired_at.is_(None))).first() is not None:
+    query = sa.select(table.c.id).where(*same, table.c.retired_at.is_(None), table.c.id.is_not(entity_id))
+    if tx.connection.execute(query).first() is not None:
+        verb = "Create" if entity_id is None else "Update"
         raise Fault(
-            f"Create failed for [{entity_type.name}]: Validation failed: There is already a connection between the "
+            f"{verb} failed for [{entity_type.name}]: Validation failed: There is already a connection between the "
             "entities.",
             DATABASE,
         )
+
+
+def _check_revival(tx: Transaction, entity_type: EntityType, entity_id: int) -> None:
+    """
+    Refuse to bring back a row whose place was taken: its unique name, or the pair that it connects.
+    """
+    table = tx.tables[entity_type.name]
+    names = [field.name for field in entity_type.fields.values() if field.unique]
+    names += [f"{end}__id" for end in connection_ends(entity_type.name) or ()]
+    if names:
+        query = sa.select(*(table.c[name] for name in names)).where(table.c.id == entity_id)
+        columns = dict(tx.connection.execute(query).mappings().one())
+        _check_unique(tx, entity_type, columns, entity_id)
+        _check_connection(tx, entity_type, columns, entity_id)
 
 
 def _complete(tx: Transaction, entity_type: EntityType, columns: dict[str, Any]) -> None:
@@ -277,11 +322,14 @@ def _complete(tx: Transaction, entity_type: EntityType, columns: dict[str, Any])
     authored = entity_type.name in _AUTHORED or (entity_type.name == "Version" and by_person)
     if authored and "user__id" not in columns:
         columns.update(_actor_columns(tx, "user"))
-    if entity_type.name == "HumanUser" and columns.get("name") is None:
+    if entity_type.name in _PEOPLE and columns.get("name") is None:
         columns["name"] = " ".join(filter(None, (columns.get("firstname"), columns.get("lastname")))) or None
     if entity_type.name == "TimeLog":
         columns.setdefault("date", tx.moment[:10])
         columns.setdefault("description", "New Time Log")
+    if entity_type.name == "EventLogEntry":
+        columns.setdefault("description", "New Event")
+        columns.setdefault("session_uuid", tx.session_uuid)
     if entity_type.name == "Task":
         columns.setdefault("color", "pipeline_step")
 
@@ -291,8 +339,8 @@ def _actor_columns(tx: Transaction, name: str) -> dict[str, Any]:
     return link_columns(name, None if actor is None else {"type": actor.type, "id": actor.id})
 
 
-def _person_name(tx: Transaction, entity_id: int, columns: Mapping[str, Any]) -> Optional[str]:
-    table = tx.tables["HumanUser"]
+def _person_name(tx: Transaction, entity_type: EntityType, entity_id: int, columns: Mapping[str, Any]) -> Optional[str]:
+    table = tx.tables[entity_type.name]
     query = sa.select(table.c.firstname, table.c.lastname).where(table.c.id == entity_id)
     row = {**tx.connection.execute(query).mappings().one(), **columns}
     return " ".join(filter(None, (row["firstname"], row["lastname"]))) or None

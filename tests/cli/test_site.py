@@ -84,6 +84,45 @@ def test_a_port_that_is_taken_is_one_message(start):
     assert "Traceback" not in done.stderr
 
 
+def test_faults_are_switched_on(start):
+    """
+    Each --fault is one thing that goes wrong, as often as it says.
+    """
+    _process, told = start("--fault", "status=500:rpc=create,next=1", "--fault", "latency=0.01:rpc=read")
+    sg = SGExtended.connect(told["url"], told["script_name"], told["api_key"])
+
+    with pytest.raises(Exception, match="500"):
+        sg.create("Project", {"name": "Unlucky"})
+    assert sg.create("Project", {"name": "Lucky"})["id"] == 1
+    assert [project["name"] for project in sg.find_projects()] == ["Lucky"]
+
+
+def test_a_fault_that_is_no_fault_is_one_message():
+    """
+    A fault that is written wrongly ends in one message that names the kinds.
+    """
+    command = [sys.executable, "-m", "sgextended", "site", "--fault", "explode:next=1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=GUARD, check=False)
+
+    assert done.returncode == 1
+    assert "'explode' is no kind of mishap. Kinds: latency, reset-before" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
+def test_a_site_for_the_network_warns(start):
+    """
+    A site that listens on all addresses says so on stderr, once.
+    """
+    process, told = start("--host", "0.0.0.0", "--direct-uploads")
+    with SGExtended.connect(told["url"], told["script_name"], told["api_key"]) as sg:
+        assert sg.server_info["s3_direct_uploads_enabled"] is True
+
+    status, _out, err = ended(process, signal.SIGTERM)
+    assert status == 0
+    assert err.count("This local site listens on 0.0.0.0, so whoever reaches that address may send requests") == 1
+
+
 def test_demo_shows_the_job_and_how_to_go_on():
     """
     The demo ends with the table, both times and what to try next.

@@ -14,6 +14,7 @@ import shotgun_api3
 from sgextended.localsite import LocalSite
 
 _numbers = itertools.count(1)
+_colors = itertools.count(1)
 
 
 def connect(site, **options):
@@ -137,3 +138,48 @@ def raw_socket(site):
     host, port = site.url.split("//")[1].split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         yield connection
+
+
+@pytest.fixture(scope="module", params=["form", "storage over TLS"])
+def media_site(request):
+    """
+    A site that takes uploads by form, and one that takes them to storage, over TLS.
+    """
+    with LocalSite(direct_uploads=request.param != "form", tls="TLS" in request.param) as site:
+        yield site
+
+
+@pytest.fixture
+def media(media_site):
+    """
+    The official client of that site.
+    """
+    sg = connect(media_site)
+    sg.BACKOFF = 0
+    yield sg
+    sg.close()
+
+
+@pytest.fixture
+def show(media, name):
+    """
+    A project of this test's own on that site.
+    """
+    return media.create("Project", {"name": name})
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """
+    Makes images, no two of one color.
+    """
+    from PIL import Image
+
+    def make(filename="picture.png", size=(1600, 900), mode="RGB"):
+        path = tmp_path / filename
+        number = next(_colors)
+        color = (number % 200 + 20, number * 7 % 256, number * 31 % 256, 128)[: len(mode)]
+        Image.new(mode, size, color if len(mode) > 1 else color[0]).save(path)
+        return str(path)
+
+    return make

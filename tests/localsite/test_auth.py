@@ -184,14 +184,6 @@ def test_connecting_needs_no_credentials(site):
     assert sg.server_info["api_max_entities_per_page"] == 500
 
 
-@pytest.mark.parametrize("method", ["preferences_read", "follow", "nav_expand"])
-def test_request_that_is_not_served_says_so(call, method):
-    """
-    A request of the protocol that the site does not serve is refused by its name.
-    """
-    assert call(method, {})["message"] == f"API {method}() is not served by this local site yet."
-
-
 def test_unknown_request_faults(call):
     """
     A request that the protocol does not have is refused by its name.
@@ -201,7 +193,7 @@ def test_unknown_request_faults(call):
 
 def test_fault_reaches_the_client_as_such(sg):
     """
-    The client raises an ordinary fault for what is not served.
+    The client raises an ordinary fault for what the site refuses.
     """
-    with pytest.raises(Fault, match="not served"):
-        sg.preferences_read()
+    with pytest.raises(Fault, match="invalid/missing string 'path'"):
+        sg.nav_expand(None)

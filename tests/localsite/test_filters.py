@@ -26,7 +26,7 @@ TASKS = {
     "Layout": {
         "due_date": _day(-40),
         "duration": 480,
-        "milestone": True,
+        "implicit": True,
         "sg_status_list": "fin",
         "at": _moment(days=-40),
     },
@@ -131,9 +131,9 @@ CASES = [
     (["duration", "in", [0, None]], lambda t: t["duration"] in {0, None}),
     (["duration", "not_in", [0, 960]], lambda t: t["duration"] not in {0, 960}),
     # checkboxes
-    (["milestone", "is", True], lambda t: t.get("milestone", False)),
-    (["milestone", "is", "false"], lambda t: not t.get("milestone", False)),
-    (["milestone", "is_not", True], lambda t: not t.get("milestone", False)),
+    (["implicit", "is", True], lambda t: t.get("implicit", False)),
+    (["implicit", "is", "false"], lambda t: not t.get("implicit", False)),
+    (["implicit", "is_not", True], lambda t: not t.get("implicit", False)),
     # lists and statuses
     (["sg_status_list", "is", "IP"], lambda t: t["sg_status_list"] == "ip"),
     (["sg_status_list", "is", None], lambda t: t["sg_status_list"] is None),
@@ -351,7 +351,7 @@ def test_five_thousand_conditions_work(sg, operator):
         (["id", "is", 1.5], "API read() Task.id expected [String, Integer, NilClass] data type(s) but got Float: 1.5"),
         (["id", "is", "1x"], "Invalid data for 'number' data type"),
         (["id", "is", True], "data type(s) but got TrueClass: true"),
-        (["milestone", "is", None], "expected [String, FalseClass, TrueClass] data type(s) but got NilClass: nil"),
+        (["implicit", "is", None], "expected [String, FalseClass, TrueClass] data type(s) but got NilClass: nil"),
         (["due_date", "is", "2026-13-01"], "Invalid date format: 2026-13-01. Correct format is: 2011-01-21"),
         (["due_date", "is", "2026-01-01T00:00:00Z"], "Invalid date format"),
         (["due_date", "is", 5], "API read() Task.due_date expected [String, NilClass]"),

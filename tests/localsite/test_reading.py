@@ -223,7 +223,7 @@ def test_counting_page_info_counts(call, project, versions):
         ({"sorts": ["id"]}, "invalid sort"),
         (
             {"additional_filter_presets": [{"preset_name": "LATEST"}]},
-            "Filter presets are not served by this local site yet",
+            'API read() Shot has no filter preset "LATEST"',
         ),
     ],
     ids=str,

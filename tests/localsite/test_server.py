@@ -272,8 +272,8 @@ def test_latency_holds_up_each_request_alone():
     """
     Latency delays a request, and several requests wait at the same time, not one after the other.
     """
-    with LocalSite(latency=0.2) as site:
-        clients = [shotgun_api3.Shotgun(**_arguments(site), connect=False) for _ in range(5)]
+    with LocalSite(latency=0.25) as site:
+        clients = [shotgun_api3.Shotgun(**_arguments(site), connect=False) for _ in range(20)]
         started = time.monotonic()
         _in_threads([lambda sg=sg: sg.info() for sg in clients])
         seconds = time.monotonic() - started
@@ -281,7 +281,7 @@ def test_latency_holds_up_each_request_alone():
         for sg in clients:
             sg.close()
 
-    assert 0.2 <= seconds < 0.9
+    assert 0.25 <= seconds < 4  # one after the other would take 5
 
 
 def test_negative_latency_is_refused():
@@ -387,7 +387,7 @@ def test_readers_do_not_wait_for_a_writer(tmp_path):
 
 def test_file_keeps_rows_over_a_restart(tmp_path):
     """
-    A site on a file has its rows, people and ids again after a restart; a key that was not given is a new one.
+    A site on a file has its rows, people and ids again after a restart; an earlier key stays good beside the new one.
     """
     path = tmp_path / "site.db"
     with LocalSite(db=path) as site, shotgun_api3.Shotgun(**_arguments(site)) as sg:
@@ -406,11 +406,9 @@ def test_file_keeps_rows_over_a_restart(tmp_path):
             assert ada.find("Shot", []) == [{"type": "Shot", "id": new["id"]}]
         with shotgun_api3.Shotgun(site.url, session_token=token) as again:
             assert again.find_one("Project", [])["id"] == project["id"]
-        with (
-            shotgun_api3.Shotgun(site.url, site.script_name, old_key) as old,
-            pytest.raises(shotgun_api3.AuthenticationFault),
-        ):
-            old.find("Project", [])
+        with shotgun_api3.Shotgun(site.url, site.script_name, old_key) as old:
+            assert old.find("Project", [], ["name"])[0]["name"] == "kept"
+        assert site.api_key != old_key
         assert str(path) in repr(site)
 
     assert names == ["kept"]
@@ -441,7 +439,7 @@ def test_file_of_something_else_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match=r"text.db cannot hold a site's database: file is not a database."):
         LocalSite(db=text).start()
-    with pytest.raises(ValueError, match=r"other.db has layout 0, but this version of the local site reads layout 1"):
+    with pytest.raises(ValueError, match=r"other.db has layout 0, but this version of the local site reads layout 2"):
         LocalSite(db=other).start()
     with pytest.raises(ValueError, match=r"site.db cannot hold a site's database: unable to open database file."):
         LocalSite(db=tmp_path / "no such folder" / "site.db").start()

@@ -19,9 +19,9 @@ def tasks(make):
         (kite, None, 90, None, False),
         (None, "ip", 1, "2026-05-01", False),
     ]
-    for number, (entity, status, duration, due, milestone) in enumerate(rows):
+    for number, (entity, status, duration, due, implicit) in enumerate(rows):
         content = "Anim" if number < 2 else "anim"
-        data = {"sg_status_list": status, "duration": duration, "due_date": due, "milestone": milestone}
+        data = {"sg_status_list": status, "duration": duration, "due_date": due, "implicit": implicit}
         make("Task", content=content, entity=entity, **data)
     return hero, kite
 
@@ -52,8 +52,8 @@ def summary(sg, project, field, kind, *filters):
         ("due_date", "earliest", "2026-01-05"),
         ("due_date", "latest", "2026-05-01"),
         ("due_date", "maximum", "2026-05-01"),
-        ("milestone", "checked", 2),
-        ("milestone", "unchecked", 3),
+        ("implicit", "checked", 2),
+        ("implicit", "unchecked", 3),
         ("sg_status_list", "status_list", "ip"),
     ],
 )
@@ -74,7 +74,7 @@ def test_summary_is_that_of_the_rows(sg, project, tasks, field, kind, value):
         ("duration", "average", 0.0),
         ("due_date", "earliest", None),
         ("due_date", "latest", None),
-        ("milestone", "checked", 0),
+        ("implicit", "checked", 0),
         ("sg_status_list", "status_list", "na"),
     ],
 )
@@ -126,7 +126,7 @@ def shape(found):
         (("sg_status_list", "exact", "asc"), [("fin", "fin", 1), ("ip", "ip", 3), ("", None, 1)]),
         (("sg_status_list", "exact", "desc"), [("ip", "ip", 3), ("fin", "fin", 1), ("", None, 1)]),
         (("content", "exact", "asc"), [("Anim", "Anim", 2), ("anim", "anim", 3)]),
-        (("milestone", "exact", "asc"), [("[ ]", False, 3), ("[X]", True, 2)]),
+        (("implicit", "exact", "asc"), [("[ ]", False, 3), ("[X]", True, 2)]),
         (
             ("duration", "exact", "asc"),
             [("0.00 days", 1, 1), ("0.19 days", 90, 1), ("1.00 days", 480, 1), ("1.25 days", 600, 1), ("", None, 1)],
@@ -183,7 +183,7 @@ def test_groups_nest(sg, project, tasks):
     Each further grouping divides the groups before it; the last ones have no groups of their own.
     """
     found = groups(
-        sg, project, ("entity", "exact", "desc"), ("sg_status_list", "exact", "asc"), ("milestone", "exact", "asc")
+        sg, project, ("entity", "exact", "desc"), ("sg_status_list", "exact", "asc"), ("implicit", "exact", "asc")
     )
 
     assert [group["group_name"] for group in found] == ["kite", "Hero", ""]
@@ -197,10 +197,10 @@ def test_timecode_is_shown_as_one():
     """
     Milliseconds show as hours, minutes, seconds and frames.
     """
-    from sgextended.localsite.summarize import _timecode
+    from sgextended.localsite.groupings import timecode
 
-    assert _timecode(3_723_500) == "01:02:03:12"
-    assert _timecode(-1000) == "-00:00:01:00"
+    assert timecode(3_723_500) == "01:02:03:12"
+    assert timecode(-1000) == "-00:00:01:00"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,11 @@ def test_timecode_is_shown_as_one():
         ({"summaries": [{"field": "id", "type": "bogus"}]}, "type must be one of: record_count, count, sum"),
         (
             {"summaries": [{"field": "id", "type": "percentage"}]},
-            "The summary 'percentage' is not served by this local site yet.",
+            "The summary 'percentage' is not allowed for field Task.id of data type 'number'.",
+        ),
+        (
+            {"summaries": [{"field": "sg_status_list", "type": "percentage", "value": 5}]},
+            "The value of a percentage of Task.sg_status_list is a code: 5",
         ),
         ({"summaries": [{"field": "bogus", "type": "count"}]}, "API summarize() Task.bogus doesn't exist."),
         (
@@ -222,10 +226,13 @@ def test_timecode_is_shown_as_one():
         ({"grouping": [{"field": "id", "direction": "up"}]}, "direction must be one of: asc, desc"),
         ({"grouping": [{"field": "image"}]}, "Grouping is not allowed for field Task.image."),
         ({"grouping": [{"field": "splits"}]}, "Grouping is not allowed for field Task.splits."),
-        ({"grouping": [{"field": "task_assignees"}]}, "is not served by this local site yet."),
         (
-            {"grouping": [{"field": "due_date", "type": "clustered_date"}]},
-            "by 'clustered_date' is not served by this local site yet.",
+            {"grouping": [{"field": "task_assignees", "type": "firstletter"}]},
+            "Grouping by 'firstletter' is not allowed for field Task.task_assignees.",
+        ),
+        (
+            {"grouping": [{"field": "entity", "type": "clustered_date"}]},
+            "Grouping by 'clustered_date' is not allowed for field Task.entity.",
         ),
         (
             {"grouping": [{"field": "content", "type": "month"}]},
@@ -237,7 +244,7 @@ def test_timecode_is_shown_as_one():
 )
 def test_bad_summary_faults(call, change, message):
     """
-    A summary or grouping that is unknown, unfit or not served is refused by its name.
+    A summary or grouping that is unknown or unfit is refused by its name.
     """
     payload = {"type": "Task", "filters": {"logical_operator": "and", "conditions": []}, "summaries": [], **change}
 

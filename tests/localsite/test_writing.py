@@ -244,7 +244,7 @@ def test_null_filmstrip_alone_makes_no_request(site, sg, make):
         (
             "PublishedFile",
             {"path": {"local_path": "/a/b"}},
-            "PublishedFile.path: links to local files are not served by this local site yet.",
+            "doesn't match any defined Local Storage.",
         ),
     ],
     ids=str,

@@ -1,0 +1,81 @@
+"""
+Numbers that the site keeps of other rows: the time logged on a task, the people assigned to it, the tasks of a
+template, the uses of a tag.
+
+SQLite keeps them by triggers, so they hold however the rows were written. A trigger takes no parameters; what is put
+into these texts are names, all of them from this file.
+"""
+
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def _logged(row: str) -> Iterator[str]:
+    for entity_type in ("Task", "Ticket"):
+        yield (
+            f'UPDATE "{entity_type}" SET time_logs_sum = (SELECT coalesce(sum(log.duration), 0) FROM "TimeLog" AS log '
+            f"WHERE log.entity__type = '{entity_type}' AND log.entity__id = \"{entity_type}\".id "
+            f"AND log.retired_at IS NULL) WHERE id = {row}.entity__id AND {row}.entity__type = '{entity_type}'"
+        )
+
+
+def _assigned(row: str) -> str:
+    return (
+        'UPDATE "Task" SET workload_assignee_count = (SELECT count(*) FROM links WHERE '
+        "relation = 'Task.task_assignees' AND left_type = 'Task' AND left_id = \"Task\".id) "
+        f"WHERE id = {row}.left_id"
+    )
+
+
+def _templated(row: str) -> str:
+    return (
+        'UPDATE "TaskTemplate" SET task_count = (SELECT count(*) FROM "Task" AS task '
+        f'WHERE task.task_template__id = "TaskTemplate".id AND task.retired_at IS NULL) '
+        f"WHERE id = {row}.task_template__id"
+    )
+
+
+def _tagged(row: str) -> str:
+    return (
+        'UPDATE "Tag" SET usage = (SELECT count(*) FROM links WHERE right_type = \'Tag\' AND right_id = "Tag".id) '
+        f"WHERE id = {row}.right_id"
+    )
+
+
+def _trigger(name: str, event: str, when: str, *statements: str) -> str:
+    body = "; ".join(statements)
+    return f"CREATE TRIGGER {name} AFTER {event} FOR EACH ROW WHEN {when} BEGIN {body}; END"
+
+
+_ASSIGNING = "{row}.relation = 'Task.task_assignees'"
+_TAGGING = "{row}.right_type = 'Tag'"
+
+#: The statements that make the triggers.
+TRIGGERS = (
+    _trigger("time_logged", 'INSERT ON "TimeLog"', "NEW.entity__id IS NOT NULL", *_logged("NEW")),
+    _trigger(
+        "time_logged_anew",
+        'UPDATE OF duration, entity__type, entity__id, retired_at ON "TimeLog"',
+        "OLD.entity__id IS NOT NULL OR NEW.entity__id IS NOT NULL",
+        *_logged("OLD"),
+        *_logged("NEW"),
+    ),
+    _trigger("assigned", "INSERT ON links", _ASSIGNING.format(row="NEW"), _assigned("NEW")),
+    _trigger("unassigned", "DELETE ON links", _ASSIGNING.format(row="OLD"), _assigned("OLD")),
+    _trigger("tagged", "INSERT ON links", _TAGGING.format(row="NEW"), _tagged("NEW")),
+    _trigger("untagged", "DELETE ON links", _TAGGING.format(row="OLD"), _tagged("OLD")),
+    _trigger("templated", 'INSERT ON "Task"', "NEW.task_template__id IS NOT NULL", _templated("NEW")),
+    _trigger(
+        "templated_anew",
+        'UPDATE OF task_template__id, retired_at ON "Task"',
+        "OLD.task_template__id IS NOT NULL OR NEW.task_template__id IS NOT NULL",
+        _templated("OLD"),
+        _templated("NEW"),
+    ),
+)

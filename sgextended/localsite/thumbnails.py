@@ -1,0 +1,69 @@
+"""
+Making thumbnails, with Pillow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PIL.Image import Image as Picture
+
+# The box that thumbnails fit into, in pixels. Filmstrips keep their size: their frames are 240 pixels wide by contract.
+_BOX = (720, 720)
+_LARGEST_STRIP = 65_000
+# Formats that clients may send and that Pillow reads by itself; others start programs of their own.
+_FORMATS = ("BMP", "DDS", "GIF", "JPEG", "PNG", "TGA", "TIFF", "WEBP")
+
+
+def make_thumbnail(source: Path, target: Path, *, filmstrip: bool = False) -> bool:
+    """
+    Make the thumbnail of an image, as JPEG.
+
+    Args:
+        source: The image.
+
+        target: Where the thumbnail goes.
+
+        filmstrip: Whether the image is a strip of frames, which keeps its size.
+
+    Returns:
+        Whether there is one now: files that are no images, broken ones and enormous ones have none.
+    """
+    from PIL import Image, ImageOps  # noqa: PLC0415 - a large package, and most sites never see an image
+
+    try:
+        with Image.open(source, formats=_FORMATS) as image:
+            if filmstrip and max(image.size) > _LARGEST_STRIP:
+                return False
+            if not filmstrip:
+                image.draft("RGB", _BOX)
+            upright = ImageOps.exif_transpose(image)
+            if not filmstrip:
+                upright.thumbnail(_BOX)
+            _flat(upright).save(target, "JPEG", quality=85)
+    except (OSError, ValueError, SyntaxError, ArithmeticError, LookupError, Image.DecompressionBombError, Warning):
+        # What Pillow raises for broken files differs by format.
+        target.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _flat(image: Picture) -> Picture:
+    """
+    Return the image in eight bits and without transparency, on black.
+    """
+    from PIL import Image  # noqa: PLC0415 - as above
+
+    if image.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
+        # Wider than eight bits: Pillow would clip these instead of scaling them.
+        wide = image.convert("F")
+        low, high = cast("tuple[float, float]", wide.getextrema())
+        scale = 255.0 / ((high - low) or 1)
+        return wide.point(lambda value: value * scale - low * scale).convert("L")
+    if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
+        over = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", over.size, (0, 0, 0, 255)), over).convert("RGB")
+    return image if image.mode in {"RGB", "L"} else image.convert("RGB")

@@ -1,0 +1,513 @@
+"""
+Tasks that wait for others: what moves them, what holds them, and what is refused.
+
+2026-03-02 is a Monday; the weeks run from Monday to Friday.
+"""
+
+import pytest
+from shotgun_api3 import Fault
+
+DAY = 480
+
+
+def day(number):
+    """
+    Return a day by its number: 1 to 5 are the first week, Monday to Friday, 8 to 12 the second, and so on.
+    """
+    return f"2026-03-{number + 1:02d}"
+
+
+@pytest.fixture
+def dates(sg):
+    """
+    Reads the numbers of the days on which a task starts and ends.
+    """
+
+    def read(task):
+        row = sg.find_one("Task", [["id", "is", task["id"]]], ["start_date", "due_date"])
+        return tuple(row[field] and int(row[field][-2:]) - 1 for field in ("start_date", "due_date"))
+
+    return read
+
+
+@pytest.fixture
+def flags(sg):
+    """
+    Reads whether a task is pinned, and whether it breaks a dependency.
+    """
+
+    def read(task):
+        row = sg.find_one("Task", [["id", "is", task["id"]]], ["pinned", "dependency_violation"])
+        return row["pinned"], row["dependency_violation"]
+
+    return read
+
+
+@pytest.fixture
+def make_task(make):
+    """
+    Makes tasks of some days, begun on a day given by number or on none.
+    """
+
+    def make_one(start=None, days=1, **data):
+        dated = {} if start is None else {"start_date": day(start)}
+        return make("Task", duration=days * DAY, **dated, **data)
+
+    return make_one
+
+
+@pytest.fixture
+def wait(sg):
+    """
+    Makes a task wait for another.
+    """
+
+    def make_wait(task, other, **data):
+        return sg.create("TaskDependency", {"task": task, "dependent_task": other, **data})
+
+    return make_wait
+
+
+@pytest.mark.parametrize(
+    ("kind", "offset", "expected"),
+    [
+        ("finish-to-start-next-day", 0, (8, 9)),
+        ("finish-to-start-next-day", 2, (10, 11)),
+        ("finish-to-start-next-day", -1, (5, 8)),
+        ("start-to-start", 0, (4, 5)),
+        ("start-to-start", 1, (5, 8)),
+        ("start-to-start", -3, (1, 2)),
+        ("finish-to-finish", 0, (4, 5)),
+        ("finish-to-finish", 1, (5, 8)),
+        ("start-to-finish-next-day", 0, (4, 5)),
+        ("start-to-finish-next-day", 5, (11, 12)),
+    ],
+)
+def test_kind_and_offset_decide_when_a_task_may_be(make_task, wait, dates, kind, offset, expected):
+    """
+    Each kind of dependency ties another end to another end; the offset counts working days.
+
+    The first task takes Thursday and Friday, the second two days.
+    """
+    first, second = make_task(4, 2), make_task(1, 2)
+    wait(second, first, dependency_type=kind, offset_days=offset)
+
+    assert dates(second) == expected
+    assert dates(first) == (4, 5)
+
+
+def test_new_dependency_is_of_the_ordinary_kind(sg, make_task, wait):
+    """
+    A dependency without a kind starts the day after, without an offset.
+    """
+    pair = wait(make_task(), make_task())
+    fields = ["dependency_type", "offset_days", "cached_display_name"]
+    row = sg.find_one("TaskDependency", [["id", "is", pair["id"]]], ["task_id", "dependent_task_id", *fields])
+
+    assert row["dependency_type"] == "finish-to-start-next-day"
+    assert row["offset_days"] == 0
+    assert row["cached_display_name"] == f"Task {row['task_id']} dependent on Task {row['dependent_task_id']}"
+
+
+@pytest.mark.parametrize("field", ["upstream_tasks", "downstream_tasks"])
+@pytest.mark.parametrize("verb", ["create", "update"])
+def test_either_end_may_tie_them(sg, make_task, dates, field, verb):
+    """
+    A link in either field makes the dependency's row, whose task is the one that waits, and moves that one.
+    """
+    first = make_task(1, 3)
+    if field == "upstream_tasks":
+        data = {field: [first]}
+        second = make_task(None, 2, **(data if verb == "create" else {}))
+        if verb == "update":
+            sg.update("Task", second["id"], data)
+    else:
+        second, data = first, {field: [make_task(None, 2)]}
+        first = make_task(1, 3, **(data if verb == "create" else {}))
+        if verb == "update":
+            sg.update("Task", first["id"], data)
+        second = data[field][0]
+    row = sg.find_one("TaskDependency", [["task_id", "is", second["id"]]], ["dependent_task.Task.id"])
+
+    assert row["dependent_task.Task.id"] == first["id"]
+    assert dates(second) == (4, 5)
+
+
+def test_item_of_a_list_may_carry_the_kind(sg, make, make_task, dates, call):
+    """
+    The kind may stand in the link; later links with another kind change it.
+    """
+    first = make_task(3, 3)
+    second = make_task(1, 1, upstream_tasks=[{**first, "dependency_type": "start-to-start"}], pinned=False)
+    assert dates(second) == (3, 3)
+
+    # The client takes the kind out of updates, but not of batches.
+    link = {**first, "dependency_type": "finish-to-finish"}
+    data = {"upstream_tasks": [link]}
+    sg.batch([{"request_type": "update", "entity_type": "Task", "entity_id": second["id"], "data": data}])
+    assert dates(second) == (5, 5)
+    found = sg.find("TaskDependency", [["task", "is", second]], ["dependency_type"])
+    assert [row["dependency_type"] for row in found] == ["finish-to-finish"]
+
+
+def test_chain_moves_forth_and_back(sg, make_task, wait, dates):
+    """
+    All tasks behind one move with it, later and earlier, and keep their durations.
+    """
+    first, second, third = make_task(1), make_task(None, 2), make_task(None, 3)
+    wait(second, first)
+    wait(third, second)
+    assert (dates(second), dates(third)) == ((2, 3), (4, 8))
+
+    sg.update("Task", first["id"], {"due_date": day(5)})
+    assert (dates(second), dates(third)) == ((8, 9), (10, 12))
+    sg.update("Task", first["id"], {"duration": DAY})
+    assert (dates(second), dates(third)) == ((2, 3), (4, 8))
+
+
+def test_latest_of_several_counts(sg, make_task, wait, dates):
+    """
+    A task that waits for several starts after the last of them, whichever way round they end.
+    """
+    early, late, last = make_task(1), make_task(1, 3), make_task(None, 2)
+    wait(last, early)
+    wait(last, late)
+    assert dates(last) == (4, 5)
+
+    sg.update("Task", early["id"], {"start_date": day(9)})
+    assert dates(last) == (10, 11)
+
+
+def test_diamond_ends_where_its_longer_side_does(sg, make_task, wait, dates):
+    """
+    Two ways from one task to another move it once, to the end of the longer one.
+    """
+    top, left, right, bottom = make_task(1), make_task(None, 1), make_task(None, 4), make_task()
+    for task, other in ((left, top), (right, top), (bottom, left), (bottom, right)):
+        wait(task, other)
+    assert dates(bottom) == (8, 8)
+
+    sg.update("Task", top["id"], {"start_date": day(2)})
+    assert dates(bottom) == (9, 9)
+
+
+def test_own_dates_pin(sg, make_task, wait, dates, flags):
+    """
+    Writing dates to a task that waits pins it: it holds, and says when that is too early.
+    """
+    first, second = make_task(1), make_task()
+    wait(second, first)
+    sg.update("Task", second["id"], {"start_date": day(4)})
+    assert (dates(second), flags(second)) == ((4, 4), (True, False))
+
+    sg.update("Task", first["id"], {"start_date": day(8)})
+    assert (dates(second), flags(second)) == ((4, 4), (True, True))
+    sg.update("Task", first["id"], {"start_date": day(2)})
+    assert flags(second) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("data", "pinned"),
+    [
+        ({"due_date": day(10)}, True),
+        ({"start_date": None}, True),
+        ({"duration": 3 * DAY}, False),
+        ({"content": "other"}, False),
+        ({"start_date": day(9), "pinned": False}, False),
+    ],
+    ids=str,
+)
+def test_only_dates_pin(sg, make_task, wait, flags, data, pinned):
+    """
+    Dates pin, even null; a duration does not, nor does anything else.
+    """
+    first, second = make_task(1), make_task()
+    wait(second, first)
+    sg.update("Task", second["id"], data)
+
+    assert flags(second)[0] is pinned
+
+
+def test_task_that_waits_for_nothing_is_not_pinned(sg, make_task, flags):
+    """
+    Dates of a task without dependencies pin nothing.
+    """
+    task = make_task(1)
+    sg.update("Task", task["id"], {"start_date": day(2)})
+
+    assert flags(task) == (False, False)
+
+
+def test_new_task_with_dates_is_pinned(sg, make_task, dates, flags):
+    """
+    A task made with dates and with tasks to wait for holds its dates.
+    """
+    first = make_task(1, 3)
+    second = make_task(2, 1, upstream_tasks=[first])
+
+    assert (dates(second), flags(second)) == ((2, 2), (True, True))
+
+
+def test_unpinned_task_moves_at_once(sg, make_task, wait, dates, flags):
+    """
+    Taking the pin out puts the task where it may be, and those behind it.
+    """
+    first, second, third = make_task(1, 2), make_task(), make_task()
+    wait(second, first)
+    wait(third, second)
+    sg.update("Task", second["id"], {"start_date": day(1)})
+    assert flags(second) == (True, True)
+
+    sg.update("Task", second["id"], {"pinned": False})
+    assert (dates(second), dates(third), flags(second)) == ((3, 3), (4, 4), (False, False))
+
+
+def test_taking_dates_away_moves_nobody(sg, make_task, wait, dates):
+    """
+    A task without dates lets those behind it stay.
+    """
+    first, second = make_task(4), make_task()
+    wait(second, first)
+    sg.update("Task", first["id"], {"due_date": None, "start_date": None})
+
+    assert dates(second) == (5, 5)
+
+
+def test_offset_and_kind_move_at_once(sg, make_task, wait, dates):
+    """
+    Changes of the dependency itself count as changes of the date.
+    """
+    first, second = make_task(1, 2), make_task()
+    pair = wait(second, first)
+    sg.update("TaskDependency", pair["id"], {"offset_days": 2})
+    assert dates(second) == (5, 5)
+
+    sg.update("TaskDependency", pair["id"], {"dependency_type": "start-to-start", "offset_days": 0})
+    assert dates(second) == (1, 1)
+
+
+def test_dependency_may_change_hands(sg, make_task, wait, dates, flags):
+    """
+    A dependency that is given another task lets the former one go and moves the other.
+    """
+    first, second, third = make_task(1, 2), make_task(1, pinned=True), make_task(1)
+    pair = wait(second, first)
+    assert flags(second) == (True, True)
+    sg.update("TaskDependency", pair["id"], {"task": third})
+
+    assert (flags(second), dates(third)) == ((True, False), (3, 3))
+
+
+def test_task_without_a_dependency_stays(sg, make_task, wait, dates, flags):
+    """
+    Parting, from whichever end, moves nobody, and ends a violation.
+    """
+    first, second, third = make_task(1, 2), make_task(), make_task(1, pinned=True)
+    wait(second, first)
+    wait(third, first)
+    sg.update("Task", second["id"], {"upstream_tasks": []})
+    assert dates(second) == (3, 3)
+
+    assert flags(third) == (True, True)
+    sg.update("Task", first["id"], {"downstream_tasks": []})
+    assert (dates(third), flags(third)) == ((1, 1), (True, False))
+
+
+def test_retired_task_lets_go_and_comes_back(sg, make_task, wait, dates):
+    """
+    A retired task takes its dependencies along and moves nobody; revived, it moves those behind it again.
+    """
+    first, second, third = make_task(1), make_task(None, 2), make_task()
+    wait(second, first)
+    wait(third, second)
+    sg.delete("Task", second["id"])
+    assert sg.find("TaskDependency", [["dependent_task_id", "in", [first["id"], second["id"]]]]) == []
+    sg.update("Task", first["id"], {"start_date": day(3)})
+    assert dates(third) == (4, 4)
+
+    sg.revive("Task", second["id"])
+    assert (dates(second), dates(third)) == ((4, 5), (8, 8))
+
+
+def test_dependency_comes_back_with_its_second_end(sg, make_task, wait):
+    """
+    A dependency whose two tasks were retired is there again when both are, not before.
+    """
+    first, second = make_task(1), make_task()
+    pair = wait(second, first)
+    sg.delete("Task", first["id"])
+    sg.delete("Task", second["id"])
+    mine = [["id", "is", pair["id"]]]
+
+    sg.revive("Task", first["id"])
+    assert sg.find("TaskDependency", mine) == []
+    sg.revive("Task", second["id"])
+    assert sg.find("TaskDependency", mine) == [{"type": "TaskDependency", "id": pair["id"]}]
+
+
+def test_retired_dependency_holds_nobody(sg, make_task, wait, dates, flags):
+    """
+    A dependency can be retired and revived like any row.
+    """
+    first, second = make_task(1, 2), make_task(1, pinned=True)
+    pair = wait(second, first)
+    sg.delete("TaskDependency", pair["id"])
+    assert flags(second) == (True, False)
+
+    sg.update("Task", second["id"], {"pinned": False})
+    assert dates(second) == (1, 1)
+    sg.revive("TaskDependency", pair["id"])
+    assert dates(second) == (3, 3)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+@pytest.mark.parametrize("way", ["TaskDependency", "upstream_tasks", "downstream_tasks"])
+def test_loop_is_refused(sg, make_task, wait, length, way):
+    """
+    No task waits for itself, directly or round others, and nothing of the attempt remains.
+    """
+    tasks = [make_task() for _ in range(length)]
+    for task, other in zip(tasks[1:], tasks):
+        wait(task, other)
+    first, last = tasks[0], tasks[-1]
+    ways = {
+        "TaskDependency": lambda: wait(first, last),
+        "upstream_tasks": lambda: sg.update("Task", first["id"], {way: [last]}),
+        "downstream_tasks": lambda: sg.update("Task", last["id"], {way: [first]}, {way: "add"}),
+    }
+    with pytest.raises(Fault, match=r"Can't create this dependency as it causes a loop."):
+        ways[way]()
+
+    assert sg.find("TaskDependency", [["task", "is", first]]) == []
+
+
+def test_loop_by_revival_is_refused(sg, make_task, wait):
+    """
+    A dependency that was retired does not come back into a loop.
+    """
+    first, second = make_task(), make_task()
+    pair = wait(second, first)
+    sg.delete("TaskDependency", pair["id"])
+    wait(first, second)
+
+    with pytest.raises(Fault, match=r"causes a loop"):
+        sg.revive("TaskDependency", pair["id"])
+
+
+@pytest.mark.parametrize("way", ["create", "update", "link"])
+def test_unknown_kind_is_refused(sg, make_task, wait, way):
+    """
+    The four kinds are the only ones.
+    """
+    first, second = make_task(), make_task()
+    ways = {
+        "create": lambda: wait(second, first, dependency_type="x"),
+        "update": lambda: sg.update("TaskDependency", wait(second, first)["id"], {"dependency_type": "x"}),
+        "link": lambda: make_task(upstream_tasks=[{**first, "dependency_type": "x"}]),
+    }
+    with pytest.raises(Fault) as caught:
+        ways[way]()
+
+    assert str(caught.value) == (
+        "Create failed for [TaskDependency]: Validation failed: Dependency type Dependency type 'x' is invalid, "
+        "accepted values are finish-to-start-next-day, start-to-start, finish-to-finish, start-to-finish-next-day."
+    )
+
+
+def test_same_pair_twice_is_refused(make_task, wait):
+    """
+    Two tasks have one dependency at most, in one direction.
+    """
+    first, second = make_task(), make_task()
+    wait(second, first)
+
+    with pytest.raises(Fault, match=r"There is already a connection between the entities."):
+        wait(second, first)
+
+
+def test_both_ends_show_the_dependency(sg, make_task, wait):
+    """
+    A dependency's row shows in the lists of both tasks.
+    """
+    first, second = make_task(), make_task()
+    wait(second, first)
+
+    def links(task, field):
+        return [link["id"] for link in sg.find_one("Task", [["id", "is", task["id"]]], [field])[field]]
+
+    assert links(second, "upstream_tasks") == [first["id"]]
+    assert links(first, "downstream_tasks") == [second["id"]]
+    assert links(first, "upstream_tasks") == links(second, "downstream_tasks") == []
+
+
+def test_milestones_and_pieces_move_whole(sg, make, make_task, wait, dates):
+    """
+    A milestone keeps its one day, a split task its pieces, a task without a duration what it has.
+    """
+    first = make_task(1)
+    milestone = make("Task", milestone=True)
+    pieces = [{"start": day(1), "end": day(1)}, {"start": day(3), "end": day(4)}]
+    split, vague = make("Task", splits=pieces), make("Task")
+    ending = make("Task")
+    for task in (milestone, split, vague):
+        wait(task, first)
+    wait(ending, first, dependency_type="finish-to-finish")
+    sg.update("Task", first["id"], {"start_date": day(2)})
+
+    assert dates(milestone) == (3, 3)
+    assert dates(split) == (3, 8)
+    row = sg.find_one("Task", [["id", "is", split["id"]]], ["splits"])
+    assert row["splits"] == [{"start": day(3), "end": day(3)}, {"start": day(5), "end": day(8)}]
+    assert dates(vague) == (3, None)
+    assert dates(ending) == (None, 2)
+
+
+def test_pieces_and_milestones_move_by_their_end(sg, make, make_task, wait, dates):
+    """
+    A dependency on the end moves the last piece's end there.
+    """
+    first = make_task(9)
+    pieces = [{"start": day(1), "end": day(1)}, {"start": day(3), "end": day(4)}]
+    split, milestone = make("Task", splits=pieces), make("Task", milestone=True)
+    for task in (split, milestone):
+        wait(task, first, dependency_type="finish-to-finish")
+
+    assert dates(split) == (4, 9)
+    assert dates(milestone) == (9, 9)
+
+
+def test_moved_task_is_noted_as_updated(site, sg, make_task, wait):
+    """
+    A task that was moved by another was updated by whoever moved that one.
+    """
+    first, second = make_task(1), make_task()
+    wait(second, first)
+    sg.update("Task", first["id"], {"start_date": day(2)})
+
+    row = sg.find_one("Task", [["id", "is", second["id"]]], ["updated_by"])
+    assert row["updated_by"]["name"] == site.script_name
+
+
+def test_chain_past_the_calendar_faults(sg, make_task, wait):
+    """
+    A task that would have to start after the year 9999 is refused.
+    """
+    first, second = make_task(), make_task(None, 3)
+    wait(second, first)
+    for last in ("9999-12-31", "9999-12-29"):
+        with pytest.raises(Fault, match=r"The date is outside the calendar"):
+            sg.update("Task", first["id"], {"start_date": last, "due_date": last})
+
+
+def test_half_a_dependency_moves_nobody(sg, make_task):
+    """
+    A dependency may lack an end; it gets it later.
+    """
+    first, second = make_task(1), make_task()
+    pair = sg.create("TaskDependency", {"dependent_task": first})
+    sg.update("TaskDependency", pair["id"], {"offset_days": 1})
+    sg.delete("TaskDependency", pair["id"])
+    sg.revive("TaskDependency", pair["id"])
+    row = sg.update("TaskDependency", pair["id"], {"task": second})
+
+    assert row["task"]["id"] == second["id"]

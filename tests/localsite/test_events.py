@@ -1,0 +1,497 @@
+"""
+The event log: which entries a change leaves, in which order, and what they say.
+"""
+
+import re
+
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def log(sg):
+    """
+    Returns the entries that were added since it was last asked, or since the test asked for it, the oldest first.
+    """
+    fields = ["event_type", "attribute_name", "meta", "entity", "project", "user", "description", "session_uuid"]
+    newest = [{"column": "id", "direction": "desc"}]
+    seen = [(sg.find_one("EventLogEntry", [], ["id"], order=newest) or {"id": 0})["id"]]
+
+    def read(*more):
+        order = [{"field_name": "id", "direction": "asc"}]
+        rows = sg.find("EventLogEntry", [["id", "greater_than", seen[0]]], [*fields, *more], order, "all")
+        seen[0] = max([seen[0], *(row["id"] for row in rows)])
+        return rows
+
+    return read
+
+
+def brief(entries):
+    """
+    Return type and attribute of entries.
+    """
+    return [(entry["event_type"], entry["attribute_name"]) for entry in entries]
+
+
+def link(row, name, status=None):
+    """
+    Return how entries show a link; the uuid is any.
+    """
+    return {"type": row["type"], "id": row["id"], "name": name, "status": status, "valid": "valid"}
+
+
+def plain(item):
+    """
+    Return a link of an entry without its uuid, which must look like one.
+    """
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", item["uuid"])
+    return {key: value for key, value in item.items() if key != "uuid"}
+
+
+def test_create_leaves_one_new_and_a_change_per_value(sg, project, log, name):
+    """
+    A new row is told first, then every field that got a value, written or by default; unset fields are not.
+    """
+    shot = sg.create("Shot", {"project": project, "code": name, "description": None})
+    entries = log()
+
+    assert brief(entries)[0] == ("Shotgun_Shot_New", None)
+    assert entries[0]["meta"] == {"type": "new_entity", "entity_type": "Shot", "entity_id": shot["id"]}
+    assert set(brief(entries)[1:]) == {
+        ("Shotgun_Shot_Change", field) for field in ("project", "code", "sg_status_list")
+    }
+    changes = {entry["attribute_name"]: entry["meta"] for entry in entries[1:]}
+    assert changes["code"] == {
+        "type": "attribute_change",
+        "attribute_name": "code",
+        "entity_type": "Shot",
+        "entity_id": shot["id"],
+        "field_data_type": "text",
+        "old_value": None,
+        "new_value": name,
+        "in_create": True,
+    }
+    assert changes["sg_status_list"]["new_value"] == "wtg"
+    assert plain(changes["project"]["new_value"]) == link(project, project["name"])
+
+
+def test_entry_names_row_project_and_actor(site, sg, project, log, name):
+    """
+    An entry links to the row, its project and who acted, and says in a sentence what happened.
+    """
+    shot = sg.create("Shot", {"project": project, "code": name})
+    entry = log("cached_display_name", "created_at")[0]
+
+    assert entry["entity"] == {"type": "Shot", "id": shot["id"], "name": name}
+    assert entry["project"] == {"type": "Project", "id": project["id"], "name": project["name"]}
+    assert (entry["user"]["type"], entry["user"]["name"]) == ("ApiUser", site.script_name)
+    assert entry["description"] == f"{site.script_name} created new Shot {name}" == entry["cached_display_name"]
+    assert entry["created_at"] is not None
+
+
+def test_row_of_the_site_has_no_project(sg, log, name):
+    """
+    Entries about rows outside projects have no project; those about a project are in that project.
+    """
+    sg.create("Group", {"code": name})
+    project = sg.create("Project", {"name": name})
+    entries = log()
+
+    assert {entry["project"] and entry["project"]["id"] for entry in entries if "Group" in entry["event_type"]} == {
+        None
+    }
+    assert {entry["project"]["id"] for entry in entries if "Project" in entry["event_type"]} == {project["id"]}
+
+
+def test_update_leaves_what_really_changed(sg, make, log):
+    """
+    An update leaves an entry for each field whose value is another now, with both values.
+    """
+    shot = make("Shot", code="a", sg_cut_in=5)
+    log()
+    sg.update("Shot", shot["id"], {"code": "a", "sg_cut_in": 7, "sg_status_list": "ip"})
+    entries = log()
+
+    assert brief(entries) == [("Shotgun_Shot_Change", "sg_cut_in"), ("Shotgun_Shot_Change", "sg_status_list")]
+    assert [(e["meta"]["old_value"], e["meta"]["new_value"]) for e in entries] == [(5, 7), ("wtg", "ip")]
+    assert "in_create" not in entries[0]["meta"]
+    assert entries[1]["description"].endswith('changed "Status" from "wtg" to "ip" on Shot a')
+
+
+def test_same_values_leave_nothing(sg, make, log):
+    """
+    An update that changes nothing leaves no entry, whatever it was that was written.
+    """
+    sequence = make("Sequence")
+    shot = make("Shot", code="a", sg_sequence=sequence)
+    asset = make("Asset", shots=[shot])
+    log()
+    sg.update("Shot", shot["id"], {"code": "a", "sg_sequence": sequence, "assets": [asset], "cached_display_name": "x"})
+
+    assert log() == []
+
+
+def test_values_are_shown_as_readers_see_them(sg, make, log):
+    """
+    Checkboxes, dictionaries and dates stand in an entry as they read.
+    """
+    task = make("Task")
+    log()
+    sg.update(
+        "Project",
+        sg.find_one("Task", [["id", "is", task["id"]]], ["project"])["project"]["id"],
+        {
+            "archived": True,
+            "tracking_settings": {"a": [1]},
+        },
+    )
+    values = {e["attribute_name"]: (e["meta"]["old_value"], e["meta"]["new_value"]) for e in log()}
+
+    assert values == {"archived": (False, True), "tracking_settings": (None, {"a": [1]})}
+
+
+def test_link_change_is_seen_from_the_other_end(sg, make, log):
+    """
+    A changed link leaves back-references on the row that lost it and on the one that got it.
+    """
+    old, new = make("Sequence", code="old"), make("Sequence", code="new")
+    shot = make("Shot", code="s", sg_sequence=old)
+    log()
+    sg.update("Shot", shot["id"], {"sg_sequence": new})
+    main, lost, got = log()
+
+    assert [entry["entity"] and entry["entity"]["name"] for entry in (main, lost, got)] == ["s", "old", "new"]
+    assert plain(main["meta"]["old_value"]) == link(old, "old", "ip")
+    assert plain(main["meta"]["new_value"]) == link(new, "new", "ip")
+    for entry in (lost, got):
+        assert brief([entry]) == [("Shotgun_Sequence_Change", "shots")]
+        assert entry["meta"]["actual_attribute_changed"] == "Shot.sg_sequence"
+        assert entry["meta"]["original_event_log_entry_id"] == main["id"]
+        assert entry["meta"]["field_data_type"] == "multi_entity"
+    assert [plain(item) for item in lost["meta"]["removed"]] == [link(shot, "s", "wtg")]
+    assert (lost["meta"]["added"], got["meta"]["removed"]) == ([], [])
+    assert [plain(item) for item in got["meta"]["added"]] == [link(shot, "s", "wtg")]
+
+
+def test_list_that_reparents_tells_all_ends(sg, make, log):
+    """
+    Adding a shot to a second sequence tells of the list, of the shot's link and of the sequence that lost it.
+    """
+    old, new = make("Sequence", code="old"), make("Sequence", code="new")
+    shot = make("Shot", code="s", sg_sequence=old)
+    log()
+    sg.update("Sequence", new["id"], {"shots": [shot]})
+    main, moved, lost = log()
+
+    assert brief([main, moved, lost]) == [
+        ("Shotgun_Sequence_Change", "shots"),
+        ("Shotgun_Shot_Change", "sg_sequence"),
+        ("Shotgun_Sequence_Change", "shots"),
+    ]
+    assert (main["entity"]["name"], lost["entity"]["name"]) == ("new", "old")
+    assert {e["meta"]["original_event_log_entry_id"] for e in (moved, lost)} == {main["id"]}
+    assert {e["meta"]["actual_attribute_changed"] for e in (moved, lost)} == {"Sequence.shots"}
+    assert "original_event_log_entry_id" not in main["meta"]
+
+
+@pytest.mark.parametrize(
+    ("own", "field", "far", "mirror"),
+    [
+        ("Asset", "shots", "Shot", "assets"),
+        ("Note", "note_links", "Shot", "notes"),
+        ("Shot", "notes", "Note", "note_links"),
+        ("Playlist", "versions", "Version", "playlists"),
+    ],
+)
+def test_list_change_is_seen_from_the_other_end(sg, make, log, own, field, far, mirror):
+    """
+    Links added to a list, and taken from it, are told at both ends; the connection between them is no news itself.
+    """
+    one, other = make(own), make(far)
+    log()
+    sg.update(own, one["id"], {field: [other]})
+    added = log()
+    sg.update(own, one["id"], {field: []})
+    removed = log()
+
+    for entries, kind, empty in ((added, "added", "removed"), (removed, "removed", "added")):
+        assert brief(entries) == [(f"Shotgun_{own}_Change", field), (f"Shotgun_{far}_Change", mirror)]
+        assert [item["id"] for item in entries[0]["meta"][kind]] == [other["id"]]
+        assert [item["id"] for item in entries[1]["meta"][kind]] == [one["id"]]
+        assert entries[0]["meta"][empty] == entries[1]["meta"][empty] == []
+        assert entries[1]["meta"]["actual_attribute_changed"] == f"{own}.{field}"
+
+
+def test_list_without_another_end_is_told_once(sg, make, log, site, name):
+    """
+    A list that nothing shows from the other end leaves one entry.
+    """
+    user = site.add_user(name, "x")
+    note = make("Note")
+    log()
+    sg.update("Note", note["id"], {"addressings_to": [user]})
+    (entry,) = log()
+
+    assert plain(entry["meta"]["added"][0]) == link(user, name, "act")
+
+
+def test_links_of_a_new_row_are_part_of_its_creation(sg, make, log):
+    """
+    Lists that a create fills are marked so; the back-references are not.
+    """
+    shot = make("Shot", code="s")
+    log()
+    make("Asset", shots=[shot])
+    entries = {entry["attribute_name"]: entry["meta"] for entry in log()}
+
+    assert entries["shots"]["in_create"] is True
+    assert "in_create" not in entries["assets"]
+
+
+def test_direct_connection_is_news(sg, make, log):
+    """
+    A connection that a caller makes by itself leaves entries of its own type.
+    """
+    playlist, version = make("Playlist"), make("Version")
+    log()
+    sg.create("PlaylistVersionConnection", {"playlist": playlist, "version": version})
+
+    assert brief(log()) == [
+        ("Shotgun_PlaylistVersionConnection_New", None),
+        ("Shotgun_PlaylistVersionConnection_Change", "playlist"),
+        ("Shotgun_PlaylistVersionConnection_Change", "version"),
+    ]
+
+
+def test_delete_and_revive(sg, make, log):
+    """
+    A deletion is told as a change of the date and the retirement itself, a revival as itself; the link reads null.
+    """
+    shot = make("Shot", code="s")
+    log()
+    sg.delete("Shot", shot["id"])
+    change, retirement = log()
+    sg.delete("Shot", shot["id"])
+
+    assert log() == []
+    assert brief([change, retirement]) == [
+        ("Shotgun_Shot_Change", "retirement_date"),
+        ("Shotgun_Shot_Retirement", None),
+    ]
+    assert change["entity"] is retirement["entity"] is None
+    moment = change["meta"]["new_value"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", moment)
+    assert change["meta"] == {
+        "type": "attribute_change",
+        "attribute_name": "retirement_date",
+        "entity_type": "Shot",
+        "entity_id": shot["id"],
+        "old_value": None,
+        "new_value": moment,
+    }
+    assert retirement["meta"] == {
+        "type": "entity_retirement",
+        "id": shot["id"],
+        "class_name": "Shot",
+        "display_name": "s",
+        "entity_type": "Shot",
+        "entity_id": shot["id"],
+        "retirement_date": moment,
+    }
+    assert sg.revive("Shot", shot["id"])
+    (revival,) = log()
+    assert brief([revival]) == [("Shotgun_Shot_Revival", None)]
+    assert revival["entity"]["id"] == shot["id"]
+    assert revival["meta"]["type"] == "entity_revival"
+    assert sg.find_one("EventLogEntry", [["id", "is", change["id"]]], ["entity"])["entity"]["id"] == shot["id"]
+
+
+def test_rows_that_go_along_are_told_too(sg, make, log):
+    """
+    What is retired with another row leaves entries after it.
+    """
+    shot = make("Shot")
+    make("Version", entity=shot)
+    log()
+    sg.delete("Shot", shot["id"])
+
+    assert [kind for kind, _attribute in brief(log())] == [
+        "Shotgun_Shot_Change",
+        "Shotgun_Shot_Retirement",
+        "Shotgun_Version_Change",
+        "Shotgun_Version_Retirement",
+    ]
+
+
+def test_batch_is_told_in_the_order_of_its_requests(sg, project, make, log):
+    """
+    Entries of a batch come in the order of its requests, with ids that increase; a failed batch leaves none.
+    """
+    shot = make("Shot")
+    log()
+    requests = [
+        {"request_type": "create", "entity_type": "Asset", "data": {"project": project, "code": "a"}},
+        {"request_type": "update", "entity_type": "Shot", "entity_id": shot["id"], "data": {"code": "b"}},
+        {"request_type": "delete", "entity_type": "Shot", "entity_id": shot["id"]},
+    ]
+    sg.batch(requests)
+    entries = log()
+    wrong = {"request_type": "update", "entity_type": "Shot", "entity_id": 10**8, "data": {"code": "b"}}
+    with pytest.raises(Exception, match="does not exist"):
+        sg.batch([requests[0], wrong])
+
+    kinds = [kind for kind, _attribute in brief(entries)]
+    assert kinds[0] == "Shotgun_Asset_New"
+    assert kinds[-3:] == ["Shotgun_Shot_Change", "Shotgun_Shot_Change", "Shotgun_Shot_Retirement"]
+    assert [entry["id"] for entry in entries] == sorted({entry["id"] for entry in entries})
+    assert log() == []
+
+
+def test_person_and_real_caller(site, sg, make_client, project, log, name):
+    """
+    Who acts as another is named beside them.
+    """
+    user = site.add_user(name, "x", firstname="Ada", lastname="Byron")
+    client = make_client(script_name=site.script_name, api_key=site.api_key, sudo_as_login=name)
+    log()
+    client.create("Shot", {"project": project, "code": "s"})
+    entries = log()
+
+    assert {(entry["user"]["type"], entry["user"]["id"]) for entry in entries} == {("HumanUser", user["id"])}
+    assert entries[0]["description"] == "Ada Byron created new Shot s"
+    assert {entry["meta"]["sudo_actual_user"]["type"] for entry in entries} == {"ApiUser"}
+    assert sg.find_one("ApiUser", [["id", "is", entries[0]["meta"]["sudo_actual_user"]["id"]]], ["firstname"])
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("5A1D49B00C6911E0A24C003048D17544", "5a1d49b0-0c69-11e0-a24c-003048d17544"),
+        ("my session", "my session"),
+        (None, None),
+    ],
+)
+def test_session_is_copied(make_client, project, log, given, kept):
+    """
+    Entries carry the session that the caller named.
+    """
+    client = make_client()
+    client.set_session_uuid(given)
+    client.create("Shot", {"project": project})
+
+    assert {entry["session_uuid"] for entry in log()} == {kept}
+
+
+def test_silent_script_leaves_nothing(site, sg, make_client, project, log, name):
+    """
+    A script that is set so leaves no entries, even when it acts as a person; a person's password still does.
+    """
+    me = sg.find_one("ApiUser", [["firstname", "is", site.script_name]])
+    site.add_user(name, "x")
+    as_person = make_client(script_name=site.script_name, api_key=site.api_key, sudo_as_login=name)
+    sg.update("ApiUser", me["id"], {"generate_event_log_entries": False})
+    try:
+        log()
+        shot = sg.create("Shot", {"project": project})
+        sg.update("Shot", shot["id"], {"code": "x", "assets": []})
+        sg.delete("Shot", shot["id"])
+        sg.revive("Shot", shot["id"])
+        as_person.create("Asset", {"project": project})
+        silent = log()
+        make_client(login=name, password="x").create("Sequence", {"project": project})
+        heard = log()
+    finally:
+        sg.update("ApiUser", me["id"], {"generate_event_log_entries": True})
+
+    assert silent == []
+    assert brief(heard)[0] == ("Shotgun_Sequence_New", None)
+
+
+def test_caller_may_add_entries(site, sg, project, make, log):
+    """
+    A caller's own entry is kept as it is; it stands between what happened before and after it, and makes no other.
+    """
+    shot = make("Shot")
+    log()
+    data = {"project": project, "event_type": "Tool_Shot_Published", "entity": shot, "meta": {"a": 1}}
+    requests = [
+        {"request_type": "update", "entity_type": "Shot", "entity_id": shot["id"], "data": {"code": "1"}},
+        {"request_type": "create", "entity_type": "EventLogEntry", "data": data},
+        {"request_type": "update", "entity_type": "Shot", "entity_id": shot["id"], "data": {"code": "2"}},
+    ]
+    sg.batch(requests)
+    before, own, after = log()
+
+    assert (before["meta"]["new_value"], after["meta"]["new_value"]) == ("1", "2")
+    assert (own["event_type"], own["meta"], own["description"]) == ("Tool_Shot_Published", {"a": 1}, "New Event")
+    assert own["entity"]["id"] == shot["id"]
+    assert own["user"]["name"] == site.script_name
+
+
+def test_entries_last(sg, make, log):
+    """
+    Nobody changes or deletes an entry.
+    """
+    make("Shot")
+    entry = log()[0]
+    with pytest.raises(Exception, match="editable on create only"):
+        sg.update("EventLogEntry", entry["id"], {"description": "x"})
+    with pytest.raises(Exception, match="can not be deleted"):
+        sg.delete("EventLogEntry", entry["id"])
+
+
+def test_row_is_found_by_its_entry(sg, make, log):
+    """
+    Rows are found by the id of an entry about them, and entries by what they are about.
+    """
+    task = make("Task")
+    entry = log()[0]
+
+    assert [row["id"] for row in sg.find("Task", [["$FROM$EventLogEntry.entity.id", "is", entry["id"]]])] == [
+        task["id"]
+    ]
+    assert sg.find_one("EventLogEntry", [["entity", "is", task], ["event_type", "is", "Shotgun_Task_New"]]) == {
+        "type": "EventLogEntry",
+        "id": entry["id"],
+    }
+
+
+def test_login_is_told(site, make_client, log, name):
+    """
+    A person's new session is an event, a script's is not.
+    """
+    user = site.add_user(name, "x")
+    log()
+    make_client().get_session_token()
+    make_client(login=name, password="x").get_session_token()
+    (entry,) = log()
+
+    assert entry["event_type"] == "Shotgun_User_Login"
+    assert entry["entity"]["id"] == entry["user"]["id"] == user["id"]
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # the native client leaves it open
+def test_new_thumbnail_is_told_twice(sg, make, log, tmp_path):
+    """
+    A thumbnail is told of by the file that it was made of, first as transient; a cleared one is told of once.
+    """
+    image = tmp_path / "image.png"
+    Image.new("RGB", (8, 8)).save(image)
+    shot = make("Shot")
+    log()
+    number = sg.upload_thumbnail("Shot", shot["id"], str(image))
+    taken = [
+        entry["meta"]
+        for entry in log()
+        if entry["attribute_name"] == "image"
+        and entry["entity"]["id"] == shot["id"]
+        and entry["event_type"] == "Shotgun_Shot_Change"
+    ]
+    sg.update("Shot", shot["id"], {"image": None})
+    (cleared,) = [entry["meta"] for entry in log()]
+
+    assert [meta["is_transient"] for meta in taken] == [True, False]
+    assert {(meta["field_data_type"], meta["old_value"], meta["new_value"]) for meta in taken} == {
+        ("image", None, number)
+    }
+    assert (cleared["old_value"], cleared["new_value"], cleared["is_transient"]) == (number, None, False)
