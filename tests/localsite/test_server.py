@@ -246,25 +246,34 @@ def test_replies_need_no_orjson(post, monkeypatch):
     assert post(b'{"method_name": "info"}')[2] == with_it
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tls", [False, True])
-def test_stopping_site_finishes_the_request_at_work(tls):
+def test_stopping_site_finishes_the_request_at_work(tls, monkeypatch):
     """
-    A request that is at work when the site stops gets its answer, and the site does not wait for longer.
+    A request that is at work when the site stops gets its answer, and then the site stops.
     """
+    from sgextended.localsite import app
+
+    at_work, go_on, execute = threading.Event(), threading.Event(), app.execute
+
+    def execute_when_told(*arguments):
+        at_work.set()
+        assert go_on.wait(GUARD)
+        return execute(*arguments)
+
     site, answers = LocalSite(tls=tls), []
     with site, shotgun_api3.Shotgun(**_arguments(site)) as sg:
-        site.faults.latency = 0.4
+        monkeypatch.setattr(app, "execute", execute_when_told)
         asked = threading.Thread(target=lambda: answers.append(sg.schema_read()))
         asked.start()
-        time.sleep(0.1)  # the request has to be at work
-        started = time.monotonic()
-        site.stop()
-        seconds = time.monotonic() - started
+        assert at_work.wait(GUARD)
+        stopping = threading.Thread(target=site.stop)
+        stopping.start()
+        go_on.set()
         asked.join(GUARD)
+        stopping.join(GUARD)
 
     assert len(answers[0]) == 107
-    assert seconds < 1.5
+    assert not stopping.is_alive()
 
 
 @pytest.mark.slow
