@@ -51,7 +51,11 @@ def main() -> None:
         pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
         run(*pip, str(wheel))
         run("-c", WITHOUT_EXTRAS)
-        run("-m", "sgextended", "--help")
+        without = subprocess.run(
+            [str(python), "-m", "sgextended", "--help"], check=False, cwd=folder, capture_output=True, text=True
+        )
+        assert without.returncode == 1, without
+        assert "pip install 'sgextended[cli]'" in without.stderr, without
         run(*pip, f"{wheel}[site,cli]")
         run("-c", WITH_SITE)
         run("-m", "sgextended", "--version")
