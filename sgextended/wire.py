@@ -72,10 +72,7 @@ def decode(body: bytes, *, local: LocalTime) -> Any:
         ValueError: The body is no JSON.
     """
     with _no_garbage_collected():
-        # A list around it lets a bare string be replaced like any other value.
-        whole = [_load(body)]
-        _revive(whole, local)
-    return whole[0]
+        return _revived(_load(body), local)
 
 
 def decode_page(body: bytes, *, local: LocalTime, local_path_field: Optional[str]) -> Any:
@@ -93,12 +90,8 @@ def decode_page(body: bytes, *, local: LocalTime, local_path_field: Optional[str
             records = reply["results"]["entities"]
             seen = _revive_records(records, local, local_path_field)
         except (TypeError, KeyError):  # no page but a fault, or what no site sends
-            whole = [reply]
-            _revive(whole, local)
-            return whole[0]
-        if _may_end_datetimes(body, seen):
-            _revive(reply, local)
-    return reply
+            return _revived(reply, local)
+        return _revived(reply, local) if _may_end_datetimes(body, seen) else reply
 
 
 def is_last_page(body: bytes) -> bool:
@@ -179,11 +172,12 @@ def _revive_records(records: Any, local: LocalTime, local_path_field: Optional[s
     return seen
 
 
-def _revive(data: Union[Dict[str, Any], List[Any]], local: LocalTime) -> None:
+def _revived(reply: Any, local: LocalTime) -> Any:
     """
-    Replace each text that is a datetime, in place, at any depth.
+    Return *reply* with each text that is a datetime replaced, in place, at any depth.
     """
-    pending: List[Any] = [data]
+    whole = [reply]  # a list around it lets a bare string be replaced like any other value
+    pending: List[Any] = [whole]
     days = _days(local)
     while pending:
         container = pending.pop()
@@ -195,6 +189,7 @@ def _revive(data: Union[Dict[str, Any], List[Any]], local: LocalTime) -> None:
                     container[key] = _to_datetime(value, days, local)
             elif kind is dict or kind is list:
                 pending.append(value)
+    return whole[0]
 
 
 class _Days(Dict[str, Optional[datetime.datetime]]):

@@ -413,20 +413,14 @@ def names_of_old(sg: Any, media: Path) -> Any:
 @pytest.mark.parametrize("name", CASES)
 def test_both_clients_see_the_same(pair, media, name):
     """
-    What a script sees through the official client, it sees through ours.
+    What a script sees through the official client, it sees through ours; and it is served, since two refusals would
+    be equal too.
     """
     official, ours = pair.run(CASES[name], media)
 
     assert ours == official
-
-
-def test_no_case_is_served_by_a_refusal(pair, media):
-    """
-    Nothing of this is answered with "not served": two refusals would be equal too.
-    """
-    texts = [repr(pair.run(CASES[name], media)) for name in CASES]
-
-    assert [text for text in texts if "not served" in text or "doesn't exist\\n" in text] == []
+    assert "not served" not in repr(ours)
+    assert "doesn't exist\\n" not in repr(ours)
 
 
 def test_every_public_method_has_a_case():
