@@ -6,23 +6,25 @@ Every private name of shotgun_api3 that sgextended relies on is overridden or re
 """
 
 import base64
+import contextlib
 import copy
 import functools
 import inspect
 import logging
+import sys
 import time
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Type, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Type, TypeVar
 
 import attrs
-from shotgun_api3.shotgun import SG_TIMEZONE, Fault, ServerCapabilities, Shotgun, _Config
+from shotgun_api3.shotgun import SG_TIMEZONE, Fault, ServerCapabilities, Shotgun
 
-from sgextended import retry, wire
+from sgextended import paging, retry, wire
 from sgextended._version import __version__
+from sgextended.ahead import Sleep
 from sgextended.errors import ConfigurationError, StatusError, TransportError
-from sgextended.paging import ReadAhead, Sleep
+from sgextended.identity import HidingConfig, identity_of, site_of
 from sgextended.retry import RetryPolicy
-from sgextended.site import Secret, Site
+from sgextended.site import Site
 from sgextended.transport import Endpoint, Limits, Transport, page_title, retry_after, transport_to
 
 LOG = logging.getLogger("sgextended")
@@ -31,46 +33,6 @@ Client = TypeVar("Client", bound="NativeClient")
 
 # What a client may be told after it was made, beside its identity; a clone and a pickle take it along.
 _SETTINGS = ("timeout_secs", "session_uuid", "extra_auth_params", "localized", "convert_datetimes_to_utc")
-
-
-class _Hidden:
-    """
-    An attribute of the configuration that gives its value when asked for by name, and keeps it out of ``vars()``.
-    """
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._slot = f"_hidden_{name}"
-
-    def __get__(self, instance: Any, owner: type) -> Any:
-        value = instance.__dict__.get(self._slot)
-        return value.reveal() if isinstance(value, Secret) else value() if value is not None else None
-
-    def __set__(self, instance: Any, value: Any) -> None:
-        if isinstance(value, str):
-            value = Secret(value)
-        instance.__dict__[self._slot] = value if value is None or isinstance(value, Secret) else lambda: value
-
-
-class _HidingConfig(_Config):
-    """
-    The native configuration, whose secrets do not show.
-    """
-
-    api_key = _Hidden()
-    user_password = _Hidden()
-    auth_token = _Hidden()
-    session_token = _Hidden()
-    authorization = _Hidden()
-    raw_http_proxy = _Hidden()
-    proxy_pass = _Hidden()
-    proxy_handler = _Hidden()  # it holds the proxy's password
-
-    def secret(self, name: str) -> Optional[Secret]:
-        """
-        Return one of these as the `Secret` that it is kept as.
-        """
-        found: Optional[Secret] = self.__dict__.get(f"_hidden_{name}")
-        return found
 
 
 class NativeClient(Shotgun):
@@ -126,14 +88,14 @@ class NativeClient(Shotgun):
         if "_config" in self.__dict__:
             msg = "The configuration cannot be replaced: set its attributes, such as config.timeout_secs."
             raise AttributeError(msg)
-        self.__dict__["_config"] = _HidingConfig(self)
+        self.__dict__["_config"] = HidingConfig(self)
 
     @property
     def site(self) -> Site:
         """
         The site and identity as they are now, changes made on `config` included.
         """
-        now = {**_identity(self.config), "auth_token": None}
+        now = {**identity_of(self.config), "auth_token": None}
         changed = {name: value for name, value in now.items() if value != getattr(self._site, name)}
         if changed:
             self._site = attrs.evolve(self._site, **changed)
@@ -154,7 +116,7 @@ class NativeClient(Shotgun):
         """
         Return a client of the same site, identity and settings as a ``shotgun_api3.Shotgun``, which is left alone.
         """
-        client = cls(shotgun.site if isinstance(shotgun, NativeClient) else _site_of(shotgun))
+        client = cls(shotgun.site if isinstance(shotgun, NativeClient) else site_of(shotgun))
         client.__setstate__(NativeClient.__getstate__(shotgun))
         return client
 
@@ -324,54 +286,108 @@ class NativeClient(Shotgun):
         """
         Return all entities that match, as the native method does; several pages are read at the same time.
         """
-        try:
-            Shotgun.find(_Scribe(self), *args, **kwargs)
-        except _Written as written:
-            request = written.params
+        request = self._first_request(*args, **kwargs)
         several = request.get("return_paging_info_without_counts")
         if several is None:
             return super().find(*args, **kwargs)  # a site before 7.4, which counts its pages
         if not several:
-            return self._page(request, request["paging"]["current_page"]).get("entities", []) or []
+            return self._page(request).get("entities", []) or []
         limit = kwargs.get("limit", args[_LIMIT] if len(args) > _LIMIT else 0)
-        return self._all_pages(request, limit)
-
-    def _all_pages(self, request: Dict[str, Any], limit: int) -> List[Any]:
         records: List[Any] = []
-        ahead: Optional[ReadAhead[bytes]] = None
-        result = self._page(request, 1)
-        try:
-            while True:
-                records.extend(result.get("entities"))
+        with contextlib.closing(paging.by_number(self._source(self._site.connections), request, limit)) as pages:
+            for page in pages:
+                records.extend(page)
                 if limit and len(records) >= limit:
                     return records[:limit]
-                if not result["paging_info"]["has_next_page"]:
-                    return records
-                if ahead is None:
-                    ahead = ReadAhead(
-                        lambda number, sleep: self._persist("read", _turned(request, number), bytes, sleep=sleep),
-                        is_last=wire.is_last_page,
-                        first=2,
-                        bound=self._site.connections,
-                        may_grow=self._transport.has_free_connections,
-                    )
-                    bodies = enumerate(ahead, 2)
-                result = self._decoded(request, *next(bodies))
-        finally:
-            if ahead is not None:
-                ahead.close()
+        return records
 
-    def _page(self, request: Dict[str, Any], number: int) -> Any:
-        return self._results(self._persist("read", _turned(request, number), self._read_page))
+    def find_iter(
+        self,
+        entity_type: str,
+        filters: Any,
+        fields: Optional[List[str]] = None,
+        order: Optional[List[Dict[str, str]]] = None,
+        filter_operator: Optional[str] = None,
+        limit: int = 0,
+        retired_only: bool = False,
+        page: int = 0,
+        include_archived_projects: bool = True,
+        additional_filter_presets: Optional[List[Dict[str, Any]]] = None,
+        *,
+        page_size: Optional[int] = None,
+        read_ahead: Optional[int] = None,
+    ) -> Iterator[Dict[str, Any]]:
+        """
+        Return an iterator over all entities that match, in bounded memory: see `SGExtended.find_iter`.
+        """
+        for name, value, least in (("page_size", page_size, 1), ("read_ahead", read_ahead, 0)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+                msg = f"{name}={value!r}: give a whole number of at least {least}, or None."
+                raise ConfigurationError(msg)
+        request = self._first_request(
+            entity_type,
+            filters,
+            fields,
+            order,
+            filter_operator,
+            limit,
+            retired_only,
+            page,
+            include_archived_projects,
+            additional_filter_presets,
+        )
+        size = page_size or request["paging"]["entities_per_page"]
+        request["paging"]["entities_per_page"] = min(size, limit) if limit else size
+        return self._iterate(request, limit, page, read_ahead)
 
-    def _decoded(self, request: Dict[str, Any], number: int, body: bytes) -> Any:
+    def _iterate(
+        self, request: Dict[str, Any], limit: int, page: int, read_ahead: Optional[int]
+    ) -> Iterator[Dict[str, Any]]:
+        if page:
+            yield from self._page(request)["entities"]
+            return
+        request["return_paging_info_without_counts"] = True
+        source = self._source(self._site.connections if read_ahead is None else read_ahead)
+        read = paging.by_number if "sorts" in request else paging.by_id
+        left = limit or sys.maxsize
+        with contextlib.closing(read(source, request, limit)) as pages:
+            for records in pages:
+                yield from records[:left]
+                left -= len(records)
+                if left <= 0:
+                    return
+
+    def _first_request(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:
+        """
+        Return what the official ``find`` would send first.
+        """
+        try:
+            Shotgun.find(_Scribe(self), *args, **kwargs)
+        except _Written as written:
+            return written.params
+        msg = "shotgun_api3 has found without reading."  # no version does
+        raise AssertionError(msg)
+
+    def _source(self, bound: int) -> paging.Source:
+        return paging.Source(
+            read=self._page,
+            fetch=lambda request, sleep: self._persist("read", request, bytes, sleep=sleep),
+            decode=self._decoded,
+            bound=bound,
+            may_grow=self._transport.has_free_connections,
+        )
+
+    def _page(self, request: Dict[str, Any]) -> Any:
+        return self._results(self._persist("read", request, self._read_page))
+
+    def _decoded(self, request: Dict[str, Any], body: bytes) -> Any:
         """
         Return the page that a thread has fetched.
         """
         try:
             reply = self._read_page(body)
         except ValueError:
-            return self._page(request, number)  # it came garbled: once more, and then with the reason
+            return self._page(request)  # it came garbled: once more, and then with the reason
         return self._results(reply)
 
     def _read_page(self, body: bytes) -> Any:
@@ -455,51 +471,6 @@ class NativeClient(Shotgun):
             self.clone(), user_login, user_password, auth_token
         )
         return found
-
-
-def _site_of(shotgun: Any) -> Site:
-    """
-    Return the site and identity of an official client.
-    """
-    if not hasattr(shotgun, "_Shotgun__ca_certs"):  # a Mockgun has an address, and leads nowhere
-        msg = f"Only a shotgun_api3.Shotgun says which site it is for, and {shotgun!r} is none."
-        raise ConfigurationError(msg)
-    config = shotgun.config
-    address = urlsplit(shotgun.base_url)
-    basic_auth = None
-    if config.authorization:
-        basic_auth = base64.b64decode(config.authorization.partition(" ")[2]).decode("utf-8")
-    return Site(
-        url=f"{address.scheme}://{config.server}{address.path}",
-        basic_auth=basic_auth,
-        proxy=config.raw_http_proxy,
-        ca_file=shotgun._Shotgun__ca_certs,  # noqa: SLF001 - there is no public way to ask
-        convert_datetimes_to_utc=config.convert_datetimes_to_utc,
-        localized=config.localized,
-        **_identity(config),
-    )
-
-
-def _identity(config: Any) -> Dict[str, Any]:
-    """
-    Return who asks, with the precedence that shotgun_api3 gives, as arguments of `Site`.
-    """
-    secret = config.secret if isinstance(config, _HidingConfig) else lambda name: getattr(config, name)
-    who = dict.fromkeys(("login", "password", "script_name", "api_key", "session_token"))
-    if config.user_login and config.user_password:
-        who.update(login=config.user_login, password=secret("user_password"))
-    elif config.script_name and config.api_key:
-        who.update(script_name=config.script_name, api_key=secret("api_key"))
-    elif config.session_token:
-        who.update(session_token=secret("session_token"))
-    return {**who, "sudo_as_login": config.sudo_as_login}
-
-
-def _turned(request: Dict[str, Any], number: int) -> Dict[str, Any]:
-    """
-    Return the request for another page.
-    """
-    return {**request, "paging": {**request["paging"], "current_page": number}}
 
 
 class _Written(Exception):

@@ -1,116 +1,206 @@
 """
-Reading many pages ahead: threads bring the bytes of the next pages while the caller decodes the ones before.
-
-Threads carry bytes and one thread burns the CPU: decoding in several would only make them fight for the interpreter.
+The pages of one `read`: by their numbers, or by id where nobody asked for an order; several are fetched ahead.
 """
 
-import threading
-from typing import Callable, Dict, Generic, Iterator, Optional, Tuple, TypeVar
+import itertools
+import sys
+import time
+from collections import deque
+from typing import Any, Callable, Deque, Dict, Generator, List, Optional
 
-Page = TypeVar("Page")
-Sleep = Callable[[float], object]
+from attrs import define, frozen
 
-#: Pages in flight when reading ahead begins; they double while the caller has to wait.
-FIRST_IN_FLIGHT = 2
+from sgextended.ahead import Asked, ReadAhead, Sleep
+from sgextended.wire import is_last_page
+
+Request = Dict[str, Any]
+Page = Dict[str, Any]
+
+FILL = 0.9  # of a page is what a range of ids is made to hold: one that holds more costs a second request
+GROWTH = 8  # times as wide as the one before is a range of ids at most
 
 
-class Closed(Exception):
+@frozen(kw_only=True)
+class Source:
     """
-    The page is not wanted any more.
-    """
-
-
-class ReadAhead(Generic[Page]):
-    """
-    The pages of one result, in order, fetched before they are asked for.
-
-    Iterate over it, and `close` it when no more pages are wanted: nothing more is fetched then, and what is under way
-    ends by itself. A failure is raised where its page would have come.
+    How one client reads pages.
 
     Args:
-        fetch: Returns a page by its number; called in threads. It waits between attempts with the function that it is
-            given beside the number, which raises `Closed` when nobody wants the page any more.
+        read: Returns the page that a request asks for.
 
-        is_last: Tells whether a page is the last one, as far as that is easily seen: after it no more are fetched.
+        fetch: Returns its bytes; called in threads, see `ReadAhead`.
 
-        first: Number of the first page.
+        decode: Makes the page of the request and these bytes.
 
-        bound: How many pages are in flight at most. As many more may wait to be taken.
+        bound: How many pages are in flight at most.
 
-        may_grow: Tells whether one more may be in flight, for the sake of others that use the same connections.
+        may_grow: See `ReadAhead`.
     """
 
-    def __init__(
-        self,
-        fetch: Callable[[int, Sleep], Page],
-        *,
-        is_last: Callable[[Page], bool],
-        first: int,
-        bound: int,
-        may_grow: Callable[[], bool],
-    ) -> None:
-        self._fetch, self._is_last, self._bound, self._may_grow = fetch, is_last, bound, may_grow
-        self._taken = self._next = first
-        self._threads = 0
-        self._ended = False
-        self._closed = threading.Event()
-        self._fetched: Dict[int, Tuple[Optional[Page], Optional[BaseException]]] = {}
-        self._changed = threading.Condition()
+    read: Callable[[Request], Page]
+    fetch: Callable[[Request, Sleep], bytes]
+    decode: Callable[[Request, bytes], Page]
+    bound: int
+    may_grow: Callable[[], bool]
 
-    def __iter__(self) -> Iterator[Page]:
-        in_flight = min(FIRST_IN_FLIGHT, self._bound)
-        while True:
-            with self._changed:
-                has_to_wait = self._taken not in self._fetched
-                self._start_threads(in_flight)
-                while self._taken not in self._fetched:
-                    self._changed.wait()
-                page, error = self._fetched.pop(self._taken)
-                self._taken += 1
-                self._changed.notify_all()
-            if error is not None:
-                raise error
-            if has_to_wait:
-                in_flight = min(2 * in_flight, self._bound)
-            yield page  # type: ignore[misc]  # there is one where there is no error
-
-    def close(self) -> None:
+    def first(self, request: Request) -> "tuple[Page, float]":
         """
-        Fetch nothing more. Who fetches a page now ends after it.
+        Return the first page, and for how long the next ones are worth waiting before more of them are fetched.
         """
-        self._closed.set()
-        with self._changed:
-            self._changed.notify_all()
+        started = time.monotonic()
+        page = self.read(request)
+        return page, (time.monotonic() - started) / 2
 
-    def _start_threads(self, wanted: int) -> None:
-        while self._threads < wanted and (self._threads < FIRST_IN_FLIGHT or self._may_grow()):
-            self._threads += 1
-            threading.Thread(target=self._work, name=f"sgextended-page-{self._threads}", daemon=True).start()
+    def ahead(self, fetch: Callable[[Request, Sleep], bytes], patience: float) -> ReadAhead[Request]:
+        """
+        Return what fetches the pages after the first.
+        """
+        return ReadAhead(fetch, bound=self.bound, may_grow=self.may_grow, patience=patience)
 
-    def _work(self) -> None:
+
+def by_number(source: Source, request: Request, limit: int) -> Generator[List[Any], None, None]:
+    """
+    Yield the records of each page, in the order of the request; at least *limit* of them, where it is not 0.
+    """
+    page, patience = source.first(request)
+    yield page["entities"]
+    if not page["paging_info"]["has_next_page"]:
+        return
+    last = -(-limit // request["paging"]["entities_per_page"]) if limit else 0
+    ended = False
+
+    def fetch(wanted: Request, sleep: Sleep) -> bytes:
+        nonlocal ended
+        if ended:
+            return b""  # it is beyond the last page
+        body = source.fetch(wanted, sleep)
+        ended = ended or is_last_page(body)
+        return body
+
+    numbers = itertools.count(2)
+    line: Deque[Asked[Request]] = deque()
+    ahead = source.ahead(fetch, patience)
+    try:
+        while page["paging_info"]["has_next_page"]:
+            while not line or (ahead.has_room() and (not last or line[-1].job["paging"]["current_page"] < last)):
+                line.append(ahead.ask(_turned(request, next(numbers))))
+            asked = line.popleft()
+            page = source.decode(asked.job, ahead.take(asked))
+            yield page["entities"]
+    finally:
+        ahead.close()
+
+
+def _turned(request: Request, number: int) -> Request:
+    return {**request, "paging": {**request["paging"], "current_page": number}}
+
+
+@define
+class _Ids:
+    """
+    A range of ids: those above *low*, up to *high*.
+    """
+
+    low: int
+    high: int
+    asked: Optional[Asked[Request]] = None
+
+
+def by_id(source: Source, request: Request, limit: int) -> Generator[List[Any], None, None]:
+    """
+    Yield the records of each page, lowest id first; at least *limit* of them, where it is not 0.
+
+    Ranges of ids are asked for, so that what is created and retired meanwhile moves no record from one page to another:
+    each record that exists throughout comes exactly once.
+    """
+    request = {**request, "sorts": [{"field_name": "id", "direction": "asc"}]}
+    page, patience = source.first(request)
+    records = page["entities"]
+    yield records
+    if not page["paging_info"]["has_next_page"]:
+        return
+    size, last, seen = request["paging"]["entities_per_page"], records[-1]["id"], len(records)
+    width = _width(size, last - records[0]["id"] + 1, len(records))
+    line = deque([_Ids(last, sys.maxsize)])
+    ahead = source.ahead(source.fetch, patience)
+    try:
+        top = ahead.ask(_of_highest_id(request))
+        _ask_ahead(line, ahead, request, width, limit and (limit - seen) // size + 1)
+        highest = source.decode(top.job, ahead.take(top))["entities"]
+        line[-1].high = highest[0]["id"] if highest else last
         while True:
-            with self._changed:
-                while self._next - self._taken >= 2 * self._bound and not self._is_over():
-                    self._changed.wait()
-                if self._is_over():
-                    return
-                number = self._next
-                self._next += 1
-            outcome: Tuple[Optional[Page], Optional[BaseException]]
-            try:
-                page = self._fetch(number, self._sleep)
-                outcome = page, None
-                ended = self._is_last(page)
-            except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
-                outcome, ended = (None, error), True
-            with self._changed:
-                self._fetched[number] = outcome
-                self._ended = self._ended or ended
-                self._changed.notify_all()
+            _ask_ahead(line, ahead, request, width, limit and (limit - seen) // size + 1)
+            if not line:
+                return
+            ids = line.popleft()
+            assert ids.asked is not None
+            page = source.decode(ids.asked.job, ahead.take(ids.asked))
+            records = page["entities"]
+            if page["paging_info"]["has_next_page"]:  # the rest of these ids comes before all others
+                line.appendleft(_Ids(records[-1]["id"], ids.high))
+                ids.high = records[-1]["id"]
+            covered = ids.high - ids.low
+            width = min(_width(size, covered, len(records)), GROWTH * max(covered, size))
+            seen += len(records)
+            yield records
+    finally:
+        ahead.close()
 
-    def _is_over(self) -> bool:
-        return self._ended or self._closed.is_set()
 
-    def _sleep(self, seconds: float) -> None:
-        if self._closed.wait(seconds):
-            raise Closed
+def _ask_ahead(line: Deque[_Ids], ahead: ReadAhead[Request], request: Request, width: int, wanted: int) -> None:
+    """
+    Ask for the first of the ranges that were not asked for, *width* ids at a time.
+
+    Args:
+        line: The ranges in order; afterwards the first of them, if there is one, is asked for.
+
+        ahead: What fetches them.
+
+        request: Asks for all records.
+
+        width: How many ids are expected to fill a page.
+
+        wanted: How many of the ranges need be asked for at most; 0: as many as there is room for.
+    """
+    at = 0
+    while at < len(line):
+        ids = line[at]
+        if ids.asked is not None:
+            at += 1
+        elif ids.low >= ids.high:
+            del line[at]
+        elif at and (not ahead.has_room() or 0 < wanted <= at):
+            return
+        else:
+            middle = min(ids.low + width, ids.high)
+            line.insert(at, _Ids(ids.low, middle, ahead.ask(_within(request, ids.low, middle))))
+            ids.low = middle
+
+
+def _width(size: int, covered: int, found: int) -> int:
+    """
+    Return how many ids to ask for at a time, where *covered* ids held *found* records and a page holds *size*.
+    """
+    return max(size, int(FILL * size * covered / found)) if found else GROWTH * max(covered, size)
+
+
+def _within(request: Request, low: int, high: int) -> Request:
+    """
+    Return the request for the records with an id above *low*, up to *high*.
+    """
+    theirs = request["filters"]
+    conditions = theirs["conditions"] if theirs.get("logical_operator") == "and" else [theirs]
+    bounds = [
+        {"path": "id", "relation": "greater_than", "values": [low]},
+        {"path": "id", "relation": "less_than", "values": [high + 1]},
+    ]
+    return {**request, "filters": {"logical_operator": "and", "conditions": [*conditions, *bounds]}}
+
+
+def _of_highest_id(request: Request) -> Request:
+    return {
+        **request,
+        "return_fields": ["id"],
+        "sorts": [{"field_name": "id", "direction": "desc"}],
+        "paging": {"entities_per_page": 1, "current_page": 1},
+    }

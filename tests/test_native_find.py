@@ -2,15 +2,16 @@
 `NativeClient.find` over several pages: same records and faults as native, read ahead.
 """
 
+import itertools
 import json
 import threading
 
 import pytest
 import shotgun_api3
-from fix_native import make_client
+from fix_native import make_client, meet
 from fix_servers import GUARD, Last, http_reply, results
 
-from sgextended import OutcomeUnknown, StatusError
+from sgextended import OutcomeUnknown, StatusError, wire
 
 
 def serve_pages(total, **odd):
@@ -68,7 +69,7 @@ def test_one_page_is_one_request_and_no_thread(make_site_server, monkeypatch):
     """
     server = make_site_server(read=serve_pages(1))
     client = make_client(server)
-    monkeypatch.setattr("sgextended.native.ReadAhead", lambda *_, **__: pytest.fail("pages are read ahead"))
+    monkeypatch.setattr("sgextended.paging.ReadAhead", lambda *_, **__: pytest.fail("pages are read ahead"))
 
     assert len(client.find("Shot", [])) == 1
     assert len(client.find("Shot", [], limit=5)) == 1
@@ -171,6 +172,29 @@ def test_a_page_that_keeps_failing_ends_the_find(make_site_server):
 
     assert caught.value.errcode == 503
     assert not isinstance(caught.value, OutcomeUnknown)
+
+
+def test_ctrl_c_leaves_no_thread_and_no_connection_behind(make_site_server, monkeypatch):
+    """
+    An interrupt between two pages ends the reading; all connections are free for the next call.
+    """
+    client = make_client(make_site_server(read=serve_pages(30)), connections=3)
+    decode, pages = wire.decode_page, itertools.count(1)
+
+    def interrupted(*args, **kwargs):
+        if next(pages) == 4:
+            raise KeyboardInterrupt
+        return decode(*args, **kwargs)
+
+    monkeypatch.setattr(wire, "decode_page", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        client.find("Shot", [])
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("sgextended-page")]
+    for thread in threads:
+        thread.join(GUARD)
+
+    assert not any(thread.is_alive() for thread in threads)
+    meet(*[lambda: client.find("Shot", [], limit=1)] * 3)
 
 
 def test_an_old_site_is_read_as_native(make_site_server):

@@ -1,5 +1,5 @@
 """
-The private names of shotgun_api3 that ``native.py`` relies on, with their signatures.
+The private names of shotgun_api3 that ``native.py`` and ``identity.py`` rely on, with their signatures.
 
 A version that changes one of them fails here, by name, before anything else breaks in a stranger way.
 """
@@ -13,10 +13,10 @@ import pytest
 from shotgun_api3 import shotgun
 from shotgun_api3.shotgun import ClientCapabilities, ServerCapabilities, Shotgun, _Config
 
-import sgextended.native
+from sgextended import identity, native
 from sgextended.native import NativeClient
 
-SOURCE = Path(sgextended.native.__file__).read_text(encoding="utf-8")
+SOURCE = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (identity, native))
 
 # Every method that NativeClient overrides or calls, with its parameters as native.py counts on them.
 METHODS = {
@@ -54,7 +54,7 @@ INSTANCE = ["_Shotgun__ca_certs", "_server_caps", "_user_agents", "base_url", "c
 
 
 @pytest.fixture
-def native():
+def official():
     """
     An official client that has not connected.
     """
@@ -102,11 +102,11 @@ def test_private_names_in_the_source_are_pinned():
 
 
 @pytest.mark.parametrize("name", CONFIG)
-def test_config_has_the_attributes_that_we_count_on(native, name):
+def test_config_has_the_attributes_that_we_count_on(official, name):
     """
     The official configuration has each attribute that native.py reads, sets or hides.
     """
-    assert name in vars(native.config)
+    assert name in vars(official.config)
 
 
 def test_config_attributes_in_the_source_are_pinned():
@@ -124,11 +124,11 @@ def test_config_attributes_in_the_source_are_pinned():
 
 
 @pytest.mark.parametrize("name", INSTANCE)
-def test_client_has_the_attributes_that_we_count_on(native, name):
+def test_client_has_the_attributes_that_we_count_on(official, name):
     """
     The official client keeps each attribute where native.py looks for it.
     """
-    assert name in vars(native)
+    assert name in vars(official)
 
 
 def test_config_is_made_by_its_class_and_assigned_once(monkeypatch):
@@ -144,11 +144,11 @@ def test_config_is_made_by_its_class_and_assigned_once(monkeypatch):
     assert list(inspect.signature(_Config.__init__).parameters) == ["self", "sg"]
 
 
-def test_address_is_taken_apart_as_we_count_on(native):
+def test_address_is_taken_apart_as_we_count_on(official):
     """
     Scheme, server with port and path are where the transport looks for them.
     """
-    config = native.config
+    config = official.config
 
     assert (config.scheme, config.server, config.api_path) == ("https", "studio.example:8443", "/sub/api3/json")
     assert config.authorization.startswith("Basic ")

@@ -1,21 +1,36 @@
 """
-`ReadAhead`: the pages of one result, fetched before they are asked for.
+`ReadAhead`: what is fetched before it is needed.
 """
 
+import contextvars
 import itertools
 import threading
+from collections import deque
 
 import pytest
 from fix_servers import GUARD
 
-from sgextended.paging import Closed, ReadAhead
+from sgextended.ahead import Closed, ReadAhead
+
+LONG = 3600
 
 
-def make_ahead(fetch, *, last=10**9, first=1, bound=4, may_grow=lambda: True):
+def make_ahead(fetch, *, bound=4, may_grow=lambda: True, patience=LONG):
     """
-    Return pages that *fetch* makes, the last of which has the number *last*.
+    Return what fetches numbers ahead with *fetch*.
     """
-    return ReadAhead(fetch, is_last=lambda page: page == last, first=first, bound=bound, may_grow=may_grow)
+    return ReadAhead(fetch, bound=bound, may_grow=may_grow, patience=patience)
+
+
+def take_in_order(ahead):
+    """
+    Yield what is fetched for the numbers from 1, each asked for as soon as there is room.
+    """
+    line = deque()
+    for number in itertools.count(1):
+        line.append(ahead.ask(number))
+        if not ahead.has_room():
+            yield ahead.take(line.popleft())
 
 
 def threads_of_pages():
@@ -50,7 +65,7 @@ def test_pages_come_in_order_however_they_arrive():
         return number
 
     ahead = make_ahead(fetch)
-    pages = list(itertools.islice(ahead, 20))
+    pages = list(itertools.islice(take_in_order(ahead), 20))
     ahead.close()
 
     assert pages == list(range(1, 21))
@@ -75,52 +90,68 @@ def test_no_more_in_flight_than_the_bound():
         return number
 
     ahead = make_ahead(fetch, bound=4)
-    list(itertools.islice(ahead, 40))
+    list(itertools.islice(take_in_order(ahead), 40))
     ahead.close()
 
     assert most == 4
 
 
-def test_pages_wait_to_be_taken_in_bounded_number():
+def test_there_is_room_for_twice_as_many_as_are_in_flight():
     """
-    A caller that takes its time finds twice the bound fetched ahead, and no more.
+    As long as nobody has to wait, two are in flight and two more wait to be taken.
     """
-    fetched, reached = [], threading.Event()
+    ahead = make_ahead(lambda number, _sleep: number, bound=8)
+    asked = []
+    while ahead.has_room():
+        asked.append(ahead.ask(len(asked)))
+    ahead.close()
+
+    assert len(asked) == 4
+
+
+def test_the_longer_a_caller_waits_the_more_are_in_flight():
+    """
+    A caller whose patience ends has twice as many fetched, up to the bound, while it still waits for the first.
+    """
+    eight = threading.Barrier(8)
 
     def fetch(number, _sleep):
-        fetched.append(number)
-        if number == 8:
-            reached.set()
+        eight.wait(GUARD)
         return number
 
-    ahead = make_ahead(fetch, bound=4)
-    pages = iter(ahead)
-    next(pages)
-    assert reached.wait(GUARD)
+    ahead = make_ahead(fetch, bound=8, patience=0.01)
+    asked = [ahead.ask(number) for number in range(8)]
+
+    assert ahead.take(asked[0]) == 0
     ahead.close()
-    no_more = sorted(fetched)
-
-    assert no_more[:8] == list(range(1, 9))
-    assert len(no_more) <= 9  # pages 2 to 9 are ahead of the one that was taken
 
 
-def test_nothing_is_fetched_after_the_last_page():
+def test_with_no_bound_the_caller_fetches():
     """
-    Once the last page was seen, its number is the highest but for those in flight meanwhile.
+    With a bound of 0 everything is fetched when it is taken, by who takes it.
     """
     fetched = []
+    ahead = make_ahead(lambda number, _sleep: fetched.append(threading.current_thread()) or number, bound=0)
+    asked = ahead.ask(7)
 
-    def fetch(number, _sleep):
-        fetched.append(number)
-        return number
+    assert not ahead.has_room()
+    assert fetched == []
+    assert ahead.take(asked) == 7
+    assert fetched == [threading.current_thread()]
 
-    ahead = make_ahead(fetch, last=5, bound=2)
-    pages = list(itertools.islice(ahead, 5))
-    for thread in threads_of_pages():
-        thread.join(GUARD)
 
-    assert pages == [1, 2, 3, 4, 5]
-    assert max(fetched) <= 6
+def test_threads_have_the_context_of_the_caller():
+    """
+    What the caller has set for its block of code holds for what is fetched in threads, too.
+    """
+    variable = contextvars.ContextVar("variable", default="unset")
+    token = variable.set("of the caller")
+    ahead = make_ahead(lambda _number, _sleep: variable.get())
+    values = list(itertools.islice(take_in_order(ahead), 3))
+    ahead.close()
+    variable.reset(token)
+
+    assert values == ["of the caller"] * 3
 
 
 def test_a_failure_is_raised_where_its_page_would_have_come():
@@ -134,11 +165,13 @@ def test_a_failure_is_raised_where_its_page_would_have_come():
             raise ValueError(msg)
         return number
 
-    pages = iter(make_ahead(fetch))
+    ahead = make_ahead(fetch)
+    pages = take_in_order(ahead)
     before = [next(pages), next(pages)]
 
     with pytest.raises(ValueError, match="page 3"):
         next(pages)
+    ahead.close()
     assert before == [1, 2]
 
 
@@ -160,7 +193,7 @@ def test_close_ends_the_wait_between_attempts():
         return number
 
     ahead = make_ahead(fetch)
-    next(iter(ahead))
+    next(take_in_order(ahead))
     assert waiting.wait(GUARD)
     ahead.close()
 
@@ -178,7 +211,7 @@ def test_others_that_use_the_connections_keep_it_from_growing():
         return number
 
     ahead = make_ahead(fetch, bound=8, may_grow=lambda: False)
-    list(itertools.islice(ahead, 50))
+    list(itertools.islice(take_in_order(ahead), 50))
     ahead.close()
 
     assert len(names) <= 2
