@@ -427,6 +427,8 @@ class NativeClient(Shotgun):
         answer = self._transport.send(verb, path, body=body, headers=headers, limits=limits, user=self)
         return (answer.status, answer.reason), dict(answer.headers), answer.body
 
+    # --- Transfers
+
     # --- What the official client does to its arguments and results
 
     def _response_errors(self, sg_response: Any) -> None:

@@ -35,11 +35,11 @@ class Kind(enum.Enum):
 _READS = (
     "info read summarize schema_read schema_entity_read schema_field_read query_display_name_cache activity_stream "
     "note_thread_contents nav_expand nav_search work_schedule_read followers following preferences_read "
-    "user_subscriptions_read export_page get_session_token"
+    "user_subscriptions_read export_page get_session_token api_get_upload_link_info api_get_upload_link_for_part"
 )
 _IDEMPOTENT_WRITES = (
     "update delete revive follow unfollow schema_field_update schema_field_delete work_schedule_update "
-    "update_project_last_accessed_by_current_user user_subscriptions_create"
+    "update_project_last_accessed_by_current_user user_subscriptions_create share_thumbnail"
 )
 _KINDS = {**dict.fromkeys(_READS.split(), Kind.READ), **dict.fromkeys(_IDEMPOTENT_WRITES.split(), Kind.IDEMPOTENT)}
 

@@ -4,20 +4,24 @@ HTTP connections to a site: one `Transport` per site and process, shared by ever
 urllib3 keeps the connections: a bounded number, each lent to one request at a time, dead ones dropped before use.
 """
 
+import contextlib
 import os
 import re
 import ssl
 import threading
+import time
 from collections import OrderedDict
 from email.utils import parsedate_to_datetime
 from html import unescape
-from typing import Any, Callable, Dict, Hashable, Iterator, List, Mapping, Optional, TypeVar
+from typing import Any, Callable, Dict, Hashable, Iterator, List, Mapping, Optional, TypeVar, Union
 from weakref import WeakSet
 
 import urllib3
-from attrs import field, frozen
+from attrs import evolve, frozen
 from urllib3 import exceptions as http
 
+from sgextended.connection import UNDER_WAY, Answer, Body, Pool, Sending, TLSPool
+from sgextended.deadline import WATCHDOG, Deadline
 from sgextended.errors import PoolTimeout, TLSError, TransportError, TransportTimeout, Unreachable
 from sgextended.site import Proxy
 
@@ -25,6 +29,11 @@ Result = TypeVar("Result")
 
 #: Transports kept for reuse. More sites than that in one process is a test suite, whose old ones nobody uses again.
 KEPT_TRANSPORTS = 32
+
+#: Is given an answer without its body, and returns what takes the body piece by piece; None: the answer keeps it.
+Sink = Callable[[Answer], Optional[Callable[[bytes], object]]]
+
+_CHUNK = 1 << 16  # bytes of a streamed answer at a time
 
 
 @frozen(kw_only=True)
@@ -48,41 +57,23 @@ class Endpoint:
 @frozen(kw_only=True)
 class Limits:
     """
-    How long one request may wait, in seconds: for a connection to be made, for bytes, for a free connection.
+    How long one request may wait, in seconds: for a connection to be made, for bytes, for a free connection; and until
+    when it must be over with all of it.
     """
 
     connect: float
     read: float
     pool: float
+    deadline: Optional[Deadline] = None
 
-
-@frozen(kw_only=True)
-class Answer:
-    """
-    One HTTP answer, read to its end: status, reason, headers with names in lower case, body without compression.
-    """
-
-    status: int
-    reason: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-
-
-class _Body:
-    """
-    A request's body that knows whether it was begun.
-
-    A server that lacks the body cannot have executed the request, and nothing of it is sent before the headers are.
-    So as long as nobody asked for it, the request surely did not reach the site.
-    """
-
-    def __init__(self, data: Optional[bytes]) -> None:
-        self._data = data or b""
-        self.begun = data is None  # without a body nothing tells, so it counts as sent
-
-    def __iter__(self) -> Iterator[bytes]:
-        self.begun = True
-        yield self._data
+    def now(self) -> "Limits":
+        """
+        Return the limits as the deadline leaves them.
+        """
+        if self.deadline is None:
+            return self
+        left = max(self.deadline.left(), 0.001)  # a limit of 0 means none to a socket
+        return evolve(self, connect=min(self.connect, left), read=min(self.read, left), pool=min(self.pool, left))
 
 
 class Transport:
@@ -112,9 +103,15 @@ class Transport:
         options: Dict[str, Any] = {"num_pools": 1, "maxsize": endpoint.connections, "block": True, "retries": False}
         if self._tls is not None:
             options["ssl_context"] = self._tls
+        manager: urllib3.PoolManager
         if endpoint.proxy is None:
-            return urllib3.PoolManager(**options)
-        proxy = endpoint.proxy
+            manager = urllib3.PoolManager(**options)
+        else:
+            manager = self._new_proxied_manager(endpoint.proxy, options)
+        manager.pool_classes_by_scheme = {"http": Pool, "https": TLSPool}
+        return manager
+
+    def _new_proxied_manager(self, proxy: Proxy, options: Dict[str, Any]) -> urllib3.ProxyManager:
         headers = None
         if proxy.user:
             password = proxy.password.reveal() if proxy.password else ""
@@ -126,15 +123,17 @@ class Transport:
         method: str,
         path: str,
         *,
-        body: Optional[bytes],
+        body: Union[bytes, Body, None],
         headers: Mapping[str, str],
         limits: Limits,
         user: object,
+        sink: Optional[Sink] = None,
     ) -> Answer:
         """
         Return the site's answer to one request, sent exactly once, whatever its status.
 
-        Until it is closed, or gone, *user* keeps the connections open; see `leave`.
+        Until it is closed, or gone, *user* keeps the connections open; see `leave`. What *sink* takes of the answer's
+        body is not in the answer.
 
         Raises:
             PoolTimeout: All connections were in use until the time was up; nothing was sent.
@@ -142,36 +141,67 @@ class Transport:
             TransportError: No answer; ``sent`` tells whether the site may have acted. `Unreachable`,
                 `TransportTimeout` and `TLSError` say more.
         """
+        limits, sending = limits.now(), Sending(body)
         with self._count_lock:
             self.requests += 1
             self._under_way += 1
             self._users.add(user)
-        data = _Body(body)
-        sent_headers = {**headers, "accept-encoding": "gzip, deflate"}
-        if body is not None:
-            sent_headers["content-length"] = str(len(body))
+        UNDER_WAY.sending = sending
         try:
-            response = self._manager.urlopen(
-                method,
-                self.endpoint.url + path,
-                body=None if body is None else data,
-                headers=sent_headers,
-                redirect=False,
-                retries=False,
-                timeout=urllib3.Timeout(connect=limits.connect, read=limits.read),
-                pool_timeout=limits.pool,
-            )
+            with _watched(sending, limits.deadline):
+                return self._send(method, path, sending, headers, limits, sink)
         except (http.HTTPError, OSError) as error:
-            raise _translate(error, self.endpoint, limits, sent=data.begun) from error
+            if isinstance(error, TransportError):
+                raise  # what the sink says
+            raise _translate(error, self.endpoint, limits, sent=sending.begun) from error
         finally:
             with self._count_lock:
                 self._under_way -= 1
-        return Answer(
-            status=response.status,
-            reason=response.reason or "",
-            headers={name.lower(): value for name, value in response.headers.items()},
-            body=response.data,
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        sending: Sending,
+        headers: Mapping[str, str],
+        limits: Limits,
+        sink: Optional[Sink],
+    ) -> Answer:
+        sent_headers = {"accept-encoding": "gzip, deflate", **headers}
+        if sending.size is not None:
+            sent_headers["content-length"] = str(sending.size)
+        response = self._manager.urlopen(
+            method,
+            self.endpoint.url + path,
+            body=None if sending.size is None else sending,
+            headers=sent_headers,
+            redirect=False,
+            retries=False,
+            timeout=urllib3.Timeout(connect=limits.connect, read=limits.read),
+            pool_timeout=limits.pool,
+            preload_content=False,
         )
+        try:
+            answer = Answer(
+                status=response.status,
+                reason=response.reason or "",
+                headers={name.lower(): value for name, value in response.headers.items()},
+                body=b"",
+            )
+            write = sink(answer) if sink is not None else None
+            if write is None:
+                answer = evolve(answer, body=response.read())
+            else:
+                for chunk in response.stream(_CHUNK):
+                    write(chunk)
+        except BaseException:
+            response.close()  # the connection ends with what was not read
+            raise
+        finally:
+            if sending.connection is not None:
+                sending.connection.used = time.monotonic()
+            response.release_conn()
+        return answer
 
     def has_free_connections(self) -> bool:
         """
@@ -203,6 +233,18 @@ class Transport:
         old.clear()
 
 
+@contextlib.contextmanager
+def _watched(sending: Sending, deadline: Optional[Deadline]) -> Iterator[None]:
+    """
+    Abort a request when its deadline passes: a limit on each wait does not end an answer that trickles.
+    """
+    if deadline is None:
+        yield
+        return
+    with WATCHDOG.at(deadline.at, sending.abort):
+        yield
+
+
 def _tls_context(ca_file: str) -> ssl.SSLContext:
     # As the official client's: its certificates, host names checked, no rule stricter than it has.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -219,6 +261,8 @@ def _translate(error: Exception, endpoint: Endpoint, limits: Limits, *, sent: bo
     Return what to raise for an error of urllib3: what happened, why, and what to do.
     """
     url = endpoint.url
+    if limits.deadline is not None and not limits.deadline.left():
+        return _too_late(error, url, limits.deadline, sent=sent)
     if isinstance(error, http.EmptyPoolError):
         msg = (
             f"No connection to {url} came free within {limits.pool} s: all {endpoint.connections} are in use. Raise "
@@ -246,6 +290,16 @@ def _translate(error: Exception, endpoint: Endpoint, limits: Limits, *, sent: bo
     if isinstance(error, http.DecodeError):
         return TransportError(f"The answer of {url} is garbled: {_reason(error)}.", sent=sent)
     return TransportError(f"The connection to {url} was lost: {_reason(error)}.", sent=sent)
+
+
+def _too_late(error: Exception, url: str, deadline: Deadline, *, sent: bool) -> Exception:
+    if isinstance(error, http.EmptyPoolError):
+        msg = (
+            f"No connection to {url} came free within the {deadline.seconds} s that the caller allows: all are in use."
+        )
+        return PoolTimeout(msg, pool=url, waited=deadline.seconds)
+    what = "gave no whole answer" if sent else "took no connection"
+    return TransportTimeout(f"{url} {what} within the {deadline.seconds} s that the caller allows.", sent=sent)
 
 
 def _tls_error(error: Exception, url: str, *, sent: bool) -> TLSError:

@@ -15,7 +15,7 @@ ROOT = Path(sgextended.__file__).parent
 LONGEST = 600  # lines
 
 FLOORS = {
-    "_version": 0, "errors": 0, "retry": 0, "site": 0, "transport": 0, "wire": 0,
+    "_version": 0, "connection": 0, "deadline": 0, "errors": 0, "retry": 0, "site": 0, "transport": 0, "wire": 0,
     "ahead": 1, "identity": 1, "native": 1, "one_at_a_time": 1, "paging": 1,
     "domain": 2, "workers": 2,
     "_native_methods": 3, "extended": 3, "pool": 3,
@@ -111,11 +111,11 @@ def test_local_site_stands_apart():
     assert {importer for importer, target in pairs if target == APART} <= {APART, *MAY_USE_APART}
 
 
-def test_urllib3_is_imported_in_transport_only():
+def test_urllib3_is_imported_where_connections_are():
     """
-    One module knows the HTTP library.
+    Two modules know the HTTP library: the one for the connection, the one for all of them.
     """
-    assert importers_of("urllib3") == {"transport"}
+    assert importers_of("urllib3") == {"connection", "transport"}
 
 
 def test_native_client_is_imported_in_native_only():

@@ -1,0 +1,146 @@
+"""
+Deadlines: until when a block of code may take, and a watchdog that ends what waits longer.
+
+The deadline of a block is a context variable: it holds for the calls that the block makes in its own thread, and for
+the threads that such a call starts.
+"""
+
+import contextlib
+import heapq
+import itertools
+import math
+import os
+import threading
+import time
+from contextvars import ContextVar
+from typing import Callable, Iterator, List, Optional, Tuple
+
+from attrs import frozen
+
+from sgextended.errors import ConfigurationError
+
+
+@frozen
+class Deadline:
+    """
+    A point on the monotonic clock.
+
+    Args:
+        seconds: How long before it was set; errors name this number.
+
+        at: The point.
+    """
+
+    seconds: float
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> "Deadline":
+        """
+        Return the deadline in so many seconds.
+
+        Raises:
+            ConfigurationError: It is no number of seconds above 0.
+        """
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < math.inf:
+            msg = f"A deadline of {seconds!r} cannot be: give a number of seconds above 0."
+            raise ConfigurationError(msg)
+        return cls(seconds, time.monotonic() + seconds)
+
+    def left(self) -> float:
+        """
+        Return the seconds until then, 0 when it has passed.
+        """
+        return max(0.0, self.at - time.monotonic())
+
+
+_current: "ContextVar[Optional[Deadline]]" = ContextVar("sgextended_deadline", default=None)
+
+
+def current() -> Optional[Deadline]:
+    """
+    Return the deadline of the block that runs, if it has one.
+    """
+    return _current.get()
+
+
+@contextlib.contextmanager
+def deadline(seconds: Optional[float]) -> Iterator[None]:
+    """
+    Bound a ``with`` block: every call in it fails once *seconds* have passed. Inside another one, the sooner holds.
+
+    None sets no bound.
+    """
+    if seconds is None:
+        yield
+        return
+    new, outer = Deadline.after(seconds), _current.get()
+    token = _current.set(new if outer is None or new.at < outer.at else outer)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+class Watchdog:
+    """
+    Calls functions at their times, unless it is told before that they are not needed.
+
+    One thread waits for all of them; it starts with the first and ends a while after the last.
+    """
+
+    IDLE = 10.0  # seconds that the thread waits for something to do
+
+    def __init__(self) -> None:
+        self.start_afresh()
+
+    def start_afresh(self) -> None:
+        """
+        Forget everything; after a fork, whose child lacks the thread and may find the lock held.
+        """
+        self._changed = threading.Condition()
+        self._heap: List[Tuple[float, int, List[Callable[[], None]]]] = []
+        self._numbers = itertools.count()
+        self._running = False
+
+    @contextlib.contextmanager
+    def at(self, when: float, function: Callable[[], None]) -> Iterator[None]:
+        """
+        Call *function* when the monotonic clock shows *when*, if the ``with`` block is not over by then.
+        """
+        held = [function]  # emptied when the block is over
+        with self._changed:
+            heapq.heappush(self._heap, (when, next(self._numbers), held))
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._run, name="sgextended-watchdog", daemon=True).start()
+            elif self._heap[0][2] is held:
+                self._changed.notify()
+        try:
+            yield
+        finally:
+            held.clear()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while self._heap and not self._heap[0][2]:
+                    heapq.heappop(self._heap)
+                due = self._heap[0][0] - time.monotonic() if self._heap else None
+                if due is None:
+                    if not self._changed.wait(self.IDLE) and not self._heap:
+                        self._running = False
+                        return
+                    continue
+                if due > 0:
+                    self._changed.wait(due)
+                    continue
+                held = heapq.heappop(self._heap)[2]
+            for function in list(held):
+                function()
+
+
+WATCHDOG = Watchdog()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=WATCHDOG.start_afresh)
