@@ -32,8 +32,8 @@ wheel: $(VENV)/.dev ## the built wheel, installed into a clean environment, work
 matrix: $(VENV)/.dev ## the tests on every Python found, with oldest and newest dependencies
 	$(BIN)/nox
 
-bench: $(VENV)/.dev ## find, beside the official client
-	$(BIN)/python benchmarks/find.py
+bench: $(VENV)/.bench ## how fast, beside the official client: table and plots into docs/
+	$(BIN)/python benchmarks/run.py
 
 # The demo needs the program alone; the tests need the tools too.
 $(VENV)/.demo: setup.cfg
@@ -45,6 +45,10 @@ $(VENV)/.dev: setup.cfg
 	@test -d $(VENV) || { echo "Setting up .venv (once) ..."; $(PYTHON) -m venv $(VENV); }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.bench: $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@
 
 clean: ## remove what was set up
 	rm -rf $(VENV) .nox build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache

@@ -1,82 +1,129 @@
 """
-A server that answers ``info`` and ``read`` with pages made beforehand, so that it is never the bottleneck.
+A server that answers ``info``, ``read`` and ``batch`` with records encoded beforehand: it is never the bottleneck.
 
-Started by the benchmarks in a process of its own. It prints its address, and with --tls the path of its authority's
-certificate, in one line, and serves until it is killed.
+Started by ``run.py`` in a process of its own. It prints its address, and with --tls the path of its authority's
+certificate, in one line, and serves until its input ends.
 """
 
 import argparse
 import asyncio
 import contextlib
+import functools
 import json
 import re
 import ssl
+import sys
 import tempfile
 from pathlib import Path
+from typing import Any, Iterator, Mapping, Optional, Tuple
 
 import shotgun_api3
 import trustme
+from records import PAGE_SIZE, created, record
 
-INFO = {"version": [8, 60, 0], "full_version": [8, 60, 0, 0], "api_max_entities_per_page": 500}
-PAGE_SIZE = 500
+INFO = {"version": [8, 60, 0], "full_version": [8, 60, 0, 0], "api_max_entities_per_page": PAGE_SIZE}
+# Records beyond have an id of their own and the content of an earlier one, so that any number fits into memory.
+DIFFERENT_RECORDS = 20_000
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
-_PAGE = re.compile(rb'"current_page": *(\d+)')
-_SIZE = re.compile(rb'"entities_per_page": *(\d+)')
 
 
-def record(number: int) -> "dict[str, object]":
+def packed(value: object) -> bytes:
     """
-    Return a record of 15 fields: two datetimes, two lists of 6 to 8 links, two links, texts and numbers.
+    Return a value as JSON, without blanks.
     """
-    people = [{"type": "HumanUser", "id": n, "name": f"Artist {n}"} for n in range(number % 3 + 6)]
-    assets = [{"type": "Asset", "id": number + n, "name": f"char_{number + n:05}"} for n in range(8 - number % 3)]
-    return {
-        "type": "Task",
-        "id": number,
-        "content": f"animation {number}",
-        "sg_status_list": ("wtg", "ip", "fin")[number % 3],
-        "sg_description": f"Second pass on shot {number}, see the notes of the last review.",
-        "start_date": "2026-03-02",
-        "due_date": "2026-03-20",
-        "duration": 480 * (number % 9 + 1),
-        "est_in_mins": 960,
-        "milestone": False,
-        "entity": {"type": "Shot", "id": number // 4, "name": f"sh{number // 4:04}"},
-        "project": {"type": "Project", "id": 70, "name": "Benchmark"},
-        "task_assignees": people,
-        "assets": assets,
-        "created_at": f"2026-01-{number % 28 + 1:02}T09:{number % 60:02}:00Z",
-        "updated_at": f"2026-02-{number % 28 + 1:02}T17:30:{number % 60:02}Z",
-    }
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
-def pages(total: int) -> "list[bytes]":
-    """
-    Return the answers to ``read`` for each page, ready to send.
-    """
-    made = []
-    for start in range(0, total, PAGE_SIZE):
-        entities = [record(number) for number in range(start + 1, min(start + PAGE_SIZE, total) + 1)]
-        paging = {"has_next_page": start + PAGE_SIZE < total}
-        made.append(answer({"results": {"entities": entities, "paging_info": paging}}))
-    return made
-
-
-def answer(reply: object) -> bytes:
+def answer(body: bytes) -> bytes:
     """
     Return a whole HTTP answer with a JSON body.
     """
-    body = json.dumps(reply, separators=(",", ":")).encode()
     head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
-async def serve(total: int, latency: float, context: "ssl.SSLContext | None", ca_file: str) -> None:
+def bounds(filters: Mapping[str, Any], total: int) -> Tuple[int, int]:
     """
-    Serve on a free port of loopback; each answer is held back for *latency* seconds.
+    Return the lowest and the highest id that the conditions on ids leave; others are not looked at.
     """
-    ready, info, one = pages(total), answer(INFO), answer({"results": {"entities": [record(1)]}})
-    beyond = answer({"results": {"entities": [], "paging_info": {"has_next_page": False}}})
+    low, high = 1, total
+    for condition in filters.get("conditions", ()):
+        if "conditions" in condition:
+            inner = bounds(condition, total)
+            low, high = max(low, inner[0]), min(high, inner[1])
+        elif condition["path"] == "id" and condition["relation"] == "greater_than":
+            low = max(low, condition["values"][0] + 1)
+        elif condition["path"] == "id" and condition["relation"] == "less_than":
+            high = min(high, condition["values"][0] - 1)
+        elif condition["path"] == "id":
+            raise NotImplementedError(condition)
+    return low, high
+
+
+class Answers:
+    """
+    What a site says that has the records 1 to *total*, whole HTTP answers. Pages are made once and kept, for a while.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._info = answer(packed(INFO))
+        self._ends = [self._end(number) for number in range(1, min(total, DIFFERENT_RECORDS) + 1)]
+        for first in range(1, len(self._ends) + 1, PAGE_SIZE):
+            self._page(first, PAGE_SIZE, total)
+
+    def to(self, body: bytes) -> bytes:
+        """
+        Return the answer to a request.
+        """
+        request = json.loads(body)
+        method = request["method_name"]
+        if method == "info":
+            return self._info
+        params = request["params"][-1]  # the first one says who asks
+        if method == "batch":
+            return self._created(len(params))
+        if method != "read":
+            raise NotImplementedError(method)
+        size, number = params["paging"]["entities_per_page"], params["paging"]["current_page"]
+        low, high = bounds(params["filters"], self._total)
+        if [key["direction"] for key in params.get("sorts", ())] == ["desc"]:
+            assert size == number == 1, "backwards only the last one can be asked for"
+            low = max(low, high)
+        return self._page(low + (number - 1) * size, size, high)
+
+    @staticmethod
+    def _end(number: int) -> bytes:
+        """
+        Return what follows the id in the JSON of a record.
+        """
+        start, text = b'{"type":"Task","id":%d,' % number, packed(record(number))
+        assert text.startswith(start), text
+        return text[len(start) :]
+
+    @functools.lru_cache(maxsize=2 * DIFFERENT_RECORDS // PAGE_SIZE)  # noqa: B019 - one object, as long as the process
+    def _page(self, first: int, size: int, last: int) -> bytes:
+        """
+        Return the page that begins with the record *first*, of a result that ends with *last*.
+        """
+        numbers = range(first, min(first + size - 1, last) + 1)
+        ends, different = self._ends, len(self._ends)
+        records = b",".join([b'{"type":"Task","id":%d,%b' % (at, ends[(at - 1) % different]) for at in numbers])
+        more = b"true" if first + size <= last else b"false"
+        return answer(b'{"results":{"entities":[%b],"paging_info":{"has_next_page":%b}}}' % (records, more))
+
+    @functools.lru_cache(maxsize=2)  # noqa: B019 - as above
+    def _created(self, number: int) -> bytes:
+        """
+        Return the answer to a batch of so many creates.
+        """
+        return answer(packed({"results": [created(at) for at in range(1, number + 1)]}))
+
+
+async def serve(answers: Answers, latency: float, context: Optional[ssl.SSLContext], ca_file: str) -> None:
+    """
+    Serve on a free port of loopback until the input ends; each answer is held back for *latency* seconds.
+    """
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -86,13 +133,7 @@ async def serve(total: int, latency: float, context: "ssl.SSLContext | None", ca
                 body = await reader.readexactly(int(length[1]) if length else 0)
                 if latency:
                     await asyncio.sleep(latency)
-                if b'"method_name": "info"' in body:
-                    writer.write(info)
-                elif _SIZE.search(body)[1] == b"1":
-                    writer.write(one)
-                else:
-                    number = int(_PAGE.search(body)[1])
-                    writer.write(ready[number - 1] if number <= len(ready) else beyond)
+                writer.write(answers.to(body))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
@@ -101,29 +142,40 @@ async def serve(total: int, latency: float, context: "ssl.SSLContext | None", ca
     port = server.sockets[0].getsockname()[1]
     print(f"http{'s' if context else ''}://127.0.0.1:{port} {ca_file}", flush=True)
     async with server:
-        await server.serve_forever()
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
-def certificates(folder: str) -> "tuple[ssl.SSLContext, str]":
+@contextlib.contextmanager
+def certificates() -> Iterator[Tuple[ssl.SSLContext, str]]:
     """
-    Return a server's TLS context and the path of a file with the authority that signed its certificate.
+    Give a server's TLS context and the path of a file with the authority that signed its certificate.
     """
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
     # As many authorities as a client really loads: those of shotgun_api3, and this one.
     usual = Path(shotgun_api3.__file__).parent / "lib" / "certifi" / "cacert.pem"
-    ca_file = Path(folder) / "ca.pem"
-    ca_file.write_bytes(usual.read_bytes() + authority.cert_pem.bytes())
-    return context, str(ca_file)
+    with tempfile.TemporaryDirectory() as folder:
+        ca_file = Path(folder) / "ca.pem"
+        ca_file.write_bytes(usual.read_bytes() + authority.cert_pem.bytes())
+        yield context, str(ca_file)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """
+    Serve.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--total", type=int, default=20_000)
     parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--tls", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place, contextlib.suppress(KeyboardInterrupt):
-        secured = certificates(place) if options.tls else (None, "")
-        asyncio.run(serve(options.total, options.latency, *secured))
+    answers = Answers(options.total)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.suppress(KeyboardInterrupt))
+        secured = stack.enter_context(certificates()) if options.tls else (None, "")
+        asyncio.run(serve(answers, options.latency, *secured))
+
+
+if __name__ == "__main__":
+    main()

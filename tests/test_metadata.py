@@ -68,7 +68,7 @@ def test_extras_are_named(dist):
     """
     The extras are those that the documentation names.
     """
-    assert set(dist.metadata.get_all("Provides-Extra")) == {"site", "cli", "dask", "fast", "all", "dev"}
+    assert set(dist.metadata.get_all("Provides-Extra")) == {"site", "cli", "dask", "fast", "all", "bench", "dev"}
 
 
 @pytest.mark.parametrize(
