@@ -22,7 +22,7 @@ os.environ["PATH"] = os.pathsep.join([*map(str, sorted(PYENV.glob("versions/3.*/
 CONFIG = configparser.ConfigParser()
 CONFIG.read("setup.cfg")
 PYTHONS = re.findall(r"Python :: (3\.\d+)", CONFIG["metadata"]["classifiers"])
-TESTERS = ["pytest", "pytest-xdist", "pytest-cov", "hypothesis"]
+TESTERS = ["pytest", "pytest-xdist", "pytest-cov", "hypothesis", "proxy.py"]
 
 
 def oldest() -> "list[str]":

@@ -5,6 +5,7 @@ sgextended: the thread-safe, fast and extensible object to use instead of ``shot
 from typing import Any
 
 from sgextended.errors import (
+    ClientClosed,
     ConfigurationError,
     FilterError,
     NotFoundError,
@@ -27,6 +28,7 @@ from sgextended.retry import RetryPolicy
 from sgextended.site import Proxy, Secret, Site
 
 __all__ = [
+    "ClientClosed",
     "ConfigurationError",
     "FilterError",
     "NativeClient",

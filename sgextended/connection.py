@@ -44,15 +44,15 @@ class Body(Protocol):
 
 class Sending:
     """
-    One request while it is under way: whether its body was begun, and on which connection it is.
+    One request while it is under way: whether all of its body went out, and on which connection it is.
 
-    A server that lacks the body cannot have executed the request, and nothing of it is sent before the headers are.
-    So as long as nobody asked for it, the request surely did not reach the site.
+    A server that lacks a part of the body cannot have executed the request. So until the operating system has taken
+    the last byte, the request surely did not happen.
     """
 
     def __init__(self, body: Union[bytes, Body, None]) -> None:
         self._body = body
-        self.begun = body is None  # without a body nothing tells, so it counts as sent
+        self.whole = body is None  # without a body nothing tells, so it counts as sent
         self.connection: Any = None
 
     @property
@@ -60,11 +60,11 @@ class Sending:
         return len(self._body) if isinstance(self._body, bytes) else None if self._body is None else self._body.size
 
     def __iter__(self) -> Iterator[bytes]:
-        self.begun = True
         if isinstance(self._body, bytes):
             yield self._body
         elif self._body is not None:
             yield from self._body.chunks()
+        self.whole = True  # the next chunk is asked for when the one before has gone out
 
     def abort(self) -> None:
         """

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from contextvars import ContextVar
-from typing import Callable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, ContextManager, Iterator, List, Optional, Tuple
 
 from attrs import frozen
 
@@ -80,6 +80,20 @@ def deadline(seconds: Optional[float]) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+def within(sg: Any, seconds: Optional[float]) -> ContextManager[None]:
+    """
+    Return the `deadline` of a block that asks *sg*.
+
+    Raises:
+        ConfigurationError: *sg* is an official client, which obeys none.
+    """
+    client = getattr(sg, "_sg", sg)
+    if seconds is not None and hasattr(client, "_get_connection") and not getattr(client, "obeys_deadlines", False):
+        msg = "A shotgun_api3.Shotgun knows no time limits for a call: use SGExtended.adopt(sg)."
+        raise ConfigurationError(msg)
+    return deadline(seconds)
 
 
 class Watchdog:

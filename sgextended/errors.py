@@ -85,6 +85,14 @@ class PoolTimeout(PoolError, TimeoutError):
         self.waited = waited  # seconds
 
 
+class ClientClosed(SGExtendedError, RuntimeError):
+    """
+    The client was closed, and is used again; nothing was sent.
+    """
+
+    __module__ = "sgextended"
+
+
 class TransportError(SGExtendedError, ConnectionError):
     """
     No usable answer came from the site.
@@ -94,12 +102,19 @@ class TransportError(SGExtendedError, ConnectionError):
 
         rpc: Name of the call on the wire, such as ``"read"``. None before it is known.
 
+        entity_type: What the call was about, such as ``"Shot"``. None where that is nothing, or several.
+
         attempts: How often the request was tried.
+
+        elapsed: Seconds from the first attempt to the failure, the waits between attempts included.
 
         lasting: True when another attempt would fail in the same way, as with a certificate that is not trusted.
     """
 
     __module__ = "sgextended"
+
+    entity_type: Optional[str] = None
+    elapsed: float = 0.0
 
     def __init__(
         self, message: str, *, sent: bool = True, rpc: Optional[str] = None, attempts: int = 1, lasting: bool = False
@@ -180,10 +195,23 @@ class OutcomeUnknown(TransportError):
     """
     A write that may not be repeated was sent, and no answer tells whether the site did it.
 
-    Look on the site before you write again: sending the same write once more may do it twice.
+    Look on the site before you write again, with ``sg.reconcile(error)``: sending the same write once more may do it
+    twice.
+
+    Attributes:
+        data: What was to be written: the fields of a create, the requests of a batch; values that look like secrets are
+            left out. None for other calls.
+
+        sent_at: When it was sent, as seconds since the epoch on the clock of this machine.
+
+        clock_ahead: By how many seconds the site's clock was seen to be ahead of this machine's.
     """
 
     __module__ = "sgextended"
+
+    data: Any = None
+    sent_at: float = 0.0
+    clock_ahead: float = 0.0
 
 
 #: What a call may raise besides a programming error: ours, and the site's faults.

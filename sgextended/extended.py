@@ -10,13 +10,13 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
+    ContextManager,
     Dict,
     Generic,
     Iterable,
     Iterator,
     List,
     Optional,
-    Tuple,
     Type,
     TypeVar,
     overload,
@@ -25,15 +25,13 @@ from typing import (
 from attrs import define, field, setters
 
 from sgextended import workers as _workers
-from sgextended._native_methods import NativeMethods
+from sgextended.deadline import within
 from sgextended.domain import assets, projects, sequences, shots, tasks, users, versions
 from sgextended.errors import ConfigurationError
 from sgextended.native import NativeClient
 from sgextended.one_at_a_time import OneAtATime
 from sgextended.site import Site, split_basic_auth
-
-if TYPE_CHECKING:
-    import datetime
+from sgextended.verbs import NativeVerbs
 
 Row = Dict[str, Any]
 Wrapper = TypeVar("Wrapper", bound="SGExtended")
@@ -129,7 +127,7 @@ def _usable(sg: Any) -> Any:
 
 
 @define(slots=False, eq=False, repr=False)
-class SGExtended(NativeMethods):
+class SGExtended(NativeVerbs):
     """
     The object to use instead of ``shotgun_api3.Shotgun``: every native name, and methods for daily work.
 
@@ -180,7 +178,7 @@ class SGExtended(NativeMethods):
         Return this thread's wrapper of this class, made from the environment on first use and gone with the thread.
         """
         made = _of_thread.__dict__.setdefault("wrappers", {})
-        if cls not in made:
+        if cls not in made or made[cls].is_closed:
             made[cls] = cls()
         wrapper: Wrapper = made[cls]
         return wrapper
@@ -211,6 +209,13 @@ class SGExtended(NativeMethods):
             return self._sg.site
         msg = f"{self!r} wraps a client that it was given, and has no Site: use {type(self).__name__}.adopt(sg)."
         raise ConfigurationError(msg)
+
+    @property
+    def is_closed(self) -> bool:
+        """
+        Whether `close` was called, after which nothing can be asked any more.
+        """
+        return isinstance(self._sg, NativeClient) and self._sg.is_closed
 
     @property
     def requests_sent(self) -> int:
@@ -245,6 +250,20 @@ class SGExtended(NativeMethods):
                 raise AttributeError(msg)
             return getattr(self._sg, name)
 
+    def deadline(self, seconds: Optional[float]) -> ContextManager[None]:
+        """
+        Bound a ``with`` block: the calls that it makes end after so many seconds in all, waits, attempts, pages and
+        transfers included, and raise `TransportTimeout`, or `OutcomeUnknown` for a write that was under way.
+
+        It holds for this thread and for what its calls start. Inside another such block the sooner one holds. None sets
+        no bound.
+
+        Raises:
+            ConfigurationError: No number of seconds above 0, or the wrapper is around a ``Shotgun``, which knows no
+                deadlines.
+        """
+        return within(self, seconds)
+
     # --- Work over many items
 
     def map(
@@ -259,219 +278,6 @@ class SGExtended(NativeMethods):
             WorkerError: While iterating: one item failed; it is named, and nothing more is begun.
         """
         return _workers.run(function, items, make=self.clone, workers=workers)
-
-    # --- The native methods that studios override: real ones, so that ``super().find(...)`` works
-
-    def find(
-        self,
-        entity_type: str,
-        filters: Any,
-        fields: Optional[List[str]] = None,
-        order: Optional[List[Dict[str, str]]] = None,
-        filter_operator: Optional[str] = None,
-        limit: int = 0,
-        retired_only: bool = False,
-        page: int = 0,
-        include_archived_projects: bool = True,
-        additional_filter_presets: Optional[List[Dict[str, Any]]] = None,
-    ) -> List[Row]:
-        """
-        Return all entities that match, as ``shotgun_api3.Shotgun.find``.
-        """
-        newer = _beyond_mockgun(include_archived_projects, additional_filter_presets)
-        found: List[Row] = self._sg.find(
-            entity_type, filters, fields, order, filter_operator, limit, retired_only, page, **newer
-        )
-        return found
-
-    def find_iter(
-        self,
-        entity_type: str,
-        filters: Any,
-        fields: Optional[List[str]] = None,
-        order: Optional[List[Dict[str, str]]] = None,
-        filter_operator: Optional[str] = None,
-        limit: int = 0,
-        retired_only: bool = False,
-        page: int = 0,
-        include_archived_projects: bool = True,
-        additional_filter_presets: Optional[List[Dict[str, Any]]] = None,
-        *,
-        page_size: Optional[int] = None,
-        read_ahead: Optional[int] = None,
-    ) -> Iterator[Row]:
-        """
-        Return an iterator over all entities that match, in bounded memory; the arguments before *page_size* are those
-        of `find`.
-
-        With no *order* they come lowest id first, and each one that exists throughout comes exactly once, whatever is
-        created and retired meanwhile. With an *order* they come in it, page by page: what changes meanwhile can move an
-        entity to another page, so that it comes twice or not at all. The first request is sent when the first entity is
-        asked for; leaving the loop ends the reading.
-
-        *page_size* is the number of entities in one request; None: what the site allows, mostly 500. *read_ahead* is
-        the number of pages in flight at the same time at most, and as many more may wait to be looked at; 0 starts no
-        threads, None is the site's bound of connections.
-
-        Raises:
-            ConfigurationError: *page_size* or *read_ahead* is no such number; nothing was sent.
-
-        Source:
-            ``shotgun_api3.Shotgun.find``, which has no such form. A client that was handed in is asked with its
-            ``find``, all at once.
-        """
-        newer = _beyond_mockgun(include_archived_projects, additional_filter_presets)
-        native = (entity_type, filters, fields, order, filter_operator, limit, retired_only, page)
-        if not isinstance(self._sg, NativeClient):
-            return iter(self._sg.find(*native, **newer))
-        return self._sg.find_iter(*native, **newer, page_size=page_size, read_ahead=read_ahead)
-
-    def find_one(
-        self,
-        entity_type: str,
-        filters: Any,
-        fields: Optional[List[str]] = None,
-        order: Optional[List[Dict[str, str]]] = None,
-        filter_operator: Optional[str] = None,
-        retired_only: bool = False,
-        include_archived_projects: bool = True,
-        additional_filter_presets: Optional[List[Dict[str, Any]]] = None,
-    ) -> Optional[Row]:
-        """
-        Return the first entity that matches, or None, as ``shotgun_api3.Shotgun.find_one``.
-        """
-        newer = _beyond_mockgun(include_archived_projects, additional_filter_presets)
-        found: Optional[Row] = self._sg.find_one(
-            entity_type, filters, fields, order, filter_operator, retired_only, **newer
-        )
-        return found
-
-    def summarize(
-        self,
-        entity_type: str,
-        filters: Any,
-        summary_fields: List[Dict[str, str]],
-        filter_operator: Optional[str] = None,
-        grouping: Optional[List[Dict[str, str]]] = None,
-        include_archived_projects: bool = True,
-    ) -> Dict[str, Any]:
-        """
-        Return counts, sums and the like of what matches, as ``shotgun_api3.Shotgun.summarize``.
-        """
-        summary: Dict[str, Any] = self._sg.summarize(
-            entity_type, filters, summary_fields, filter_operator, grouping, include_archived_projects
-        )
-        return summary
-
-    def create(self, entity_type: str, data: Dict[str, Any], return_fields: Optional[List[str]] = None) -> Row:
-        """
-        Create an entity and return it, as ``shotgun_api3.Shotgun.create``.
-
-        Raises:
-            OutcomeUnknown: The site may or may not have created it. It is never sent twice.
-        """
-        created: Row = self._sg.create(entity_type, data, return_fields)
-        return created
-
-    def update(
-        self,
-        entity_type: str,
-        entity_id: int,
-        data: Dict[str, Any],
-        multi_entity_update_modes: Optional[Dict[str, Any]] = None,
-    ) -> Row:
-        """
-        Set fields of an entity and return them, as ``shotgun_api3.Shotgun.update``.
-        """
-        updated: Row = self._sg.update(entity_type, entity_id, data, multi_entity_update_modes)
-        return updated
-
-    def delete(self, entity_type: str, entity_id: int) -> bool:
-        """
-        Retire an entity, as ``shotgun_api3.Shotgun.delete``; False when it was retired before.
-        """
-        done: bool = self._sg.delete(entity_type, entity_id)
-        return done
-
-    def revive(self, entity_type: str, entity_id: int) -> bool:
-        """
-        Bring a retired entity back, as ``shotgun_api3.Shotgun.revive``; False when it was not retired.
-        """
-        done: bool = self._sg.revive(entity_type, entity_id)
-        return done
-
-    def batch(self, requests: List[Dict[str, Any]]) -> List[Any]:
-        """
-        Do many writes in one request, all or nothing, as ``shotgun_api3.Shotgun.batch``.
-        """
-        results: List[Any] = self._sg.batch(requests)
-        return results
-
-    def upload(
-        self,
-        entity_type: str,
-        entity_id: int,
-        path: str,
-        field_name: Optional[str] = None,
-        display_name: Optional[str] = None,
-        tag_list: Optional[str] = None,
-        created_at: "Optional[datetime.datetime]" = None,
-    ) -> int:
-        """
-        Upload a file to an entity and return the id of its Attachment, as ``shotgun_api3.Shotgun.upload``.
-        """
-        attachment_id: int = self._sg.upload(
-            entity_type, entity_id, path, field_name, display_name, tag_list, *_unless_none(created_at)
-        )
-        return attachment_id
-
-    def upload_thumbnail(self, entity_type: str, entity_id: int, path: str, **kwargs: Any) -> int:
-        """
-        Upload an entity's thumbnail and return the id of its Attachment, as the native method.
-        """
-        attachment_id: int = self._sg.upload_thumbnail(entity_type, entity_id, path, **kwargs)
-        return attachment_id
-
-    def download_attachment(
-        self, attachment: Any = False, file_path: Optional[str] = None, attachment_id: Optional[int] = None
-    ) -> Any:
-        """
-        Download a file: its bytes, or *file_path* once it was written there, as the native method.
-        """
-        return self._sg.download_attachment(attachment, file_path, attachment_id)
-
-    def schema_read(self, project_entity: Optional[Row] = None) -> Dict[str, Dict[str, Any]]:
-        """
-        Return the schema of all entity types and their fields, as the native method.
-        """
-        schema: Dict[str, Dict[str, Any]] = self._sg.schema_read(*_unless_none(project_entity))
-        return schema
-
-    def schema_entity_read(self, project_entity: Optional[Row] = None) -> Dict[str, Dict[str, Any]]:
-        """
-        Return the entity types with their display names, as the native method.
-        """
-        schema: Dict[str, Dict[str, Any]] = self._sg.schema_entity_read(*_unless_none(project_entity))
-        return schema
-
-    def schema_field_read(
-        self, entity_type: str, field_name: Optional[str] = None, project_entity: Optional[Row] = None
-    ) -> Dict[str, Dict[str, Any]]:
-        """
-        Return the schema of one entity type's fields, or of one field, as the native method.
-        """
-        schema: Dict[str, Dict[str, Any]] = self._sg.schema_field_read(
-            entity_type, field_name, *_unless_none(project_entity)
-        )
-        return schema
-
-    def close(self) -> None:
-        """
-        Close the connections, unless another wrapper of this process uses them; a later call connects again, as native.
-        """
-        close = getattr(self._sg, "close", None)  # a Mockgun has no connection to close
-        if close is not None:
-            close()
 
     # --- The domain: the functions of sgextended.domain are the methods
 
@@ -527,28 +333,6 @@ def current() -> SGExtended:
 def _slots_of(owner: type) -> List[str]:
     slots = [name for base in owner.__mro__ for name in base.__dict__.get("__slots__", ())]
     return [name for name in slots if name not in ("__weakref__", "__dict__")]
-
-
-def _beyond_mockgun(
-    include_archived_projects: bool,
-    additional_filter_presets: Optional[List[Dict[str, Any]]],
-) -> Dict[str, Any]:
-    """
-    Return the arguments that a Mockgun lacks, where they say something.
-    """
-    newer: Dict[str, Any] = {}
-    if not include_archived_projects:
-        newer["include_archived_projects"] = False
-    if additional_filter_presets:
-        newer["additional_filter_presets"] = additional_filter_presets
-    return newer
-
-
-def _unless_none(value: Any) -> Tuple[Any, ...]:
-    """
-    Return a last argument that a Mockgun lacks, where there is one.
-    """
-    return () if value is None else (value,)
 
 
 _of_thread = threading.local()

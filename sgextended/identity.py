@@ -3,6 +3,7 @@ Who asks, as the official client keeps it: its configuration with the secrets hi
 """
 
 import base64
+import re
 from typing import Any, Dict, Optional
 from urllib.parse import urlsplit
 
@@ -10,6 +11,28 @@ from shotgun_api3.shotgun import _Config
 
 from sgextended.errors import ConfigurationError
 from sgextended.site import Secret, Site
+
+
+class SealedText(str):
+    """
+    Text that does not show where local variables are shown, as in the traceback of a crash report.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'(hidden)'"
+
+
+class SealedBytes(bytes):
+    """
+    Bytes that do not show; see `SealedText`.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
 
 
 class _Hidden:
@@ -88,3 +111,18 @@ def identity_of(config: Any) -> Dict[str, Any]:
     elif config.session_token:
         who.update(session_token=secret("session_token"))
     return {**who, "sudo_as_login": config.sudo_as_login}
+
+
+_SECRET_WORDS = re.compile(r"password|passwd|secret|token|api_key|script_key", re.IGNORECASE)
+
+
+def without_secrets(data: Any) -> Any:
+    """
+    Return the fields of an entity, or the requests of a batch, without what looks like a secret by its name.
+    """
+    if isinstance(data, dict):
+        return {
+            name: "(hidden)" if isinstance(name, str) and _SECRET_WORDS.search(name) else without_secrets(value)
+            for name, value in data.items()
+        }
+    return [without_secrets(each) for each in data] if isinstance(data, list) else data

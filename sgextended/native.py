@@ -13,19 +13,21 @@ import inspect
 import logging
 import sys
 import time
+import warnings
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Type, TypeVar
 
 import attrs
-from shotgun_api3.shotgun import SG_TIMEZONE, Fault, ServerCapabilities, Shotgun
+from shotgun_api3.shotgun import SG_TIMEZONE, AuthenticationFault, Fault, ServerCapabilities, Shotgun
 
-from sgextended import paging, retry, wire
+from sgextended import deadline, paging, retry, wire
 from sgextended._version import __version__
 from sgextended.ahead import Sleep
-from sgextended.errors import ConfigurationError, StatusError, TransportError
-from sgextended.identity import HidingConfig, identity_of, site_of
+from sgextended.calls import as_first, check_answer, entity_type, status_error, web_page_error, written
+from sgextended.errors import ClientClosed, ConfigurationError, OutcomeUnknown, TransportError
+from sgextended.identity import HidingConfig, SealedBytes, SealedText, identity_of, site_of
 from sgextended.retry import RetryPolicy
-from sgextended.site import Site
-from sgextended.transport import Endpoint, Limits, Transport, page_title, retry_after, transport_to
+from sgextended.site import Secret, Site
+from sgextended.transport import Endpoint, Limits, Transport, transport_to
 
 LOG = logging.getLogger("sgextended")
 
@@ -49,9 +51,14 @@ class NativeClient(Shotgun):
     __module__ = "sgextended"
 
     MAX_ATTEMPTS = 1  # sgextended.retry is the one layer that repeats
+    obeys_deadlines = True
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._closed = False
+        if site.is_exposed:
+            msg = f"{site.url} is plain http: keys and passwords travel in clear, for all on the way to read."
+            warnings.warn(msg, stacklevel=3)
         super().__init__(
             site.url,
             script_name=site.script_name,
@@ -108,7 +115,7 @@ class NativeClient(Shotgun):
         config = self.config
         config.auth_token = site.auth_token
         key = ("session", site.login, site.password, site.auth_token)
-        config.session_token = self._transport.once(key, self.get_session_token)
+        config.session_token = self._transport.once(key, functools.partial(Shotgun.get_session_token, self))
         config.user_login = config.user_password = config.auth_token = None
 
     @classmethod
@@ -124,7 +131,10 @@ class NativeClient(Shotgun):
         """
         Return another client of the same site, identity and settings; what is set on one does not show on the other.
         """
-        other = type(self)(self.site)
+        return self._of(self.site)
+
+    def _of(self: Client, site: Site) -> Client:
+        other = type(self)(site)
         other.__setstate__(self.__getstate__())
         return other
 
@@ -198,9 +208,18 @@ class NativeClient(Shotgun):
 
     def close(self) -> None:
         """
-        Close the connections to the site, unless another client of the process uses them; the next call connects again.
+        Close this client for good: a later call raises `ClientClosed`. The connections to the site are closed unless
+        another client of the process uses them.
         """
+        self._closed = True
         self._transport.leave(self)
+
+    @property
+    def is_closed(self) -> bool:
+        """
+        Whether `close` was called.
+        """
+        return self._closed
 
     def reset_user_agent(self) -> None:
         """
@@ -211,8 +230,44 @@ class NativeClient(Shotgun):
 
     def _call_rpc(self, method: str, params: Any, include_auth_params: bool = True, first: bool = False) -> Any:
         read = functools.partial(wire.decode, local=self._local)
-        reply = self._persist(method, params, read, include_auth_params=include_auth_params)
-        return self._results(reply, first=first)
+        return self._answer(method, params, read, include_auth_params=include_auth_params, first=first)
+
+    def _answer(
+        self,
+        method: str,
+        params: Any,
+        read: Callable[[bytes], Any],
+        *,
+        include_auth_params: bool = True,
+        first: bool = False,
+    ) -> Any:
+        """
+        Return the result of a call; where its session has expired, with a new one.
+        """
+        token = self.config.secret("session_token")
+        while True:
+            reply = self._persist(method, params, read, include_auth_params=include_auth_params)
+            try:
+                return self._results(reply, method, params, first=first)
+            except AuthenticationFault:  # refused, so it was not carried out
+                token = self._renewed(token)
+                if token is None:
+                    raise
+
+    def _renewed(self, refused: Optional[Secret]) -> Optional[Secret]:
+        """
+        Return the session that replaces one that was refused, and go on with it; None where nobody gives one.
+        """
+        renew = self._site.renew_session
+        if renew is None or refused is None:
+            return None
+        site = self.site
+        made = self._transport.once(("renewed", refused), lambda: renew(site))
+        new = Secret(made) if isinstance(made, str) else made
+        if not new or new == refused:
+            return None
+        self.config.session_token = new
+        return new
 
     def _persist(
         self,
@@ -226,49 +281,79 @@ class NativeClient(Shotgun):
         """
         Return what *read* makes of the site's answer to a call, which is repeated as `retry` allows.
         """
+        if self._closed:
+            msg = f"{self!r} is closed: make a new one, it costs nothing."
+            raise ClientClosed(msg)
+        body = self._body(method, params, include_auth_params=include_auth_params)
+        started, sent_at, what = time.monotonic(), time.time(), " ".join(filter(None, (method, entity_type(params))))
+
+        def read_and_check(answer: bytes) -> Any:
+            reply = read(answer)
+            check_answer(method, params, reply)
+            return reply
+
+        try:
+            with deadline.deadline(None if deadline.current() else self._site.call_timeout):
+                return retry.persist(
+                    lambda: self._ask(what, body, read_and_check),
+                    rpc=method,
+                    kind=retry.kind_of(method, params),
+                    # A one-time code is spent by the first attempt.
+                    policy=RetryPolicy(attempts=1) if self.config.auth_token else self._site.retry,
+                    gate=self._gate,
+                    again=functools.partial(as_first, method),
+                    sleep=sleep,
+                )
+        except TransportError as error:
+            error.elapsed, error.entity_type = time.monotonic() - started, entity_type(params)
+            if isinstance(error, OutcomeUnknown):
+                error.sent_at, error.clock_ahead = sent_at, self._transport.clock_ahead()
+                error.data = written(method, params)
+            LOG.debug("%s: failed after %.3f s: %s", what, error.elapsed, error)
+            raise
+
+    def _body(self, method: str, params: Any, *, include_auth_params: bool) -> bytes:
+        # Here and nowhere else are the secrets in clear: the traceback of a failed call does not show this frame.
         payload = self._build_payload(method, params, include_auth_params=include_auth_params)
-        body = wire.encode(payload, local=self._local)
-        started = time.monotonic()
-        reply = retry.persist(
-            lambda: self._ask(body, read),
-            rpc=method,
-            kind=retry.kind_of(method, params),
-            # A one-time code is spent by the first attempt.
-            policy=RetryPolicy(attempts=1) if self.config.auth_token else self._site.retry,
-            sleep=sleep,
-        )
-        LOG.debug("%s: %.3f s, %d bytes sent", method, time.monotonic() - started, len(body))
-        return reply
+        return SealedBytes(wire.encode(payload, local=self._local))
+
+    @property
+    def _gate(self) -> retry.Gate:
+        gate: retry.Gate = self._transport.once("gate", retry.Gate)
+        return gate
 
     @property
     def _local(self) -> wire.LocalTime:
         local: wire.LocalTime = SG_TIMEZONE.local if self.config.convert_datetimes_to_utc else None
         return local
 
-    def _results(self, reply: Any, *, first: bool = False) -> Any:
-        self._response_errors(reply)
+    def _results(self, reply: Any, method: str, params: Any, *, first: bool = False) -> Any:
+        try:
+            self._response_errors(reply)
+        except Fault as fault:
+            fault.rpc, fault.entity_type = method, entity_type(params)  # type: ignore[attr-defined]  # beside error_code
+            raise
         if not isinstance(reply, dict) or "results" not in reply:
             return reply
         results = reply["results"]
         return results[0] if first and isinstance(results, list) else results
 
-    def _ask(self, body: bytes, read: Callable[[bytes], Any]) -> Any:
+    def _ask(self, what: str, body: bytes, read: Callable[[bytes], Any]) -> Any:
         """
         Return what *read* makes of the site's reply to one request; a reply that is no JSON as it came.
         """
         headers = {"content-type": "application/json; charset=utf-8"}
         if self.config.localized is True:
             headers["locale"] = "auto"
+        started = time.monotonic()
         status, reply_headers, reply = self._make_call("POST", self.config.api_path, body, headers)
+        seconds = time.monotonic() - started
+        LOG.debug("%s: %d, %.3f s, %d bytes sent, %d received", what, status[0], seconds, len(body), len(reply))
         if status[0] >= 300:
-            raise self._status_error(status, reply_headers, reply)
+            raise status_error(self.config.server, status, reply_headers, reply)
         kind = reply_headers.get("content-type", "application/json").lower()
         if kind.startswith("text/html"):
-            msg = (
-                f"A web page{page_title(reply)} came instead of an answer from {self.config.server}: a proxy, a "
-                "sign-in portal or another server stands in its place. Check the address, and the network in a browser."
-            )
-            raise TransportError(msg)
+            raise web_page_error(self.config.server, reply)
         if not kind.startswith(("application/json", "text/javascript")):
             return reply
         try:
@@ -378,7 +463,7 @@ class NativeClient(Shotgun):
         )
 
     def _page(self, request: Dict[str, Any]) -> Any:
-        return self._results(self._persist("read", request, self._read_page))
+        return self._answer("read", request, self._read_page)
 
     def _decoded(self, request: Dict[str, Any], body: bytes) -> Any:
         """
@@ -386,35 +471,20 @@ class NativeClient(Shotgun):
         """
         try:
             reply = self._read_page(body)
-        except ValueError:
-            return self._page(request)  # it came garbled: once more, and then with the reason
-        return self._results(reply)
+            check_answer("read", request, reply)
+            return self._results(reply, "read", request)
+        except (ValueError, AuthenticationFault):
+            return self._page(request)  # garbled, or its session expired: once more, and then with the reason
 
     def _read_page(self, body: bytes) -> Any:
         return wire.decode_page(body, local=self._local, local_path_field=self.client_caps.local_path_field)
-
-    def _status_error(self, status: Tuple[int, str], headers: Mapping[str, str], reply: bytes) -> StatusError:
-        code, text = status
-        if code == 403:
-            # The page says why the site blocks this address.
-            text += f": {reply.decode('utf-8', 'replace')}"
-        elif code == 503:
-            text = "the site is down for maintenance or too busy"
-        return StatusError(
-            f"{self.config.server} answered with HTTP status {code}: {text}.",
-            url=self.config.server,
-            errcode=code,
-            errmsg=text,
-            headers=headers,
-            retry_after=retry_after(headers, time.time()),
-        )
 
     def _make_call(  # type: ignore[override]  # the native one says str where bytes come
         self, verb: str, path: str, body: Optional[bytes], headers: Optional[Mapping[str, str]]
     ) -> Tuple[Tuple[int, str], Dict[str, str], bytes]:
         all_headers = {"user-agent": "; ".join(self._user_agents), **(headers or {})}
         if self.config.authorization:
-            all_headers["authorization"] = self.config.authorization
+            all_headers["authorization"] = SealedText(self.config.authorization)
         return self._http_request(verb, path, body, all_headers)
 
     def _http_request(  # type: ignore[override]  # as above
@@ -422,7 +492,10 @@ class NativeClient(Shotgun):
     ) -> Tuple[Tuple[int, str], Dict[str, str], bytes]:
         site, override = self._site, self.config.timeout_secs
         limits = Limits(
-            connect=override or site.connect_timeout, read=override or site.read_timeout, pool=site.pool_timeout
+            connect=override or site.connect_timeout,
+            read=override or site.read_timeout,
+            pool=site.pool_timeout,
+            deadline=deadline.current(),
         )
         answer = self._transport.send(verb, path, body=body, headers=headers, limits=limits, user=self)
         return (answer.status, answer.reason), dict(answer.headers), answer.body
@@ -469,10 +542,20 @@ class NativeClient(Shotgun):
 
         The native method lends the person's password to every thread that calls meanwhile; here a clone has it.
         """
+        site = attrs.evolve(self.site, retry=RetryPolicy(attempts=1))  # attempts count towards a lock-out
         found: Optional[Dict[str, Any]] = Shotgun.authenticate_human_user(
-            self.clone(), user_login, user_password, auth_token
+            self._of(site), user_login, user_password, auth_token
         )
         return found
+
+    def get_session_token(self) -> str:
+        """
+        Return the token of a new session, as the native method does.
+
+        The native method goes on with that session in all threads that use the instance; here nothing changes.
+        """
+        token: str = Shotgun.get_session_token(self.clone())
+        return token
 
 
 class _Written(Exception):

@@ -7,12 +7,14 @@ All calls are POST requests, so HTTP tells nothing. A call that is not listed co
 import enum
 import math
 import random
+import threading
 import time
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Optional, TypeVar
 
 from attrs import field, frozen
 
-from sgextended.errors import ConfigurationError, OutcomeUnknown, StatusError, TransportError
+from sgextended import deadline
+from sgextended.errors import ConfigurationError, OutcomeUnknown, StatusError, TransportError, TransportTimeout
 
 Result = TypeVar("Result")
 
@@ -20,6 +22,9 @@ _DOUBLINGS = 500  # more would not fit into a float
 
 #: HTTP statuses that say "not now" rather than "no".
 BUSY = frozenset({429, 502, 503, 504})
+
+#: Those by which a server asks all of its clients to ask less.
+_TOO_BUSY = frozenset({429, 503})
 
 
 class Kind(enum.Enum):
@@ -114,40 +119,110 @@ def may_repeat(kind: Kind, error: TransportError) -> bool:
     return kind is not Kind.ONCE
 
 
+class Gate:
+    """
+    Until when nobody asks a site: a server that is too busy for one thread is so for all of them.
+
+    Args:
+        clock: Gives the time in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._opens = 0.0
+
+    def close(self, seconds: float) -> None:
+        """
+        Let nobody ask for so long; a gate that is closed for longer stays so.
+        """
+        with self._lock:
+            self._opens = max(self._opens, self._clock() + seconds)
+
+    def left(self) -> float:
+        """
+        Return the seconds until it opens, 0 when it is open.
+        """
+        return max(0.0, self._opens - self._clock())
+
+
 def persist(
     send: Callable[[], Result],
     *,
     rpc: str,
     kind: Kind,
     policy: RetryPolicy,
+    gate: Optional[Gate] = None,
+    again: Optional[Callable[[Result], Result]] = None,
     sleep: Callable[[float], object] = time.sleep,
     draw: Callable[[], float] = random.random,
 ) -> Result:
     """
-    Return what *send* returns, repeating it as *kind* and *policy* allow.
+    Return what *send* returns, repeating it as *kind* and *policy* allow and as long as the deadline lasts.
+
+    Args:
+        send: Sends the request once.
+
+        rpc: Name of the call.
+
+        kind: What a second execution would do.
+
+        policy: How often, and after which waits.
+
+        gate: What all who ask the same site have in common.
+
+        again: Makes the result of an answer to a repeated request, which an earlier attempt may have carried out.
+
+        sleep: Waits so many seconds.
+
+        draw: Gives a random number between 0 and 1.
 
     Raises:
         OutcomeUnknown: A call that must not be repeated was sent, and nothing tells whether it was executed.
 
+        TransportTimeout: The deadline leaves no time for another attempt.
+
         TransportError: The last attempt's failure, with the number of attempts.
     """
-    attempt = 0
+    attempt, may_be_done, last = 0, False, None
     while True:
         attempt += 1
+        while gate is not None and gate.left():
+            _pause(gate.left(), sleep, rpc, attempt, last)
         try:
-            return send()
+            result = send()
         except TransportError as error:
-            error.rpc, error.attempts = rpc, attempt
-            if kind is Kind.ONCE and error.sent and not _surely_refused(error):
+            error.rpc, error.attempts, last = rpc, attempt, error
+            refused = not error.sent or _surely_refused(error)
+            if kind is Kind.ONCE and not refused:
                 msg = (
                     f"'{rpc}' was sent, and then: {error} The site may or may not have done it. It was not sent "
                     "again, because that could do it twice: look on the site first."
                 )
                 raise OutcomeUnknown(msg, rpc=rpc, attempts=attempt) from error
+            may_be_done = may_be_done or not refused
             asked = getattr(error, "retry_after", None) or 0.0
             if attempt >= policy.attempts or not may_repeat(kind, error) or asked > policy.longest_asked:
                 raise
-            sleep(policy.wait(attempt, draw(), asked))
+            wait = policy.wait(attempt, draw(), asked)
+            if gate is not None and isinstance(error, StatusError) and error.errcode in _TOO_BUSY:
+                gate.close(wait)
+            else:
+                _pause(wait, sleep, rpc, attempt, error)
+        else:
+            return again(result) if again is not None and may_be_done else result
+
+
+def _pause(
+    seconds: float, sleep: Callable[[float], object], rpc: str, attempt: int, last: Optional[TransportError]
+) -> None:
+    limit = deadline.current()
+    if limit is None or seconds < limit.left():
+        sleep(seconds)
+        return
+    why = f"the last attempt failed: {last}" if last else "the site has asked all its clients to wait."
+    msg = f"'{rpc}' was not done within the {limit.seconds} s that the caller allows; {why}"
+    raise TransportTimeout(msg, sent=last.sent if last else False, rpc=rpc, attempts=attempt) from last
 
 
 def _surely_refused(error: TransportError) -> bool:

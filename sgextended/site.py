@@ -5,7 +5,7 @@ Which site, and who asks: its address, credentials and limits.
 import hmac
 import os
 import re
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 from urllib.parse import unquote, urlsplit
 
 import attrs
@@ -16,6 +16,7 @@ from sgextended.retry import RetryPolicy
 
 DEFAULT_PROXY_PORT = 8080  # as in shotgun_api3
 
+_LOOPBACK = re.compile(r"localhost|127(\.\d+){3}")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -214,6 +215,9 @@ class Site:
 
         pool_timeout: Limit for waiting until one of the connections is free.
 
+        call_timeout: Limit for one request with all its attempts and waits, where the caller sets no deadline; an
+            answer that trickles ends there. Files in transfer have none but *read_timeout* and the caller's.
+
         connections: How many connections this process opens to the site at most.
 
         convert_datetimes_to_utc: As in shotgun_api3: datetimes are local here, UTC on the wire.
@@ -221,6 +225,10 @@ class Site:
         localized: Ask for display names and messages in the user's language.
 
         retry: How often and after which waits a call that may be repeated is repeated.
+
+        renew_session: Called with this `Site` when the site refuses *session_token* as expired; returns a new token, or
+            None. It is called once for all threads of the process that use the token. To go into pickles it must be
+            a function of a module.
 
         allow_pickle_secrets: Let literal keys and passwords into pickles, in clear.
 
@@ -244,10 +252,12 @@ class Site:
     connect_timeout: float = field(default=10.0)
     read_timeout: float = field(default=120.0)
     pool_timeout: float = field(default=60.0)
+    call_timeout: float = field(default=600.0)
     connections: int = field(default=10)
     convert_datetimes_to_utc: bool = True
     localized: bool = False
     retry: RetryPolicy = field(factory=RetryPolicy)
+    renew_session: Optional[Callable[["Site"], Union[str, Secret, None]]] = None
     allow_pickle_secrets: bool = field(default=False)
 
     @url.validator
@@ -257,6 +267,7 @@ class Site:
     @connect_timeout.validator
     @read_timeout.validator
     @pool_timeout.validator
+    @call_timeout.validator
     def _validate_timeout(self, attribute: Any, value: float) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
             msg = f"{attribute.name}={value!r}: a time limit is a number of seconds above 0. Nothing waits for ever."
@@ -275,6 +286,14 @@ class Site:
         )
         if problems:
             raise ConfigurationError("This site cannot be used: " + "; ".join(problems) + ".")
+
+    @property
+    def is_exposed(self) -> bool:
+        """
+        Whether its secrets travel in clear over a network.
+        """
+        parts = urlsplit(self.url)
+        return parts.scheme.lower() == "http" and not _LOOPBACK.fullmatch(parts.hostname or "")
 
     @classmethod
     def from_env(cls, prefix: str = "SHOTGUN_", **settings: Any) -> "Site":

@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from email.utils import parsedate_to_datetime
 from html import unescape
-from typing import Any, Callable, Dict, Hashable, Iterator, List, Mapping, Optional, TypeVar, Union
+from typing import Any, Callable, Dict, Hashable, Iterator, List, Mapping, Optional, Tuple, TypeVar, Union
 from weakref import WeakSet
 
 import urllib3
@@ -90,6 +90,7 @@ class Transport:
         self.endpoint = endpoint
         self.requests = 0
         self._under_way = 0
+        self._last_date: Tuple[str, float] = ("", 0.0)  # the site's clock, and ours at that moment
         self._users: WeakSet[object] = WeakSet()
         self._count_lock = threading.Lock()
         self._memo: Dict[Hashable, Any] = {}
@@ -142,6 +143,10 @@ class Transport:
                 `TransportTimeout` and `TLSError` say more.
         """
         limits, sending = limits.now(), Sending(body)
+        if limits.deadline is not None and not limits.deadline.left():
+            seconds = limits.deadline.seconds
+            msg = f"Nothing was sent to {self.endpoint.url}: the {seconds} s that the caller allows are up."
+            raise TransportTimeout(msg, sent=False)
         with self._count_lock:
             self.requests += 1
             self._under_way += 1
@@ -152,8 +157,8 @@ class Transport:
                 return self._send(method, path, sending, headers, limits, sink)
         except (http.HTTPError, OSError) as error:
             if isinstance(error, TransportError):
-                raise  # what the sink says
-            raise _translate(error, self.endpoint, limits, sent=sending.begun) from error
+                raise  # it says already what is wrong
+            raise _translate(error, self.endpoint, limits, sent=sending.whole) from error
         finally:
             with self._count_lock:
                 self._under_way -= 1
@@ -181,6 +186,7 @@ class Transport:
             pool_timeout=limits.pool,
             preload_content=False,
         )
+        self._last_date = (response.headers.get("date", ""), time.time())
         try:
             answer = Answer(
                 status=response.status,
@@ -188,6 +194,10 @@ class Transport:
                 headers={name.lower(): value for name, value in response.headers.items()},
                 body=b"",
             )
+            if answer.status == 407 and self.endpoint.proxy:
+                raise _proxy_error(  # noqa: TRY301 - here alone it is known
+                    self.endpoint.proxy, self.endpoint.url, "407 " + answer.reason, lasting=True
+                )
             write = sink(answer) if sink is not None else None
             if write is None:
                 answer = evolve(answer, body=response.read())
@@ -202,6 +212,16 @@ class Transport:
                 sending.connection.used = time.monotonic()
             response.release_conn()
         return answer
+
+    def clock_ahead(self) -> float:
+        """
+        Return by how many seconds the site's clock is ahead of ours, as its last answer said; 0 when none did.
+        """
+        text, at = self._last_date
+        try:
+            return parsedate_to_datetime(text).timestamp() - at
+        except (TypeError, ValueError, IndexError, OverflowError):
+            return 0.0
 
     def has_free_connections(self) -> bool:
         """
@@ -269,9 +289,9 @@ def _translate(error: Exception, endpoint: Endpoint, limits: Limits, *, sent: bo
             "the site's connections or pool_timeout, or ask with fewer threads."
         )
         return PoolTimeout(msg, pool=url, waited=limits.pool)
-    if isinstance(error, http.ProxyError) and endpoint.proxy:
-        where = f"{endpoint.proxy.host}:{endpoint.proxy.port}"
-        return Unreachable(f"The proxy {where} does not lead to {url}: {_reason(error)}.", sent=sent)
+    if isinstance(error, http.ProxyError) and endpoint.proxy and not sent:
+        reason = _reason(error)
+        return _proxy_error(endpoint.proxy, url, reason, lasting="407" in reason)
     if isinstance(error, http.SSLError):
         return _tls_error(error, url, sent=sent)
     # These two are also ConnectTimeoutErrors, so they come first.
@@ -290,6 +310,13 @@ def _translate(error: Exception, endpoint: Endpoint, limits: Limits, *, sent: bo
     if isinstance(error, http.DecodeError):
         return TransportError(f"The answer of {url} is garbled: {_reason(error)}.", sent=sent)
     return TransportError(f"The connection to {url} was lost: {_reason(error)}.", sent=sent)
+
+
+def _proxy_error(proxy: Proxy, url: str, reason: str, *, lasting: bool) -> Unreachable:
+    # A wrong password is not offered again: many proxies lock an account after a few.
+    advice = " Give its user and password as proxy='user:password@host:port'." if lasting else ""
+    msg = f"The proxy {proxy.host}:{proxy.port} does not lead to {url}: {reason}.{advice}"
+    return Unreachable(msg, sent=False, lasting=lasting)
 
 
 def _too_late(error: Exception, url: str, deadline: Deadline, *, sent: bool) -> Exception:
@@ -311,7 +338,7 @@ def _tls_error(error: Exception, url: str, *, sent: bool) -> TLSError:
             "variable SHOTGUN_API_CACERTS, to the PEM file of the authority that signed it."
         )
         lasting = True
-    elif "WRONG_VERSION_NUMBER" in reason or "wrong version number" in reason:
+    elif not sent and ("WRONG_VERSION_NUMBER" in reason or "wrong version number" in reason):
         advice = " What answers there does not speak TLS: a plain http address, or a proxy that must be named as proxy."
         lasting = True
     return TLSError(f"No TLS connection to {url}: {reason}.{advice}", sent=sent, lasting=lasting)

@@ -9,6 +9,7 @@ import datetime
 import functools
 import gc
 import json
+import os
 import re
 import time
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
@@ -245,13 +246,13 @@ _TIMES = _Times()
 
 
 @functools.lru_cache(maxsize=8)
-def _days_of(local: LocalTime, _zone: Tuple[str, str]) -> _Days:
+def _days_of(local: LocalTime, _zone: Tuple[Any, ...]) -> _Days:
     return _Days(local)
 
 
 def _days(local: LocalTime) -> _Days:
-    # The zone's names change when a process changes its zone.
-    return _days_of(local, time.tzname)
+    # A process may change its zone.
+    return _days_of(local, (os.environ.get("TZ"), time.timezone, time.altzone, *time.tzname))
 
 
 def _to_datetime(text: str, days: _Days, local: LocalTime) -> Union[str, datetime.datetime]:

@@ -36,6 +36,8 @@ ODD_TEXTS = [
     "20240101 2024010112Z",
     "aaaaaaaaaaaaaaaaaaaa",
     "2024-01-01T00:00Z123",
+    "20240101T00:00:00123",  # the official client's pattern takes it, and strptime does not
+    "20240101000000000000",
     "2024-01-01",
     "",
 ]
@@ -128,3 +130,49 @@ page_bodies = st.one_of(
     ),
     answers.map(json.dumps),
 ).map(lambda text: text.encode("utf-8", "surrogatepass"))
+
+
+def to_wire(seconds):
+    """
+    Return what a site sends for a moment, in seconds since the epoch.
+    """
+    return (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def near(moments, *, within=3 * 3600):
+    """
+    What a site sends for a moment that is at most so many seconds away from one of *moments*.
+    """
+    return st.builds(
+        lambda moment, away: to_wire(moment + away), st.sampled_from(moments), st.integers(-within, within)
+    )
+
+
+#: How JSON may write the letter in which datetimes end.
+SPELLINGS = ["Z", "z", "\\u005a", "\\u005A", "\\u007a"]
+
+
+def page_bodies_with(texts):
+    """
+    Answers to ``read`` that hold *texts* as fields, in links, in lists of links and in local files.
+    """
+    link = st.fixed_dictionaries(
+        {"type": st.just("Task"), "id": st.integers(1, 9)}, optional={"name": texts, "Z": st.lists(texts, max_size=2)}
+    )
+    file = st.fixed_dictionaries(
+        {"link_type": st.sampled_from(["local", "upload"])},
+        optional={
+            "local_path_linux": st.sampled_from(["/proj/a&lt;b.exr", "", None]),
+            "name": texts,
+            "created_at": texts,
+        },
+    )
+    plain = st.sampled_from([None, True, 7, 0.5, "", "Zz", "a &lt; Z", "&lt;b&gt;", "Ends in z"])
+    value = st.one_of(texts, texts, plain, link, st.lists(st.one_of(link, texts), max_size=3), file)
+    one = st.dictionaries(st.sampled_from(["created_at", "updated_at", "code", "sg_path", "Z"]), value, max_size=5)
+    return st.builds(_page_body, st.lists(one, min_size=1, max_size=4), st.sampled_from(SPELLINGS), st.booleans())
+
+
+def _page_body(records, spelling, only_once):
+    text = json.dumps({"results": {"entities": records, "paging_info": {"has_next_page": False}}})
+    return text.replace("Z", spelling, 1 if only_once else -1).encode()

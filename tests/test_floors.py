@@ -16,9 +16,9 @@ LONGEST = 600  # lines
 
 FLOORS = {
     "_version": 0, "connection": 0, "deadline": 0, "errors": 0, "retry": 0, "site": 0, "transport": 0, "wire": 0,
-    "ahead": 1, "identity": 1, "native": 1, "one_at_a_time": 1, "paging": 1,
+    "ahead": 1, "calls": 1, "identity": 1, "native": 1, "one_at_a_time": 1, "paging": 1, "reconcile": 1,
     "domain": 2, "workers": 2,
-    "_native_methods": 3, "extended": 3, "pool": 3,
+    "_native_methods": 3, "extended": 3, "pool": 3, "verbs": 3,
     "": 4,  # the package itself
     "__main__": 5, "cli": 5, "pytest_plugin": 5,
 }  # fmt: skip

@@ -12,6 +12,7 @@ from fix_native import IDENTITY, KEY, failing, make_client, meet
 from fix_servers import GUARD, HANG, INFO, http_reply, results
 
 from sgextended import (
+    ClientClosed,
     NativeClient,
     RetryPolicy,
     Site,
@@ -72,18 +73,32 @@ def test_server_without_version_is_native(make_site_server):
         client.find("Shot", [])
 
 
-def test_connect_asks_and_close_may_be_followed_by_calls(server):
+def test_close_is_final(server):
     """
-    ``connect`` asks the site, ``close`` gives the connection up, and a later call connects again.
+    After ``close`` the connection is gone, and a later call says that the client is closed; nothing is sent.
     """
     client = make_client(server)
     client.connect()
     client.close()
     client.close()
-    client.find("Shot", [])
 
-    assert len(server.sent("info")) >= 1
-    assert server.connections == 2
+    assert client.is_closed
+    with pytest.raises(ClientClosed, match="is closed: make a new one"):
+        client.find("Shot", [])
+    assert len(server.requests) == 1
+
+
+def test_closing_one_client_leaves_the_others_alone(server):
+    """
+    A clone of a closed client, and another client of the site, go on; the connection stays while one uses it.
+    """
+    client, other = make_client(server), make_client(server)
+    other.find("Shot", [])
+    client.find("Shot", [])
+    client.close()
+
+    assert client.clone().find("Shot", []) == other.find("Shot", [])
+    assert server.connections == 1
 
 
 def test_requests_are_counted(server):

@@ -7,7 +7,7 @@ import json
 import pytest
 import shotgun_api3
 from fix_native import AT_ONCE, IDENTITY, KEY, failing, make_client
-from fix_servers import HANG, Last, http_reply, page
+from fix_servers import HANG, Last, http_reply, page, results
 
 from sgextended import (
     NativeClient,
@@ -132,6 +132,55 @@ def test_uncertain_create_is_sent_once(make_site_server, failure):
 
     assert len(server.sent("create")) == 1
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [b'{"results": []}', b'{"results": null}', b'{"results": {}}', b"{}"])
+def test_an_answer_without_the_entity_leaves_a_create_uncertain(make_site_server, body):
+    """
+    JSON that says neither what was created nor why not is no answer; the official client ends in an IndexError.
+    """
+    server = make_site_server(create=lambda _request: http_reply(body))
+
+    with pytest.raises(OutcomeUnknown, match="it has no results"):
+        make_client(server).create("Shot", {"code": "sh010"})
+    assert len(server.sent("create")) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "rpc"),
+    [
+        (lambda client: client.update("Shot", 1, {"code": "a"}), "update"),
+        (lambda client: client.text_search("a", {"Shot": []}), "query_display_name_cache"),
+        (lambda client: client.find("Shot", []), "read"),
+        (lambda client: client.find_one("Shot", []), "read"),
+    ],
+)
+def test_an_answer_without_results_is_asked_for_again(make_site_server, call, rpc):
+    """
+    What may be repeated is, and in the end the error says what the answer lacked.
+    """
+    server = make_site_server(**{rpc: None})
+
+    with pytest.raises(TransportError, match="it has no"):
+        call(make_client(server))
+    assert len(server.sent(rpc)) == 4
+
+
+@pytest.mark.parametrize("odd", [{"entities": None}, {"entities": []}, {"paging_info": {"has_next_page": False}}])
+def test_a_page_that_does_not_say_what_follows_is_no_page(make_site_server, odd):
+    """
+    A page without its records, or without the word about the next one, is asked for again; also one read ahead.
+    """
+    rows = [{"type": "Shot", "id": 1}]
+    first = results({"entities": rows, "paging_info": {"has_next_page": True}})
+    last = results({"entities": rows, "paging_info": {"has_next_page": False}})
+    left = {1: [results(odd), first], 2: [results(odd), last]}
+
+    def read(request):
+        number = request.payload["params"][1]["paging"]["current_page"]
+        return left[number].pop(0) if left.get(number) else last
+
+    assert make_client(make_site_server(read=read)).find("Shot", []) == rows * 2
 
 
 def test_slow_create_is_sent_once(make_site_server):

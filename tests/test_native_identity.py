@@ -6,6 +6,7 @@ import base64
 import copy
 import logging
 import pickle
+import re
 import threading
 import types
 
@@ -311,12 +312,12 @@ def test_client_with_a_literal_key_refuses_to_pickle(server):
 
 def test_logs_show_no_secret(server, caplog):
     """
-    The debug log of a call has its name and size, and no key.
+    The debug log of a call has its name, its time and its sizes, and no key.
     """
     with caplog.at_level(logging.DEBUG):
         make_client(server).find("Shot", [["code", "is", "sh010"]])
 
-    assert "read: " in caplog.text
+    assert re.search(r"read Shot: 200, \d\.\d+ s, \d+ bytes sent, \d+ received", caplog.text)
     assert KEY not in caplog.text
     assert "sh010" not in caplog.text
 

@@ -543,7 +543,7 @@ def test_pool_of_a_studio_class_lends_its_methods():
         def hello(self):
             return f"hello from {self.base_url}"
 
-    pool = SGPool(lambda: Studio(site=Site(url="http://studio.example")))
+    pool = SGPool(lambda: Studio(site=Site(url="https://studio.example")))
 
     with pool, pool.lease() as sg:
-        assert sg.hello() == "hello from http://studio.example"
+        assert sg.hello() == "hello from https://studio.example"

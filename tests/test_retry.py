@@ -10,8 +10,9 @@ import shotgun_api3.shotgun
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgextended import ConfigurationError, OutcomeUnknown, RetryPolicy, StatusError, TransportError
-from sgextended.retry import BUSY, Kind, kind_of, may_repeat, persist
+from sgextended import ConfigurationError, OutcomeUnknown, RetryPolicy, StatusError, TransportError, TransportTimeout
+from sgextended.deadline import deadline
+from sgextended.retry import BUSY, Gate, Kind, kind_of, may_repeat, persist
 
 READS = [
     "info",
@@ -362,3 +363,109 @@ def test_no_write_is_repeated_once_it_was_sent(kind, sent, code, lasting):
 
     if may_repeat(kind, error) and kind is Kind.ONCE:
         assert not error.sent or code == 429
+
+
+class Clock:
+    """
+    Time that passes when somebody sleeps.
+    """
+
+    def __init__(self):
+        self.now, self.slept = 100.0, []
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def through(gate, clock, script):
+    policy = RetryPolicy(attempts=4, first_wait=1.0)
+    return persist(script, rpc="read", kind=Kind.READ, policy=policy, gate=gate, sleep=clock.sleep, draw=lambda: 1.0)
+
+
+def test_what_one_is_asked_to_wait_all_wait():
+    """
+    A Retry-After holds for whoever asks the same site next, however new its call.
+    """
+    clock = Clock()
+    gate = Gate(clock)
+    gate.close(7.0)
+    through(gate, clock, Script("answer"))
+
+    assert clock.slept == [7.0]
+    assert clock.now == 107.0
+
+
+@pytest.mark.parametrize(("code", "closed"), [(429, 9.0), (503, 9.0), (502, 0.0), (504, 0.0)])
+def test_a_site_that_is_too_busy_closes_the_gate(code, closed):
+    """
+    429 and 503 are about the site and hold for all; a gateway's failure is about one request.
+    """
+    clock = Clock()
+    gate = Gate(clock)
+    left = []
+
+    class Watched(Script):
+        def __call__(self):
+            left.append(gate.left())
+            return super().__call__()
+
+    def sleep(seconds):
+        left.append(gate.left())
+        clock.sleep(seconds)
+
+    policy = RetryPolicy(attempts=2, first_wait=1.0)
+    persist(
+        Watched(status(code, retry_after=9.0), "answer"),
+        rpc="read", kind=Kind.READ, policy=policy, gate=gate, sleep=sleep, draw=lambda: 1.0,
+    )  # fmt: skip
+
+    assert left == [0.0, closed, 0.0]
+    assert clock.slept == [9.0]
+
+
+def test_a_gate_that_is_closed_for_longer_stays_so():
+    """
+    A short wait does not open what another has closed for longer.
+    """
+    clock = Clock()
+    gate = Gate(clock)
+    gate.close(60.0)
+    gate.close(1.0)
+
+    assert gate.left() == 60.0
+
+
+def test_a_wait_at_the_gate_ends_with_the_deadline():
+    """
+    Who may not wait as long as the site asks for fails at once, and nothing is sent.
+    """
+    clock, script = Clock(), Script("answer")
+    gate = Gate(clock)
+    gate.close(60.0)
+
+    with pytest.raises(TransportTimeout, match=r"within the 30 s .* asked all its clients to wait"), deadline(30):
+        through(gate, clock, script)
+    assert script.sends == 0
+    assert clock.slept == []
+
+
+def test_an_answer_to_a_repeated_write_is_made_again():
+    """
+    What the first attempt may have done is told from what the second found, and only then.
+    """
+    settings = {
+        "rpc": "delete",
+        "kind": Kind.IDEMPOTENT,
+        "policy": RetryPolicy(first_wait=0),
+        "again": "{}, again".format,
+    }
+
+    assert persist(Script("done"), **settings) == "done"
+    assert persist(Script(unsent(), "done"), **settings) == "done"
+    assert persist(Script(status(429), "done"), **settings) == "done"
+    assert persist(Script(lost(), "done"), **settings) == "done, again"
+    assert persist(Script(status(502), "done"), **settings) == "done, again"

@@ -4,6 +4,7 @@ Assets.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
+from sgextended.deadline import within
 from sgextended.domain.query import Finder, Links, Names, Query, Row
 
 ASSET_FIELDS = ("code", "sg_asset_type", "sg_status_list", "description", "project")
@@ -19,6 +20,7 @@ def find_assets(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    timeout: Optional[float] = None,
 ) -> List[Row]:
     """
     Return assets, by name.
@@ -40,12 +42,15 @@ def find_assets(
 
         filters: Native conditions that must hold as well.
 
+        timeout: Seconds for all of it, waits included. None: the site's limits.
+
     Returns:
         List of dicts with ``type``, ``id`` and the fields.
     """
-    query = Query(filters)
-    query.links("project", project)
-    query.globs("code", name)
-    query.names("sg_asset_type", asset_type)
-    query.names("sg_status_list", status)
-    return query.find(sg, "Asset", ASSET_FIELDS, fields, extra_fields, ["code", "id"])
+    with within(sg, timeout):
+        query = Query(filters)
+        query.links("project", project)
+        query.globs("code", name)
+        query.names("sg_asset_type", asset_type)
+        query.names("sg_status_list", status)
+        return query.find(sg, "Asset", ASSET_FIELDS, fields, extra_fields, ["code", "id"])

@@ -4,6 +4,7 @@ Projects.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
+from sgextended.deadline import within
 from sgextended.domain.query import Finder, Names, Query, Row
 
 PROJECT_FIELDS = ("name", "tank_name", "sg_status", "sg_type", "archived")
@@ -18,6 +19,7 @@ def find_projects(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    timeout: Optional[float] = None,
 ) -> List[Row]:
     """
     Return projects, by name.
@@ -37,11 +39,14 @@ def find_projects(
 
         filters: Native conditions that must hold as well.
 
+        timeout: Seconds for all of it, waits included. None: the site's limits.
+
     Returns:
         List of dicts with ``type``, ``id`` and the fields.
     """
-    query = Query(filters)
-    query.globs("name", name)
-    query.names("sg_status", status)
-    query.flag("archived", archived)
-    return query.find(sg, "Project", PROJECT_FIELDS, fields, extra_fields, ["name", "id"])
+    with within(sg, timeout):
+        query = Query(filters)
+        query.globs("name", name)
+        query.names("sg_status", status)
+        query.flag("archived", archived)
+        return query.find(sg, "Project", PROJECT_FIELDS, fields, extra_fields, ["name", "id"])

@@ -4,6 +4,7 @@ Shots.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
+from sgextended.deadline import within
 from sgextended.domain.query import Finder, Links, Names, Query, Row
 
 SHOT_FIELDS = ("code", "sg_sequence", "sg_status_list", "description", "sg_cut_in", "sg_cut_out", "project")
@@ -20,6 +21,7 @@ def find_shots(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    timeout: Optional[float] = None,
 ) -> List[Row]:
     """
     Return shots, by name.
@@ -43,13 +45,16 @@ def find_shots(
 
         filters: Native conditions that must hold as well.
 
+        timeout: Seconds for all of it, waits included. None: the site's limits.
+
     Returns:
         List of dicts with ``type``, ``id`` and the fields.
     """
-    query = Query(filters)
-    query.links("project", project)
-    query.globs("code", name)
-    query.links("sg_sequence", sequence)
-    query.links("sg_sequence.Sequence.episode", episode)
-    query.names("sg_status_list", status)
-    return query.find(sg, "Shot", SHOT_FIELDS, fields, extra_fields, ["code", "id"])
+    with within(sg, timeout):
+        query = Query(filters)
+        query.links("project", project)
+        query.globs("code", name)
+        query.links("sg_sequence", sequence)
+        query.links("sg_sequence.Sequence.episode", episode)
+        query.names("sg_status_list", status)
+        return query.find(sg, "Shot", SHOT_FIELDS, fields, extra_fields, ["code", "id"])

@@ -4,6 +4,7 @@ Tasks.
 
 from typing import Any, Iterable, List, Mapping, Optional, Sequence, Union
 
+from sgextended.deadline import within
 from sgextended.domain.query import Entity, Finder, Links, Names, Query, Row, to_link, values_of
 from sgextended.domain.users import with_groups
 
@@ -32,6 +33,7 @@ def find_tasks(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    timeout: Optional[float] = None,
 ) -> List[Row]:
     """
     Return tasks, oldest first.
@@ -57,17 +59,20 @@ def find_tasks(
 
         filters: Native conditions that must hold as well.
 
+        timeout: Seconds for all of it, waits included. None: the site's limits.
+
     Returns:
         List of dicts with ``type``, ``id`` and the fields. Dates are ``"YYYY-MM-DD"``, *duration* is minutes of work.
     """
-    query = Query(filters)
-    query.links("entity", entity)
-    query.links("project", project)
-    query.globs("content", name)
-    _add_steps(query, step)
-    query.any_link("task_assignees", with_groups(sg, assignee))
-    query.names("sg_status_list", status)
-    return query.find(sg, "Task", TASK_FIELDS, fields, extra_fields, ["id"])
+    with within(sg, timeout):
+        query = Query(filters)
+        query.links("entity", entity)
+        query.links("project", project)
+        query.globs("content", name)
+        _add_steps(query, step)
+        query.any_link("task_assignees", with_groups(sg, assignee))
+        query.names("sg_status_list", status)
+        return query.find(sg, "Task", TASK_FIELDS, fields, extra_fields, ["id"])
 
 
 def _add_steps(query: Query, wanted: Any) -> None:

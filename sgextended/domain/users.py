@@ -4,6 +4,7 @@ People, and the groups that they are in.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
+from sgextended.deadline import within
 from sgextended.domain.query import Finder, Links, Names, Query, Row, to_link, values_of
 
 USER_FIELDS = ("name", "login", "email", "sg_status_list", "department", "groups")
@@ -20,6 +21,7 @@ def find_users(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    timeout: Optional[float] = None,
 ) -> List[Row]:
     """
     Return people, by name; those with an active account unless *status* says otherwise.
@@ -43,16 +45,19 @@ def find_users(
 
         filters: Native conditions that must hold as well.
 
+        timeout: Seconds for all of it, waits included. None: the site's limits.
+
     Returns:
         List of dicts with ``type``, ``id`` and the fields.
     """
-    query = Query(filters)
-    query.globs("name", name)
-    query.names("login", login)
-    query.names("sg_status_list", status)
-    query.links("department", department)
-    query.any_link("groups", group)
-    return query.find(sg, "HumanUser", USER_FIELDS, fields, extra_fields, ["name", "id"])
+    with within(sg, timeout):
+        query = Query(filters)
+        query.globs("name", name)
+        query.names("login", login)
+        query.names("sg_status_list", status)
+        query.links("department", department)
+        query.any_link("groups", group)
+        return query.find(sg, "HumanUser", USER_FIELDS, fields, extra_fields, ["name", "id"])
 
 
 def with_groups(sg: Finder, people: Links) -> Optional[List[Row]]:

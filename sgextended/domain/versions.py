@@ -4,6 +4,7 @@ Versions.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
+from sgextended.deadline import within
 from sgextended.domain.query import Finder, Links, Names, Query, Row
 
 VERSION_FIELDS = ("code", "entity", "sg_task", "user", "sg_status_list", "description", "created_at", "project")
@@ -22,6 +23,7 @@ def find_versions(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    timeout: Optional[float] = None,
 ) -> List[Row]:
     """
     Return versions, oldest first.
@@ -49,15 +51,18 @@ def find_versions(
 
         filters: Native conditions that must hold as well.
 
+        timeout: Seconds for all of it, waits included. None: the site's limits.
+
     Returns:
         List of dicts with ``type``, ``id`` and the fields; ``created_at`` is a datetime, as native.
     """
-    query = Query(filters)
-    query.links("entity", entity)
-    query.links("project", project)
-    query.globs("code", name)
-    query.links("sg_task", task)
-    query.links("user", user)
-    query.any_link("playlists", playlist)
-    query.names("sg_status_list", status)
-    return query.find(sg, "Version", VERSION_FIELDS, fields, extra_fields, ["id"])
+    with within(sg, timeout):
+        query = Query(filters)
+        query.links("entity", entity)
+        query.links("project", project)
+        query.globs("code", name)
+        query.links("sg_task", task)
+        query.links("user", user)
+        query.any_link("playlists", playlist)
+        query.names("sg_status_list", status)
+        return query.find(sg, "Version", VERSION_FIELDS, fields, extra_fields, ["id"])

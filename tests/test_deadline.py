@@ -1,0 +1,296 @@
+"""
+Deadlines: a block or a call ends at its limit, whatever it waits for, and says the caller's number.
+"""
+
+import threading
+import time
+
+import pytest
+import shotgun_api3
+from fix_native import make_client, meet
+from fix_servers import GUARD, HANG, http_reply, results
+from fix_transport import in_threads
+
+from sgextended import (
+    ConfigurationError,
+    OutcomeUnknown,
+    PoolTimeout,
+    RetryPolicy,
+    SGExtended,
+    TransportTimeout,
+    deadline,
+)
+from sgextended.deadline import Watchdog
+from sgextended.domain.shots import find_shots
+
+SHORT = 0.2  # seconds: the deadline of a call that cannot be done
+
+
+def shot_page(has_next=False):
+    return results({"entities": [{"type": "Shot", "id": 7}], "paging_info": {"has_next_page": has_next}})
+
+
+@pytest.fixture
+def hanging(make_site_server):
+    """
+    A site that says what it is, and answers nothing else.
+    """
+    server = make_site_server(read=lambda _request: HANG, create=lambda _request: HANG)
+    make_client(server).server_caps  # noqa: B018 - asked here, so that no test waits for it
+    return server
+
+
+def wrapper(server, **settings):
+    return SGExtended(make_client(server, **settings))
+
+
+def test_a_call_ends_at_its_deadline_and_names_it(hanging):
+    """
+    An answer that does not come is waited for until the deadline; the error gives the caller's number.
+    """
+    sg = wrapper(hanging)
+
+    with pytest.raises(TransportTimeout, match=r"within the 0\.2 s that the caller allows"), sg.deadline(SHORT):
+        sg.find("Shot", [])
+
+
+def test_a_write_under_way_at_its_deadline_is_uncertain(hanging):
+    """
+    A create that was sent before the deadline passed may have been done.
+    """
+    sg = wrapper(hanging)
+
+    with pytest.raises(OutcomeUnknown, match=r"within the 0\.2 s that the caller allows"), sg.deadline(SHORT):
+        sg.create("Shot", {"code": "sh010"})
+
+
+@pytest.mark.parametrize("part", ["head", "body"])
+@pytest.mark.parametrize("tls", [False, True])
+def test_an_answer_that_trickles_ends_at_the_deadline(make_server, authority, part, tls):
+    """
+    Bytes that come one by one keep each wait short, and still the deadline holds: in the headers and in the body.
+    """
+    stop = threading.Event()
+    reply = http_reply(b'{"results": []}' + b" " * 100_000)
+    sent = 10 if part == "head" else len(reply) - 100_000
+
+    class Trickling(type(make_server(lambda _request: None))):
+        def converse(self, sock, number):
+            sock.recv(65536)
+            sock.sendall(reply[:sent])
+            while not stop.wait(0.01) and not self.stopping.is_set():
+                sock.sendall(b"x" if part == "head" else b" ")
+
+    server = make_server(lambda _request: None, kind=Trickling, tls=authority.server_context if tls else None)
+    client = make_client(server, ca_file=authority.ca_file, read_timeout=GUARD, retry=RetryPolicy(attempts=1))
+
+    with pytest.raises(TransportTimeout, match=r"0.2 s"), deadline.deadline(SHORT):
+        client.info()
+    stop.set()
+
+
+def test_without_a_deadline_the_sites_call_timeout_ends_a_trickle(hanging):
+    """
+    Nothing waits without a limit: a call has the site's, where the caller sets none.
+    """
+    client = make_client(hanging, call_timeout=SHORT)
+
+    with pytest.raises(TransportTimeout, match=r"within the 0.2 s"):
+        client.find("Shot", [])
+
+
+def test_waits_between_attempts_end_before_the_deadline(make_site_server):
+    """
+    A wait that would last beyond the deadline is not begun; the error has the last attempt's reason.
+    """
+    server = make_site_server(read=lambda _request: http_reply(status=503, headers={"retry-after": "60"}))
+    sg = wrapper(server)
+    sg.server_caps  # noqa: B018
+
+    with pytest.raises(TransportTimeout, match=r"within the 5 s .* HTTP status 503"), sg.deadline(5):
+        sg.find("Shot", [])
+    assert len(server.sent("read")) == 1
+
+
+def test_waiting_for_a_connection_ends_at_the_deadline(hanging):
+    """
+    A call that finds all connections in use waits no longer than its deadline; nothing was sent.
+    """
+    sg = wrapper(hanging, connections=1)
+
+    def hang():
+        with pytest.raises(TransportTimeout):
+            sg.find_tasks(timeout=0.5)
+
+    busy = threading.Thread(target=hang)
+    busy.start()
+    while not hanging.sent("read"):
+        time.sleep(0)
+
+    with pytest.raises(PoolTimeout, match=r"within the 0.2 s that the caller allows"), sg.deadline(SHORT):
+        sg.find("Shot", [])
+    busy.join(GUARD)
+    assert len(hanging.sent("read")) == 1
+
+
+def test_pages_are_bounded_together(make_site_server):
+    """
+    A find of many pages has one deadline for all of them, those that threads fetch included.
+    """
+
+    def read(request):
+        number = request.payload["params"][1]["paging"]["current_page"]
+        return shot_page(has_next=True) if number < 3 else HANG
+
+    sg = wrapper(make_site_server(read=read))
+    sg.server_caps  # noqa: B018
+
+    with pytest.raises(TransportTimeout, match=r"0.2 s"), sg.deadline(SHORT):
+        sg.find("Shot", [])
+
+
+def test_the_sooner_deadline_holds(hanging):
+    """
+    A block within a block cannot take longer than the outer one, and the outer one goes on after it.
+    """
+    sg = wrapper(hanging)
+
+    with sg.deadline(SHORT):
+        with pytest.raises(TransportTimeout, match=r"0\.2 s"), sg.deadline(60):
+            sg.find("Shot", [])
+        assert deadline.current().seconds == SHORT
+    assert deadline.current() is None
+
+
+def test_a_deadline_holds_for_its_thread_alone(make_site_server):
+    """
+    Another thread's calls know nothing of it.
+    """
+    sg = wrapper(make_site_server(read=lambda _request: shot_page()))
+    seen = []
+    with sg.deadline(60):
+        meet(lambda: seen.append(deadline.current()))
+
+    assert seen == [None]
+
+
+def test_a_deadline_that_has_passed_sends_nothing(make_site_server):
+    """
+    What begins after its deadline fails at once.
+    """
+    server = make_site_server(read=lambda _request: shot_page())
+    client = make_client(server)
+    client.server_caps  # noqa: B018
+    with deadline.deadline(0.001):
+        while deadline.current().left():
+            time.sleep(0)
+        with pytest.raises(TransportTimeout):
+            client.find("Shot", [])
+
+    assert server.sent("read") == []
+
+
+@pytest.mark.parametrize("seconds", [0, -1, "5", True, float("inf"), float("nan")])
+def test_what_is_no_duration_is_refused(server, seconds):
+    """
+    A deadline is a number of seconds above 0.
+    """
+    with pytest.raises(ConfigurationError, match="deadline"), wrapper(server).deadline(seconds):
+        pass
+
+
+def test_none_sets_no_bound(server):
+    """
+    With None the block runs as if there were none.
+    """
+    with wrapper(server).deadline(None):
+        assert deadline.current() is None
+
+
+def test_an_official_client_knows_no_deadlines(server):
+    """
+    A limit that could not be kept is refused, for the wrapper and for a plain function.
+    """
+    official = shotgun_api3.Shotgun(server.url, "robot", "key", connect=False)
+
+    with pytest.raises(ConfigurationError, match="adopt"):
+        SGExtended(official).deadline(5)
+    with pytest.raises(ConfigurationError, match="adopt"):
+        find_shots(official, timeout=5)
+    assert server.requests == []
+
+
+def test_a_mockgun_never_waits(make_mockgun):
+    """
+    Code under test may set deadlines: a Mockgun keeps them all.
+    """
+    with SGExtended(make_mockgun()).deadline(5):
+        pass
+
+
+def test_domain_functions_take_a_timeout(hanging):
+    """
+    Every function of the domain ends when its time is up.
+    """
+    sg = wrapper(hanging)
+    for function in (sg.find_projects, sg.find_assets, sg.find_shots, sg.find_sequences, sg.find_versions):
+        with pytest.raises(TransportTimeout, match=r"within the 0\.05 s"):
+            function(timeout=0.05)
+
+
+def test_connections_that_were_ended_are_not_used_again(make_site_server):
+    """
+    After a call that ended at its deadline, the next one gets its own answer.
+    """
+    replies = [HANG, shot_page()]
+    server = make_site_server(read=lambda _request: replies.pop(0))
+    sg = wrapper(server, connections=1)
+    sg.server_caps  # noqa: B018
+    with pytest.raises(TransportTimeout), sg.deadline(SHORT):
+        sg.find("Shot", [])
+
+    assert [row["id"] for row in sg.find("Shot", [])] == [7]
+
+
+def test_many_deadlines_are_kept_at_once(hanging):
+    """
+    Sixteen threads whose calls hang all end at their own deadlines.
+    """
+    sg = wrapper(hanging, connections=16)
+
+    def ask(number):
+        seconds = round(0.2 + number / 1000, 3)
+        with pytest.raises(TransportTimeout, match=f"within the {seconds} s"), sg.deadline(seconds):
+            sg.find("Shot", [])
+        return True
+
+    assert in_threads(16, ask) == [True] * 16
+
+
+def test_the_watchdog_calls_nothing_that_is_over():
+    """
+    What ends before its time is not ended again; what lasts longer is, in the order of the times.
+    """
+    watchdog, called, done = Watchdog(), [], threading.Event()
+    now = time.monotonic()
+    with watchdog.at(now + 0.02, lambda: called.append("over")):
+        pass
+    with watchdog.at(now + 0.04, lambda: (called.append("late"), done.set())):
+        assert done.wait(GUARD)
+    assert called == ["late"]
+
+
+def test_the_watchdog_thread_ends_when_it_has_nothing_to_do():
+    """
+    Idle for a while, its thread is gone, and a new one starts when it is needed.
+    """
+    watchdog = Watchdog()
+    watchdog.IDLE = 0.01
+    for _ in range(2):
+        with watchdog.at(time.monotonic() + 60, lambda: None):
+            pass
+        threads = [thread for thread in threading.enumerate() if thread.name == "sgextended-watchdog"]
+        done = threading.Event()
+        with watchdog.at(time.monotonic(), done.set):
+            assert done.wait(GUARD)
+        del threads

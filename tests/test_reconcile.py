@@ -1,0 +1,205 @@
+"""
+After an uncertain create: looking for what it made, on the local site, over HTTP and HTTPS.
+"""
+
+import pytest
+from fix_native import meet
+
+from sgextended import FilterError, OutcomeUnknown, RetryPolicy
+from sgextended.localsite import LocalSite, Mishap
+
+AT_ONCE = RetryPolicy(attempts=3, first_wait=0, longest_wait=0)
+
+
+@pytest.fixture(params=["http", "https"], scope="module")
+def site(request):
+    """
+    A local site of these tests alone, since they make it misbehave.
+    """
+    with LocalSite(tls=request.param == "https") as site:
+        yield site
+
+
+@pytest.fixture
+def sg(site, make_sg):
+    """
+    A wrapper that repeats at once.
+    """
+    site.faults.clear()
+    return make_sg(site, retry=AT_ONCE)
+
+
+@pytest.fixture
+def project(sg, request):
+    """
+    A project of the test's own.
+    """
+    return sg.create("Project", {"name": request.node.name, "tank_name": request.node.name})
+
+
+def link(entity):
+    return {"type": entity["type"], "id": entity["id"]}
+
+
+def uncertain(sg, site, call, kind="close-after"):
+    """
+    Return what a write raises whose answer is lost after it was done.
+    """
+    with (
+        site.faults.during(Mishap(kind=kind, rpc={"create", "batch"}, next=1)),
+        pytest.raises(OutcomeUnknown) as caught,
+    ):
+        call(sg)
+    return caught.value
+
+
+def test_an_uncertain_create_says_what_it_was(sg, site, project):
+    """
+    The error has the call, the type, the data and the time.
+    """
+    data = {"code": "sh010", "project": link(project)}
+    error = uncertain(sg, site, lambda sg: sg.create("Shot", data))
+
+    assert (error.rpc, error.entity_type, error.data, error.attempts) == ("create", "Shot", data, 1)
+    assert error.sent_at > 1_700_000_000
+    assert abs(error.clock_ahead) < 5
+
+
+def test_what_looks_like_a_secret_is_left_out(sg, site):
+    """
+    A password among the data is not in the error.
+    """
+    data = {"login": "new", "firstname": "N", "lastname": "N", "email": "n@x.example", "password_proxy": "hunter2"}
+    error = uncertain(sg, site, lambda sg: sg.create("HumanUser", data))
+
+    assert error.data["password_proxy"] == "(hidden)"
+    assert "hunter2" not in str(vars(error)) + str(error)
+
+
+def test_what_an_uncertain_create_made_is_found(sg, site, project):
+    """
+    The one shot that the site created is returned with its values.
+    """
+    data = {"code": "sh010", "project": link(project), "sg_cut_in": 1001}
+    error = uncertain(sg, site, lambda sg: sg.create("Shot", data))
+    (made,) = sg.reconcile(error)
+
+    assert (made["type"], made["code"], made["sg_cut_in"]) == ("Shot", "sh010", 1001)
+    assert sg.find("Shot", [["project", "is", project]]) == [{"type": "Shot", "id": made["id"]}]
+
+
+def test_nothing_is_found_where_nothing_was_made(sg, site, project):
+    """
+    When the request was lost before it was executed, the look finds nothing.
+    """
+    data = {"code": "sh010", "project": link(project)}
+    error = uncertain(sg, site, lambda sg: sg.create("Shot", data), kind="reset-before")
+
+    assert sg.reconcile(error) == []
+
+
+def test_what_others_have_made_is_not_found(sg, site, project, make_sg):
+    """
+    The same values, created by somebody else, are somebody else's.
+    """
+    person = {"firstname": "Ada", "lastname": "L", "email": "ada@studio.example", "login": site.url}
+    sg.create("HumanUser", person)
+    somebody = make_sg(site, retry=AT_ONCE, sudo_as_login=site.url)
+    data = {"code": "sh010", "project": link(project)}
+    somebody.create("Shot", data)
+    error = uncertain(sg, site, lambda sg: sg.create("Shot", data), kind="reset-before")
+
+    assert sg.reconcile(error) == []
+
+
+def test_what_was_made_long_before_is_not_found(sg, site, project):
+    """
+    An old shot with the same values is not what the uncertain create made.
+    """
+    data = {"code": "sh010", "project": link(project)}
+    sg.create("Shot", data)
+    error = uncertain(sg, site, lambda sg: sg.create("Shot", data), kind="reset-before")
+    error.sent_at += 120
+
+    assert sg.reconcile(error) == []
+
+
+def test_the_creates_of_a_batch_are_found(sg, site, project):
+    """
+    What an uncertain batch created is found, each once and in order; its updates are left aside.
+    """
+    old = sg.create("Shot", {"code": "old", "project": link(project)})
+    requests = [
+        {"request_type": "create", "entity_type": "Shot", "data": {"code": f"sh{n}", "project": link(project)}}
+        for n in range(3)
+    ]
+    requests.append({"request_type": "update", "entity_type": "Shot", "entity_id": old["id"], "data": {"code": "new"}})
+    error = uncertain(sg, site, lambda sg: sg.batch(requests))
+
+    assert [row["code"] for row in sg.reconcile(error)] == ["sh0", "sh1", "sh2"]
+
+
+def test_calls_that_create_nothing_cannot_be_reconciled(sg):
+    """
+    For a call without an entity to look for, the error says so.
+    """
+    with pytest.raises(FilterError, match="'schema_field_create' creates no entity"):
+        sg.reconcile(OutcomeUnknown("?", rpc="schema_field_create"))
+
+
+@pytest.mark.parametrize("kind", ["close-after", "reset-after", "truncated", "garbled", "cut-off", "reset-before"])
+def test_reconcile_on_creates_once(sg, site, project, kind):
+    """
+    Whether the site did it or not, create returns the one shot that there is, with the fields asked for.
+    """
+    with site.faults.during(Mishap(kind=kind, rpc={"create"}, next=1)) as mishap:
+        shot = sg.create(
+            "Shot",
+            {"code": "sh010", "project": link(project), "sg_cut_in": 1001},
+            ["sg_status_list"],
+            reconcile_on=("code", "project"),
+        )
+
+    assert mishap.happened == 1
+    assert [row["id"] for row in sg.find("Shot", [["project", "is", project]])] == [shot["id"]]
+    assert (shot["code"], shot["sg_cut_in"], shot["project"]["id"]) == ("sh010", 1001, project["id"])
+    assert "sg_status_list" in shot
+
+
+def test_reconcile_on_gives_up_in_the_end(sg, site, project):
+    """
+    A site that loses every create makes it fail with the outcome unknown, after as many attempts as allowed.
+    """
+    data = {"code": "sh010", "project": link(project)}
+    with site.faults.during(Mishap(kind="reset-before", rpc={"create"})) as mishap, pytest.raises(OutcomeUnknown):
+        sg.create("Shot", data, reconcile_on=("code", "project"))
+
+    assert mishap.happened == AT_ONCE.attempts
+
+
+def test_reconcile_on_is_safe_in_many_threads(sg, site, project):
+    """
+    Eight threads whose creates are all lost after execution leave eight shots.
+    """
+    with site.faults.during(Mishap(kind="close-after", rpc={"create"})):
+        meet(
+            *[
+                lambda n=n: sg.create("Shot", {"code": f"sh{n}", "project": link(project)}, reconcile_on=("code",))
+                for n in range(8)
+            ]
+        )
+    codes = sorted(row["code"] for row in sg.find("Shot", [["project", "is", project]], ["code"]))
+
+    assert codes == [f"sh{n}" for n in range(8)]
+
+
+@pytest.mark.parametrize("keys", [(), ("sg_cut_in",), ("code", "nonsense")])
+def test_keys_without_a_value_are_refused(sg, site, project, keys):
+    """
+    Fields to look by must be in the data; nothing is sent otherwise.
+    """
+    before = sg.requests_sent
+
+    with pytest.raises(FilterError, match="reconcile_on"):
+        sg.create("Shot", {"code": "sh010", "project": link(project), "sg_cut_in": None}, reconcile_on=keys)
+    assert sg.requests_sent == before
