@@ -16,7 +16,7 @@ from sgextended.retry import RetryPolicy
 
 DEFAULT_PROXY_PORT = 8080  # as in shotgun_api3
 
-_LOOPBACK = re.compile(r"localhost|127(\.\d+){3}")
+_LOOPBACK = re.compile(r"localhost|0\.0\.0\.0|127(\.\d+){3}")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 

@@ -9,7 +9,7 @@ import pytest
 from sgextended import SGExtended, Site
 from sgextended.localsite import LocalSite
 
-pytest_plugins = ["fix_servers", "fix_transport", "fix_native", "fix_extended", "fix_pool"]
+pytest_plugins = ["fix_servers", "fix_transport", "fix_native", "fix_extended", "fix_pool", "fix_secrets"]
 
 
 @pytest.fixture(scope="session")

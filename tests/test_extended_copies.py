@@ -21,6 +21,7 @@ DUPLICATES = {
 }
 
 
+@pytest.mark.leaks
 @pytest.mark.parametrize("duplicate", DUPLICATES.values(), ids=DUPLICATES)
 @pytest.mark.parametrize("studio_class", [SGExtended, Studio, Attributed, Job])
 def test_duplicates_keep_class_identity_and_attributes(shot_server, duplicate, studio_class):
@@ -41,6 +42,7 @@ def test_duplicates_keep_class_identity_and_attributes(shot_server, duplicate, s
     assert other.find("Shot", []) == [SHOT]
 
 
+@pytest.mark.leaks
 @pytest.mark.parametrize("duplicate", DUPLICATES.values(), ids=DUPLICATES)
 @pytest.mark.parametrize("studio_class", [Attributed, Slotted])
 def test_duplicates_keep_attrs_fields(shot_server, duplicate, studio_class):
@@ -55,6 +57,7 @@ def test_duplicates_keep_attrs_fields(shot_server, duplicate, studio_class):
     assert other.find("Shot", []) == [SHOT]
 
 
+@pytest.mark.leaks
 @pytest.mark.parametrize("duplicate", DUPLICATES.values(), ids=DUPLICATES)
 def test_duplicates_have_a_client_of_their_own(shot_server, duplicate):
     """

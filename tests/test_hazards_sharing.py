@@ -218,6 +218,7 @@ def test_official_configuration_asks_its_owner(make_site_server):
     assert server.connections == 2
 
 
+@pytest.mark.leaks
 def test_official_pickle_holds_the_key(make_site_server):
     """
     The pickle of an official client has the key in clear.

@@ -139,6 +139,7 @@ DUPLICATES = {
 }
 
 
+@pytest.mark.leaks
 @pytest.mark.parametrize("duplicate", DUPLICATES.values(), ids=DUPLICATES)
 def test_duplicates_carry_identity_and_settings(server, duplicate):
     """
@@ -155,6 +156,7 @@ def test_duplicates_carry_identity_and_settings(server, duplicate):
     assert server.sent("read")[0].auth == client._auth_params()
 
 
+@pytest.mark.leaks
 @pytest.mark.parametrize("duplicate", DUPLICATES.values(), ids=DUPLICATES)
 def test_duplicates_are_apart(server, duplicate):
     """

@@ -394,6 +394,7 @@ def test_site_with_a_literal_secret_refuses_to_pickle(settings):
     assert KEY not in str(caught.value)
 
 
+@pytest.mark.leaks
 def test_site_pickles_secrets_when_allowed():
     """
     With allow_pickle_secrets a site arrives whole, its proxy included.

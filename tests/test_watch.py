@@ -1,0 +1,62 @@
+"""
+The watch over secrets (`fix_secrets.py`): it finds what gets out, so that its silence means something.
+"""
+
+import logging
+import pickle
+
+import pytest
+
+from sgextended import Secret, SGExtendedError
+
+pytestmark = pytest.mark.leaks
+
+WORD = "open-sesame-of-this-test"
+
+
+def let_out_in_a_log():
+    logging.getLogger("sgextended").debug("asking with %s", WORD)
+
+
+def let_out_in_a_traceback():
+    try:
+        raise ValueError(WORD)
+    except ValueError:
+        logging.getLogger("somebody").exception("it failed")
+
+
+def let_out_in_an_error():
+    SGExtendedError(f"The key {WORD} was refused.")
+
+
+def let_out_in_a_pickle():
+    pickle.dumps({"api_key": WORD})
+
+
+@pytest.mark.parametrize(
+    ("leak", "where"),
+    [
+        (let_out_in_a_log, "log of sgextended"),
+        (let_out_in_a_traceback, "log of somebody"),
+        (let_out_in_an_error, "SGExtendedError"),
+        (let_out_in_a_pickle, "pickle"),
+    ],
+)
+def test_a_secret_that_gets_out_is_found(watch, leak, where):
+    """
+    In a log, in a logged traceback, in an error and in a pickle.
+    """
+    Secret(WORD)
+    leak()
+
+    assert watch.leaks() == [(where, WORD)]
+
+
+def test_what_is_no_secret_may_be_told(watch):
+    """
+    Text without a secret in it is no leak, and what was said before the test began is not this test's.
+    """
+    Secret(WORD)
+    logging.getLogger("sgextended").debug("asking")
+
+    assert watch.leaks() == []
