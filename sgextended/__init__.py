@@ -8,8 +8,10 @@ from sgextended.errors import (
     ClientClosed,
     ConfigurationError,
     FilterError,
+    MapTimeout,
     NotFoundError,
     OutcomeUnknown,
+    PartlyDone,
     PoolClosed,
     PoolError,
     PoolTimeout,
@@ -26,14 +28,18 @@ from sgextended.native import NativeClient
 from sgextended.pool import SGPool
 from sgextended.retry import RetryPolicy
 from sgextended.site import Proxy, Secret, Site
+from sgextended.workers import Failure
 
 __all__ = [
     "ClientClosed",
     "ConfigurationError",
+    "Failure",
     "FilterError",
+    "MapTimeout",
     "NativeClient",
     "NotFoundError",
     "OutcomeUnknown",
+    "PartlyDone",
     "PoolClosed",
     "PoolError",
     "PoolTimeout",

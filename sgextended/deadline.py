@@ -82,6 +82,18 @@ def deadline(seconds: Optional[float]) -> Iterator[None]:
         _current.reset(token)
 
 
+@contextlib.contextmanager
+def until(limit: Optional[Deadline]) -> Iterator[None]:
+    """
+    Run a ``with`` block under a deadline that was set before; None leaves it as it is.
+    """
+    token = _current.set(limit if limit is not None else _current.get())
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
 def within(sg: Any, seconds: Optional[float]) -> ContextManager[None]:
     """
     Return the `deadline` of a block that asks *sg*.

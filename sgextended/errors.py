@@ -9,7 +9,9 @@ import ssl
 from typing import Any, Optional
 from xmlrpc.client import ProtocolError  # the class that shotgun_api3 raises, and passes on as its own
 
-from shotgun_api3.shotgun import ShotgunError
+# Passed on: what the official client raises, which transfers raise as well.
+from shotgun_api3.shotgun import ShotgunError as ShotgunError  # noqa: PLC0414
+from shotgun_api3.shotgun import ShotgunFileDownloadError as ShotgunFileDownloadError  # noqa: PLC0414
 
 
 class SGExtendedError(Exception):
@@ -56,6 +58,22 @@ class WorkerError(SGExtendedError, RuntimeError):
         self.item = item
 
 
+class PartlyDone(SGExtendedError, ShotgunError):
+    """
+    A call of several steps has failed after the first; the failure itself is the ``__cause__``.
+
+    Attributes:
+        entity: What the first step left on the site, with ``type`` and ``id``: the new or changed entity of a create or
+            update with an image, the Attachment of a thumbnail that could not be shared.
+    """
+
+    __module__ = "sgextended"
+
+    def __init__(self, message: str, *, entity: Any = None) -> None:
+        super().__init__(message)
+        self.entity = entity
+
+
 class PoolError(SGExtendedError):
     """
     The base of what a pool of connections or of instances may raise.
@@ -83,6 +101,24 @@ class PoolTimeout(PoolError, TimeoutError):
         super().__init__(message)
         self.pool = pool
         self.waited = waited  # seconds
+
+
+class MapTimeout(SGExtendedError, TimeoutError):
+    """
+    The work on many items was not done in time.
+
+    Attributes:
+        done: How many items are done.
+
+        failed: How many failed.
+    """
+
+    __module__ = "sgextended"
+
+    def __init__(self, message: str, *, done: int = 0, failed: int = 0) -> None:
+        super().__init__(message)
+        self.done = done
+        self.failed = failed
 
 
 class ClientClosed(SGExtendedError, RuntimeError):

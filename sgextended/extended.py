@@ -16,13 +16,15 @@ from typing import (
     Iterable,
     Iterator,
     List,
+    Literal,
     Optional,
     Type,
     TypeVar,
+    Union,
     overload,
 )
 
-from attrs import define, field, setters
+from attrs import define, field, fields, frozen, setters
 
 from sgextended import workers as _workers
 from sgextended.deadline import within
@@ -32,6 +34,13 @@ from sgextended.native import NativeClient
 from sgextended.one_at_a_time import OneAtATime
 from sgextended.site import Site, split_basic_auth
 from sgextended.verbs import NativeVerbs
+from sgextended.workers import Failure, Options, Progress
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from os import PathLike
+
+    from sgextended.remote import Guard
 
 Row = Dict[str, Any]
 Wrapper = TypeVar("Wrapper", bound="SGExtended")
@@ -266,18 +275,117 @@ class SGExtended(NativeVerbs):
 
     # --- Work over many items
 
+    @overload
     def map(
-        self: Wrapper, function: Callable[[Wrapper, Item], Result], items: Iterable[Item], *, workers: int = 8
-    ) -> Iterator[Result]:
-        """
-        Return an iterator over ``function(sg, item)`` for each item, in order, worked on by several threads.
+        self: Wrapper,
+        function: Callable[[Wrapper, Item], Result],
+        items: Iterable[Item],
+        *,
+        workers: int = ...,
+        executor: "Optional[Executor]" = ...,
+        ordered: bool = ...,
+        on_error: Literal["raise"] = ...,
+        progress: Progress = ...,
+        timeout: Optional[float] = ...,
+        chunksize: Optional[int] = ...,
+        journal: "Union[str, PathLike[str], None]" = ...,
+        key: Optional[Callable[[Item], str]] = ...,
+        guard: "Optional[Guard]" = ...,
+    ) -> Iterator[Result]: ...
 
-        Each worker has a wrapper of its own, a clone of this one. See `sgextended.workers.run`.
+    @overload
+    def map(
+        self: Wrapper,
+        function: Callable[[Wrapper, Item], Result],
+        items: Iterable[Item],
+        *,
+        workers: int = ...,
+        executor: "Optional[Executor]" = ...,
+        ordered: bool = ...,
+        on_error: str,
+        progress: Progress = ...,
+        timeout: Optional[float] = ...,
+        chunksize: Optional[int] = ...,
+        journal: "Union[str, PathLike[str], None]" = ...,
+        key: Optional[Callable[[Item], str]] = ...,
+        guard: "Optional[Guard]" = ...,
+    ) -> Iterator[Union[Result, Failure]]: ...
+
+    def map(
+        self: Any,
+        function: Any,
+        items: Any,
+        *,
+        workers: int = 8,
+        executor: "Optional[Executor]" = None,
+        ordered: bool = True,
+        on_error: str = "raise",
+        progress: Progress = None,
+        timeout: Optional[float] = None,
+        chunksize: Optional[int] = None,
+        journal: "Union[str, PathLike[str], None]" = None,
+        key: Optional[Callable[[Any], str]] = None,
+        guard: "Optional[Guard]" = None,
+    ) -> Any:
+        """
+        Return an iterator over ``function(sg, item)`` for each item, worked on by several workers.
+
+        Each worker has a wrapper of its own, of this one's class: a clone in a thread; in another process one that is
+        made there from the recipe (class, site, attributes), once for each of its threads. Items are taken as results
+        are asked for, a bounded number ahead, so they may be an endless generator. Leaving the loop early, or Ctrl-C,
+        begins nothing more and waits for what runs.
+
+        Args:
+            function: Called with the worker's wrapper and an item.
+
+            items: What to work on.
+
+            workers: How many threads.
+
+            executor: What runs the work instead of threads: any ``concurrent.futures.Executor``, such as a
+                ``ProcessPoolExecutor``, or the ``get_executor()`` of a Dask client. It is left open.
+
+            ordered: Whether results come in the order of the items, or as they are ready.
+
+            on_error: ``"raise"`` ends at the first failure: no more items are begun, what runs is
+                finished, and `WorkerError` names the item. ``"collect"`` gives a `Failure` in the place of the result.
+
+            progress: True shows a bar on the terminal; a function is called with (done, failed, total), in this thread,
+                total None where the number of items is not known.
+
+            timeout: Seconds for the whole, the calls to the site included.
+
+            chunksize: Items that a worker takes at a time. None: 1.
+
+            journal: Path to a file that each finished item is written to, with its result. The same call again takes
+                the results from there and does only what is left. They come back as JSON gives them.
+
+            key: Returns the text by which the journal tells an item from all others. None: type and id of an entity,
+                a text or number itself.
+
+            guard: See `sgextended.dask`.
 
         Raises:
-            WorkerError: While iterating: one item failed; it is named, and nothing more is begun.
+            ConfigurationError: Options that cannot work, or a wrapper or function that cannot go to other processes;
+                nothing was begun.
+
+            WorkerError: While iterating: the work on one item failed.
+
+            MapTimeout: While iterating: the time is up.
         """
-        return _workers.run(function, items, make=self.clone, workers=workers)
+        options = Options(
+            workers=workers,
+            executor=executor,
+            ordered=ordered,
+            on_error=on_error,
+            progress=progress,
+            timeout=timeout,
+            chunksize=chunksize,
+            journal=journal,
+            key=key,
+            guard=guard,
+        )
+        return _workers.run(function, items, make=_Clones(self), options=options)
 
     # --- The domain: the functions of sgextended.domain are the methods
 
@@ -305,22 +413,66 @@ class SGWorker(SGExtended, abc.ABC):
         Do the work; a subclass gives it the arguments that it needs.
         """
 
-    @classmethod
-    def map(cls, items: Iterable[Any], *, workers: int = 8, **settings: Any) -> Iterator[Any]:  # type: ignore[override]
+    def setup(self) -> None:
         """
-        Return an iterator over the work on each item, in order; each of the workers is an instance of this class.
+        Begin: called once, before the first item of this worker.
+        """
+
+    def teardown(self) -> None:
+        """
+        End: called once, after the last item of this worker, also when the work failed. In other processes it is called
+        when they end.
+        """
+
+    @classmethod
+    def map(cls, items: Iterable[Any], **options: Any) -> Iterator[Any]:  # type: ignore[override]
+        """
+        Return an iterator over the work on each item; each of the workers is an instance of this class.
 
         Args:
             items: What to work on; each is the argument of ``__call__``.
 
-            workers: How many instances work at the same time, each in a thread of its own.
-
-            settings: Arguments for each instance, such as ``site=``. None: the environment's site.
+            options: Those of `SGExtended.map`; any others are arguments for each instance, such as ``site=``.
 
         Raises:
-            WorkerError: While iterating: one item failed; it is named, and nothing more is begun.
+            WorkerError: While iterating: one item failed; see `SGExtended.map`.
         """
-        return _workers.run(lambda worker, item: worker(item), items, make=lambda: cls(**settings), workers=workers)
+        settings = {name: options.pop(name) for name in options.keys() - _OPTIONS}
+        return _workers.run(_work, items, make=_Instances(cls, settings), options=Options(**options))
+
+
+@frozen
+class _Clones:
+    """
+    Makes the wrappers of workers as clones of one.
+    """
+
+    sg: SGExtended
+
+    def __call__(self) -> SGExtended:
+        return self.sg.clone()
+
+
+@frozen
+class _Instances:
+    """
+    Makes workers as instances of a class, each set up.
+    """
+
+    owner: Type[SGWorker]
+    settings: Dict[str, Any]
+
+    def __call__(self) -> SGWorker:
+        worker = self.owner(**self.settings)
+        worker.setup()
+        return worker
+
+
+def _work(worker: SGWorker, item: Any) -> Any:
+    return worker(item)
+
+
+_OPTIONS = {each.name for each in fields(Options)}
 
 
 def current() -> SGExtended:

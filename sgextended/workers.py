@@ -1,87 +1,310 @@
 """
-Running one function over many items, each worker with a wrapper of its own.
+One function over many items: on threads of this process, on processes, or on a cluster.
 
 It knows nothing of `SGExtended`: it is told how a worker makes what it works with. So it stands below the wrapper,
 whose ``map`` it is.
 """
 
+import contextlib
+import contextvars
+import functools
+import itertools
+import pickle
 import threading
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Callable, Deque, Iterable, Iterator, Tuple, TypeVar
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any, Callable, Deque, Iterable, Iterator, List, Optional, Sized, Union
 
-from sgextended.errors import ConfigurationError, WorkerError
+from attrs import frozen
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+from sgextended.deadline import Deadline, current, until
+from sgextended.errors import ConfigurationError, MapTimeout, WorkerError
+from sgextended.journal import Journal, name_of
+from sgextended.progress import reporter
+from sgextended.remote import Crew, Guard, Outcome
 
-#: Items taken ahead of the result that is waited for, for each worker: enough that none runs dry.
+if TYPE_CHECKING:
+    from os import PathLike
+
+#: Chunks in flight for each worker: enough that none runs dry. As many more may be done and wait for their turn.
 AHEAD = 2
+
+Progress = Union[bool, Callable[[int, int, Optional[int]], object], None]
+
+
+@frozen
+class Failure:
+    """
+    What came of an item whose work failed, where failures are collected.
+    """
+
+    __module__ = "sgextended"
+
+    item: Any
+    error: BaseException
+
+    def __bool__(self) -> bool:
+        return False
+
+
+@frozen(kw_only=True)
+class Options:
+    """
+    How items are worked on: the options of ``sg.map``, which documents them.
+    """
+
+    workers: int = 8
+    executor: Optional[Executor] = None
+    ordered: bool = True
+    on_error: str = "raise"
+    progress: Progress = None
+    timeout: Optional[float] = None
+    chunksize: Optional[int] = None
+    journal: Union[str, "PathLike[str]", None] = None
+    key: Optional[Callable[[Any], str]] = None
+    guard: Optional[Guard] = None
+
+    def __attrs_post_init__(self) -> None:
+        for name, value in (("workers", self.workers), ("chunksize", self.chunksize or 1)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                msg = f"{name}={value!r}: give a whole number of at least 1."
+                raise ConfigurationError(msg)
+        if self.on_error not in ("raise", "collect"):
+            msg = f"on_error={self.on_error!r}: 'raise' ends at the first failure, 'collect' hands each one back."
+            raise ConfigurationError(msg)
+        if self.executor is not None and not callable(getattr(self.executor, "submit", None)):
+            msg = f"executor={self.executor!r:.80}: give a concurrent.futures.Executor, or None for threads."
+            raise ConfigurationError(msg)
+        if self.progress is not None and not isinstance(self.progress, bool) and not callable(self.progress):
+            msg = f"progress={self.progress!r:.80}: True shows a bar, a function is called with (done, failed, total)."
+            raise ConfigurationError(msg)
 
 
 def run(
-    function: Callable[[Any, Item], Result], items: Iterable[Item], *, make: Callable[[], Any], workers: int
-) -> Iterator[Result]:
+    function: Callable[[Any, Any], Any], items: Iterable[Any], *, make: Callable[[], Any], options: Options
+) -> Iterator[Any]:
     """
-    Return an iterator over ``function(sg, item)`` for each item, in the order of the items.
-
-    Items are taken as results are asked for, a bounded number ahead: they may be an endless generator. Leaving the
-    loop early begins nothing more and waits for what runs.
+    Return an iterator over ``function(sg, item)`` for each item; see ``SGExtended.map``.
 
     Args:
-        function: Called in the threads of the workers.
+        function: Called by the workers.
 
-        items: What to work on.
+        items: What to work on, taken as results are asked for.
 
-        make: Makes the *sg* of one worker, in its thread, when it takes its first item.
+        make: Makes the *sg* of one worker, where it works, when it takes its first item. To go to other processes, it
+            must be picklable.
 
-        workers: How many threads.
+        options: How.
 
     Raises:
-        ConfigurationError: *workers* is below 1.
-
-        WorkerError: While iterating: one item failed. Nothing more is begun, what runs is finished first.
+        ConfigurationError: Before anything is begun.
     """
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        msg = f"workers={workers!r}: at least 1 worker is needed."
-        raise ConfigurationError(msg)
-    return _run(function, items, make, workers)
+    limit = None if options.timeout is None else Deadline.after(options.timeout)
+    journal = None if options.journal is None else Journal(options.journal, function, options.key)
+    crew = Crew(function, make, collect=options.on_error == "collect", guard=options.guard)
+    if isinstance(options.executor, ProcessPoolExecutor):
+        _check_that_it_travels(crew, function)
+    total = len(items) if isinstance(items, Sized) else None
+    return _Run(crew, iter(items), total, options, journal, limit).results()
 
 
-def _run(
-    function: Callable[[Any, Item], Result], items: Iterable[Item], make: Callable[[], Any], workers: int
-) -> Iterator[Result]:
-    own = threading.local()
-
-    def work(item: Item) -> Result:
-        if not hasattr(own, "sg"):
-            own.sg = make()
-        return function(own.sg, item)
-
-    window: Deque[Tuple[Item, Future[Result]]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="sgextended-worker") as executor:
-        try:
-            for item in items:
-                window.append((item, executor.submit(work, item)))
-                if len(window) > workers * AHEAD:
-                    yield _result(*window.popleft())
-            while window:
-                yield _result(*window.popleft())
-        finally:
-            for _item, future in window:
-                future.cancel()
-
-
-def _result(item: Item, future: "Future[Result]") -> Result:
+def _check_that_it_travels(crew: Crew, function: Callable[..., Any]) -> None:
+    """
+    Refuse what cannot go to another process, before anything is begun.
+    """
+    crew.recipe  # noqa: B018 - it says by itself what is wrong
     try:
-        return future.result()
+        pickle.dumps(function)
     except Exception as error:
-        msg = f"The work on {_name(item)} failed: {type(error).__name__}: {error}"
-        raise WorkerError(msg, item=item) from error
+        msg = (
+            f"{function!r:.80} cannot be sent to other processes: {error}. Give a function that stands in a module, "
+            "or functools.partial of one."
+        )
+        raise ConfigurationError(msg) from error
 
 
-def _name(item: object) -> str:
-    if isinstance(item, dict) and "type" in item and "id" in item:
-        name = item.get("name") or item.get("code") or item.get("content")
-        return f"{item['type']} {item['id']}" + (f" ({name})" if name else "")
-    return f"{item!r:.80}"
+class _Entry:
+    """
+    Items that were handed to a worker together, or one whose result is known from the journal.
+    """
+
+    __slots__ = ("future", "items", "outcomes", "settled")
+
+    def __init__(self, items: List[Any], outcomes: "Optional[List[Outcome]]" = None) -> None:
+        self.items, self.outcomes = items, outcomes or []
+        self.future: Optional[Future[List[Outcome]]] = None
+        self.settled = outcomes is not None
+
+
+class _Run:
+    """
+    One map while it runs.
+    """
+
+    def __init__(
+        self,
+        crew: Crew,
+        items: Iterator[Any],
+        total: Optional[int],
+        options: Options,
+        journal: Optional[Journal],
+        limit: Optional[Deadline],
+    ) -> None:
+        self._crew, self._items, self._total, self._options = crew, items, total, options
+        self._journal, self._limit = journal, limit
+        self._numbers = itertools.count()
+        self._held: Optional[_Entry] = None
+        self._window: Deque[_Entry] = deque()
+        self._in_flight = 0
+        self._exhausted = False
+        self._lock = threading.Lock()
+        self._done = self._failed = 0
+
+    def results(self) -> Iterator[Any]:
+        """
+        Yield what comes of each item.
+        """
+        options = self._options
+        workers = max(options.workers, getattr(options.executor, "_max_workers", None) or 0)
+        with contextlib.ExitStack() as stack:
+            report = stack.enter_context(reporter(options.progress, self._total))
+            if self._journal is not None:
+                stack.enter_context(self._journal)
+            stack.callback(self._crew.dismiss)
+            executor = options.executor
+            if executor is None:
+                executor = ThreadPoolExecutor(options.workers, thread_name_prefix="sgextended-worker")
+                stack.enter_context(executor)
+            stack.callback(self._stop)
+            while True:
+                self._feed(executor, workers * AHEAD)
+                if not self._window:
+                    return
+                entry = self._next()
+                for item, outcome in zip(entry.items, entry.outcomes):
+                    report(self._done, self._failed)
+                    if outcome.error is None:
+                        yield outcome.result
+                    elif options.on_error == "collect":
+                        yield Failure(item, outcome.error)
+                    else:
+                        msg = f"The work on {name_of(item)} failed: {_reason(outcome.error)}"
+                        raise WorkerError(msg, item=item) from outcome.error
+
+    # --- Feeding
+
+    def _feed(self, executor: Executor, most: int) -> None:
+        while self._in_flight < most and not self._exhausted and len(self._window) < 2 * most:
+            if self._failed and self._options.on_error == "raise":
+                return  # the failure comes in its turn, and nothing more is begun
+            entry = self._take()
+            if entry is None:
+                return
+            with self._lock:
+                self._done += entry.settled
+                self._in_flight += not entry.settled
+            self._window.append(entry)
+            if not entry.settled:
+                entry.future = self._submit(executor, entry.items)
+                entry.future.add_done_callback(functools.partial(self._settle, entry))
+
+    def _take(self) -> Optional[_Entry]:
+        """
+        Return the next items to hand out together, or one that the journal knows.
+        """
+        if self._held is not None:
+            known, self._held = self._held, None
+            return known
+        chunk: List[Any] = []
+        for item in self._items:
+            if self._journal is not None and self._journal.has(item):
+                known = _Entry([item], [Outcome(self._journal.result(item))])
+                if not chunk:
+                    return known
+                self._held = known  # it comes after them
+                return _Entry(chunk)
+            chunk.append(item)
+            if len(chunk) == (self._options.chunksize or 1):
+                return _Entry(chunk)
+        self._exhausted = True
+        return _Entry(chunk) if chunk else None
+
+    def _submit(self, executor: Executor, chunk: List[Any]) -> "Future[List[Outcome]]":
+        numbered = [(next(self._numbers), item) for item in chunk]
+        limit = _sooner(self._limit, current())
+        with until(limit):
+            crew = self._crew.bound(contextvars.copy_context())
+        try:
+            return executor.submit(crew, numbered, limit.left() if limit else None)
+        except RuntimeError as error:  # it is broken, as by a process that died, or was shut down
+            failed: "Future[List[Outcome]]" = Future()
+            failed.set_exception(error)
+            return failed
+
+    # --- Results
+
+    def _next(self) -> _Entry:
+        """
+        Return the entry whose results come next, once they are there.
+        """
+        entry = self._window[0]
+        if self._options.ordered:
+            self._wait([entry])
+        else:
+            self._wait(self._window)
+            entry = next(entry for entry in self._window if entry.future is None or entry.future.done())
+        self._window.remove(entry)
+        if entry.future is not None:
+            self._settle(entry, entry.future)  # who waits may be woken before it is settled
+        return entry
+
+    def _wait(self, entries: Iterable[_Entry]) -> None:
+        futures = [entry.future for entry in entries if entry.future is not None]
+        limit = self._limit
+        if len(futures) < len(list(entries)):
+            return  # one is known already
+        done, _ = wait(futures, None if limit is None else limit.left(), FIRST_COMPLETED)
+        if not done and limit is not None:
+            msg = (
+                f"The work was not done within {limit.seconds} s: {self._done} items are done, {self._failed} failed. "
+                "What runs is finished, nothing more is begun."
+            )
+            raise MapTimeout(msg, done=self._done, failed=self._failed)
+
+    def _settle(self, entry: _Entry, future: "Future[List[Outcome]]") -> None:
+        """
+        Note what came of a chunk, in whatever thread it is known first: nothing that is done may be lost.
+        """
+        if future.cancelled():
+            return
+        error = future.exception()
+        outcomes = future.result() if error is None else [Outcome(None, error) for _ in entry.items]
+        done = [(item, outcome.result) for item, outcome in zip(entry.items, outcomes) if outcome.error is None]
+        with self._lock:
+            if entry.settled:
+                return
+            if self._journal is not None:
+                for item, result in done:
+                    self._journal.note(item, result)
+            self._done += len(done)
+            self._failed += len(outcomes) - len(done)
+            self._in_flight -= 1
+            entry.outcomes, entry.settled = outcomes, True
+
+    def _stop(self) -> None:
+        """
+        Begin nothing more, and let what runs finish.
+        """
+        running = [(entry, entry.future) for entry in self._window if entry.future and not entry.future.cancel()]
+        wait([future for _entry, future in running])
+        for entry, future in running:
+            self._settle(entry, future)
+
+
+def _sooner(one: Optional[Deadline], other: Optional[Deadline]) -> Optional[Deadline]:
+    given = [each for each in (one, other) if each is not None]
+    return min(given, key=lambda each: each.at) if given else None
+
+
+def _reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -14,6 +14,7 @@ from sgextended import errors
 from sgextended.errors import SGExtendedError
 
 ATTRIBUTES = {
+    "entity": {"type": "Attachment", "id": 7},
     "item": {"type": "Shot", "id": 12},
     "pool": "studio",
     "waited": 2.5,

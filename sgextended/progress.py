@@ -1,0 +1,79 @@
+"""
+How far a map is: a bar on the terminal, or a function that is told.
+"""
+
+import contextlib
+import sys
+import time
+from typing import Any, Callable, Iterator, Optional, Union
+
+Reporter = Callable[[int, int], object]
+
+_PAUSE = 0.2  # seconds between two lines of plain text
+_WIDTH = 30  # characters of the plain bar
+
+
+@contextlib.contextmanager
+def reporter(
+    progress: Union[bool, Callable[[int, int, Optional[int]], object], None], total: Optional[int]
+) -> Iterator[Reporter]:
+    """
+    Give the function that is to be called with how many items are done and how many have failed.
+
+    Args:
+        progress: True shows a bar on the terminal, where there is one; a function is called with (done, failed, total).
+
+        total: How many items there are, if that is known.
+    """
+    if callable(progress):
+        yield lambda done, failed: progress(done, failed, total)
+    elif progress and sys.stderr.isatty():
+        with _rich_bar(total) or _plain_bar(total) as report:
+            yield report
+    else:
+        yield lambda _done, _failed: None
+
+
+def _rich_bar(total: Optional[int]) -> Any:
+    try:
+        from rich.console import Console  # noqa: PLC0415 - an extra
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    except ImportError:
+        return None
+
+    @contextlib.contextmanager
+    def bar() -> Iterator[Reporter]:
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[failed]}"), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+            task = shown.add_task("", total=total, failed="")
+            yield lambda done, failed: shown.update(
+                task, completed=done + failed, failed=f"{failed} failed" if failed else ""
+            )
+
+    return bar()
+
+
+@contextlib.contextmanager
+def _plain_bar(total: Optional[int]) -> Iterator[Reporter]:
+    shown_at = 0.0
+
+    def report(done: int, failed: int) -> None:
+        nonlocal shown_at
+        now = time.monotonic()
+        if now - shown_at < _PAUSE and done + failed != total:
+            return
+        shown_at = now
+        sys.stderr.write("\r" + _line(done, failed, total))
+        sys.stderr.flush()
+
+    yield report
+    sys.stderr.write("\r" + " " * 79 + "\r")
+    sys.stderr.flush()
+
+
+def _line(done: int, failed: int, total: Optional[int]) -> str:
+    told = f"{done + failed}" + (f"/{total}" if total is not None else "") + (f", {failed} failed" if failed else "")
+    if not total:
+        return told
+    filled = _WIDTH * (done + failed) // total
+    return f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {told}"

@@ -1,0 +1,256 @@
+"""
+The journal of a map: what is done stays done, whatever ended the run before.
+"""
+
+import datetime
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sgextended import ConfigurationError, Failure, WorkerError
+from sgextended.journal import Journal, key_of
+from sgextended.workers import Options, run
+
+
+class Maker:
+    """
+    Makes what a worker works with: nothing.
+    """
+
+    def __call__(self):
+        return self
+
+    def close(self):
+        pass
+
+
+def double(_sg, item):
+    DONE.append(item)
+    if item in BAD:
+        raise KeyError(item)
+    return item * 2
+
+
+def other(_sg, item):
+    return item
+
+
+DONE, BAD = [], set()
+
+
+@pytest.fixture(autouse=True)
+def nothing_done_yet():
+    """
+    Each test begins with no item done and none bad.
+    """
+    DONE.clear()
+    BAD.clear()
+
+
+@pytest.fixture
+def path(tmp_path):
+    """
+    Where the journal is.
+    """
+    return tmp_path / "run.jsonl"
+
+
+def work(items, path, function=double, **options):
+    return run(function, items, make=Maker(), options=Options(workers=2, journal=path, **options))
+
+
+def test_the_same_call_again_does_nothing_twice(path):
+    """
+    A second run gives the same results in the same order, and works on no item.
+    """
+    first = list(work(range(5), path))
+    DONE.clear()
+
+    assert list(work(range(5), path)) == first == [0, 2, 4, 6, 8]
+    assert DONE == []
+
+
+def test_what_is_left_is_done(path):
+    """
+    After a run that ended early the next one does the items that were not done, and gives the results of all.
+    """
+    BAD.add(3)
+    with pytest.raises(WorkerError):
+        list(work(range(50), path))
+    before = set(DONE)
+    DONE.clear()
+    BAD.clear()
+
+    assert list(work(range(50), path)) == [item * 2 for item in range(50)]
+    assert set(DONE) == set(range(50)) - (before - {3})
+
+
+def test_leaving_the_loop_loses_nothing_that_is_done(path):
+    """
+    What was done when the loop was left, its result taken or not, is not done again.
+    """
+    results = work(range(50), path)
+    next(results)
+    results.close()
+    before = list(DONE)
+    list(work(range(50), path))
+
+    assert sorted(DONE) == list(range(50))
+    assert DONE[: len(before)] == before
+
+
+def test_failures_are_tried_again(path):
+    """
+    A failed item is not in the journal; the next run works on it.
+    """
+    BAD.add(2)
+    first = list(work(range(4), path, on_error="collect"))
+    BAD.clear()
+
+    assert isinstance(first[2], Failure)
+    assert list(work(range(4), path, on_error="collect")) == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize("chunksize", [1, 2, 7])
+@pytest.mark.parametrize("ordered", [True, False])
+def test_known_and_new_items_come_together(path, ordered, chunksize):
+    """
+    Items from the journal among new ones keep their places, whatever is handed out together.
+    """
+    list(work([1, 4, 5], path))
+    results = list(work(range(8), path, ordered=ordered, chunksize=chunksize))
+
+    assert (results if ordered else sorted(results)) == [item * 2 for item in range(8)]
+
+
+@settings(deadline=None, max_examples=60)
+@given(cut=st.integers(min_value=1, max_value=400))
+def test_a_torn_end_is_left_out(tmp_path_factory, cut):
+    """
+    Wherever the file was cut, the next run goes on: nothing is wrong, and nothing but the torn line is done again.
+    """
+    path = tmp_path_factory.mktemp("journal") / "run.jsonl"
+    DONE.clear()
+    list(work([f"item {n}" for n in range(8)], path))
+    whole = path.read_bytes()
+    cut = min(cut, len(whole))
+    path.write_bytes(whole[:-cut])
+    kept = max(0, whole[:-cut].count(b"\n") - 1)
+    DONE.clear()
+
+    assert list(work([f"item {n}" for n in range(8)], path)) == [f"item {n}" * 2 for n in range(8)]
+    assert len(DONE) == 8 - kept
+    assert sorted(path.read_bytes().splitlines()) == sorted(whole.splitlines())
+
+
+def test_a_broken_line_in_the_middle_is_no_journal(path):
+    """
+    What cannot be read, and is not the last line, is refused with its number; the file stays as it is.
+    """
+    list(work(range(3), path))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], b"\x00\x01\n", *lines[2:]]))
+    before = path.read_bytes()
+
+    with pytest.raises(ConfigurationError, match="line 3 cannot be read"):
+        work(range(3), path)
+    assert path.read_bytes() == before
+
+
+def test_another_file_is_no_journal(path):
+    """
+    A file with something else in it is refused, and not written to.
+    """
+    path.write_text("shot,status\nsh010,ip\n")
+
+    with pytest.raises(ConfigurationError, match="is no journal"):
+        work(range(3), path)
+    assert path.read_text() == "shot,status\nsh010,ip\n"
+
+
+def test_the_journal_of_another_function_is_refused(path):
+    """
+    Results of one function are not taken for those of another.
+    """
+    list(work(range(3), path))
+
+    with pytest.raises(ConfigurationError, match=r"journal of .*:double, not of .*:other"):
+        work(range(3), path, other)
+
+
+def test_a_second_run_at_the_same_time_is_refused(path):
+    """
+    Two runs that write into one journal would do items twice.
+    """
+    pytest.importorskip("fcntl")
+    first = work(range(50), path)
+    next(first)
+
+    with pytest.raises(ConfigurationError, match="Another run writes"):
+        list(work(range(50), path))
+    first.close()
+    assert len(list(work(range(50), path))) == 50
+
+
+def test_entities_are_told_apart_by_type_and_id(path):
+    """
+    An entity found anew, with other fields, is the same item.
+    """
+    seen = []
+
+    def name(_sg, item):
+        seen.append(item["id"])
+        return item["code"]
+
+    list(work([{"type": "Shot", "id": 1, "code": "a"}, {"type": "Asset", "id": 1, "code": "b"}], path, name))
+    again = list(
+        work([{"type": "Asset", "id": 1, "code": "new"}, {"type": "Shot", "id": 1, "code": "new"}], path, name)
+    )
+
+    assert again == ["b", "a"]
+    assert seen == [1, 1]
+
+
+def test_other_items_need_a_key(path):
+    """
+    What has neither type and id nor is a text or number is told apart by a function, or refused.
+    """
+    items = [(1, "a"), (2, "b")]
+
+    with pytest.raises(ConfigurationError, match="give key="):
+        list(work(items, path, other))
+    assert list(work(items, path, other, key=lambda item: item[1])) == items
+    assert [json.loads(line).get("key") for line in path.read_bytes().splitlines()] == [None, "a", "b"]
+
+
+def test_what_json_has_no_form_for_comes_back_as_its_text(path):
+    """
+    A datetime is kept as its text rather than lost.
+    """
+    at = datetime.datetime(2026, 11, 24, 9, 30, tzinfo=datetime.timezone.utc)
+
+    def when(_sg, _item):
+        return {"at": at}
+
+    assert list(work([1], path, when)) == [{"at": at}]
+    assert list(work([1], path, when)) == [{"at": str(at)}]
+
+
+@pytest.mark.parametrize(("item", "key"), [({"type": "Shot", "id": 7}, "Shot:7"), ("sh010", "sh010"), (7, "7")])
+def test_key_of_items(item, key):
+    """
+    Keys are what people would write.
+    """
+    assert key_of(item) == key
+
+
+def test_unicode_survives(path):
+    """
+    Names are kept as they are written.
+    """
+    list(work(["Ünïcödé 漢字"], path))
+
+    assert Journal(path, double).result("Ünïcödé 漢字") == "Ünïcödé 漢字" * 2
+    assert "漢字" in path.read_text(encoding="utf-8")
