@@ -123,6 +123,20 @@ def test_send_replaces_a_connection_that_died_idle(make_server):
     assert [request.connection for request in server.requests] == [1, 2]
 
 
+def test_a_connection_that_was_idle_for_long_is_not_used(echo, monkeypatch):
+    """
+    What nobody used for a minute may be forgotten by a firewall, silently: a new connection is made.
+    """
+    transport = make_transport(echo)
+    post(transport)
+    post(transport)
+    used = echo.connections
+    monkeypatch.setattr("sgextended.connection.LONGEST_IDLE", 0.0)
+    post(transport)
+
+    assert (used, echo.connections) == (1, 2)
+
+
 def test_threads_get_their_own_answers(echo):
     """
     Eight threads on four connections each read what they asked for.
