@@ -137,6 +137,8 @@ def _fast_loads() -> Optional[Callable[[bytes], Any]]:
 def _no_garbage_collected() -> Iterator[None]:
     """
     Keep the garbage collector from walking a page while it is made: it finds none, and takes as long as reading JSON.
+
+    It would walk the page right after that instead, so what was made is counted among what lives long.
     """
     if not gc.isenabled():
         yield
@@ -145,6 +147,9 @@ def _no_garbage_collected() -> Iterator[None]:
     try:
         yield
     finally:
+        if not gc.get_freeze_count():  # else somebody keeps objects frozen, which this would thaw
+            gc.freeze()
+            gc.unfreeze()
         gc.enable()
 
 
