@@ -4,15 +4,15 @@ JSON to Python and back: what the official client does to every value, in one pa
 The official client's own transforms are the reference; tests hold this module against them.
 """
 
-import contextlib
 import datetime
 import functools
-import gc
 import json
 import os
 import re
 import time
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+
+from sgextended.garbage import Collector
 
 LocalTime = Optional[datetime.tzinfo]
 
@@ -27,6 +27,7 @@ _LENGTH = 20  # of a datetime on the wire
 _LAST = frozenset("Zz")  # with which it ends
 _ENDS = 200  # bytes at either end of a page, where it says whether another one follows
 _LOWER_END = re.compile(rb'z"')
+_COLLECTOR = Collector()
 
 
 def encode(payload: Any, *, local: LocalTime) -> bytes:
@@ -72,7 +73,7 @@ def decode(body: bytes, *, local: LocalTime) -> Any:
     Raises:
         ValueError: The body is no JSON.
     """
-    with _no_garbage_collected():
+    with _COLLECTOR.paused(len(body)):
         return _revived(_load(body), local)
 
 
@@ -85,7 +86,7 @@ def decode_page(body: bytes, *, local: LocalTime, local_path_field: Optional[str
     Raises:
         ValueError: The body is no JSON.
     """
-    with _no_garbage_collected():
+    with _COLLECTOR.paused(len(body)):
         reply = _load(body)
         try:
             records = reply["results"]["entities"]
@@ -131,26 +132,6 @@ def _fast_loads() -> Optional[Callable[[bytes], Any]]:
     except ImportError:
         return None
     return orjson.loads
-
-
-@contextlib.contextmanager
-def _no_garbage_collected() -> Iterator[None]:
-    """
-    Keep the garbage collector from walking a page while it is made: it finds none, and takes as long as reading JSON.
-
-    It would walk the page right after that instead, so what was made is counted among what lives long.
-    """
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        if not gc.get_freeze_count():  # else somebody keeps objects frozen, which this would thaw
-            gc.freeze()
-            gc.unfreeze()
-        gc.enable()
 
 
 def _revive_records(records: Any, local: LocalTime, local_path_field: Optional[str]) -> int:

@@ -223,7 +223,7 @@ def test_create_through_a_proxy_is_done_once(make_site_server, authority, open_p
     A create whose answer is lost behind the proxy is done once, and the error says that nobody knows.
     """
     server = make_site_server(tls=authority.server_context, create=lambda _request: failure)
-    with pytest.raises(OutcomeUnknown, match="The connection to .* was lost"):
+    with pytest.raises(OutcomeUnknown, match=r"The connection to .* was lost"):
         make_proxied(server, open_proxy.address).create("Shot", {"code": "sh010"})
 
     assert len(server.sent("create")) == 1

@@ -20,7 +20,7 @@ def let_out_in_a_log():
 
 def let_out_in_a_traceback():
     try:
-        raise ValueError(WORD)
+        raise ValueError(WORD)  # noqa: TRY301 - a traceback is made of where it was raised
     except ValueError:
         logging.getLogger("somebody").exception("it failed")
 

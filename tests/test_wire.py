@@ -4,7 +4,6 @@ JSON to Python and back, held against the official client's own transforms, valu
 
 import copy
 import datetime
-import gc
 import json
 import os
 import subprocess
@@ -315,29 +314,3 @@ def test_all_zones_are_as_native():
         "2:00:00",
         "0:00:00",
     ]
-
-
-def test_what_a_program_has_frozen_stays_frozen():
-    """
-    A server that froze its objects before it forked finds them so after an answer was read.
-    """
-    gc.freeze()
-    try:
-        frozen = gc.get_freeze_count()
-        wire.decode(b'{"results": [1]}', local=None)
-
-        assert gc.get_freeze_count() == frozen > 0
-        assert gc.isenabled()
-    finally:
-        gc.unfreeze()
-
-
-def test_what_was_read_is_not_walked_at_once():
-    """
-    The objects of an answer count among those that live long, so that the next small collection leaves them out.
-    """
-    gc.collect()
-    reply = wire.decode(json.dumps([{"id": n} for n in range(5000)]).encode(), local=None)
-
-    assert len(gc.get_objects(generation=0)) < 5000
-    assert len(reply) == 5000
