@@ -23,11 +23,13 @@ from sgextended import deadline, paging, retry, wire
 from sgextended._version import __version__
 from sgextended.ahead import Sleep
 from sgextended.calls import as_first, check_answer, entity_type, status_error, web_page_error, written
-from sgextended.errors import ClientClosed, ConfigurationError, OutcomeUnknown, TransportError
+from sgextended.downloads import Downloads
+from sgextended.errors import ConfigurationError, OutcomeUnknown, TransportError
 from sgextended.identity import HidingConfig, SealedBytes, SealedText, identity_of, site_of
 from sgextended.retry import RetryPolicy
 from sgextended.site import Secret, Site
-from sgextended.transport import Endpoint, Limits, Transport, transport_to
+from sgextended.transport import Endpoint, Transport, transport_to
+from sgextended.uploads import Uploads
 
 LOG = logging.getLogger("sgextended")
 
@@ -37,7 +39,7 @@ Client = TypeVar("Client", bound="NativeClient")
 _SETTINGS = ("timeout_secs", "session_uuid", "extra_auth_params", "localized", "convert_datetimes_to_utc")
 
 
-class NativeClient(Shotgun):
+class NativeClient(Uploads, Downloads, Shotgun):
     """
     ``shotgun_api3.Shotgun``, safe to share between threads and free to make.
 
@@ -56,6 +58,7 @@ class NativeClient(Shotgun):
     def __init__(self, site: Site) -> None:
         self._site = site
         self._closed = False
+        self._elsewhere: Dict[str, Endpoint] = {}  # where files have gone to, and come from
         if site.is_exposed:
             msg = f"{site.url} is plain http: keys and passwords travel in clear, for all on the way to read."
             warnings.warn(msg, stacklevel=3)
@@ -208,11 +211,13 @@ class NativeClient(Shotgun):
 
     def close(self) -> None:
         """
-        Close this client for good: a later call raises `ClientClosed`. The connections to the site are closed unless
-        another client of the process uses them.
+        Close this client for good: a later call raises `ClientClosed`. The connections to the site and its storage are
+        closed unless another client of the process uses them.
         """
         self._closed = True
         self._transport.leave(self)
+        for endpoint in list(self._elsewhere.values()):
+            transport_to(endpoint).leave(self)
 
     @property
     def is_closed(self) -> bool:
@@ -281,9 +286,7 @@ class NativeClient(Shotgun):
         """
         Return what *read* makes of the site's answer to a call, which is repeated as `retry` allows.
         """
-        if self._closed:
-            msg = f"{self!r} is closed: make a new one, it costs nothing."
-            raise ClientClosed(msg)
+        self._fail_if_closed()
         body = self._body(method, params, include_auth_params=include_auth_params)
         started, sent_at, what = time.monotonic(), time.time(), " ".join(filter(None, (method, entity_type(params))))
 
@@ -490,17 +493,8 @@ class NativeClient(Shotgun):
     def _http_request(  # type: ignore[override]  # as above
         self, verb: str, path: str, body: Optional[bytes], headers: Mapping[str, str]
     ) -> Tuple[Tuple[int, str], Dict[str, str], bytes]:
-        site, override = self._site, self.config.timeout_secs
-        limits = Limits(
-            connect=override or site.connect_timeout,
-            read=override or site.read_timeout,
-            pool=site.pool_timeout,
-            deadline=deadline.current(),
-        )
-        answer = self._transport.send(verb, path, body=body, headers=headers, limits=limits, user=self)
+        answer = self._transport.send(verb, path, body=body, headers=headers, limits=self._limits, user=self)
         return (answer.status, answer.reason), dict(answer.headers), answer.body
-
-    # --- Transfers
 
     # --- What the official client does to its arguments and results
 
@@ -527,12 +521,6 @@ class NativeClient(Shotgun):
     ) -> Dict[str, Any]:
         order = [dict(key) for key in order] if order else order
         return super()._construct_read_parameters(entity_type, fields, filters, retired_only, order, *rest)
-
-    def share_thumbnail(self, entities: List[Dict[str, Any]], *args: Any, **kwargs: Any) -> Any:
-        """
-        Share one thumbnail between entities, as the native method does; the list stays as it is.
-        """
-        return super().share_thumbnail(list(entities), *args, **kwargs)
 
     def authenticate_human_user(
         self, user_login: str, user_password: str, auth_token: Optional[str] = None

@@ -82,7 +82,7 @@ class _Locked:
 
 # By identity: a client's own hash and equality are not asked, since a mock would note that as a call.
 _all_lent: "WeakValueDictionary[int, _Lent]" = WeakValueDictionary()
-_lent_guard = threading.Lock()
+_lent_guard = threading.RLock()  # the garbage collector may make or drop a wrapper in a thread that holds it
 
 
 def _lent_of(client: Any) -> _Lent:

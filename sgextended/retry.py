@@ -14,7 +14,14 @@ from typing import Any, Callable, Optional, TypeVar
 from attrs import field, frozen
 
 from sgextended import deadline
-from sgextended.errors import ConfigurationError, OutcomeUnknown, StatusError, TransportError, TransportTimeout
+from sgextended.errors import (
+    ConfigurationError,
+    OutcomeUnknown,
+    PoolTimeout,
+    StatusError,
+    TransportError,
+    TransportTimeout,
+)
 
 Result = TypeVar("Result")
 
@@ -34,8 +41,11 @@ class Kind(enum.Enum):
 
     READ = "read"  # nothing
     IDEMPOTENT = "idempotent"  # it leaves the site as the first left it
+    STORE = "store"  # it puts the same bytes into the same place, which storage asks for after any failure of its own
     ONCE = "once"  # it does the work again
 
+
+_WRITES = frozenset({Kind.IDEMPOTENT, Kind.ONCE})
 
 _READS = (
     "info read summarize schema_read schema_entity_read schema_field_read query_display_name_cache activity_stream "
@@ -115,6 +125,8 @@ def may_repeat(kind: Kind, error: TransportError) -> bool:
     if not error.sent:
         return True
     if isinstance(error, StatusError):
+        if kind is Kind.STORE:
+            return error.errcode in BUSY or error.errcode == 500
         return error.errcode in BUSY and (kind is not Kind.ONCE or _surely_refused(error))
     return kind is not Kind.ONCE
 
@@ -178,43 +190,79 @@ def persist(
         draw: Gives a random number between 0 and 1.
 
     Raises:
-        OutcomeUnknown: A call that must not be repeated was sent, and nothing tells whether it was executed.
+        OutcomeUnknown: A write was sent, nothing tells whether it was executed, and it may not, or not any more, be
+            repeated.
 
         TransportTimeout: The deadline leaves no time for another attempt.
 
         TransportError: The last attempt's failure, with the number of attempts.
     """
-    attempt, may_be_done, last = 0, False, None
+    attempt, last = 0, None
+    uncertain = False  # whether an attempt of a write may have been carried out
     while True:
         attempt += 1
-        while gate is not None and gate.left():
-            _pause(gate.left(), sleep, rpc, attempt, last)
+        _wait_at(gate, sleep, rpc, attempt, last, uncertain=uncertain)
         try:
             result = send()
+        except PoolTimeout as error:
+            if uncertain:
+                raise _unknown(rpc, kind, attempt, error) from error
+            raise
         except TransportError as error:
             error.rpc, error.attempts, last = rpc, attempt, error
-            refused = not error.sent or _surely_refused(error)
-            if kind is Kind.ONCE and not refused:
-                msg = (
-                    f"'{rpc}' was sent, and then: {error} The site may or may not have done it. It was not sent "
-                    "again, because that could do it twice: look on the site first."
-                )
-                raise OutcomeUnknown(msg, rpc=rpc, attempts=attempt) from error
-            may_be_done = may_be_done or not refused
+            if kind in _WRITES and error.sent and not _surely_refused(error):
+                uncertain = True
             asked = getattr(error, "retry_after", None) or 0.0
             if attempt >= policy.attempts or not may_repeat(kind, error) or asked > policy.longest_asked:
+                if uncertain:
+                    raise _unknown(rpc, kind, attempt, error) from error
                 raise
             wait = policy.wait(attempt, draw(), asked)
-            if gate is not None and isinstance(error, StatusError) and error.errcode in _TOO_BUSY:
+            if gate is not None and _is_too_busy(error):
                 gate.close(wait)
             else:
-                _pause(wait, sleep, rpc, attempt, error)
+                _pause(wait, sleep, rpc, attempt, error, uncertain=uncertain)
         else:
-            return again(result) if again is not None and may_be_done else result
+            return again(result) if again is not None and uncertain else result
+
+
+def _is_too_busy(error: TransportError) -> bool:
+    return isinstance(error, StatusError) and error.errcode in _TOO_BUSY
+
+
+def _unknown(rpc: str, kind: Kind, attempts: int, error: Exception) -> OutcomeUnknown:
+    if kind is Kind.ONCE:
+        msg = (
+            f"'{rpc}' was sent, and then: {error} The site may or may not have done it. It was not sent "
+            "again, because that could do it twice: look on the site first."
+        )
+    else:
+        times = "once" if attempts == 1 else f"{attempts} times"
+        msg = f"'{rpc}' was sent {times}, and then: {error} The site may or may not have done it. It may be sent again."
+    return OutcomeUnknown(msg, rpc=rpc, attempts=attempts)
+
+
+def _wait_at(
+    gate: Optional[Gate],
+    sleep: Callable[[float], object],
+    rpc: str,
+    attempt: int,
+    last: Optional[TransportError],
+    *,
+    uncertain: bool,
+) -> None:
+    while gate is not None and gate.left():
+        _pause(gate.left(), sleep, rpc, attempt, last, uncertain=uncertain)
 
 
 def _pause(
-    seconds: float, sleep: Callable[[float], object], rpc: str, attempt: int, last: Optional[TransportError]
+    seconds: float,
+    sleep: Callable[[float], object],
+    rpc: str,
+    attempt: int,
+    last: Optional[TransportError],
+    *,
+    uncertain: bool,
 ) -> None:
     limit = deadline.current()
     if limit is None or seconds < limit.left():
@@ -222,6 +270,8 @@ def _pause(
         return
     why = f"the last attempt failed: {last}" if last else "the site has asked all its clients to wait."
     msg = f"'{rpc}' was not done within the {limit.seconds} s that the caller allows; {why}"
+    if uncertain:
+        raise OutcomeUnknown(f"{msg} The site may or may not have done it.", rpc=rpc, attempts=attempt) from last
     raise TransportTimeout(msg, sent=last.sent if last else False, rpc=rpc, attempts=attempt) from last
 
 

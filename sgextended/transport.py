@@ -11,9 +11,23 @@ import ssl
 import threading
 import time
 from collections import OrderedDict
+from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from html import unescape
-from typing import Any, Callable, Dict, Hashable, Iterator, List, Mapping, Optional, Tuple, TypeVar, Union
+from typing import (
+    Any,
+    Callable,
+    ContextManager,
+    Dict,
+    Hashable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    TypeVar,
+    Union,
+)
 from weakref import WeakSet
 
 import urllib3
@@ -30,8 +44,14 @@ Result = TypeVar("Result")
 #: Transports kept for reuse. More sites than that in one process is a test suite, whose old ones nobody uses again.
 KEPT_TRANSPORTS = 32
 
-#: Is given an answer without its body, and returns what takes the body piece by piece; None: the answer keeps it.
+#: Is given an answer without its body, and returns what takes the body piece by piece, as it was sent (a file that is
+#: packed stays so); None: the answer keeps it.
 Sink = Callable[[Answer], Optional[Callable[[bytes], object]]]
+
+#: Returns what is around one request, given until when its caller waits; None: nothing is. A cluster sets it.
+AROUND: "ContextVar[Optional[Callable[[Optional[Deadline]], ContextManager[None]]]]" = ContextVar(
+    "sgextended_around", default=None
+)
 
 _CHUNK = 1 << 16  # bytes of a streamed answer at a time
 
@@ -92,7 +112,7 @@ class Transport:
         self._under_way = 0
         self._last_date: Tuple[str, float] = ("", 0.0)  # the site's clock, and ours at that moment
         self._users: WeakSet[object] = WeakSet()
-        self._count_lock = threading.Lock()
+        self._count_lock = threading.RLock()  # the garbage collector may end a user in a thread that holds it
         self._memo: Dict[Hashable, Any] = {}
         self._memo_lock = threading.RLock()  # what one client asks first may need what another asked
         # Read once: 20 ms, and the file may be gone by the time that connections are closed.
@@ -142,6 +162,22 @@ class Transport:
             TransportError: No answer; ``sent`` tells whether the site may have acted. `Unreachable`,
                 `TransportTimeout` and `TLSError` say more.
         """
+        around = AROUND.get()
+        if around is None:
+            return self._send_now(method, path, body, headers, limits, user, sink)
+        with around(limits.deadline):
+            return self._send_now(method, path, body, headers, limits, user, sink)
+
+    def _send_now(
+        self,
+        method: str,
+        path: str,
+        body: Union[bytes, Body, None],
+        headers: Mapping[str, str],
+        limits: Limits,
+        user: object,
+        sink: Optional[Sink],
+    ) -> Answer:
         limits, sending = limits.now(), Sending(body)
         if limits.deadline is not None and not limits.deadline.left():
             seconds = limits.deadline.seconds
@@ -202,7 +238,7 @@ class Transport:
             if write is None:
                 answer = evolve(answer, body=response.read())
             else:
-                for chunk in response.stream(_CHUNK):
+                for chunk in response.stream(_CHUNK, decode_content=False):
                     write(chunk)
         except BaseException:
             response.close()  # the connection ends with what was not read

@@ -1,5 +1,5 @@
 """
-The private names of shotgun_api3 that ``native.py`` and ``identity.py`` rely on, with their signatures.
+The private names of shotgun_api3 that ``NativeClient`` and ``identity.py`` rely on, with their signatures.
 
 A version that changes one of them fails here, by name, before anything else breaks in a stranger way.
 """
@@ -13,37 +13,54 @@ import pytest
 from shotgun_api3 import shotgun
 from shotgun_api3.shotgun import ClientCapabilities, ServerCapabilities, Shotgun, _Config
 
-from sgextended import identity, native
+from sgextended import downloads, identity, native, transfers, uploads
 from sgextended.native import NativeClient
 
-SOURCE = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (identity, native))
+MODULES = (identity, native, transfers, uploads, downloads)
+SOURCE = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in MODULES)
 
-# Every method that NativeClient overrides or calls, with its parameters as native.py counts on them.
+# Every method that NativeClient overrides or calls, with its parameters as we count on them.
 METHODS = {
     "__init__": ["base_url", "script_name", "api_key", "convert_datetimes_to_utc", "http_proxy", "connect", "ca_certs",
                  "login", "password", "sudo_as_login", "session_token", "auth_token"],
     "_auth_params": [],
     "_build_payload": ["method", "params", "include_auth_params"],
+    "_complete_multipart_upload": ["upload_info", "filename", "etags"],
     "_call_rpc": ["method", "params", "include_auth_params", "first"],
     "_construct_read_parameters": ["entity_type", "fields", "filters", "retired_only", "order",
                                    "include_archived_projects", "additional_filter_presets"],
+    "_get_attachment_upload_info": ["is_thumbnail", "filename", "is_multipart_upload", "created_at"],
+    "_get_upload_part_link": ["upload_info", "filename", "part_number"],
     "_http_request": ["verb", "path", "body", "headers"],
     "_make_call": ["verb", "path", "body", "headers"],
+    "_multipart_upload_file_to_storage": ["path", "upload_info"],
     "_parse_records": ["records"],
     "_response_errors": ["sg_response"],
+    "_send_form": ["url", "params"],
+    "_upload_file_to_storage": ["path", "storage_url"],
     "authenticate_human_user": ["user_login", "user_password", "auth_token"],
     "close": [],
     "connect": [],
+    "create": ["entity_type", "data", "return_fields"],
+    "download_attachment": ["attachment", "file_path", "attachment_id"],
     "find": ["entity_type", "filters", "fields", "order", "filter_operator", "limit", "retired_only", "page",
              "include_archived_projects", "additional_filter_presets"],
     "find_one": ["entity_type", "filters", "fields", "order", "filter_operator", "retired_only",
                  "include_archived_projects", "additional_filter_presets"],
+    "get_attachment_download_url": ["attachment"],
     "get_session_token": [],
     "info": [],
     "reset_user_agent": [],
     "share_thumbnail": ["entities", "thumbnail_path", "source_entity", "filmstrip_thumbnail", "kwargs"],
+    "update": ["entity_type", "entity_id", "data", "multi_entity_update_modes"],
+    "upload": ["entity_type", "entity_id", "path", "field_name", "display_name", "tag_list", "created_at"],
+    "upload_filmstrip_thumbnail": ["entity_type", "entity_id", "path", "kwargs"],
+    "upload_thumbnail": ["entity_type", "entity_id", "path", "kwargs"],
 }  # fmt: skip
+# Last parameters that only some of the versions have that setup.cfg allows; they are passed where they say something.
+NEWER = {"_get_attachment_upload_info": "created_at", "upload": "created_at"}
 PROPERTIES = ["server_caps", "server_info"]
+CONSTANTS = ["_MULTIPART_UPLOAD_CHUNK_SIZE"]
 
 CONFIG = [
     "api_key", "api_path", "auth_token", "authorization", "convert_datetimes_to_utc", "extra_auth_params", "localized",
@@ -68,7 +85,9 @@ def test_method_has_the_parameters_that_we_count_on(name, parameters):
     """
     The official method takes what ours takes or passes.
     """
-    assert list(inspect.signature(getattr(Shotgun, name)).parameters) == ["self", *parameters]
+    native = list(inspect.signature(getattr(Shotgun, name)).parameters)
+    without = [each for each in parameters if each != NEWER.get(name)]
+    assert native in (["self", *parameters], ["self", *without])
 
 
 @pytest.mark.parametrize("name", PROPERTIES)
@@ -83,22 +102,27 @@ def test_overrides_are_pinned():
     """
     Every native name that NativeClient defines again stands in the table above, so that none is forgotten.
     """
-    ours = {name for name in vars(NativeClient) if name in vars(Shotgun) and not name.startswith("__")}
+    parts = NativeClient.__mro__[: NativeClient.__mro__.index(Shotgun)]
+    ours = {name for part in parts for name in vars(part) if name in vars(Shotgun) and not name.startswith("__")}
     ours -= {"MAX_ATTEMPTS"}
 
     assert ours - set(METHODS) - set(PROPERTIES) == set()
     assert len(ours) >= 12
 
 
-def test_private_names_in_the_source_are_pinned():
+def test_private_names_in_the_source_are_pinned(official):
     """
-    Every private attribute that native.py reads or calls is one of its own, or pinned here.
+    Every private attribute that the sources read or call is defined there, or pinned here.
     """
-    read = {node.attr for node in ast.walk(ast.parse(SOURCE)) if isinstance(node, ast.Attribute)}
-    private = {name for name in read if name.startswith("_") and not name.startswith("__")}
-    own = {name for name in vars(NativeClient) if name not in vars(Shotgun)} | {"_site", "_slot", "_lent", "_closed"}
+    nodes = list(ast.walk(ast.parse(SOURCE)))
+    attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
+    private = {node.attr for node in attributes if node.attr.startswith("_") and not node.attr.startswith("__")}
+    own = {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
+    own |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    own -= {*vars(Shotgun), *vars(official)}
 
-    assert private - own - set(METHODS) - set(INSTANCE) == set()
+    assert private - own - set(METHODS) - set(INSTANCE) - set(CONSTANTS) == set()
+    assert len(private - own) > 10
 
 
 @pytest.mark.parametrize("name", CONFIG)
@@ -121,6 +145,14 @@ def test_config_attributes_in_the_source_are_pinned():
 
     assert read - {"secret", "setter"} - set(CONFIG) == set()
     assert len(read) > 12
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_class_has_the_constants_that_we_count_on(name):
+    """
+    The official class keeps each constant where we look for it.
+    """
+    assert isinstance(vars(Shotgun)[name], int)
 
 
 @pytest.mark.parametrize("name", INSTANCE)

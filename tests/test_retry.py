@@ -10,7 +10,15 @@ import shotgun_api3.shotgun
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgextended import ConfigurationError, OutcomeUnknown, RetryPolicy, StatusError, TransportError, TransportTimeout
+from sgextended import (
+    ConfigurationError,
+    OutcomeUnknown,
+    PoolTimeout,
+    RetryPolicy,
+    StatusError,
+    TransportError,
+    TransportTimeout,
+)
 from sgextended.deadline import deadline
 from sgextended.retry import BUSY, Gate, Kind, kind_of, may_repeat, persist
 
@@ -248,17 +256,40 @@ def test_persist_raises_a_refusal_at_once(kind, code):
     assert script.sends == 1
 
 
-@pytest.mark.parametrize("kind", [Kind.READ, Kind.IDEMPOTENT])
-def test_persist_raises_a_server_error_at_once(kind):
+@pytest.mark.parametrize(("kind", "error"), [(Kind.READ, StatusError), (Kind.IDEMPOTENT, OutcomeUnknown)])
+def test_persist_raises_a_server_error_at_once(kind, error):
     """
-    500 is the site's own mistake: the same question gives the same mistake.
+    500 is the site's own mistake: the same question gives the same mistake; a write may have been done before it.
     """
     script = Script(status(500))
 
-    with pytest.raises(StatusError):
+    with pytest.raises(error, match="500"):
         script.persist(kind)
 
     assert script.sends == 1
+
+
+@pytest.mark.parametrize("last", [lost, lambda: status(429), unsent, lambda: PoolTimeout("all in use")])
+def test_persist_says_when_a_write_may_be_done_in_the_end(last):
+    """
+    Once an attempt of a write may have been carried out, no later failure makes that certain.
+    """
+    script = Script(lost(), *[last() for _ in range(3)])
+
+    with pytest.raises(OutcomeUnknown, match=r"may or may not have done it\. It may be sent again"):
+        script.persist(Kind.IDEMPOTENT)
+
+
+@pytest.mark.parametrize("last", [lambda: status(429), unsent])
+def test_persist_says_when_a_write_is_surely_not_done(last):
+    """
+    Attempts that were all turned away or never sent leave no doubt.
+    """
+    script = Script(*[last() for _ in range(4)])
+
+    with pytest.raises(TransportError) as caught:
+        script.persist(Kind.IDEMPOTENT)
+    assert not isinstance(caught.value, OutcomeUnknown)
 
 
 @pytest.mark.parametrize("failure", [lost, *(lambda code=code: status(code) for code in (500, 502, 503, 504))])

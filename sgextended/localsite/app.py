@@ -47,6 +47,7 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 
 # Below this, packing costs more than it saves.
 _WORTH_PACKING = 2048
+_WRITES_TO_ROWS = frozenset({"batch", "create", "delete", "follow", "revive", "unfollow", "update"})
 _JSON = "application/json; charset=utf-8"
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
@@ -63,6 +64,7 @@ class Site:
     ledger: Ledger
     faults: Faults
     workers: Executor
+    turn_away: Callable[[float, bool], None]
 
 
 class _Refused(Exception):
@@ -99,7 +101,7 @@ def build_app(site: Site) -> ASGIApp:
             Route("/", greet),
         ]
     )
-    return Misbehaving(app, site.faults)
+    return Misbehaving(app, site.faults, site.turn_away)
 
 
 def _address_of(site: Site, request: Request) -> str:
@@ -169,6 +171,7 @@ def _work(site: Site, body: bytes, agent: str, packs: bool, address: str) -> Res
             started=started,
             seconds=time.monotonic() - started,
             rows=_rows_in(result),
+            ids=_ids_in(method, params, result) if ok else (),
             ok=ok,
         )
     headers = {"content-type": _JSON}
@@ -246,6 +249,23 @@ def _rows_in(result: Any) -> int:
     if isinstance(result, list):
         return len(result)
     return 0 if result is None else 1
+
+
+def _ids_in(method: str, params: list[Any], result: Any) -> tuple[int, ...]:
+    """
+    Return the ids of the rows that a request which succeeded has written to.
+    """
+    if method not in _WRITES_TO_ROWS:
+        return ()
+    if method == "batch":
+        return tuple(_id_in(request, answer) for request, answer in zip(params[1], result))
+    return (_id_in(params[1], result),)
+
+
+def _id_in(request: dict[str, Any], answer: Any) -> int:
+    row = request.get("entity", request)  # followed ones stand under their name
+    found: int = row["id"] if "id" in row else answer["id"]
+    return found
 
 
 def _encode_slowly(value: Any) -> bytes:

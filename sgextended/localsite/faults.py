@@ -32,9 +32,11 @@ KINDS = {
     "cut-off": "half of the answer's body is sent, then the connection is closed cleanly",
     "garbled": "the answer's body is no JSON any more",
     "trickle": "the answer's body takes that many seconds, in twenty pieces",
+    "refused": "the connection is reset, the request is not executed; connections are refused for that many seconds",
+    "slammed": "as refused, but who connects in these seconds is let in and reset before anything is said",
     "expired": "an address to upload to or download from has expired; other requests are left alone",
 }
-_SECONDS = frozenset({"latency", "trickle"})
+_SECONDS = frozenset({"latency", "refused", "slammed", "trickle"})
 _MAY_COME_AFTER = frozenset({"html", "status"})
 
 
@@ -46,7 +48,7 @@ class Mishap:
     Attributes:
         kind: What goes wrong, one of ``KINDS``.
 
-        value: Seconds for latency and trickle, a number for status; else None.
+        value: Seconds for latency, trickle, refused and slammed, a number for status; else None.
 
         rpc:
             Names of the requests that it happens to: those of RPCs, ``upload_file`` and the like for forms, ``put``

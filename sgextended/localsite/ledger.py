@@ -35,6 +35,8 @@ class Entry:
         rows: How many rows, groups or results the reply holds.
 
         ok: Whether it succeeded; False for every fault.
+
+        ids: Ids of the rows that it created, changed, retired, revived or had followed; of a batch in its order.
     """
 
     number: int
@@ -45,6 +47,7 @@ class Entry:
     seconds: float
     rows: int
     ok: bool
+    ids: tuple[int, ...] = ()
 
 
 class Ledger:
@@ -95,6 +98,7 @@ class Ledger:
         seconds: float,
         rows: int,
         ok: bool,
+        ids: tuple[int, ...] = (),
     ) -> None:
         """
         Write down one request.
@@ -112,5 +116,6 @@ class Ledger:
                     seconds=seconds,
                     rows=rows,
                     ok=ok,
+                    ids=ids,
                 )
             )

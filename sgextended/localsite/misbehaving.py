@@ -21,6 +21,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from sgextended.localsite.uploads import expired
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from sgextended.localsite.faults import Faults, Mishap
@@ -35,6 +37,7 @@ _PAGE = "<html><head><title>Sign in</title></head><body>This network wants you t
 _WORDS = {429: "Too many requests", 500: "Internal server error", 502: "Bad gateway", 504: "Gateway timeout"}
 _INSTEAD = frozenset({"expired", "html", "status"})
 _SEVERED = frozenset({"close-after", "reset-after"})
+_TURNED_AWAY = frozenset({"refused", "slammed"})
 _KEY = "sgextended_transport"
 
 
@@ -51,14 +54,46 @@ class TransportProtocol(H11Protocol):
         self.app_state = {**self.app_state, _KEY: transport}
 
 
+def reset(transport: asyncio.BaseTransport) -> None:
+    """
+    End a connection with a reset.
+    """
+    # To close a socket that lingers for no time is to reset its connection. One that the client has ended has no socket
+    # any more, or, over TLS and before Python 3.12, nothing that could be asked for one.
+    with contextlib.suppress(AttributeError, OSError):
+        sock: Any = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    transport.abort()  # type: ignore[attr-defined]  # sockets have no other kind
+
+
+class Slammed(asyncio.Protocol):
+    """
+    A connection that is reset at once.
+    """
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """
+        End it.
+        """
+        reset(transport)
+
+
 class Misbehaving:
     """
     An application that serves *app*, but for what goes wrong.
+
+    Args:
+        app: What serves requests.
+
+        faults: What goes wrong.
+
+        turn_away: Lets nobody connect for so many seconds; the second argument tells whether to reset who does.
     """
 
-    def __init__(self, app: ASGIApp, faults: Faults) -> None:
+    def __init__(self, app: ASGIApp, faults: Faults, turn_away: Callable[[float, bool], None]) -> None:
         self._app = app
         self._faults = faults
+        self._turn_away = turn_away
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         faults = self._faults
@@ -76,8 +111,10 @@ class Misbehaving:
             await asyncio.sleep(wait)
         if mishap is None:
             await self._app(scope, receive, send)
-        else:
-            await _Accident(self._app, mishap, scope, receive, send).happen()
+            return
+        if mishap.kind in _TURNED_AWAY:
+            self._turn_away(mishap.value or 0.0, mishap.kind == "slammed")
+        await _Accident(self._app, mishap, scope, receive, send).happen()
 
 
 class _Accident:
@@ -93,8 +130,8 @@ class _Accident:
 
     async def happen(self) -> None:
         kind = self._mishap.kind
-        if kind == "reset-before":
-            await self._sever(reset=True)
+        if kind == "reset-before" or kind in _TURNED_AWAY:
+            await self._sever(rudely=True)
         elif kind in _INSTEAD:
             if self._mishap.after:
                 await self._app(self._scope, self._receive, _drop)
@@ -103,7 +140,7 @@ class _Accident:
             await self._replacement()(self._scope, self._receive, self._send)
         elif kind in _SEVERED:
             await self._app(self._scope, self._receive, _drop)
-            await self._sever(reset=kind == "reset-after")
+            await self._sever(rudely=kind == "reset-after")
         else:
             await self._app(self._plainly(), self._receive, self._pass)
 
@@ -174,7 +211,7 @@ class _Accident:
         await self._send({"type": "http.response.body", "body": part, "more_body": True})
         if is_complete:
             self._is_over = True
-            await self._sever(reset=self._mishap.kind == "reset-during")
+            await self._sever(rudely=self._mishap.kind == "reset-during")
 
     async def _trickle(self, body: bytes, *, more: bool) -> None:
         size = max(1, -(-self._total // _PIECES))
@@ -190,17 +227,13 @@ class _Accident:
         transport: asyncio.Transport = self._scope["state"][_KEY]
         return transport
 
-    async def _sever(self, *, reset: bool) -> None:
+    async def _sever(self, *, rudely: bool) -> None:
         """
         End the connection, with a reset or cleanly, and wait until it has ended.
         """
         transport = self._transport
-        if reset:
-            sock: Any = transport.get_extra_info("socket")
-            # To close a socket that lingers for no time is to reset its connection.
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-            transport.abort()
+        if rudely:
+            reset(transport)
         else:
             transport.close()
         with contextlib.suppress(asyncio.TimeoutError):

@@ -29,7 +29,7 @@ from sgextended.localsite.errors import Fault
 from sgextended.localsite.faults import Faults
 from sgextended.localsite.ledger import Ledger
 from sgextended.localsite.links import link_columns
-from sgextended.localsite.misbehaving import TransportProtocol
+from sgextended.localsite.misbehaving import Slammed, TransportProtocol
 from sgextended.localsite.rows import insert_row, update_row
 from sgextended.localsite.store import Store
 
@@ -61,10 +61,37 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
         super().__init__(config)
         self._ready = ready
+        self._away: Optional[asyncio.Task[None]] = None
 
     async def startup(self, sockets: Optional[list[socket.socket]] = None) -> None:
         await super().startup(sockets=sockets)
         self._ready.set()
+
+    def turn_away(self, seconds: float, slam: bool) -> None:
+        """
+        Let nobody connect for so long; connections that are open go on. Who comes is refused, or let in and reset.
+        """
+        if self._away is None or self._away.done():
+            self._away = asyncio.get_running_loop().create_task(self._stay_away(seconds, slam))
+
+    async def _stay_away(self, seconds: float, slam: bool) -> None:
+        (listener,) = self.servers[0].sockets
+        family, address = listener.family, listener.getsockname()
+        self.servers[0].close()
+        # A socket that is bound and does not listen keeps the port, and who connects to it is refused.
+        door = _bound(family, address)
+        try:
+            if slam:
+                slamming = await asyncio.get_running_loop().create_server(Slammed, sock=door)
+                await asyncio.sleep(seconds)
+                slamming.close()
+                door = _bound(family, address)
+            else:
+                await asyncio.sleep(seconds)
+            await super().startup(sockets=[door])
+        except BaseException:
+            door.close()
+            raise
 
     async def shutdown(self, sockets: Optional[list[socket.socket]] = None) -> None:
         for server in self.servers:
@@ -369,13 +396,8 @@ class _Running:
         self._socket: socket.socket
 
     def listen(self, host: str, port: int, *, tls: bool) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # asyncio turns Nagle's algorithm off for sockets that say they are TCP; with it, every reply waits 40 ms.
-        self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._socket = _bound(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port))
         self.closers.append(self._socket.close)
-        if os.name == "posix":
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((host, port))
         if not _is_loopback(host):
             _log.warning(
                 "This local site listens on %s, so whoever reaches that address may send requests to it. It is made "
@@ -391,7 +413,11 @@ class _Running:
     def serve(self, authenticator: Authenticator, ledger: Ledger, faults: Faults, log_level: str) -> None:
         workers = ThreadPoolExecutor(MAX_CONNECTIONS // 2, thread_name_prefix="sgextended-site-worker")
         self.closers.append(workers.shutdown)
-        app = build_app(Site(self.store, authenticator, ledger, faults, workers))
+
+        def turn_away(seconds: float, slam: bool) -> None:
+            server.turn_away(seconds, slam)
+
+        app = build_app(Site(self.store, authenticator, ledger, faults, workers, turn_away))
         config = uvicorn.Config(
             app,
             http=TransportProtocol,
@@ -432,6 +458,22 @@ class _Running:
     def stop(self) -> None:
         while self.closers:
             self.closers.pop()()
+
+
+def _bound(family: int, address: tuple[Any, ...]) -> socket.socket:
+    """
+    Return a socket that is bound to an address and does not listen yet.
+    """
+    # asyncio turns Nagle's algorithm off for sockets that say they are TCP; with it, every reply waits 40 ms.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
 
 
 def _is_loopback(host: str) -> bool:

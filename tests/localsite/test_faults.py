@@ -213,6 +213,49 @@ def test_status_after_execution_makes_duplicates(shaky, caller, name):
 
 
 @BOTH
+@pytest.mark.parametrize("kind", ["refused", "slammed"])
+def test_nobody_can_connect_for_a_while(shaky, caller, make_connection, kind):
+    """
+    Who connects is refused, or let in and reset; open connections go on, and after that all is as before.
+    """
+    shaky.faults.add(f"{kind}=0.8:rpc=create,next=1")
+    other = make_connection(shaky)
+    other.find("Status", [])
+    other.config.max_rpc_attempts = 1
+    with pytest.raises(RESET):
+        write(other, "nobody")
+    with pytest.raises(RESET) as caught:
+        other.find("Status", [])
+    during = len(caller.find("Status", []))
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            after = other.info()
+        except RESET:
+            continue
+        break
+    other.close()
+
+    assert during == 19
+    assert isinstance(caught.value, ConnectionRefusedError) is (kind == "refused")
+    assert after["version"]
+    assert count(shaky, "nobody") == 0
+
+
+def test_site_stops_while_nobody_can_connect(make_connection):
+    """
+    A site that turns everybody away may be stopped, and its port is free then.
+    """
+    with LocalSite(faults=["refused=60:rpc=create"]) as site:
+        sg, port = make_connection(site), int(site.url.rpartition(":")[2])
+        with pytest.raises(RESET):
+            write(sg, "nobody")
+        sg.close()
+    with LocalSite(port=port) as site:
+        assert site.url.endswith(str(port))
+
+
+@BOTH
 def test_hang_up_leaves_a_dead_connection(shaky, caller):
     """
     After a whole answer the kept connection is closed; the client finds out with its next request, and may fail then.
@@ -389,7 +432,7 @@ def test_every_kind_can_be_written(kind):
     """
     Each kind is read with the value that it takes, and refused with any that it does not take.
     """
-    value = {"status": "=500", "latency": "=0.5", "trickle": "=1"}.get(kind, "")
+    value = {"status": "=500", "latency": "=0.5", "trickle": "=1", "refused": "=1", "slammed": "=1"}.get(kind, "")
 
     assert Mishap.parse(kind + value).kind == kind
     with pytest.raises(ValueError, match=kind):

@@ -324,6 +324,36 @@ def test_ledger_tells_what_was_executed():
     assert [(entry.number, entry.rows) for entry in site.ledger.entries] == [(1, 1)]
 
 
+def test_ledger_names_the_rows_that_were_written_to():
+    """
+    A write's entry has the ids of its rows, a batch's in its order; reads and what was refused have none.
+    """
+    with LocalSite() as site, shotgun_api3.Shotgun(**_arguments(site)) as sg:
+        user = site.add_user("jo", "secret")
+        first = sg.create("Project", {"name": "a"})
+        more = {"request_type": "create", "entity_type": "Project", "data": {"name": "b"}}
+        less = {"request_type": "delete", "entity_type": "Project", "entity_id": first["id"]}
+        second, _done = sg.batch([more, less])
+        sg.revive("Project", first["id"])
+        sg.update("Project", first["id"], {"sg_description": "c"})
+        sg.follow(user, second)
+        sg.find("Project", [])
+        with pytest.raises(shotgun_api3.Fault):
+            sg.delete("Project", 99_999)
+        entries = [(entry.rpc, entry.ids) for entry in site.ledger.entries if entry.rpc != "info"]
+    one, two = first["id"], second["id"]
+
+    assert entries == [
+        ("create", (one,)),
+        ("batch", (two, one)),
+        ("revive", (one,)),
+        ("update", (one,)),
+        ("follow", (two,)),
+        ("read", ()),
+        ("delete", ()),
+    ]
+
+
 def _in_threads(functions):
     """
     Run functions at the same time, and raise the first error of any.

@@ -1,0 +1,524 @@
+"""
+Downloads: a file takes its place when it is complete, and a failure leaves what was there.
+"""
+
+import errno
+import os
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import shotgun_api3
+from fix_native import KEY
+from fix_servers import HANG, Last, http_reply
+from fix_transfers import MediaSite, client_of, data, denied, dumped
+from shotgun_api3 import ShotgunFileDownloadError
+
+from sgextended import ClientClosed, SGExtended, StatusError, TransportError, TransportTimeout, Unreachable
+
+CONTENT = os.urandom(300_000)
+OLD = b"what was there"
+
+#: How a download may fail, and what its error says.
+FAILURES = {
+    "cut": (lambda _request: Last(data(CONTENT)[:-1000]), "was lost"),
+    "reset": (lambda _request: Last(data(CONTENT)[:-1000], reset=True), "was lost"),
+    "no answer": (lambda _request: None, "was lost"),
+    "400": (lambda _request: http_reply(b"no", status=400), "Attachment may not exist or is a local file"),
+    "404": (lambda _request: http_reply(b"no", status=404), "HTTP Error 404: Not Found"),
+    "500": (lambda _request: http_reply(b"no", status=500), "HTTP Error 500: Internal Server Error"),
+    "503": (lambda _request: http_reply(b"no", status=503), "HTTP Error 503: Service Unavailable"),
+    "hangs": (lambda _request: HANG, "within the 0.3 s that the caller allows"),
+}
+
+
+@pytest.fixture
+def site(make_server):
+    """
+    A site with the file 7.
+    """
+    return make_server(kind=MediaSite, **{"7": lambda _request: data(CONTENT)})
+
+
+@pytest.fixture
+def target(tmp_path):
+    """
+    Where to download to, in a folder of its own.
+    """
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    return folder / "take.mov"
+
+
+def left_in(target):
+    return {path.name: path.read_bytes() for path in target.parent.iterdir()}
+
+
+def failing(*replies):
+    """
+    Return an answer that is each of *replies* once, and the file after that.
+    """
+    left = list(replies)
+    return lambda _request: left.pop(0) if left else data(CONTENT)
+
+
+# --- What comes
+
+
+def test_download_returns_the_bytes(site):
+    """
+    Without a path the bytes are returned; an id, a link and a value with an address lead to them.
+    """
+    sg = client_of(site)
+    link = {"type": "Attachment", "id": 7}
+
+    assert sg.download_attachment(7) == CONTENT
+    assert sg.download_attachment(link) == CONTENT
+    assert sg.download_attachment({**link, "url": f"{site.url}/file_serve/attachment/7"}) == CONTENT
+    assert sg.download_attachment(attachment_id=7) == CONTENT
+    assert type(sg.download_attachment(7)) is bytes
+
+
+@pytest.mark.parametrize("old", [None, OLD], ids=["new", "old"])
+def test_download_writes_the_file(site, target, old):
+    """
+    With a path it is returned once the file is there, and nothing else is in the folder.
+    """
+    if old is not None:
+        target.write_bytes(old)
+
+    assert client_of(site).download_attachment(7, str(target)) == str(target)
+    assert left_in(target) == {"take.mov": CONTENT}
+
+
+def test_wrong_arguments_are_refused_as_native(site, target):
+    """
+    What is no attachment is refused in the native words, and no file is touched.
+    """
+    target.write_bytes(OLD)
+    sg, official = client_of(site), shotgun_api3.Shotgun(site.url, "robot", KEY, connect=False)
+    for given in ({}, {"attachment": "7"}, {"attachment": {"type": "Shot", "id": 7}}):
+        with pytest.raises((TypeError, ValueError)) as theirs:
+            official.download_attachment(**given)
+        with pytest.raises((TypeError, ValueError)) as ours:
+            sg.download_attachment(**given, file_path=str(target))
+        assert (type(ours.value), str(ours.value)) == (type(theirs.value), str(theirs.value))
+
+    assert left_in(target) == {"take.mov": OLD}
+
+
+def test_no_attachment_is_none(site, target):
+    """
+    None, as an empty field reads, gives None and leaves no file; one that is there stays.
+    """
+    sg = client_of(site)
+
+    assert sg.download_attachment(None) is None
+    assert sg.download_attachment(None, str(target)) is None
+    assert left_in(target) == {}
+    target.write_bytes(OLD)
+    assert sg.download_attachment({"url": None}, str(target)) is None
+    assert left_in(target) == {"take.mov": OLD}
+    assert [each for each in site.requests if each.method == "GET"] == []
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_official_client_destroys_what_was_there(site, target):
+    """
+    The official client empties the file before it knows whether there is another one, and takes a cut one for whole.
+    """
+    official = shotgun_api3.Shotgun(site.url, "robot", KEY)
+    target.write_bytes(OLD)
+    site.answers["7"] = FAILURES["404"][0]
+    with pytest.raises(ShotgunFileDownloadError):
+        official.download_attachment(7, str(target))
+    destroyed = target.read_bytes()
+    official.close()
+
+    assert destroyed == b""
+
+
+def test_packed_file_stays_packed(site):
+    """
+    A file that a server calls packed is given as it was uploaded, with its own length.
+    """
+    told = []
+    site.answers["7"] = lambda _request: data(b"\x1f\x8b no real gzip", **{"content-encoding": "gzip"})
+
+    assert client_of(site).download_attachment(7, progress=lambda *each: told.append(each)) == b"\x1f\x8b no real gzip"
+    assert told[-1] == (15, 15)
+    assert site.sent("7")[0].headers["accept-encoding"] == "identity"
+
+
+def test_file_of_unknown_length_comes(site):
+    """
+    Where the server does not say how long the file is, the total is None.
+    """
+    told = []
+    chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n2\r\nfg\r\n0\r\n\r\n"
+    site.answers["7"] = lambda _request: chunked
+
+    assert client_of(site).download_attachment(7, progress=lambda *each: told.append(each)) == b"abcdefg"
+    assert told[-1] == (7, None)
+
+
+def test_empty_file_is_a_file(site, target):
+    """
+    No bytes are a file too.
+    """
+    site.answers["7"] = lambda _request: data(b"")
+
+    assert client_of(site).download_attachment(7) == b""
+    assert client_of(site).download_attachment(7, str(target)) == str(target)
+    assert left_in(target) == {"take.mov": b""}
+
+
+def test_local_file_is_copied(site, target, tmp_path):
+    """
+    What lies in a local storage is copied from there, as native.
+    """
+    source = tmp_path / "on disk größe.exr"
+    source.write_bytes(CONTENT)
+    attachment = {"type": "Attachment", "id": 7, "link_type": "local", "url": source.as_uri()}
+    sg, told = client_of(site), []
+
+    assert sg.download_attachment(attachment) == CONTENT
+    assert sg.download_attachment(attachment, str(target), progress=lambda *each: told.append(each)) == str(target)
+    assert left_in(target) == {"take.mov": CONTENT}
+    assert (told[0], told[-1]) == ((0, 300_000), (300_000, 300_000))
+    with pytest.raises(ShotgunFileDownloadError, match=r"Failed to open file:.*\n.*No such file"):
+        sg.download_attachment({**attachment, "url": (tmp_path / "none").as_uri()}, str(target))
+    with pytest.raises(ShotgunFileDownloadError, match="only on localhost"):
+        sg.download_attachment({**attachment, "url": "file://elsewhere/etc/hosts"}, str(target))
+    with pytest.raises(TransportTimeout, match="was not copied within"), SGExtended(sg).deadline(1e-9):
+        sg.download_attachment(attachment, str(target))
+    assert left_in(target) == {"take.mov": CONTENT}
+    assert [each for each in site.requests if each.method == "GET"] == []
+
+
+# --- Failures
+
+
+@pytest.mark.parametrize("name", FAILURES)
+@pytest.mark.parametrize("old", [None, OLD], ids=["new", "old"])
+def test_a_failed_download_leaves_what_was_there(site, target, name, old):
+    """
+    A download that fails leaves the old file, or none, and nothing beside it; its error can be caught in both ways.
+    """
+    answer, says = FAILURES[name]
+    site.answers["7"] = answer
+    if old is not None:
+        target.write_bytes(old)
+    timeout = 0.3 if name == "hangs" else None
+
+    with pytest.raises(ShotgunFileDownloadError) as caught:
+        client_of(site).download_attachment(7, str(target), timeout=timeout)
+
+    assert says in str(caught.value)
+    assert isinstance(caught.value, TransportTimeout if name == "hangs" else TransportError)
+    assert left_in(target) == ({} if old is None else {"take.mov": OLD})
+
+
+@pytest.mark.parametrize("name", ["cut", "reset", "no answer", "503"])
+def test_download_is_repeated_from_the_first_byte(site, target, name):
+    """
+    What breaks off on its way, or is refused by a busy server, is asked for again, and begins again.
+    """
+    site.answers["7"] = failing(FAILURES[name][0](None), FAILURES[name][0](None))
+    told = []
+
+    sg = client_of(site)
+    assert sg.download_attachment(7, str(target), progress=lambda *each: told.append(each)) == str(target)
+    assert left_in(target) == {"take.mov": CONTENT}
+    assert len(site.sent("7")) == 3
+    assert told == sorted(set(told))
+    assert (told[0], told[-1]) == ((0, 300_000), (300_000, 300_000))
+
+
+def test_attempts_end(site):
+    """
+    The last failure is raised, with the number of attempts.
+    """
+    site.answers["7"] = lambda _request: http_reply(status=503)
+
+    with pytest.raises(StatusError, match="503") as caught:
+        client_of(site).download_attachment(7)
+
+    assert isinstance(caught.value, ShotgunFileDownloadError)
+    assert (caught.value.rpc, caught.value.attempts, caught.value.errcode) == ("download", 4, 503)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(409, b"This file is undergoing a malware scan\n"), (410, b"Malware was found\n")]
+)
+def test_scan_for_malware_is_told(site, status, body):
+    """
+    The official client fails to say that a file is scanned for malware; ours says what the site says.
+    """
+    site.answers["7"] = lambda _request: http_reply(body, status=status)
+
+    with pytest.raises(ShotgunFileDownloadError, match=body.decode().strip()) as caught:
+        client_of(site).download_attachment(7)
+
+    assert caught.value.errcode == status
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("status", [400, 403, 404, 500])
+def test_refusals_have_the_native_words(site, status):
+    """
+    Class name and text of a refusal are those of the official client.
+    """
+    site.answers["7"] = lambda _request: http_reply(b"no", status=status)
+    official = shotgun_api3.Shotgun(site.url, "robot", KEY)
+    with pytest.raises(ShotgunFileDownloadError) as theirs:
+        official.download_attachment(7)
+    official.close()
+    with pytest.raises(ShotgunFileDownloadError) as ours:
+        client_of(site).download_attachment(7)
+
+    assert str(ours.value) == str(theirs.value)
+    assert type(ours.value).__name__ == type(theirs.value).__name__
+
+
+def test_storage_says_why_it_refuses(site):
+    """
+    The message of storage is in the error, and neither its signatures nor those of the link.
+    """
+    site.answers["file"] = lambda _request: denied("The AWS Access Key &amp; so on is unknown")
+
+    with pytest.raises(ShotgunFileDownloadError, match="Forbidden - The AWS Access Key & so on is unknown") as caught:
+        client_of(site).download_attachment({"url": f"{site.url}/bucket/file?X-Sig=s3cr3t"})
+
+    assert "s3cr3t" not in dumped(caught.value)
+    assert "/bucket/file?..." in str(caught.value)
+
+
+def test_server_that_is_not_there_is_a_download_error(site, unused_port):
+    """
+    No connection: `Unreachable`, and a ShotgunFileDownloadError, as native.
+    """
+    with pytest.raises(Unreachable) as caught:
+        client_of(site).download_attachment({"url": f"http://127.0.0.1:{unused_port}/a"})
+
+    assert isinstance(caught.value, ShotgunFileDownloadError)
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/a", "http://[::1/a", "http:///a", "gopher", "http://h:x/"])
+def test_address_that_cannot_be_asked_is_refused(site, url):
+    """
+    What is no address of a web server is an error that says so.
+    """
+    with pytest.raises(ShotgunFileDownloadError, match="no address of a web server"):
+        client_of(site).download_attachment({"url": url})
+
+
+# --- Time, and how far it is
+
+
+def test_download_that_trickles_ends_in_time(site, target):
+    """
+    An answer that comes byte by byte ends at the caller's time, which the error names.
+    """
+
+    class Trickle(Last):
+        pass
+
+    def trickle(_request):
+        sock = site._open[-1]
+        sock.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+        for _ in range(1000):
+            if site.stopping.wait(0.01):
+                break
+            sock.sendall(b"x")
+
+    site.answers["7"] = trickle
+    sg = client_of(site)
+    sg.info()
+    started = time.monotonic()
+
+    with pytest.raises(TransportTimeout, match=r"within the 0\.4 s that the caller allows") as caught:
+        sg.download_attachment(7, str(target), timeout=0.4)
+
+    assert isinstance(caught.value, ShotgunFileDownloadError)
+    assert time.monotonic() - started < 4
+    assert left_in(target) == {}
+
+
+@pytest.mark.parametrize("error", [KeyError("enough"), OSError(errno.EIO, "enough"), KeyboardInterrupt("enough")])
+def test_progress_may_end_the_download(site, target, error):
+    """
+    What the caller's function raises comes out as it is, and the old file stays.
+    """
+    target.write_bytes(OLD)
+    threads = []
+
+    def progress(done, _total):
+        threads.append(threading.current_thread())
+        if done:
+            raise error
+
+    with pytest.raises(type(error), match="enough") as caught:
+        client_of(site).download_attachment(7, str(target), progress=progress)
+
+    assert caught.value is error
+    assert left_in(target) == {"take.mov": OLD}
+    assert set(threads) == {threading.current_thread()}
+    assert len(site.sent("7")) == 1
+
+
+def test_wait_for_anothers_session_is_bounded(site):
+    """
+    While one thread asks for the session, another waits for it no longer than its caller allows.
+    """
+    is_asked = threading.Event()
+
+    def hang(_request):
+        is_asked.set()
+        return HANG
+
+    site.answers["get_session_token"] = hang
+    sg = client_of(site)
+    errors = []
+
+    def ask():
+        with pytest.raises(TransportTimeout) as caught:
+            sg.download_attachment(7, timeout=2)
+        errors.append(caught.value)
+
+    first = threading.Thread(target=ask)
+    first.start()
+    is_asked.wait(5)
+
+    with pytest.raises(TransportTimeout, match="No session for the download came"):
+        sg.download_attachment(7, timeout=0.1)
+    first.join(5)
+
+    assert len(errors) == 1
+
+
+# --- Where it goes
+
+
+@pytest.mark.parametrize("place", ["no folder/take.mov", "."])
+def test_place_that_takes_no_file_is_found_out_first(site, target, place):
+    """
+    Where no file can be written, the native error comes before anything is asked.
+    """
+    with pytest.raises(OSError, match="Unable to write Attachment to disk using file_path") as caught:
+        client_of(site).download_attachment(7, str(target.parent / place))
+
+    assert type(caught.value) is OSError
+    assert site.requests == []
+    assert left_in(target) == {}
+
+
+def test_file_that_may_not_be_written_is_not_replaced(site, target, monkeypatch):
+    """
+    A file that its owner protects is not replaced by the way of its folder.
+    """
+    target.write_bytes(OLD)
+    monkeypatch.setattr(os, "access", lambda *_args: False)  # as anybody but root
+
+    with pytest.raises(OSError, match="Unable to write Attachment to disk"):
+        client_of(site).download_attachment(7, str(target))
+
+    assert left_in(target) == {"take.mov": OLD}
+
+
+def test_mode_and_links_stay(site, target):
+    """
+    The file has the mode of the one before, or the usual one; a link to it stays a link.
+    """
+    if os.name == "nt":
+        pytest.skip("modes and links are others there")
+    target.write_bytes(OLD)
+    target.chmod(0o640)
+    link = target.with_name("latest.mov")
+    link.symlink_to(target.name)
+    sg = client_of(site)
+    sg.download_attachment(7, str(link))
+    new = target.with_name("new.mov")
+    before = os.umask(0o027)
+    try:
+        sg.download_attachment(7, str(new))
+    finally:
+        os.umask(before)
+
+    assert link.is_symlink()
+    assert set(left_in(target).values()) == {CONTENT}
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert stat.S_IMODE(new.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_folder_that_takes_no_other_file(site, target, monkeypatch, fails):
+    """
+    Where nothing can be put beside the old file, all of the new one comes first, and then goes in.
+    """
+    target.write_bytes(OLD * 100_000)
+    (target.parent / ".sgextended-taken.part").write_bytes(b"")
+    monkeypatch.setattr("secrets.token_hex", lambda _size: "taken")
+    if fails:
+        site.answers["7"] = FAILURES["404"][0]
+        with pytest.raises(ShotgunFileDownloadError):
+            client_of(site).download_attachment(7, str(target))
+    else:
+        client_of(site).download_attachment(7, str(target))
+
+    assert target.read_bytes() == (OLD * 100_000 if fails else CONTENT)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there are no such devices here")
+def test_devices_stay_devices(site):
+    """
+    A device is written to and not replaced; a full one raises its own error.
+    """
+    sg = client_of(site)
+
+    assert sg.download_attachment(7, "/dev/null") == "/dev/null"
+    with pytest.raises(OSError, match="No space left") as caught:
+        sg.download_attachment(7, "/dev/full")
+    assert caught.value.errno == errno.ENOSPC
+    assert Path("/dev/null").is_char_device()
+
+
+def test_full_disk_is_its_own_error(site, target, monkeypatch):
+    """
+    A disk that fails is no failing connection: its error comes out, nothing is repeated, and nothing stays.
+    """
+    real = Path.open
+
+    def open_full(path, *args, **kwargs):
+        return (
+            real(Path("/dev/full"), "wb", buffering=0) if path.name.endswith(".part") else real(path, *args, **kwargs)
+        )
+
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no full disk here")
+    monkeypatch.setattr(Path, "open", open_full)
+    monkeypatch.setattr("sgextended.downloads._Receiver.start", lambda _self, _total: None)
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        client_of(site).download_attachment(7, str(target))
+
+    assert caught.value.errno == errno.ENOSPC
+    assert len(site.sent("7")) == 1
+    assert left_in(target) == {}
+
+
+def test_closed_client_downloads_nothing(site, target):
+    """
+    A client that was closed says so, and touches no file.
+    """
+    sg = client_of(site)
+    sg.close()
+
+    with pytest.raises(ClientClosed):
+        sg.download_attachment(7, str(target))
+
+    assert left_in(target) == {}
+    assert site.requests == []

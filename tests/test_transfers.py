@@ -1,0 +1,518 @@
+"""
+Uploads to storage: parts at the same time, from their first byte each time, over links that are renewed.
+"""
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from fix_servers import GUARD, HANG, Last, http_reply, results
+from fix_transfers import MediaSite, Storage, calls_of, client_of, denied, dumped, fields_of, text
+from shotgun_api3 import ShotgunError
+
+from sgextended import ClientClosed, OutcomeUnknown, StatusError, TransportError, TransportTimeout
+
+CONTENT = os.urandom(350_000)  # four parts of 100 000 bytes, the last a short one
+
+
+def refusing(*replies, path=""):
+    """
+    Return what makes storage answer with each of *replies* once, to requests whose path begins so.
+    """
+    left = list(replies)
+    return lambda request: left.pop(0) if left and request.path.startswith(path) else None
+
+
+def joined(storage, count=4):
+    return b"".join(storage.stored[f"/part{number}"] for number in range(1, count + 1))
+
+
+# --- Parts
+
+
+def test_parts_are_put_and_linked(media_site, storage, small_parts, make_file):
+    """
+    A large file goes in parts, which the site joins by their ETags in order and links to the entity.
+    """
+    sg = client_of(media_site)
+
+    assert sg.upload("Version", 12, make_file(content=CONTENT), "sg_uploaded_movie", "Take 1", "a,b") == 80
+    complete, link = fields_of(media_site.requests[-2]), fields_of(media_site.requests[-1])
+    assert joined(storage) == CONTENT
+    assert complete["etags"] == ",".join(f'"etag of /part{number}"' for number in range(1, 5))
+    assert (complete["upload_id"], complete["filename"]) == ("up1", "take.mov")
+    assert (link["entity_type"], link["entity_id"], link["field_name"]) == ("Version", "12", "sg_uploaded_movie")
+    assert (link["display_name"], link["tag_list"]) == ("Take 1", "a,b")
+    assert link["upload_link_info"].startswith(f"1\n{storage.url}/whole?")
+    assert {request.headers["content-type"] for request in storage.requests} == {"video/quicktime"}
+
+
+def test_parts_are_sent_at_the_same_time(media_site, make_server, small_parts, make_file):
+    """
+    Four parts are under way together: none is answered before all have come.
+    """
+    together = threading.Barrier(4)
+    media_site.storage = make_server(kind=Storage, refuse=lambda _request: together.wait(GUARD) * 0 or None)
+
+    assert client_of(media_site).upload("Version", 12, make_file(content=CONTENT)) == 80
+    assert joined(media_site.storage) == CONTENT
+
+
+def test_parts_keep_to_the_bound_of_connections(media_site, storage, small_parts, make_file):
+    """
+    With two connections two parts are under way, and the storage sees two connections.
+    """
+    lock, under_way, most = threading.Lock(), [], []
+
+    def watch(request):
+        with lock:
+            under_way.append(request)
+            most.append(len(under_way))
+        time.sleep(0.01)
+        with lock:
+            under_way.remove(request)
+
+    storage.refuse = watch
+    client_of(media_site, connections=2).upload("Version", 12, make_file(content=CONTENT * 2))
+
+    assert joined(storage, 7) == CONTENT * 2
+    assert max(most) <= 2
+    assert storage.connections <= 2
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        *(http_reply(b"busy", status=status) for status in (429, 500, 502, 503, 504)),
+        denied("Your socket connection to the server timed out", 400).replace(b"AccessDenied", b"RequestTimeout"),
+        None,
+        Last(reset=True),
+        Last(b"HTTP/1.1 200 OK\r\ncontent-le"),
+    ],
+    ids=["429", "500", "502", "503", "504", "400 too slow", "closed", "reset", "cut"],
+)
+def test_part_is_repeated_from_its_first_byte(media_site, make_server, small_parts, make_file, refusal):
+    """
+    A part that storage or the network fails is sent again, all of it; the others are not.
+    """
+    lost = [True]
+
+    def refuse(request):
+        if request.path.startswith("/part2") and lost:
+            lost.clear()
+            return refusal if refusal is not None else Last()
+        return None
+
+    media_site.storage = storage = make_server(kind=Storage, refuse=refuse)
+
+    assert client_of(media_site).upload("Version", 12, make_file(content=CONTENT)) == 80
+    assert joined(storage) == CONTENT
+    assert sorted(request.path[:6] for request in storage.requests) == [
+        "/part1",
+        "/part2",
+        "/part2",
+        "/part3",
+        "/part4",
+    ]
+    assert [request.body for request in storage.requests if request.path.startswith("/part2")] == [
+        CONTENT[100_000:200_000]
+    ] * 2
+
+
+def test_file_is_repeated_from_its_first_byte(media_site, storage, make_file):
+    """
+    A file that goes as a whole is sent again as a whole.
+    """
+    storage.refuse = refusing(http_reply(status=503), Last(reset=True))
+
+    assert client_of(media_site).upload("Version", 12, make_file(content=CONTENT)) == 80
+    assert [request.body for request in storage.requests] == [CONTENT] * 3
+    assert calls_of(media_site) == "api_get_upload_link_info api_link_file"
+
+
+def test_part_that_fails_ends_the_upload(media_site, storage, small_parts, make_file):
+    """
+    When a part cannot be stored, the others stop, nothing is completed, and no thread stays.
+    """
+    before = threading.active_count()
+    storage.refuse = refusing(denied(), denied(), path="/part1")
+    sg = client_of(media_site)
+
+    with pytest.raises(StatusError, match="403"):
+        sg.upload("Version", 12, make_file(content=CONTENT * 4))
+
+    assert media_site.sent("api_complete_multipart_upload") == media_site.sent("api_link_file") == []
+    assert len(storage.requests) < 14
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("sgextended-part")] == []
+    media_site.close()
+    storage.close()
+    assert threading.active_count() <= before
+
+
+def test_wait_of_one_part_ends_when_another_fails(media_site, storage, small_parts, make_file):
+    """
+    A part that waits for its next attempt does not keep the caller waiting for an error that another part has met.
+    """
+    is_waiting = threading.Event()
+
+    def refuse(request):
+        if request.path.startswith("/part1"):
+            is_waiting.set()
+            return http_reply(status=500, headers={"retry-after": "200"})
+        is_waiting.wait(GUARD)
+        return http_reply(status=404)
+
+    storage.refuse = refuse
+    started = time.monotonic()
+
+    with pytest.raises(StatusError, match="404"):
+        client_of(media_site).upload("Version", 12, make_file(content=CONTENT))
+
+    assert time.monotonic() - started < GUARD
+
+
+def test_storage_without_etags_takes_no_parts(media_site, make_server, small_parts, make_file):
+    """
+    A part that is taken without an ETag is an error that says so, and not a list with holes.
+    """
+    media_site.storage = make_server(lambda _request: http_reply())
+
+    with pytest.raises(TransportError, match="gave no ETag for it") as caught:
+        client_of(media_site).upload("Version", 12, make_file(content=CONTENT))
+
+    assert isinstance(caught.value, ShotgunError)
+    assert media_site.sent("api_complete_multipart_upload") == []
+
+
+# --- Links
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_expired_link_is_renewed(media_site, storage, make_file, status):
+    """
+    A link that has expired is asked for again, and what is linked at the end is the upload of the new one.
+    """
+    storage.refuse = refusing(denied(status=status))
+
+    assert client_of(media_site).upload("Version", 12, make_file(content=CONTENT)) == 80
+    link = fields_of(media_site.sent("api_link_file")[0])["upload_link_info"]
+    assert calls_of(media_site) == "api_get_upload_link_info api_get_upload_link_info api_link_file"
+    assert [request.path.rpartition("-")[2] for request in storage.requests] == ["1", "2"]
+    assert link.split("\n")[1].endswith("-2")
+
+
+def test_expired_link_of_a_part_is_renewed(media_site, storage, small_parts, make_file):
+    """
+    The link of one part is asked for again, and nothing else is.
+    """
+    storage.refuse = refusing(denied(), path="/part3")
+
+    assert client_of(media_site).upload("Version", 12, make_file(content=CONTENT)) == 80
+    parts = [fields_of(each)["part_number"] for each in media_site.sent("api_get_upload_link_for_part")]
+    assert joined(storage) == CONTENT
+    assert sorted(parts) == ["1", "2", "3", "3", "4"]
+    assert len(media_site.sent("api_get_upload_link_info")) == 1
+
+
+def test_link_is_renewed_once(media_site, storage, make_file):
+    """
+    Storage that refuses a fresh link as well is believed; the error says what storage says, and no signature.
+    """
+    storage.refuse = lambda _request: denied("Access Denied")
+
+    with pytest.raises(ShotgunError, match=r"403: Forbidden \(Access Denied\)") as caught:
+        client_of(media_site).upload("Version", 12, make_file())
+
+    assert isinstance(caught.value, StatusError)
+    assert caught.value.errcode == 403
+    assert (caught.value.rpc, caught.value.attempts) == ("put", 1)
+    assert "s3cr3t" not in dumped(caught.value)
+    assert len(storage.requests) == 2
+
+
+def test_storage_gets_no_credentials(media_site, storage, small_parts, make_file):
+    """
+    What the site is told of who asks, storage is not: no key, no cookie, no authorization.
+    """
+    sg = client_of(media_site, basic_auth="web:b4s1c")
+    sg.upload("Version", 12, make_file(content=CONTENT))
+
+    assert all("authorization" in request.headers for request in media_site.requests)
+    for request in storage.requests:
+        told = {"accept-encoding", "content-length", "content-type", "host", "user-agent"}
+        assert set(request.headers) == told
+        assert "transfer-encoding" not in request.headers
+
+
+def test_form_is_answered_by_no_link(media_site, make_file):
+    """
+    What the site says instead of a link is in the error, as native.
+    """
+    media_site.answers["api_get_upload_link_info"] = "0:No storage today.\n"
+
+    with pytest.raises(ShotgunError, match="No storage today"):
+        client_of(media_site).upload("Version", 12, make_file())
+
+
+def test_link_to_no_web_server_is_refused(media_site, make_file):
+    """
+    An address that is none of HTTP gets no bytes.
+    """
+    media_site.answers["api_get_upload_link_info"] = "1\nfile:///etc/passwd?sig=s3cr3t\n2026\nAttachment\n\ns3\n"
+
+    with pytest.raises(TransportError, match="no address of a web server") as caught:
+        client_of(media_site).upload("Version", 12, make_file())
+
+    assert caught.value.sent is False
+    assert "s3cr3t" not in dumped(caught.value)
+
+
+# --- Once
+
+
+@pytest.mark.parametrize("name", ["api_link_file", "api_complete_multipart_upload"])
+@pytest.mark.parametrize("loss", [Last(), http_reply(b"oops", status=500), HANG], ids=["closed", "500", "hangs"])
+def test_last_steps_are_sent_once(media_site, small_parts, make_file, name, loss):
+    """
+    The steps that must not be done twice are not: their outcome is unknown, and the error says of what.
+    """
+    media_site.answers[name] = lambda _request: loss
+    sg = client_of(media_site, read_timeout=1.0)
+
+    with pytest.raises(OutcomeUnknown, match="was sent, and then") as caught:
+        sg.upload("Version", 12, make_file(content=CONTENT), "sg_uploaded_movie")
+
+    error = caught.value
+    assert isinstance(error, ShotgunError)
+    assert len(media_site.sent(name)) == 1
+    assert error.rpc == name
+    if name == "api_link_file":
+        assert (error.entity_type, error.data["entity_id"]) == ("Version", 12)
+        assert error.data["field_name"] == "sg_uploaded_movie"
+    assert error.sent_at > 0
+    assert error.elapsed >= 0
+    assert f"'{name}'" in str(error)
+    assert "s3cr3t" not in dumped(error)
+    assert "k3y-that-must-not-show" not in dumped(error)
+
+
+def test_link_questions_are_repeated(media_site, make_file):
+    """
+    Asking for a link harms nobody, and is repeated.
+    """
+    lost = [Last(), http_reply(status=503)]
+    ask = media_site.answers["api_get_upload_link_info"]
+    media_site.answers["api_get_upload_link_info"] = lambda request: lost.pop() if lost else ask(request)
+
+    assert client_of(media_site).upload("Version", 12, make_file()) == 80
+
+
+def test_closed_client_uploads_nothing(media_site, storage, make_file):
+    """
+    A client that was closed says so; its connections to storage are closed too.
+    """
+    sg = client_of(media_site)
+    sg.upload("Version", 12, make_file())
+    sg.close()
+    asked = len(media_site.requests)
+
+    with pytest.raises(ClientClosed):
+        sg.upload("Version", 12, make_file())
+
+    assert len(media_site.requests) == asked
+    assert len(storage.requests) == 1
+    for thread in storage._threads[1:]:
+        thread.join(GUARD)  # it ends with the connection
+        assert not thread.is_alive()
+
+
+# --- How far it is, and how long it may take
+
+
+def test_progress_of_parts_is_told_in_the_callers_thread(media_site, storage, small_parts, make_file):
+    """
+    From nothing to all, never less than before, although a part is repeated; in the thread that called.
+    """
+    storage.refuse = refusing(http_reply(status=503), http_reply(status=503), path="/part2")
+    told, threads = [], set()
+
+    def progress(*numbers):
+        told.append(numbers)
+        threads.add(threading.current_thread())
+
+    client_of(media_site).upload("Version", 12, make_file(content=CONTENT), progress=progress)
+
+    done = [each for each, _total in told]
+    assert (told[0], told[-1]) == ((0, len(CONTENT)), (len(CONTENT), len(CONTENT)))
+    assert done == sorted(set(done))
+    assert {total for _done, total in told} == {len(CONTENT)}
+    assert threads == {threading.current_thread()}
+
+
+def test_progress_of_a_whole_is_told(media_site, storage, make_file):
+    """
+    A file that goes as a whole is told of piece by piece, and again only when it gets further than before.
+    """
+    storage.refuse = refusing(http_reply(status=503))
+    told = []
+
+    client_of(media_site).upload("Version", 12, make_file(content=CONTENT), progress=lambda *each: told.append(each))
+
+    done = [0, *range(65536, len(CONTENT), 65536), len(CONTENT)]
+    assert told == [(each, len(CONTENT)) for each in done]
+
+
+@pytest.mark.parametrize("error", [KeyError("enough"), OSError("enough"), TransportError("enough")])
+@pytest.mark.parametrize("in_parts", [True, False])
+def test_progress_may_end_the_upload(media_site, storage, monkeypatch, make_file, error, in_parts):
+    """
+    What the caller's function raises comes out as it is, whatever it is, and nothing is linked.
+    """
+    if in_parts:
+        monkeypatch.setattr("sgextended.NativeClient._MULTIPART_UPLOAD_CHUNK_SIZE", 100_000)
+
+    def progress(done, _total):
+        if done:
+            raise error
+
+    with pytest.raises(type(error), match="enough") as caught:
+        client_of(media_site).upload("Version", 12, make_file(content=CONTENT), progress=progress)
+
+    assert caught.value is error
+    assert media_site.sent("api_link_file") == []
+
+
+@pytest.mark.parametrize("content", [CONTENT, b"small"], ids=["parts", "whole"])
+def test_time_for_all_of_it_is_bounded(media_site, storage, small_parts, make_file, content):
+    """
+    Storage that hangs ends the upload at the caller's time, and the error names it.
+    """
+    storage.refuse = lambda _request: HANG
+    started = time.monotonic()
+
+    with pytest.raises(TransportTimeout, match=r"within the 0\.3 s that the caller allows") as caught:
+        client_of(media_site).upload("Version", 12, make_file(content=content), timeout=0.3)
+
+    assert isinstance(caught.value, ShotgunError)
+    assert time.monotonic() - started < GUARD
+
+
+def test_waits_between_attempts_are_bounded_too(media_site, storage, make_file):
+    """
+    Storage that asks to wait for longer than the caller has ends the upload at once.
+    """
+    storage.refuse = lambda _request: http_reply(status=503, headers={"retry-after": "100"})
+
+    with pytest.raises(TransportTimeout, match=r"within the 20 s"):
+        client_of(media_site).upload("Version", 12, make_file(), timeout=20)
+
+    assert len(storage.requests) == 1
+
+
+# --- Files
+
+
+def test_file_that_shrinks_is_an_error(media_site, storage, make_file):
+    """
+    A file that is cut while it is read is not stored in part: the request ends, and is not repeated.
+    """
+    path = make_file(content=CONTENT)
+
+    with pytest.raises(TransportError, match=r"was cut at \d+ bytes while it was uploaded") as caught:
+        client_of(media_site).upload("Version", 12, path, progress=lambda *_: os.truncate(path, 1000))
+
+    assert caught.value.lasting
+    assert storage.stored == {}
+
+
+def test_file_that_cannot_be_read_is_its_own_error(media_site, storage, make_file, monkeypatch):
+    """
+    A failing disk is no failing connection: its error comes out, and nothing is repeated.
+    """
+    monkeypatch.setattr("sgextended.transfers.CHUNK", "not a number of bytes")
+    with pytest.raises(TypeError):
+        client_of(media_site).upload("Version", 12, make_file())
+
+    class Broken:
+        name = "/a"
+
+        def seek(self, *_args):
+            return 10
+
+        def read(self, _size):
+            raise OSError(5, "Input/output error")
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr("sgextended.transfers.CHUNK", 5)
+    path = make_file()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", lambda *_args: Broken())
+        with pytest.raises(OSError, match="Input/output error") as caught:
+            client_of(media_site).upload("Version", 12, path)
+
+    assert type(caught.value) is OSError
+    assert storage.stored == {}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_nothing_stays_open(media_site, storage, small_parts, make_file, fails):
+    """
+    No file and no socket stays open after an upload and the client's end, whether it went well or not.
+    """
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("the system does not tell what is open")
+    path = make_file(content=CONTENT)
+
+    def ours():
+        links = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+        return [link for link in links if str(link) == path]
+
+    sg = client_of(media_site)
+    if fails:
+        storage.refuse = lambda _request: http_reply(status=404)
+        with pytest.raises(StatusError) as caught:
+            sg.upload("Version", 12, path)
+        assert caught.value.__traceback__ is not None
+    else:
+        sg.upload("Version", 12, path)
+    sg.close()
+
+    assert ours() == []
+
+
+def test_official_client_without_direct_uploads_sends_a_form(make_server, storage, make_file):
+    """
+    Which way a file goes is the site's to say: this one takes it by form.
+    """
+    site = make_server(kind=MediaSite)
+
+    assert client_of(site).upload("Version", 12, make_file()) == 77
+    assert storage.requests == []
+    assert calls_of(site) == "upload_file"
+
+
+def test_session_that_expired_is_renewed(media_site, make_file):
+    """
+    A form does not say that its session has expired; a call does, and the form is sent again with the new one.
+    """
+    fault = {"exception": True, "message": "expired", "error_code": 102}
+    expired = http_reply(json.dumps(fault).encode())
+    media_site.answers["read"] = lambda request: (
+        results({"entities": [], "paging_info": {}}) if request.auth["session_token"] == "new" else expired
+    )
+    ask = media_site.answers["api_get_upload_link_info"]
+    media_site.answers["api_get_upload_link_info"] = lambda request: (
+        ask(request) if fields_of(request)["session_token"] == "new" else text("0:Expired\n")
+    )
+    sg = client_of(media_site, script_name=None, api_key=None, session_token="old", renew_session=lambda _site: "new")
+
+    assert sg.upload("Version", 12, make_file()) == 80
+    assert calls_of(media_site) == ("api_get_upload_link_info read read api_get_upload_link_info api_link_file")
