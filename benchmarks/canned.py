@@ -15,7 +15,7 @@ import ssl
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 import shotgun_api3
 import trustme
@@ -60,9 +60,32 @@ def bounds(filters: Mapping[str, Any], total: int) -> Tuple[int, int]:
     return low, high
 
 
+def assets_of(project: int) -> int:
+    """
+    Return how many assets a project has; two projects that follow each other never have as many.
+    """
+    return 20 + project % 50
+
+
+def asset(project: int, number: int) -> Dict[str, Any]:
+    """
+    Return an asset of a project as a site sends it: the five fields of ``find_assets``.
+    """
+    return {
+        "type": "Asset",
+        "id": 1000 * project + number,
+        "code": f"asset_{number:03}",
+        "sg_asset_type": ("Character", "Prop", "Environment")[number % 3],
+        "sg_status_list": ("wtg", "ip", "fin")[number % 3],
+        "description": f"Asset {number} of project {project}, as the art department wants it.",
+        "project": {"type": "Project", "id": project, "name": f"Project {project}"},
+    }
+
+
 class Answers:
     """
-    What a site says that has the records 1 to *total*, whole HTTP answers. Pages are made once and kept, for a while.
+    What a site says that has the records 1 to *total*, and some assets in each project, whole HTTP answers. Pages are
+    made once and kept, for a while.
     """
 
     def __init__(self, total: int) -> None:
@@ -85,6 +108,9 @@ class Answers:
             return self._created(len(params))
         if method != "read":
             raise NotImplementedError(method)
+        if params.get("type") == "Asset":
+            (condition,) = params["filters"]["conditions"]
+            return self._assets(condition["values"][0]["id"])
         size, number = params["paging"]["entities_per_page"], params["paging"]["current_page"]
         low, high = bounds(params["filters"], self._total)
         if [key["direction"] for key in params.get("sorts", ())] == ["desc"]:
@@ -111,6 +137,14 @@ class Answers:
         records = b",".join([b'{"type":"Task","id":%d,%b' % (at, ends[(at - 1) % different]) for at in numbers])
         more = b"true" if first + size <= last else b"false"
         return answer(b'{"results":{"entities":[%b],"paging_info":{"has_next_page":%b}}}' % (records, more))
+
+    @functools.cache  # noqa: B019 - as above
+    def _assets(self, project: int) -> bytes:
+        """
+        Return the one page with the assets of a project.
+        """
+        entities = [asset(project, number) for number in range(1, assets_of(project) + 1)]
+        return answer(packed({"results": {"entities": entities, "paging_info": {"has_next_page": False}}}))
 
     @functools.lru_cache(maxsize=2)  # noqa: B019 - as above
     def _created(self, number: int) -> bytes:

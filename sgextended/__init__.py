@@ -5,6 +5,7 @@ sgextended: the thread-safe, fast and extensible object to use instead of ``shot
 from typing import Any
 
 from sgextended.errors import (
+    AmbiguousError,
     ClientClosed,
     ConfigurationError,
     FilterError,
@@ -22,6 +23,7 @@ from sgextended.errors import (
     TransportTimeout,
     Unreachable,
     WorkerError,
+    WorkerLost,
 )
 from sgextended.extended import SGExtended, SGWorker, current
 from sgextended.native import NativeClient
@@ -31,6 +33,7 @@ from sgextended.site import Proxy, Secret, Site
 from sgextended.workers import Failure
 
 __all__ = [
+    "AmbiguousError",
     "ClientClosed",
     "ConfigurationError",
     "Failure",
@@ -57,6 +60,7 @@ __all__ = [
     "TransportTimeout",
     "Unreachable",
     "WorkerError",
+    "WorkerLost",
     "current",
 ]
 

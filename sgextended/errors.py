@@ -6,7 +6,7 @@ Every exception takes one positional message and survives pickling, so that a wo
 """
 
 import ssl
-from typing import Any, Optional
+from typing import Any, Dict, Optional, Sequence
 from xmlrpc.client import ProtocolError  # the class that shotgun_api3 raises, and passes on as its own
 
 # Passed on: what the official client raises, which transfers raise as well.
@@ -46,6 +46,21 @@ class NotFoundError(SGExtendedError, LookupError):
     __module__ = "sgextended"
 
 
+class AmbiguousError(SGExtendedError, LookupError):
+    """
+    Exactly one entity was asked for, and several are meant by it.
+
+    Attributes:
+        found: What was found, as the site gave it; the first few, where there are many.
+    """
+
+    __module__ = "sgextended"
+
+    def __init__(self, message: str, *, found: Sequence[Dict[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.found = list(found)
+
+
 class WorkerError(SGExtendedError, RuntimeError):
     """
     The work on one item failed; the failure itself is the ``__cause__``.
@@ -56,6 +71,14 @@ class WorkerError(SGExtendedError, RuntimeError):
     def __init__(self, message: str, *, item: Any = None) -> None:
         super().__init__(message)
         self.item = item
+
+
+class WorkerLost(WorkerError):
+    """
+    The worker of one item was lost, and nobody knows whether the item was done; it is not begun again.
+    """
+
+    __module__ = "sgextended"
 
 
 class PartlyDone(SGExtendedError, ShotgunError):
@@ -229,10 +252,10 @@ class StatusError(TransportError, ProtocolError):
 
 class OutcomeUnknown(TransportError):
     """
-    A write that may not be repeated was sent, and no answer tells whether the site did it.
+    A write was sent, and no answer tells whether the site did it.
 
-    Look on the site before you write again, with ``sg.reconcile(error)``: sending the same write once more may do it
-    twice.
+    After a create, look on the site before you write again, with ``sg.reconcile(error)``: sending it once more may do
+    it twice. An update or a delete may be sent again without harm, as it was, until the attempts were used up.
 
     Attributes:
         data: What was to be written: the fields of a create, the requests of a batch; values that look like secrets are

@@ -5,7 +5,6 @@ It stays thin: threads, retries and decoding are the `NativeClient`'s business.
 """
 
 import abc
-import threading
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -28,9 +27,30 @@ from attrs import define, field, fields, frozen, setters
 
 from sgextended import workers as _workers
 from sgextended.deadline import within
-from sgextended.domain import assets, projects, sequences, shots, tasks, users, versions
+from sgextended.domain import (
+    addresses,
+    assets,
+    bookings,
+    entities,
+    episodes,
+    notes,
+    pages,
+    playlists,
+    projects,
+    published_files,
+    query_fields,
+    sequences,
+    shots,
+    statuses,
+    steps,
+    tasks,
+    time_logs,
+    users,
+    versions,
+)
 from sgextended.errors import ConfigurationError
 from sgextended.native import NativeClient
+from sgextended.of_thread import as_current, current_of
 from sgextended.one_at_a_time import OneAtATime
 from sgextended.site import Site, split_basic_auth
 from sgextended.verbs import NativeVerbs
@@ -184,13 +204,22 @@ class SGExtended(NativeVerbs):
     @classmethod
     def current(cls: Type[Wrapper]) -> Wrapper:
         """
-        Return this thread's wrapper of this class, made from the environment on first use and gone with the thread.
+        Return this thread's wrapper of this class: made from the environment on first use, closed when the thread ends.
+
+        One that was closed is replaced. In the block of `as_current` it is the wrapper that was set there.
         """
-        made = _of_thread.__dict__.setdefault("wrappers", {})
-        if cls not in made or made[cls].is_closed:
-            made[cls] = cls()
-        wrapper: Wrapper = made[cls]
-        return wrapper
+        return current_of(cls)
+
+    def as_current(self: Wrapper) -> ContextManager[Wrapper]:
+        """
+        Make this wrapper the `current` one in a ``with`` block: of its class, and of each class above it up to
+        `SGExtended`. For tests, and to act for somebody else in code that asks for ``current()``.
+
+        It holds for this thread, the threads of its `map`, and this task of asyncio. Inside another such block the
+        inner one holds. At the end the wrapper is not closed.
+        """
+        classes = [owner for owner in type(self).__mro__ if issubclass(owner, SGExtended)]
+        return as_current(self, classes)
 
     def clone(self: Wrapper) -> Wrapper:
         """
@@ -393,9 +422,36 @@ class SGExtended(NativeVerbs):
     find_assets = assets.find_assets
     find_shots = shots.find_shots
     find_sequences = sequences.find_sequences
+    find_episodes = episodes.find_episodes
     find_tasks = tasks.find_tasks
     find_versions = versions.find_versions
+    latest_versions = versions.latest_versions
+    find_published_files = published_files.find_published_files
+    latest_published_files = published_files.latest_published_files
+    find_upstream_files = published_files.find_upstream_files
+    find_downstream_files = published_files.find_downstream_files
+    find_playlists = playlists.find_playlists
+    find_playlist_versions = playlists.find_playlist_versions
+    find_notes = notes.find_notes
+    find_threads = notes.find_threads
+    find_time_logs = time_logs.find_time_logs
+    find_bookings = bookings.find_bookings
     find_users = users.find_users
+    find_with_query_fields = query_fields.find_with_query_fields
+    add_query_fields = query_fields.add_query_fields
+    find_page = pages.find_page
+    find_groups = users.find_groups
+    find_departments = users.find_departments
+    me = users.me
+    find_steps = steps.find_steps
+    find_statuses = statuses.find_statuses
+    find_by_ids = entities.find_by_ids
+    get = entities.get
+    count = entities.count
+    exists = entities.exists
+    group_by = entities.group_by
+    resolve = addresses.resolve
+    entity_url = addresses.entity_url
 
 
 class SGWorker(SGExtended, abc.ABC):
@@ -485,6 +541,3 @@ def current() -> SGExtended:
 def _slots_of(owner: type) -> List[str]:
     slots = [name for base in owner.__mro__ for name in base.__dict__.get("__slots__", ())]
     return [name for name in slots if name not in ("__weakref__", "__dict__")]
-
-
-_of_thread = threading.local()

@@ -139,6 +139,7 @@ def work_there(
     guard: Optional[Guard],
     numbered: Numbered,
     seconds: Optional[float],
+    dumps: Callable[[Any], bytes] = pickle.dumps,
 ) -> List[Outcome]:
     """
     Work on items in a process that has the recipe alone; its *sg* is made once for each thread, and kept.
@@ -147,9 +148,11 @@ def work_there(
         try:
             sg = _sg_of(recipe)
         except Exception as error:  # noqa: BLE001 - goes back to who asked, as what came of the items
-            return [Outcome(None, _sendable(error)) for _ in numbered]
+            return [Outcome(None, _sendable(error, dumps)) for _ in numbered]
         outcomes = _work(sg, function, numbered, collect=collect, guard=guard)
-    return [outcome if outcome.error is None else Outcome(None, _sendable(outcome.error)) for outcome in outcomes]
+    return [
+        outcome if outcome.error is None else Outcome(None, _sendable(outcome.error, dumps)) for outcome in outcomes
+    ]
 
 
 def _work(
@@ -160,7 +163,7 @@ def _work(
         try:
             with guard.item(number, item) if guard is not None else contextlib.nullcontext():
                 outcomes.append(Outcome(function(sg, item)))
-        except Exception as error:  # noqa: BLE001, PERF203 - goes back to who asked
+        except (Exception, SystemExit) as error:  # noqa: BLE001, PERF203 - goes back to who asked; Dask's workers exit
             outcomes.append(Outcome(None, error))
             if not collect:
                 break
@@ -194,12 +197,12 @@ def _sg_of(recipe: bytes) -> Any:
     return kept[recipe]
 
 
-def _sendable(error: BaseException) -> BaseException:
+def _sendable(error: BaseException, dumps: Callable[[Any], bytes]) -> BaseException:
     """
     Return an error that survives the way back, the same one where it does.
     """
     try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - just written
+        pickle.loads(dumps(error))  # noqa: S301 - just written
     except Exception:  # noqa: BLE001 - whatever keeps it from being pickled
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error

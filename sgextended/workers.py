@@ -15,10 +15,11 @@ from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, Callable, Deque, Iterable, Iterator, List, Optional, Sized, Union
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from sgextended.dask import Cluster, cluster_of
 from sgextended.deadline import Deadline, current, until
-from sgextended.errors import ConfigurationError, MapTimeout, WorkerError
+from sgextended.errors import ConfigurationError, MapTimeout, WorkerError, WorkerLost
 from sgextended.journal import Journal, name_of
 from sgextended.progress import reporter
 from sgextended.remote import Crew, Guard, Outcome
@@ -101,20 +102,23 @@ def run(
     """
     limit = None if options.timeout is None else Deadline.after(options.timeout)
     journal = None if options.journal is None else Journal(options.journal, function, options.key)
+    cluster = cluster_of(options.executor)
+    if cluster is not None:
+        options = evolve(options, executor=cluster, guard=options.guard or cluster.guard)
     crew = Crew(function, make, collect=options.on_error == "collect", guard=options.guard)
-    if isinstance(options.executor, ProcessPoolExecutor):
-        _check_that_it_travels(crew, function)
+    if cluster is not None or isinstance(options.executor, ProcessPoolExecutor):
+        _check_that_it_travels(crew, function, pickle.dumps if cluster is None else cluster.dumps)
     total = len(items) if isinstance(items, Sized) else None
     return _Run(crew, iter(items), total, options, journal, limit).results()
 
 
-def _check_that_it_travels(crew: Crew, function: Callable[..., Any]) -> None:
+def _check_that_it_travels(crew: Crew, function: Callable[..., Any], dumps: Callable[[Any], bytes]) -> None:
     """
     Refuse what cannot go to another process, before anything is begun.
     """
     crew.recipe  # noqa: B018 - it says by itself what is wrong
     try:
-        pickle.dumps(function)
+        dumps(function)
     except Exception as error:
         msg = (
             f"{function!r:.80} cannot be sent to other processes: {error}. Give a function that stands in a module, "
@@ -165,7 +169,6 @@ class _Run:
         Yield what comes of each item.
         """
         options = self._options
-        workers = max(options.workers, getattr(options.executor, "_max_workers", None) or 0)
         with contextlib.ExitStack() as stack:
             report = stack.enter_context(reporter(options.progress, self._total))
             if self._journal is not None:
@@ -175,8 +178,11 @@ class _Run:
             if executor is None:
                 executor = ThreadPoolExecutor(options.workers, thread_name_prefix="sgextended-worker")
                 stack.enter_context(executor)
+            elif isinstance(executor, Cluster):
+                stack.enter_context(executor)
             stack.callback(self._stop)
             while True:
+                workers = max(options.workers, getattr(executor, "_max_workers", None) or 0)  # clusters grow and shrink
                 self._feed(executor, workers * AHEAD)
                 if not self._window:
                     return
@@ -187,6 +193,8 @@ class _Run:
                         yield outcome.result
                     elif options.on_error == "collect":
                         yield Failure(item, outcome.error)
+                    elif isinstance(outcome.error, WorkerLost):
+                        raise outcome.error  # it names the item by itself
                     else:
                         msg = f"The work on {name_of(item)} failed: {_reason(outcome.error)}"
                         raise WorkerError(msg, item=item) from outcome.error
@@ -237,7 +245,7 @@ class _Run:
         try:
             return executor.submit(crew, numbered, limit.left() if limit else None)
         except RuntimeError as error:  # it is broken, as by a process that died, or was shut down
-            failed: "Future[List[Outcome]]" = Future()
+            failed: Future[List[Outcome]] = Future()
             failed.set_exception(error)
             return failed
 

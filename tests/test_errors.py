@@ -27,6 +27,9 @@ ATTRIBUTES = {
     "errmsg": "busy",
     "headers": {"retry-after": "7"},
     "retry_after": 7.0,
+    "found": [{"type": "Shot", "id": 1}],
+    "done": 5,
+    "failed": 2,
 }
 MESSAGE = "No connection to 'studio' within 2.5 s: raise max_size."
 

@@ -1,58 +1,14 @@
 """
-`SGPool`: growth, order, limits, failures, and what happens at its end.
+`SGPool`: growth, order, limits, failures of the factory, options and looks.
 """
 
-import logging
 import threading
-from typing import ClassVar
 
 import pytest
-from fix_pool import GUARD, Instance
+from fix_pool import GUARD, Borrower, Instance, counts, wait_for
 
-from sgextended import ConfigurationError, PoolClosed, PoolError, PoolTimeout, SGExtended, SGPool, Site
-
-
-class Borrower:
-    """
-    A thread that leases an instance and holds it until it is told to give it back.
-    """
-
-    served: ClassVar[list] = []  # in the order of their leases
-
-    def __init__(self, pool, timeout=None):
-        self.pool, self.timeout = pool, timeout
-        self.leased, self.release = threading.Event(), threading.Event()
-        self.instance = self.error = None
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-
-    def run(self):
-        try:
-            with self.pool.lease(self.timeout) as self.instance:
-                self.served.append(self)
-                self.leased.set()
-                self.release.wait(GUARD)
-        except BaseException as error:  # noqa: BLE001 - looked at by the test
-            self.error = error
-            self.leased.set()
-
-    def end(self):
-        self.release.set()
-        self.thread.join(GUARD)
-        assert not self.thread.is_alive()
-
-
-def wait_for(pool, **counts):
-    """
-    Wait until the pool counts so many, which other threads bring about.
-    """
-    done = threading.Event()
-    for _ in range(int(GUARD / 0.005)):
-        if counts.items() <= pool.stats().items():
-            return
-        done.wait(0.005)
-    raise AssertionError(pool.stats())
-
+from sgextended import ConfigurationError, PoolClosed, PoolError, PoolTimeout, SGPool
+from sgextended.pool import _Signal
 
 # --- Growth
 
@@ -61,7 +17,9 @@ def test_pool_makes_nothing_before_it_is_asked(make_pool):
     """
     An empty pool is free.
     """
-    assert make_pool().stats() == {"max_size": 8, "size": 0, "leased": 0, "idle": 0, "waiting": 0}
+    names = ("size", "leased", "idle", "waiting", "made", "broken", "expired", "lease_timeouts", "longest_wait_ms")
+
+    assert make_pool().stats() == {"max_size": 8, **dict.fromkeys(names, 0)}
 
 
 def test_pool_reuses_what_came_back(make_pool):
@@ -86,7 +44,7 @@ def test_pool_grows_on_demand(make_pool):
 
     with pool.lease() as first, pool.lease() as second, pool.lease() as third:
         assert [first.number, second.number, third.number] == [1, 2, 3]
-        assert pool.stats() == {"max_size": 3, "size": 3, "leased": 3, "idle": 0, "waiting": 0}
+        assert counts(pool) == (3, 3, 0, 0)
 
 
 def test_pool_lends_the_one_used_last(make_pool):
@@ -102,35 +60,6 @@ def test_pool_lends_the_one_used_last(make_pool):
 
     with pool.lease() as instance:
         assert instance.number == 2
-
-
-def test_pool_never_exceeds_its_bound(make_pool):
-    """
-    Many threads share few instances, never more at the same time, and never one between two.
-    """
-    pool = make_pool(max_size=3)
-    held, seen, lock, problems = set(), set(), threading.Lock(), []
-
-    def work():
-        for _ in range(50):
-            with pool.lease() as instance:
-                with lock:
-                    if instance.number in held or len(held) >= 3:
-                        problems.append(instance.number)
-                    held.add(instance.number)
-                    seen.add(instance.number)
-                with lock:
-                    held.discard(instance.number)
-
-    threads = [threading.Thread(target=work) for _ in range(10)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(GUARD * 4)
-
-    assert problems == []
-    assert seen <= {1, 2, 3}
-    assert (pool.stats()["leased"], pool.stats()["waiting"]) == (0, 0)
 
 
 def test_pool_takes_back_after_an_error(make_pool):
@@ -187,7 +116,7 @@ def test_waiter_times_out(make_pool):
         pool.lease(timeout=0.01).__enter__()
 
     assert (caught.value.pool, caught.value.waited) == ("Studio", 0.01)
-    assert pool.stats() == {"max_size": 1, "size": 1, "leased": 0, "idle": 1, "waiting": 0}
+    assert counts(pool) == (1, 0, 1, 0)
 
 
 @pytest.mark.parametrize("timeout", [0, -1])
@@ -224,7 +153,7 @@ def test_interrupted_waiter_leaves_the_queue(make_pool, monkeypatch):
 
     with pool.lease():
         with monkeypatch.context() as patch:
-            patch.setattr(threading.Event, "wait", interrupt)
+            patch.setattr(_Signal, "wait", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 pool.lease().__enter__()
         assert pool.stats()["waiting"] == 0
@@ -246,11 +175,11 @@ def test_interrupted_waiter_passes_on_what_it_was_given(make_pool, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Event, "wait", interrupt)
+        patch.setattr(_Signal, "wait", interrupt)
         with pytest.raises(KeyboardInterrupt):
             pool.lease().__enter__()
 
-    assert pool.stats() == {"max_size": 1, "size": 1, "leased": 0, "idle": 1, "waiting": 0}
+    assert counts(pool) == (1, 0, 1, 0)
 
 
 def test_waiter_served_at_the_last_moment_is_served(make_pool, monkeypatch):
@@ -265,7 +194,7 @@ def test_waiter_served_at_the_last_moment_is_served(make_pool, monkeypatch):
         lease.__exit__(None, None, None)
         return False
 
-    monkeypatch.setattr(threading.Event, "wait", too_late)
+    monkeypatch.setattr(_Signal, "wait", too_late)
     with pool.lease() as instance:
         assert instance.number == 1
         assert pool.stats()["leased"] == 1
@@ -322,162 +251,7 @@ def test_failed_factory_hands_its_place_to_a_waiter(make_pool):
 
     assert isinstance(first.error, ConnectionError)
     assert isinstance(second.instance, Instance)
-    assert pool.stats() == {"max_size": 1, "size": 1, "leased": 0, "idle": 1, "waiting": 0}
-
-
-# --- Idle instances
-
-
-def test_idle_instances_expire(make_pool, clock):
-    """
-    An instance that nobody used for longer than max_idle is closed when the pool is used next, and replaced.
-    """
-    pool = make_pool(max_idle=60)
-    with pool.lease() as first:
-        pass
-    clock.now += 61
-
-    with pool.lease() as second:
-        assert second is not first
-
-    assert (first.closed, second.closed) == (1, 0)
-
-
-def test_idle_instances_stay_until_then(make_pool, clock):
-    """
-    Up to max_idle an instance is reused.
-    """
-    pool = make_pool(max_idle=60)
-    with pool.lease() as first:
-        pass
-    clock.now += 60
-
-    with pool.lease() as second:
-        assert second is first
-
-
-def test_only_the_longest_idle_expire(make_pool, clock):
-    """
-    What was used meanwhile stays.
-    """
-    pool = make_pool(max_idle=60)
-    with pool.lease() as first, pool.lease() as second:
-        pass
-    clock.now += 40
-    with pool.lease() as used:
-        pass
-    clock.now += 40
-    with pool.lease():
-        pass
-
-    (unused,) = {first, second} - {used}
-    assert (used.closed, unused.closed) == (0, 1)
-    assert pool.stats()["size"] == 1
-
-
-def test_without_max_idle_nothing_expires(make_pool, clock):
-    """
-    None keeps all.
-    """
-    pool = make_pool()
-    with pool.lease() as first:
-        pass
-    clock.now += 1e9
-
-    with pool.lease() as second:
-        assert second is first
-
-
-def test_failure_to_close_is_logged_and_costs_no_place(make_pool, clock, caplog):
-    """
-    An expired instance that cannot be closed is no reason to fail the next caller, and leaves its place.
-    """
-
-    class Stubborn(Instance):
-        made = 0
-
-        def close(self):
-            raise ConnectionError("no")
-
-    pool = make_pool(Stubborn, max_size=1, max_idle=60)
-    with pool.lease():
-        pass
-    clock.now += 61
-
-    with caplog.at_level(logging.WARNING, "sgextended"), pool.lease(0) as second:
-        assert second.number == 2
-
-    assert "could not be closed" in caplog.text
-    assert pool.stats()["size"] == 1
-
-
-def test_instances_without_close_expire_too(make_pool, clock):
-    """
-    What has no ``close`` is let go.
-    """
-    pool = make_pool(object, max_idle=60)
-    with pool.lease():
-        pass
-    clock.now += 61
-    with pool.lease():
-        pass
-
-    assert pool.stats()["size"] == 1
-
-
-# --- Closing
-
-
-def test_close_closes_what_is_free_and_then_what_comes_back(make_pool):
-    """
-    Closing does not take an instance from who has it.
-    """
-    pool = make_pool()
-    with pool.lease() as free:
-        pass
-    lease = pool.lease()
-    with pool.lease() as free, lease as leased:
-        pass
-    lease = pool.lease()
-    leased = lease.__enter__()
-    pool.close()
-    before = (free.closed, leased.closed)
-    lease.__exit__(None, None, None)
-
-    assert before == (int(free is not leased), 0)
-    assert leased.closed == 1
-    assert pool.stats()["size"] == 0
-
-
-def test_closed_pool_lends_nothing(make_pool):
-    """
-    After close, or the with block, a lease is refused with the name of the class.
-    """
-    with make_pool() as pool:
-        pass
-    pool.close()
-
-    with pytest.raises(PoolClosed, match=r"This pool of Instance is closed.*make a new one"):
-        pool.lease().__enter__()
-
-
-def test_close_wakes_who_waits(make_pool):
-    """
-    Callers in the queue get PoolClosed at once.
-    """
-    pool = make_pool(max_size=1)
-    holder = Borrower(pool)
-    assert holder.leased.wait(GUARD)
-    waiters = [Borrower(pool) for _ in range(2)]
-    wait_for(pool, waiting=2)
-    pool.close()
-    for waiter in waiters:
-        waiter.end()
-    holder.end()
-
-    assert [type(waiter.error) for waiter in waiters] == [PoolClosed, PoolClosed]
-    assert holder.instance.closed == 1
-    assert pool.stats() == {"max_size": 1, "size": 0, "leased": 0, "idle": 0, "waiting": 0}
+    assert counts(pool) == (1, 0, 1, 0)
 
 
 # --- Options and looks
@@ -534,16 +308,60 @@ def test_pool_errors_are_pool_errors():
     assert issubclass(PoolClosed, PoolError)
 
 
-def test_pool_of_a_studio_class_lends_its_methods():
+@pytest.mark.parametrize("timeout", [float("inf"), float("nan")])
+def test_lease_refuses_to_wait_for_ever(make_pool, timeout):
     """
-    A lease is an instance of the studio's class, with its methods.
+    A limit without an end is refused before anything is taken, although an instance is free.
     """
+    pool = make_pool()
 
-    class Studio(SGExtended):
-        def hello(self):
-            return f"hello from {self.base_url}"
+    with pytest.raises(ConfigurationError, match=f"timeout={timeout}: .*Nothing waits for ever"):
+        pool.lease(timeout)
+    assert counts(pool) == (0, 0, 0, 0)
 
-    pool = SGPool(lambda: Studio(site=Site(url="https://studio.example")))
 
-    with pool, pool.lease() as sg:
-        assert sg.hello() == "hello from https://studio.example"
+def test_very_long_limits_are_limits(make_pool):
+    """
+    More seconds than the operating system counts to can be asked for.
+    """
+    pool = make_pool(max_size=1, timeout=1e300)
+    holder, waiting = Borrower(pool), []
+    assert holder.leased.wait(GUARD)
+    waiting.append(Borrower(pool, timeout=1e300))
+    wait_for(pool, waiting=1)
+    holder.end()
+    assert waiting[0].leased.wait(GUARD)
+    waiting[0].end()
+
+    assert waiting[0].error is None
+
+
+def test_stats_tell_what_became_of_waits(make_pool, clock, monkeypatch):
+    """
+    Timed out leases are counted, and the longest wait is told in milliseconds, whether or not it was in vain.
+    """
+    pool = make_pool(max_size=1)
+    lease = pool.lease()
+    lease.__enter__()
+
+    def sleep(_signal, seconds):
+        clock.now += seconds
+        return False
+
+    monkeypatch.setattr(_Signal, "wait", sleep)
+    for seconds in (2, 7.5, 3):
+        with pytest.raises(PoolTimeout):
+            pool.lease(seconds).__enter__()
+
+    def serve(_signal, _seconds):
+        clock.now += 9
+        lease.__exit__(None, None, None)
+        return True
+
+    in_vain = pool.stats()
+    monkeypatch.setattr(_Signal, "wait", serve)
+    with pool.lease():
+        pass
+
+    assert (in_vain["lease_timeouts"], in_vain["longest_wait_ms"]) == (3, 7500)
+    assert (pool.stats()["lease_timeouts"], pool.stats()["longest_wait_ms"]) == (3, 9000)

@@ -2,30 +2,12 @@
 `SGPool` in a forked child.
 """
 
-import multiprocessing
+import gc
+import threading
 
-import pytest
-from fix_pool import GUARD
+from fix_pool import FORK, FORK_WARNING, Instance, counts, in_child
 
 from sgextended import PoolClosed
-
-FORK = pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork here")
-FORK_WARNING = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-
-
-def in_child(function):
-    """
-    Return what a function returns in a forked child; None when it does not within the guard.
-    """
-    context = multiprocessing.get_context("fork")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=lambda: theirs.send(function()))
-    process.start()
-    answer = ours.recv() if ours.poll(GUARD) else None
-    if answer is None:
-        process.kill()
-    process.join(GUARD)
-    return answer
 
 
 @FORK
@@ -37,16 +19,16 @@ def test_child_starts_empty(make_pool):
     pool = make_pool(max_size=1)
 
     def child():
-        before = pool.stats()
+        before = counts(pool)
         with pool.lease(0) as instance:
             return before, instance.number, pool.stats()["leased"]
 
     with pool.lease() as instance:
         before, number, leased = in_child(child)
 
-    assert before == {"max_size": 1, "size": 0, "leased": 0, "idle": 0, "waiting": 0}
+    assert before == (0, 0, 0, 0)
     assert (instance.number, number, leased) == (1, 2, 1)
-    assert pool.stats() == {"max_size": 1, "size": 1, "leased": 0, "idle": 1, "waiting": 0}
+    assert counts(pool) == (1, 0, 1, 0)
 
 
 @FORK
@@ -109,8 +91,47 @@ def test_lease_of_the_parent_is_not_given_back_in_the_child(make_pool):
 
     def child():
         lease.__exit__(None, None, None)
-        return pool.stats()
+        return counts(pool)
 
-    assert in_child(child)["size"] == 0
+    assert in_child(child) == (0, 0, 0, 0)
     lease.__exit__(None, None, None)
     assert pool.stats()["idle"] == 1
+
+
+@FORK
+@FORK_WARNING
+def test_child_collects_nothing_of_the_parents(make_pool, tmp_path):
+    """
+    An idle instance of the parent is not even collected in the child, where its end could end the parent's connection.
+    """
+    gone = tmp_path / "gone"
+
+    class Goodbye(Instance):
+        def __del__(self):
+            gone.touch()
+
+    pool = make_pool(Goodbye)
+    with pool.lease():
+        pass
+
+    def child():
+        gc.collect()
+        return pool.stats()["size"], gone.exists()
+
+    assert in_child(child) == (0, False)
+
+
+@FORK
+@FORK_WARNING
+def test_child_has_idle_instances_watched(make_pool):
+    """
+    The thread that closes idle instances is not in the child, which starts one of its own.
+    """
+    pool = make_pool(max_idle=60)
+
+    def child():
+        with pool.lease():
+            return [thread.name for thread in threading.enumerate() if thread.name.startswith("sgextended-pool")]
+
+    with pool.lease():
+        assert in_child(child) == ["sgextended-pool-Instance"]
