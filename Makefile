@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest wheel matrix bench clean
+.PHONY: help demo test lint types pytest wheel matrix bench bench-workers soak clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,12 @@ matrix: $(VENV)/.dev ## the tests on every Python found, with oldest and newest 
 
 bench: $(VENV)/.bench ## how fast, beside the official client: table and plots into docs/
 	$(BIN)/python benchmarks/run.py
+
+bench-workers: $(VENV)/.bench ## sg.map, beside the official client: tables and plot into docs/
+	$(BIN)/python benchmarks/workers.py
+
+soak: $(VENV)/.dev ## ten minutes of 64 threads on one wrapper, on a site that misbehaves
+	$(BIN)/python benchmarks/soak.py
 
 # The demo needs the program alone; the tests need the tools too.
 $(VENV)/.demo: setup.cfg

@@ -1,5 +1,6 @@
 """
-The ``sgextended`` command. It needs the extra ``cli``; ``site`` and ``demo`` need ``site`` too.
+The ``sgextended`` command. It needs the extra ``cli``; ``site`` and ``demo`` need ``site`` too, ``map --dask`` needs
+``dask``.
 """
 
 import sys
@@ -8,6 +9,7 @@ import sys
 _EXTRAS = {
     "typer": "cli",
     "rich": "cli",
+    "distributed": "dask",
     "starlette": "site",
     "uvicorn": "site",
     "sqlalchemy": "site",

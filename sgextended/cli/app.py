@@ -10,7 +10,10 @@ import typer
 
 import sgextended
 from sgextended.cli import assets as assets_job
-from sgextended.errors import CallError
+from sgextended.cli import map as map_job
+from sgextended.cli.functions import UsageError
+from sgextended.cli.output import Format
+from sgextended.errors import CallError, FilterError
 
 app = typer.Typer(
     name="sgextended",
@@ -29,6 +32,9 @@ def run() -> None:
     """
     try:
         app(prog_name="sgextended")
+    except (UsageError, FilterError) as error:
+        sys.stderr.write(f"sgextended: {error}\n")
+        sys.exit(2)
     except CallError as error:
         sys.exit(f"sgextended: {error}{_advice(error)}")
 
@@ -62,9 +68,7 @@ def assets(
     project: Annotated[
         Optional[List[str]], typer.Option("--project", help="Name of a project; may be given several times.")
     ] = None,
-    output: Annotated[assets_job.Format, typer.Option("--format", help="How to print the result.")] = (
-        assets_job.Format.TABLE
-    ),
+    output: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TABLE,
 ) -> None:
     """
     Count the assets of projects, by status.
@@ -73,6 +77,85 @@ def assets(
     """
     report = assets_job.count_assets(sgextended.SGExtended(), names=project or None, workers=workers)
     assets_job.show(report, output)
+    raise typer.Exit(report.outcome.status)
+
+
+@app.command("map")
+def map_(
+    function: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE:FUNCTION",
+            help="What to call, with (sg, entity); also path/to/file.py:function. Modules of this folder are found.",
+            show_default=False,
+        ),
+    ],
+    entity_type: Annotated[
+        str, typer.Argument(metavar="TYPE", help="What to call it for, such as Shot.", show_default=False)
+    ],
+    filters: Annotated[
+        Optional[List[str]],
+        typer.Option(
+            "--filter",
+            metavar="FIELD OPERATOR VALUE",
+            help="Which of them: 'sg_status_list in ip,fin', 'code contains \"my shot\"', 'entity is Shot:123', "
+            "'created_at in_last 7 DAY'; all that are given hold.",
+        ),
+    ] = None,
+    project: Annotated[
+        Optional[List[str]],
+        typer.Option("--project", metavar="NAME", help="Those of one project; may be given several times."),
+    ] = None,
+    fields: Annotated[
+        Optional[str], typer.Option(metavar="FIELD,...", help="Fields that the function gets; else the names.")
+    ] = None,
+    limit: Annotated[Optional[int], typer.Option(min=1, help="How many of them at most.")] = None,
+    workers: Annotated[
+        Optional[int],
+        typer.Option(
+            min=1,
+            max=256,
+            help="How many are worked on at once; else 8, or what the cluster has.",
+            show_default=False,
+        ),
+    ] = None,
+    processes: Annotated[
+        bool, typer.Option("--processes", help="Work in processes: for a function that computes much itself.")
+    ] = False,
+    dask: Annotated[
+        Optional[str], typer.Option(metavar="ADDRESS", help="Work on a Dask cluster, such as tcp://farm:8786.")
+    ] = None,
+    journal: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help="Keep what is done, with its result; the same command goes on from there.",
+        ),
+    ] = None,
+    output: Annotated[Format, typer.Option("--format", help="How to print the results.")] = Format.TABLE,
+) -> None:
+    """
+    Call a function of yours for each entity of a query, on several workers.
+
+    Results go to stdout; what is done and what failed goes to stderr. Exit status: 0 if all is done, 1 if something
+    failed, 2 if the command is wrong, 130 after Ctrl-C.
+    """
+    status = map_job.map_entities(
+        sgextended.SGExtended,
+        function,
+        map_job.Query(
+            entity_type=entity_type,
+            filters=filters or [],
+            projects=project or [],
+            fields=None if fields is None else [field.strip() for field in fields.split(",") if field.strip()],
+            limit=limit,
+        ),
+        where=map_job.Where(workers=workers, processes=processes, dask=dask),
+        journal=journal,
+        form=output,
+    )
+    raise typer.Exit(status)
 
 
 @app.command()

@@ -1,32 +1,17 @@
 """
-The main job: workers take projects from a queue, each with its own wrapper, and count their assets.
+The main job: the assets of projects, counted by several workers.
 """
 
-import contextlib
-import csv
-import difflib
-import enum
-import json
-import sys
-import time
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from attrs import frozen
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.markup import escape
 from rich.table import Table
 
-from sgextended import NotFoundError, SGExtended
-
-
-class Format(str, enum.Enum):
-    """
-    How a result is printed.
-    """
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
+from sgextended import SGExtended
+from sgextended.cli import output, work
+from sgextended.cli.projects import find_named
 
 
 @frozen(kw_only=True)
@@ -53,9 +38,7 @@ class Report:
     """
 
     projects: Tuple[ProjectAssets, ...]
-    workers: int
-    seconds: float
-    requests: int
+    outcome: work.Outcome
 
     @property
     def statuses(self) -> Dict[str, int]:
@@ -67,14 +50,6 @@ class Report:
             for status, count in counted.statuses.items():
                 totals[status] = totals.get(status, 0) + count
         return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
-
-    @property
-    def cost(self) -> str:
-        """
-        The price of the report, in words.
-        """
-        with_workers = f"{self.seconds:.2f} s with {_plural(self.workers, 'worker')}"
-        return f"{with_workers}, {_plural(self.requests, 'request')} to the site"
 
 
 def count_assets(sg: SGExtended, *, names: Optional[Sequence[str]], workers: int) -> Report:
@@ -91,22 +66,16 @@ def count_assets(sg: SGExtended, *, names: Optional[Sequence[str]], workers: int
     Raises:
         NotFoundError: There is no project of one of the names.
     """
-    started, sent = time.perf_counter(), sg.requests_sent
-    projects = _projects(sg, names)
-    counted = []
-    with _progress("Counting assets", len(projects)) as advance:
-        for result in sg.map(_count, projects, workers=workers):
-            counted.append(result)
-            advance()
-    return Report(
-        projects=tuple(counted),
-        workers=workers,
-        seconds=time.perf_counter() - started,
-        requests=sg.requests_sent - sent,
-    )
+    started = work.Meter(sg)
+    projects = sg.find_projects(fields=["name"]) if names is None else find_named(sg, names)
+    outcome = work.run(sg, count_of_project, projects, work.How(workers=workers), meter=started)
+    return Report(projects=tuple(counted for _project, counted in outcome.done), outcome=outcome)
 
 
-def _count(sg: SGExtended, project: Dict[str, Any]) -> ProjectAssets:
+def count_of_project(sg: SGExtended, project: Dict[str, Any]) -> ProjectAssets:
+    """
+    Return how many assets of each status a project has; it costs one request.
+    """
     summary = sg.summarize(
         "Asset",
         [["project", "is", {"type": "Project", "id": project["id"]}]],
@@ -117,55 +86,27 @@ def _count(sg: SGExtended, project: Dict[str, Any]) -> ProjectAssets:
     return ProjectAssets(project=project, statuses=statuses)
 
 
-def _projects(sg: SGExtended, names: Optional[Sequence[str]]) -> List[Dict[str, Any]]:
-    if names is None:
-        return sg.find_projects(fields=["name"])
-    # A name is a name here, not a glob, and an archived project may be asked for by its name.
-    known = sg.find_projects(archived=None, fields=["name"])
-    by_name = {project["name"].lower(): project for project in known}
-    missing = [name for name in names if name.lower() not in by_name]
-    if missing:
-        close = difflib.get_close_matches(missing[0].lower(), by_name, n=1)
-        hint = (
-            f" Did you mean {by_name[close[0]]['name']!r}?" if close else f" It has {_plural(len(known), 'project')}."
-        )
-        msg = f"There is no project {' or '.join(map(repr, missing))} on {sg.site.url}.{hint}"
-        raise NotFoundError(msg)
-    return [by_name[name] for name in dict.fromkeys(name.lower() for name in names)]
-
-
-@contextlib.contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+def show(report: Report, form: output.Format) -> None:
     """
-    Show a bar on a terminal, and nothing at all in a pipe; gives the function that moves it on.
+    Print a report on stdout, and on stderr what could not be counted.
     """
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task(what, total=total)
-        yield lambda: progress.advance(bar)
-
-
-def show(report: Report, output: Format) -> None:
-    """
-    Print a report on stdout: as a table for people, as JSON or as CSV for programs.
-    """
-    if output is Format.TABLE:
+    if form is output.Format.TABLE:
         console = Console()
         console.print(to_table(report))
-        console.print(report.cost, highlight=False)
-    elif output is Format.JSON:
-        print(json.dumps(_to_dict(report), indent=2, ensure_ascii=False))  # noqa: T201 - the result
+        console.print(report.outcome.cost, highlight=False)
+    elif form is output.Format.JSON:
+        output.print_json(_to_dict(report))
     else:
         statuses = list(report.statuses)
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(["project_id", "project", "assets", *(status or "no status" for status in statuses)])
-        for counted in report.projects:
-            counts = [counted.statuses.get(status, 0) for status in statuses]
-            writer.writerow([counted.project["id"], counted.project["name"], counted.total, *counts])
+        columns = ["project_id", "project", "assets", *(status or "no status" for status in statuses)]
+        output.print_csv(columns, [_to_row(counted, statuses) for counted in report.projects])
+    if report.outcome.status:
+        work.show_summary(report.outcome, count_of_project, may_keep=False)
+
+
+def _to_row(counted: ProjectAssets, statuses: Sequence[str]) -> List[Any]:
+    counts = [counted.statuses.get(status, 0) for status in statuses]
+    return [counted.project["id"], counted.project["name"], counted.total, *counts]
 
 
 def to_table(report: Report) -> Table:
@@ -180,7 +121,7 @@ def to_table(report: Report) -> Table:
         table.add_column(status or "none", footer=str(count), justify="right")
     for counted in report.projects:
         counts = [str(counted.statuses.get(status) or "·") for status in report.statuses]
-        table.add_row(counted.project["name"], str(counted.total), *counts)
+        table.add_row(escape(counted.project["name"]), str(counted.total), *counts)
     return table
 
 
@@ -197,11 +138,7 @@ def _to_dict(report: Report) -> Dict[str, Any]:
         ],
         "assets": sum(report.statuses.values()),
         "statuses": report.statuses,
-        "workers": report.workers,
-        "seconds": round(report.seconds, 3),
-        "requests": report.requests,
+        "workers": report.outcome.how.workers,
+        "seconds": round(report.outcome.seconds, 3),
+        "requests": report.outcome.requests,
     }
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" + ("" if count == 1 else "s")

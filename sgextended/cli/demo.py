@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 
 from sgextended import SGExtended
-from sgextended.cli import assets
+from sgextended.cli import assets, output
 from sgextended.localsite import LocalSite
 
 #: Seconds that the site holds each answer back, so that it answers as one on the internet does.
@@ -37,10 +37,10 @@ def show_demo(*, workers: int) -> None:
         )
         sg = SGExtended.connect(site.url, site.script_name, site.api_key)
         report = assets.count_assets(sg, names=None, workers=workers)
-        assets.show(report, assets.Format.TABLE)
+        assets.show(report, output.Format.TABLE)
         alone = assets.count_assets(sg, names=None, workers=1)
-        console.print(f"{alone.cost}: the same job", highlight=False)
-        ratio = alone.seconds / report.seconds
+        console.print(f"{alone.outcome.cost}: the same job", highlight=False)
+        ratio = alone.outcome.seconds / report.outcome.seconds
         console.print(f"{workers} workers are {ratio:.1f} times as fast as one.\n", highlight=False)
     python = min(sys.executable, os.path.relpath(sys.executable), key=len)
     command = "sgextended" if shutil.which("sgextended") else f"{python} -m sgextended"

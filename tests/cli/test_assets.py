@@ -11,38 +11,7 @@ import sys
 import pytest
 
 from sgextended import retry
-from sgextended.cli import main
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    """
-    Runs the command line and gives its exit status, what it printed, and what it said on stderr.
-    """
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["sgextended", *words])
-        try:
-            main()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code or 0
-            if isinstance(status, str):  # as the interpreter does
-                sys.stderr.write(f"{status}\n")
-                status = 1
-        return (status, *capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture
-def environment(demo_site, monkeypatch):
-    """
-    The environment of a user of the demo site.
-    """
-    for name, value in demo_site.environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("COLUMNS", "200")
+from sgextended.cli import assets
 
 
 @pytest.fixture
@@ -134,6 +103,28 @@ def test_unknown_project_is_one_message_with_a_hint(command, environment, demo_s
     assert (status, out) == (1, "")
     assert f"There is no project {name + 'x'!r}" in err
     assert f"Did you mean {name!r}?" in err
+
+
+def test_a_project_that_cannot_be_counted_is_named(command, environment, demo_site, make_sg, monkeypatch):
+    """
+    The others are counted all the same; stderr says which one is missing and why, and the status is 1.
+    """
+    first, *others = make_sg(demo_site).find_projects()
+    count = assets.count_of_project
+
+    def count_of_project(sg, project):
+        if project["id"] == first["id"]:
+            raise PermissionError("not yours")
+        return count(sg, project)
+
+    monkeypatch.setattr(assets, "count_of_project", count_of_project)
+    status, out, err = command("assets", "--format", "csv")
+
+    assert status == 1
+    assert [row["project"] for row in csv.DictReader(io.StringIO(out))] == [project["name"] for project in others]
+    assert "PermissionError: not yours" in err
+    assert f"Project {first['id']} ({first['name']})" in err
+    assert "1 item left. Nothing was kept: the same command does all of them again.\n" in err
 
 
 def test_no_credentials_are_named(command, nobody):

@@ -1,0 +1,234 @@
+"""
+``sgextended map``: any function over the entities of a query.
+"""
+
+import contextlib
+import multiprocessing
+import re
+import signal
+import sys
+from concurrent.futures import Executor, ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from attrs import frozen
+
+from sgextended import Failure, NotFoundError, SGExtended
+from sgextended.cli import filters as typed
+from sgextended.cli import functions, output, projects, work
+from sgextended.cli.schema import SiteSchema
+from sgextended.errors import ConfigurationError
+
+#: Fields by which people know an entity; a type has one of them, or several.
+NAMES = ("code", "name", "content")
+#: Entities that are worked on at once, where nothing else is asked for.
+WORKERS = 8
+PATIENCE = 10.0  # seconds for a cluster to answer
+
+_ADDRESS = re.compile(r"((tcp|tls|ucx|wss?)://)?[^/]+:\d+/?")
+
+
+@frozen(kw_only=True)
+class Query:
+    """
+    Which entities are worked on, as it was typed.
+    """
+
+    entity_type: str
+    filters: Sequence[str] = ()
+    projects: Sequence[str] = ()
+    fields: Optional[Sequence[str]] = None
+    limit: Optional[int] = None
+
+
+@frozen(kw_only=True)
+class Where:
+    """
+    Who does the work: threads, processes or a cluster.
+    """
+
+    workers: Optional[int] = None
+    processes: bool = False
+    dask: Optional[str] = None
+
+    def check(self) -> None:
+        """
+        Refuse what nobody can be.
+
+        Raises:
+            UsageError: Two of them are asked for, or an address is none.
+        """
+        if self.processes and self.dask is not None:
+            raise functions.UsageError("Give --processes or --dask, not both.")
+        if self.dask is not None and not _ADDRESS.fullmatch(self.dask):
+            raise functions.UsageError(
+                f"--dask {self.dask!r}: give the address of a scheduler, such as tcp://farm:8786."
+            )
+
+
+def map_entities(
+    make_sg: Callable[[], SGExtended],
+    spec: str,
+    query: Query,
+    *,
+    where: Where,
+    journal: Optional[Path],
+    form: output.Format,
+) -> int:
+    """
+    Call a function for each entity of a query, print what came of it, and return the exit status.
+
+    Args:
+        make_sg: Makes whose clones the workers use, once nothing is wrong with what was typed.
+
+        spec: Names the function, see `functions.load`.
+
+        query: Which entities.
+
+        where: Who does the work.
+
+        journal: File of what is done, or None.
+
+        form: How the results are printed.
+
+    Raises:
+        UsageError: There is no such function, or nobody to do it.
+
+        FilterError: A filter is none.
+
+        NotFoundError: The site has no such type, field or project.
+    """
+    where.check()
+    conditions = [typed.parse(text) for text in query.filters]
+    function = functions.load(spec)
+    sg = make_sg()
+    meter = work.Meter(sg)
+    filters, fields = _native_query(sg, query, conditions)
+    found = _count(sg, query, filters)
+    entities = sg.find_iter(query.entity_type, filters, fields, limit=query.limit or 0) if found else iter(())
+    with _executor(where, function, needed=bool(found)) as (executor, workers, unit):
+        how = work.How(workers=workers, executor=executor, journal=journal, unit=unit)
+        outcome = work.run(sg, function, work.Counted(entities, found), how, meter=meter)
+    _print_results(outcome, form)
+    if not outcome.total:
+        sys.stderr.write(f"No {query.entity_type} matches: there is nothing to do.\n")
+    else:
+        work.show_summary(outcome, function)
+    return outcome.status
+
+
+# --- The query
+
+
+def _native_query(sg: SGExtended, query: Query, conditions: Sequence[typed.Filter]) -> Tuple[List[Any], List[str]]:
+    schema = SiteSchema(sg)
+    known = schema.fields(query.entity_type)
+    filters = typed.to_native(conditions, schema, query.entity_type)
+    if query.projects:
+        filters.append(_in_projects(query.entity_type, known, projects.find_named(sg, query.projects)))
+    if query.fields is None:
+        return filters, ["id", *(name for name in NAMES if name in known)]
+    for field in query.fields:
+        if field != "type":  # every entity has it, and no schema
+            schema.data_type(query.entity_type, field)
+    return filters, list(query.fields)
+
+
+def _in_projects(entity_type: str, known: Dict[str, str], wanted: List[Dict[str, Any]]) -> List[Any]:
+    links = [{"type": "Project", "id": project["id"]} for project in wanted]
+    if entity_type == "Project":
+        return ["id", "in", [link["id"] for link in links]]
+    for field in ("project", "projects"):
+        if field in known:
+            return [field, "in", links]
+    msg = f"A {entity_type} belongs to no project: leave --project out, or give a --filter."
+    raise NotFoundError(msg)
+
+
+def _count(sg: SGExtended, query: Query, filters: List[Any]) -> int:
+    summary = sg.summarize(query.entity_type, filters, [{"field": "id", "type": "record_count"}])
+    count = int(summary["summaries"]["id"])
+    return count if query.limit is None else min(count, query.limit)
+
+
+# --- Who does it
+
+
+@contextlib.contextmanager
+def _executor(
+    where: Where, function: Callable[..., Any], *, needed: bool
+) -> Iterator[Tuple[Optional[Executor], int, str]]:
+    """
+    Give what runs the work, None for threads; how many do it at once, and what they are.
+    """
+    workers = where.workers or WORKERS
+    if not needed:
+        yield None, workers, "worker"
+    elif where.dask is not None:
+        with _cluster(where.dask, function) as client:
+            threads = sum(client.nthreads().values())
+            with client.get_executor() as executor:
+                yield executor, where.workers or max(threads, 1), "Dask worker"
+    elif where.processes:
+        # Forking a process that has threads is not safe, so it is spawn wherever we are.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts) as executor:
+            yield executor, workers, "process"
+    else:
+        yield None, workers, "worker"
+
+
+def _leave_interrupts() -> None:
+    """
+    Let Ctrl-C be the business of the process that has started this one; a terminal tells both.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def _cluster(address: str, function: Callable[..., Any]) -> Iterator[Any]:
+    import distributed  # noqa: PLC0415 - an extra
+
+    try:
+        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
+    except OSError as error:
+        msg = f"No Dask scheduler answers at {address}: {error}"
+        raise ConfigurationError(msg) from error
+    with client:
+        file = functions.file_of(function)
+        if file is not None:
+            client.upload_file(str(file))  # the workers have no such file
+        yield client
+
+
+# --- The results
+
+
+def _print_results(outcome: work.Outcome, form: output.Format) -> None:
+    rows = [(item, *_split(result)) for item, result in outcome.results]
+    if form is output.Format.JSON:
+        output.print_json([{**_identity(item), "result": result, "error": error} for item, result, error in rows])
+        return
+    if form is output.Format.TABLE:
+        rows = [row for row in rows if row[2] is None]  # the summary has the others
+        if all(result is None for _item, result, _error in rows):  # it was called for what it does
+            return
+    beside = ["type", "id", "name"] + (["error"] if form is output.Format.CSV else [])
+    columns, cells = output.spread([result for _item, result, _error in rows], beside)
+    table = [
+        [*_identity(item).values(), *cell, *([error] if form is output.Format.CSV else [])]
+        for (item, _result, error), cell in zip(rows, cells)
+    ]
+    names = [*beside[:3], *columns, *beside[3:]]
+    (output.print_csv if form is output.Format.CSV else output.print_table)(names, table)
+
+
+def _split(result: Any) -> Tuple[Any, Optional[str]]:
+    if isinstance(result, Failure):
+        return None, f"{type(result.error).__name__}: {result.error}"
+    return result, None
+
+
+def _identity(entity: Dict[str, Any]) -> Dict[str, Any]:
+    name = next((entity[field] for field in NAMES if entity.get(field)), None)
+    return {"type": entity["type"], "id": entity["id"], "name": name}

@@ -1,0 +1,158 @@
+"""
+Fixtures for the tests of the command line.
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from sgextended.cli import main
+
+GUARD = 60  # seconds
+
+#: The module of a user: functions to map.
+TOOLS = """
+import os
+import time
+
+from sgextended import SGWorker
+
+NOT_A_FUNCTION = 5
+calls = []
+
+
+def tasks(sg, shot):
+    calls.append(shot["id"])
+    return len(sg.find("Task", [["entity", "is", shot]]))
+
+
+def given(sg, entity):
+    return sorted(entity)
+
+
+def describe(sg, shot):
+    return {"name": shot["code"].lower(), "type": "Cut", "frames": [1, 2]}
+
+
+def nothing(sg, shot):
+    calls.append(shot["id"])
+
+
+def odd(sg, shot):
+    calls.append(shot["id"])
+    if shot["id"] % 5 == 0:
+        raise KeyError("sg_cut_in")
+    if shot["id"] % 3 == 0:
+        raise ValueError(f"Shot {shot['id']} called {shot['code']} has no plate")
+    return shot["id"]
+
+
+def process(sg, shot):
+    if shot["id"] == 2:
+        raise LookupError("not this one")
+    return [os.getpid(), len(sg.find("Task", [["entity", "is", shot]]))]
+
+
+def wait(sg, shot):
+    open("begun", "a").close()
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+
+
+def alone(sg):
+    pass
+
+
+class Studio:
+    @staticmethod
+    def code(sg, shot):
+        return shot["code"]
+
+
+class Upper(SGWorker):
+    def __call__(self, shot):
+        assert self.find_projects()
+        return shot["code"].upper()
+"""
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """
+    Runs the command line and gives its exit status, what it printed, and what it said on stderr.
+    """
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["sgextended", *words])
+        try:
+            main()
+            status = 0
+        except SystemExit as stop:
+            status = stop.code or 0
+            if isinstance(status, str):  # as the interpreter does
+                sys.stderr.write(f"{status}\n")
+                status = 1
+        return (status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def environment(demo_site, monkeypatch):
+    """
+    The environment of a user of the demo site.
+    """
+    for name, value in demo_site.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture
+def tools():
+    """
+    The source of the module ``tools``.
+    """
+    return TOOLS
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """
+    The working directory of a user, with the module ``tools``; what is imported from it is forgotten again.
+    """
+    (tmp_path / "tools.py").write_text(TOOLS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield tmp_path
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def process(folder, demo_site):
+    """
+    Starts the command as a process of its own in the folder of the user.
+    """
+    started = []
+
+    def start(*words, stderr=subprocess.PIPE):
+        environment = {**os.environ, **demo_site.environment(), "COLUMNS": "200"}
+        command = [sys.executable, "-m", "sgextended", *words]
+        started.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()
+        each.communicate(timeout=GUARD)
+
+
+@pytest.fixture
+def sg(demo_site, make_sg):
+    """
+    A wrapper on the demo site.
+    """
+    return make_sg(demo_site)
