@@ -5,9 +5,12 @@ The native methods that studios override, as real ones, so that ``super().find(.
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from sgextended._native_methods import NativeMethods
-from sgextended.errors import OutcomeUnknown
+from sgextended.deadline import within
+from sgextended.domain.query_fields import iter_with_query_fields
+from sgextended.errors import ConfigurationError, OutcomeUnknown
 from sgextended.native import NativeClient
 from sgextended.reconcile import create_once, reconcile
+from sgextended.transfers import Report
 
 if TYPE_CHECKING:
     import datetime
@@ -61,6 +64,7 @@ class NativeVerbs(NativeMethods):
         *,
         page_size: Optional[int] = None,
         read_ahead: Optional[int] = None,
+        query_fields: bool = False,
     ) -> Iterator[Row]:
         """
         Return an iterator over all entities that match, in bounded memory; the arguments before *page_size* are those
@@ -73,7 +77,8 @@ class NativeVerbs(NativeMethods):
 
         *page_size* is the number of entities in one request; None: what the site allows, mostly 500. *read_ahead* is
         the number of pages in flight at the same time at most, and as many more may wait to be looked at; 0 starts no
-        threads, None is the site's bound of connections.
+        threads, None is the site's bound of connections. With *query_fields* the query fields among *fields* have the
+        values that the web page shows, as `find_with_query_fields` gives them, worked out for 500 entities at a time.
 
         Raises:
             ConfigurationError: *page_size* or *read_ahead* is no such number; nothing was sent.
@@ -84,6 +89,8 @@ class NativeVerbs(NativeMethods):
         """
         newer = _beyond_mockgun(include_archived_projects, additional_filter_presets)
         native = (entity_type, filters, fields, order, filter_operator, limit, retired_only, page)
+        if query_fields:
+            return iter_with_query_fields(self, *native, **newer, page_size=page_size, read_ahead=read_ahead)
         if not isinstance(self._sg, NativeClient):
             return iter(self._sg.find(*native, **newer))
         return self._sg.find_iter(*native, **newer, page_size=page_size, read_ahead=read_ahead)
@@ -151,6 +158,8 @@ class NativeVerbs(NativeMethods):
         Raises:
             OutcomeUnknown: The site may or may not have created it. It is never sent twice without having looked.
 
+            PartlyDone: It was created, and an image could not be uploaded to it; the error has the entity.
+
             FilterError: A field of *reconcile_on* has no value in *data*; nothing was sent.
         """
         if reconcile_on is not None and isinstance(self._sg, NativeClient):
@@ -187,6 +196,9 @@ class NativeVerbs(NativeMethods):
     ) -> Row:
         """
         Set fields of an entity and return them, as ``shotgun_api3.Shotgun.update``.
+
+        Raises:
+            PartlyDone: The other fields were set, and an image could not be uploaded; the error has the entity.
         """
         updated: Row = self._sg.update(entity_type, entity_id, data, multi_entity_update_modes)
         return updated
@@ -221,29 +233,106 @@ class NativeVerbs(NativeMethods):
         display_name: Optional[str] = None,
         tag_list: Optional[str] = None,
         created_at: "Optional[datetime.datetime]" = None,
+        *,
+        progress: Optional[Report] = None,
+        timeout: Optional[float] = None,
     ) -> int:
         """
         Upload a file to an entity and return the id of its Attachment, as ``shotgun_api3.Shotgun.upload``.
+
+        The file is read piece by piece. What goes to storage in parts goes several at a time.
+
+        Args:
+            entity_type: Type of the entity.
+
+            entity_id: Its id.
+
+            path: The file.
+
+            field_name: A file field of the entity, or an image field. None: the file is linked to the entity.
+
+            display_name: What the file is called on the site. None: its name.
+
+            tag_list: Tags of the Attachment, with commas between them.
+
+            created_at: When the Attachment is to have been created. None: now.
+
+            progress: Called in this thread with the bytes that have gone so far and those that there are, from 0 to
+                all, often and never with less than before. What it raises ends the upload, and is raised.
+
+            timeout: Seconds for all of it. None: as long as bytes go.
+
+        Raises:
+            OutcomeUnknown: The file was sent, and nobody knows whether the site has made its Attachment.
+
+            TransportError: It did not arrive; this is also a ShotgunError, as native.
+
+            ShotgunError: The site refused it, or it is no file.
         """
-        attachment_id: int = self._sg.upload(
-            entity_type, entity_id, path, field_name, display_name, tag_list, *_unless_none(created_at)
-        )
+        with within(self, timeout):
+            attachment_id: int = self._sg.upload(
+                entity_type,
+                entity_id,
+                path,
+                field_name,
+                display_name,
+                tag_list,
+                *_unless_none(created_at),
+                **self._reporting(progress),
+            )
         return attachment_id
+
+    def _reporting(self, progress: Optional[Report]) -> Dict[str, Any]:
+        if progress is not None and not isinstance(self._sg, NativeClient):
+            msg = "The client that was handed in tells nobody how far a transfer is: use SGExtended.adopt(sg)."
+            raise ConfigurationError(msg)
+        return {} if progress is None else {"progress": progress}
 
     def upload_thumbnail(self, entity_type: str, entity_id: int, path: str, **kwargs: Any) -> int:
         """
         Upload an entity's thumbnail and return the id of its Attachment, as the native method.
+
+        *kwargs* are further arguments of `upload`, *progress* and *timeout* among them.
         """
-        attachment_id: int = self._sg.upload_thumbnail(entity_type, entity_id, path, **kwargs)
+        kwargs.update(self._reporting(kwargs.pop("progress", None)))
+        with within(self, kwargs.pop("timeout", None)):
+            attachment_id: int = self._sg.upload_thumbnail(entity_type, entity_id, path, **kwargs)
         return attachment_id
 
     def download_attachment(
-        self, attachment: Any = False, file_path: Optional[str] = None, attachment_id: Optional[int] = None
+        self,
+        attachment: Any = False,
+        file_path: Optional[str] = None,
+        attachment_id: Optional[int] = None,
+        *,
+        progress: Optional[Report] = None,
+        timeout: Optional[float] = None,
     ) -> Any:
         """
         Download a file: its bytes, or *file_path* once it was written there, as the native method.
+
+        The file takes its place when all of it has come; until then, and when the download fails, what was there stays.
+        A link to storage that has expired is renewed. The session is sent to the site alone, never where it leads to.
+
+        Args:
+            attachment: The value of a file field, a link to an Attachment, or its id. None gives None.
+
+            file_path: Where to write the file. None: its bytes are returned.
+
+            attachment_id: The id, for callers that name it so.
+
+            progress: Called in this thread with the bytes that have come so far and those that there are, None where
+                the server does not say; often, and never with less than before. What it raises ends the download.
+
+            timeout: Seconds for all of it. None: as long as bytes come.
+
+        Raises:
+            ShotgunFileDownloadError: There is no such file, or it did not come; this is also a `TransportError`.
+
+            OSError: It could not be written.
         """
-        return self._sg.download_attachment(attachment, file_path, attachment_id)
+        with within(self, timeout):
+            return self._sg.download_attachment(attachment, file_path, attachment_id, **self._reporting(progress))
 
     def schema_read(self, project_entity: Optional[Row] = None) -> Dict[str, Dict[str, Any]]:
         """

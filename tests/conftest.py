@@ -9,7 +9,10 @@ import pytest
 from sgextended import SGExtended, Site
 from sgextended.localsite import LocalSite
 
-pytest_plugins = ["fix_servers", "fix_transport", "fix_native", "fix_extended", "fix_pool", "fix_secrets"]
+pytest_plugins = [
+    "fix_servers", "fix_transport", "fix_native", "fix_extended", "fix_pool", "fix_secrets", "fix_transfers",
+    "fix_dask",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,10 @@ from sgextended.domain.query import Finder, Links, Names, Query, Row
 
 ASSET_FIELDS = ("code", "sg_asset_type", "sg_status_list", "description", "project")
 
+# An asset is in a sequence when it is linked to it or to one of its shots: studios do either, and some both.
+_IN_SEQUENCE = ("sequences", "shots.Shot.sg_sequence")
+_IN_EPISODE = ("episodes", "sequences.Sequence.episode", "shots.Shot.sg_sequence.Sequence.episode")
+
 
 def find_assets(
     sg: Finder,
@@ -17,6 +21,9 @@ def find_assets(
     name: Names = None,
     asset_type: Names = None,
     status: Names = None,
+    shot: Links = None,
+    sequence: Links = None,
+    episode: Links = None,
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
@@ -36,6 +43,12 @@ def find_assets(
 
         status: Short codes, such as ``"ip"``.
 
+        shot: Links to shots that they are in.
+
+        sequence: Links to sequences that they are in, themselves or with a shot.
+
+        episode: Links to episodes that they are in, themselves, with a sequence or with a shot.
+
         fields: Fields to return instead of `ASSET_FIELDS`.
 
         extra_fields: Fields to return beside them.
@@ -53,4 +66,7 @@ def find_assets(
         query.globs("code", name)
         query.names("sg_asset_type", asset_type)
         query.names("sg_status_list", status)
+        query.links("shots", shot)
+        query.links_by_any(_IN_SEQUENCE, sequence)
+        query.links_by_any(_IN_EPISODE, episode)
         return query.find(sg, "Asset", ASSET_FIELDS, fields, extra_fields, ["code", "id"])

@@ -15,8 +15,10 @@ def find_shots(
     project: Links = None,
     *,
     name: Names = None,
+    shot_type: Names = None,
     sequence: Links = None,
     episode: Links = None,
+    asset: Links = None,
     status: Names = None,
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
@@ -33,9 +35,13 @@ def find_shots(
 
         name: Names or globs, such as ``"sh0*"``.
 
+        shot_type: Values of ``sg_shot_type``.
+
         sequence: Links to sequences.
 
         episode: Links to episodes, which shots have through their sequences.
+
+        asset: Links to assets that are in them.
 
         status: Short codes, such as ``"ip"``.
 
@@ -54,7 +60,9 @@ def find_shots(
         query = Query(filters)
         query.links("project", project)
         query.globs("code", name)
+        query.names("sg_shot_type", shot_type)
         query.links("sg_sequence", sequence)
         query.links("sg_sequence.Sequence.episode", episode)
+        query.links("assets", asset)
         query.names("sg_status_list", status)
         return query.find(sg, "Shot", SHOT_FIELDS, fields, extra_fields, ["code", "id"])

@@ -2,11 +2,11 @@
 Tasks.
 """
 
-from typing import Any, Iterable, List, Mapping, Optional, Sequence, Union
+from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.deadline import within
-from sgextended.domain.query import Entity, Finder, Links, Names, Query, Row, to_link, values_of
-from sgextended.domain.users import with_groups
+from sgextended.domain.query import Day, Finder, Links, LinksOrNames, Names, Query, Row
+from sgextended.domain.users import me, with_groups
 
 TASK_FIELDS = (
     "content",
@@ -27,9 +27,12 @@ def find_tasks(
     *,
     project: Links = None,
     name: Names = None,
-    step: Union[str, Entity, Iterable[Union[str, Entity]], None] = None,
+    step: LinksOrNames = None,
     assignee: Links = None,
+    mine: bool = False,
     status: Names = None,
+    due_from: Day = None,
+    due_to: Day = None,
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
@@ -51,7 +54,13 @@ def find_tasks(
 
         assignee: Links to people or groups. Tasks of the groups that a person is in count as that person's.
 
+        mine: True keeps those of who asks, and of that person's groups; see `me`.
+
         status: Short codes, such as ``"ip"``.
+
+        due_from: First day on which they may be due.
+
+        due_to: Last day on which they may be due. A task without a due date is due on no day.
 
         fields: Fields to return instead of `TASK_FIELDS`.
 
@@ -69,20 +78,12 @@ def find_tasks(
         query.links("entity", entity)
         query.links("project", project)
         query.globs("content", name)
-        _add_steps(query, step)
-        query.any_link("task_assignees", with_groups(sg, assignee))
+        query.steps("step", step)
         query.names("sg_status_list", status)
+        query.days("due_date", due_from, due_to)
+        if query.is_impossible:
+            return []
+        query.links("task_assignees", with_groups(sg, assignee))
+        if mine:
+            query.links("task_assignees", with_groups(sg, me(sg)))
         return query.find(sg, "Task", TASK_FIELDS, fields, extra_fields, ["id"])
-
-
-def _add_steps(query: Query, wanted: Any) -> None:
-    steps = values_of(wanted)
-    if steps is None:
-        return
-    conditions: List[List[Any]] = []
-    for step in steps:
-        if isinstance(step, Mapping):
-            conditions.append(["step", "is", to_link(step, "step")])
-        else:
-            conditions += [["step.Step.short_name", "is", step], ["step.Step.code", "is", step]]
-    query.any(conditions)

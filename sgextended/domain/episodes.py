@@ -1,0 +1,52 @@
+"""
+Episodes.
+"""
+
+from typing import Any, Iterable, List, Optional, Sequence
+
+from sgextended.deadline import within
+from sgextended.domain.query import Finder, Links, Names, Query, Row
+
+EPISODE_FIELDS = ("code", "sg_status_list", "description", "project")
+
+
+def find_episodes(
+    sg: Finder,
+    project: Links = None,
+    *,
+    name: Names = None,
+    status: Names = None,
+    fields: Optional[Iterable[str]] = None,
+    extra_fields: Iterable[str] = (),
+    filters: Sequence[Any] = (),
+    timeout: Optional[float] = None,
+) -> List[Row]:
+    """
+    Return episodes, by name.
+
+    Args:
+        sg: Who is asked.
+
+        project: Links to projects.
+
+        name: Names or globs.
+
+        status: Short codes, such as ``"ip"``.
+
+        fields: Fields to return instead of `EPISODE_FIELDS`.
+
+        extra_fields: Fields to return beside them.
+
+        filters: Native conditions that must hold as well.
+
+        timeout: Seconds for all of it, waits included. None: the site's limits.
+
+    Returns:
+        List of dicts with ``type``, ``id`` and the fields.
+    """
+    with within(sg, timeout):
+        query = Query(filters)
+        query.links("project", project)
+        query.globs("code", name)
+        query.names("sg_status_list", status)
+        return query.find(sg, "Episode", EPISODE_FIELDS, fields, extra_fields, ["code", "id"])

@@ -1,0 +1,52 @@
+"""
+Pipeline steps.
+"""
+
+from typing import Any, Iterable, List, Optional, Sequence
+
+from sgextended.deadline import within
+from sgextended.domain.query import Finder, LinksOrNames, Names, Query, Row
+
+STEP_FIELDS = ("code", "short_name", "entity_type", "color", "list_order", "department")
+
+
+def find_steps(
+    sg: Finder,
+    entity_type: Names = None,
+    *,
+    name: Names = None,
+    department: LinksOrNames = None,
+    fields: Optional[Iterable[str]] = None,
+    extra_fields: Iterable[str] = (),
+    filters: Sequence[Any] = (),
+    timeout: Optional[float] = None,
+) -> List[Row]:
+    """
+    Return pipeline steps, in the order of the site.
+
+    Args:
+        sg: Who is asked.
+
+        entity_type: Types of what is worked on in them, such as ``"Shot"``.
+
+        name: Names or short codes, or globs of either.
+
+        department: Departments, as links or by name or short code.
+
+        fields: Fields to return instead of `STEP_FIELDS`.
+
+        extra_fields: Fields to return beside them.
+
+        filters: Native conditions that must hold as well.
+
+        timeout: Seconds for all of it, waits included. None: the site's limits.
+
+    Returns:
+        List of dicts with ``type``, ``id`` and the fields.
+    """
+    with within(sg, timeout):
+        query = Query(filters)
+        query.names("entity_type", entity_type)
+        query.globs_by_any(("code", "short_name"), name)
+        query.links_or_names("department", "Department", ("name", "code"), department)
+        return query.find(sg, "Step", STEP_FIELDS, fields, extra_fields, ["list_order", "id"])

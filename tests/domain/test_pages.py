@@ -1,0 +1,368 @@
+"""
+The records of Page entities, on pages whose records, fields and order were worked out by hand.
+"""
+
+import json
+
+import pytest
+import shotgun_api3
+
+from sgextended import ConfigurationError, FilterError, NotFoundError, SGExtended
+from sgextended.domain.pages import find_page
+from sgextended.localsite import LocalSite
+from sgextended.localsite.query_fields import CURRENT_PROJECT, ME, add_query_field, condition, current, group
+
+WIDGET = "SG.Widget.EntityQuery.EntityQueryPage"
+IN_PROJECT = {**condition("project", "is", CURRENT_PROJECT), "top_level_project_filter": True}
+
+
+@pytest.fixture(scope="module")
+def site():
+    """
+    A site of this module's own.
+    """
+    with LocalSite() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sg(site, make_sg):
+    """
+    A wrapper on it.
+    """
+    return make_sg(site)
+
+
+@pytest.fixture(scope="module")
+def made(site, sg):
+    """
+    Shots a to d in a film, e in a short; a and c are in progress, a and b of sequence two, c of sequence one.
+    """
+    rows = {name: sg.create("Project", {"name": name}) for name in ("film", "short")}
+    for login in ("ana", "ben"):
+        rows[login] = site.add_user(login, "pw")
+    for code in ("one", "two"):
+        rows[code] = sg.create("Sequence", {"code": code, "project": rows["film"]})
+    for code, project, status, sequence, cut in (
+        ("a", "film", "ip", "two", 30),
+        ("b", "film", "fin", "two", 10),
+        ("c", "film", "ip", "one", 20),
+        ("d", "film", "wtg", None, 5),
+        ("e", "short", "ip", None, 1),
+    ):
+        rows[code] = sg.create(
+            "Shot",
+            {
+                "code": code,
+                "project": rows[project],
+                "sg_status_list": status,
+                "sg_sequence": sequence and rows[sequence],
+                "sg_cut_in": cut,
+            },
+        )
+    for content, shot, who in (("t1", "a", "ana"), ("t2", "a", "ben"), ("t3", "c", "ana"), ("t4", "e", "ana")):
+        data = {"content": content, "entity": rows[shot], "task_assignees": [rows[who]]}
+        rows[content] = sg.create("Task", {**data, "project": rows["short" if shot == "e" else "film"]})
+    with site.store.writing() as tx:
+        query = ("Task", group("and", condition("entity", "is", current("Shot"))))
+        rows["count"] = add_query_field(tx, "Shot", "Tasks There", query, "record_count")
+    return rows
+
+
+def widget(filters=None, columns=("code",), entity_type="Shot", **settings):
+    """
+    Return the part of a page that lists records.
+    """
+    return {
+        "type": WIDGET,
+        "settings": {"entity_type": entity_type, "filters": filters, "grouping": False, **settings},
+        "children": {"list_content": {"type": "x", "settings": {"columns": list(columns)}, "children": {}}},
+    }
+
+
+@pytest.fixture
+def make_page(sg, made):
+    """
+    Makes pages of the film, and returns their ids.
+    """
+
+    def make(body, *, project="film", own=(), children=None, settings=None, **root):
+        page = sg.create("Page", {"name": "p", "project": made[project] if project else None})
+        whole = {"type": "SG.Widget.Page", "settings": settings or {}, "children": {"body": body, **(children or {})}}
+        sg.create("PageSetting", {"page": page, "settings_json": json.dumps({**whole, **root})})
+        for user, patches in own:
+            sg.create("PageSetting", {"page": page, "user": made[user], "settings_json": json.dumps(patches)})
+        return page["id"]
+
+    return make
+
+
+def codes(rows):
+    return "".join(row["code"] for row in rows)
+
+
+def sort(column, direction="asc"):
+    return {"column": column, "direction": direction}
+
+
+IS_IP = condition("sg_status_list", "is", "ip")
+FINAL = condition("sg_status_list", "is", "fin")
+PANEL = {"filter_panel_main_entity_type_settings": {"panel_filters": group("and", IS_IP)}}
+PANEL_OFF = {
+    "filter_panel_main_entity_type_settings": {
+        "panel_filters": group("and", condition("sg_status_list", "is", "fin", active=False))
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "expected"),
+    [
+        pytest.param(widget(group("and", IN_PROJECT)), {}, "abcd", id="of the project"),
+        pytest.param(widget(group("and", IN_PROJECT, IS_IP)), {}, "ac", id="all"),
+        pytest.param(widget(group("or", FINAL, IS_IP)), {}, "abce", id="any"),
+        pytest.param(widget(group("and", IN_PROJECT, group("or", FINAL, IS_IP))), {}, "abc", id="any in all"),
+        pytest.param(
+            widget(group("or", FINAL, group("and", IS_IP, condition("code", "is", "c")))), {}, "bc", id="all in any"
+        ),
+        pytest.param(
+            widget(group("and", IN_PROJECT, condition("code", "is", "a", active=False))), {}, "abcd", id="switched off"
+        ),
+        pytest.param(widget(), {}, "abcde", id="no filter"),
+        pytest.param(widget(group("and", IN_PROJECT), sorts=[sort("sg_cut_in")]), {}, "dbca", id="ascending"),
+        pytest.param(widget(group("and", IN_PROJECT), sorts=[sort("sg_cut_in", "desc")]), {}, "acbd", id="descending"),
+        pytest.param(
+            widget(
+                group("and", IN_PROJECT),
+                sorts=[sort("code", "desc")],
+                grouping=[{"column": "sg_sequence", "method": "exact", "direction": "asc"}],
+            ),
+            {},
+            "cbad",
+            id="grouped, then sorted",
+        ),
+        pytest.param(widget(group("and", IN_PROJECT)), {"settings": PANEL}, "ac", id="filter panel"),
+        pytest.param(widget(group("or", FINAL)), {"settings": PANEL}, "", id="filter panel beside an any"),
+        pytest.param(widget(group("and", IN_PROJECT)), {"settings": PANEL_OFF}, "abcd", id="filter panel switched off"),
+        pytest.param(
+            widget(group("and", condition("project.Project.name", "is", "short"))), {}, "e", id="dotted condition"
+        ),
+        pytest.param(
+            widget(
+                group("and", condition("project", "is", {"type": "Project", "id": 0, "valid": "parent_entity_token"}))
+            ),
+            {},
+            "abcd",
+            id="the current entity is the project",
+        ),
+    ],
+)
+def test_page_has_its_records_in_its_order(sg, make_page, body, options, expected):
+    """
+    A page gives the records that its filters let through, in its order.
+    """
+    assert codes(find_page(sg, make_page(body, **options))) == expected
+
+
+def test_columns_are_the_fields(sg, made, make_page):
+    """
+    The columns are what comes back, however they are written; query fields among them are computed.
+    """
+    columns = [
+        "code",
+        {"column": "sg_cut_in"},
+        {"name": "sg_status_list"},
+        "sg_sequence.Sequence.code",
+        made["count"],
+        5,
+    ]
+    rows = sg.find_page(make_page(widget(group("and", IN_PROJECT, IS_IP), columns)))
+
+    assert rows == [
+        {
+            "type": "Shot",
+            "id": made[code]["id"],
+            "code": code,
+            "sg_cut_in": cut,
+            "sg_status_list": "ip",
+            "sg_sequence.Sequence.code": sequence,
+            made["count"]: tasks,
+        }
+        for code, cut, sequence, tasks in (("a", 30, "two", 2), ("c", 20, "one", 1))
+    ]
+
+
+def test_fields_and_filters_of_the_caller(sg, made, make_page):
+    """
+    The caller may choose the fields, add some, narrow the page and take a few; an any group of the page stays its own.
+    """
+    page = make_page(widget(group("or", FINAL, IS_IP), sorts=[sort("code", "desc")]))
+
+    assert codes(sg.find_page(page, filters=[["project", "is", made["film"]]])) == "cba"
+    assert codes(sg.find_page(page, limit=2)) == "ec"
+    assert set(sg.find_page(page, fields=["sg_cut_in"])[0]) == {"type", "id", "sg_cut_in"}
+    assert set(sg.find_page(page, extra_fields=["sg_cut_in"])[0]) == {"type", "id", "code", "sg_cut_in"}
+    assert sg.find_page(page, fields=[made["count"]])[-1][made["count"]] == 2
+
+
+def test_me_is_who_asks_or_who_is_given(site, sg, made, make_page, make_site):
+    """
+    Me on a page is the person for whom the client acts, or the one that is given; for a script there is none.
+    """
+    page = make_page(widget(group("and", condition("task_assignees", "is", ME)), ["content"], "Task"))
+    as_ana = SGExtended(site=make_site(site, sudo_as_login="ana"))
+
+    assert [row["content"] for row in as_ana.find_page(page)] == ["t1", "t3", "t4"]
+    assert [row["content"] for row in as_ana.find_page(page, user=made["ben"])] == ["t2"]
+    with pytest.raises(ConfigurationError, match=r"Page .* 'p' cannot be shown: it asks about Me.*pass user="):
+        sg.find_page(page)
+
+
+def test_project_is_that_of_the_page_or_the_one_given(sg, made, make_page):
+    """
+    The current project is that of the page; one without a project needs to be told.
+    """
+    filters = group("and", condition("project", "is", CURRENT_PROJECT))
+    nowhere = make_page(widget(filters), project=None)
+
+    assert codes(sg.find_page(nowhere, project=made["short"])) == "e"
+    assert codes(sg.find_page(make_page(widget(filters)), project=made["short"])) == "e"
+    with pytest.raises(ConfigurationError, match="current project, and belongs to none: pass project="):
+        sg.find_page(nowhere)
+
+
+def test_filter_on_the_project_does_not_count_for_types_without(sg, made, make_page):
+    """
+    The filter on the page's project is left out for types that have none.
+    """
+    rows = sg.find_page(make_page(widget(group("and", IN_PROJECT), ["code"], "Status")))
+
+    assert "wtg" in {row["code"] for row in rows}
+
+
+def test_own_settings_hold_for_their_person(site, sg, made, make_page, make_site):
+    """
+    What a person has changed of a page for themselves holds for them alone, and only where it is asked for.
+    """
+    patches = [
+        {"spec_path": "body", "settings": {"sorts": [sort("code", "desc")]}},
+        {"spec_path": "body|list_content", "settings": {"columns": ["code", "sg_cut_in"]}},
+        {"spec_path": "gone|list_content", "settings": {"columns": []}},
+        "odd",
+    ]
+    page = make_page(widget(group("and", IN_PROJECT)), own=[("ana", patches), ("ben", None)])
+    as_ana = SGExtended(site=make_site(site, sudo_as_login="ana"))
+
+    assert codes(sg.find_page(page)) == codes(sg.find_page(page, user=made["ben"])) == "abcd"
+    assert codes(sg.find_page(page, user=made["ana"])) == codes(as_ana.find_page(page)) == "dcba"
+    assert "sg_cut_in" in as_ana.find_page(page)[0]
+    assert codes(as_ana.find_page(page, own_settings=False)) == "abcd"
+
+
+def test_layouts_go_by_name(sg, make_page):
+    """
+    The first layout is the page's, another one is chosen by the name that people see.
+    """
+    layouts = [{"name": "body", "display_name": "All"}, {"name": "second", "display_name": "Final ones"}]
+    page = make_page(
+        widget(group("and", IN_PROJECT)),
+        children={"second": {"type": "Box", "children": {"inner": widget(group("and", FINAL)), "text": "x"}}},
+        settings={"layouts": layouts},
+    )
+
+    assert codes(sg.find_page(page)) == codes(sg.find_page(page, layout="All")) == "abcd"
+    assert codes(sg.find_page(page, layout="Final ones")) == "b"
+    with pytest.raises(NotFoundError, match="no layout 'Bogus'; it has 'All', 'Final ones'"):
+        sg.find_page(page, layout="Bogus")
+
+
+def test_pages_that_show_no_records_say_so(sg, make_page):
+    """
+    A page that is not there, is retired, has no settings or lists nothing, is not found.
+    """
+    retired, bare = make_page(widget()), sg.create("Page", {"name": "bare"})["id"]
+    sg.delete("Page", retired)
+    for page, message in (
+        (10**8, "no Page 100000000"),
+        (retired, f"no Page {retired}"),
+        (bare, "has no settings"),
+        (make_page({"type": "SG.Widget.Canvas"}), "lists no records"),
+        (make_page(widget(entity_type=None)), "of which type"),
+    ):
+        with pytest.raises(NotFoundError, match=message):
+            sg.find_page(page)
+
+
+def test_misuse_is_refused(sg, make_page):
+    """
+    What is no page, and what a page's filter does not say, is refused.
+    """
+    for wrong in ("12", None, True, {"type": "Shot", "id": 1}):
+        with pytest.raises(FilterError, match="A page is named by its id"):
+            sg.find_page(wrong)
+    with pytest.raises(FilterError, match="cannot be shown: its filter joins conditions by 'xor'"):
+        sg.find_page(make_page(widget({"logical_operator": "xor", "conditions": []})))
+
+
+def test_official_client_gives_the_same(site, sg, make_page):
+    """
+    A plain Shotgun finds the same, by id or by link.
+    """
+    page = make_page(widget(group("and", IN_PROJECT), sorts=[sort("code", "desc")]))
+    native = shotgun_api3.Shotgun(site.url, site.script_name, site.api_key)
+    found = find_page(native, {"type": "Page", "id": page})
+    native.close()
+
+    assert found == sg.find_page(page)
+
+
+def test_page_costs_a_few_calls(site, sg, made, make_page):
+    """
+    A page costs two finds for itself and one for its records, the schema once, and a call for each query field.
+    """
+    page = make_page(widget(group("and", IN_PROJECT), ["code", made["count"]]))
+    before = len(site.ledger.entries)
+    sg.find_page(page)
+
+    assert [(entry.rpc, entry.entity_type) for entry in site.ledger.entries[before:]] == [
+        ("read", "Page"),
+        ("read", "PageSetting"),
+        ("schema_field_read", "Shot"),
+        ("schema_field_read", "Task"),
+        ("read", "Shot"),
+        ("summarize", "Task"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["Late Tasks", "Sequences"])
+def test_demo_pages_are_as_the_site_exports_them(demo_site, make_sg, name):
+    """
+    The pages of the demo that may be exported give the rows of their export.
+    """
+    sg = make_sg(demo_site)
+    page = sg.find_one("Page", [["name", "is", name]])
+    text = sg._sg._call_rpc("export_page", {"format": "csv", "page_id": page["id"], "layout_name": None})
+    rows = sg.find_page(page)
+    first = "content" if name == "Late Tasks" else "code"
+
+    assert [line.split(",")[0] for line in text.splitlines()[1:]] == [row[first] for row in rows]
+
+
+def test_all_demo_pages_are_found(demo_site, make_sg):
+    """
+    Each page of the demo but the one that is no list gives records.
+    """
+    sg = make_sg(demo_site)
+    user = sg.find_one("Task", [["task_assignees", "is_not", None], ["sg_status_list", "is", "ip"]], ["task_assignees"])
+    found = {
+        page["name"]: len(sg.find_page(page, user=user["task_assignees"][0]))
+        for page in sg.find("Page", [["page_type", "is", "entity_query"]], ["name"])
+    }
+
+    assert {name for name, number in found.items() if number} >= {
+        "Shots",
+        "Assets",
+        "Versions",
+        "Sequences",
+        "My Tasks",
+    }

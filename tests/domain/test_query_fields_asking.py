@@ -1,0 +1,362 @@
+"""
+How query fields are asked for: behind links, by other clients, beside other fields; and what is refused.
+"""
+
+import pytest
+import shotgun_api3
+from fix_query_fields import make_production
+
+from sgextended import FilterError, SGExtended
+from sgextended.domain.query_fields import NotComputed, add_query_fields, find_with_query_fields
+from sgextended.localsite import LocalSite
+from sgextended.localsite.query_fields import (
+    CURRENT_PROJECT,
+    ME,
+    add_query_field,
+    condition,
+    current,
+    group,
+    single,
+)
+
+SHOT = current("Shot")
+OF_SHOT = condition("entity", "is", SHOT)
+OPEN = condition("sg_status_list", "is_not", "fin")
+MINE = condition("task_assignees", "is", ME)
+IN_PROJECT = condition("project", "is", CURRENT_PROJECT)
+TASKS = ("Task", group("and", OF_SHOT))
+VERSIONS = ("Version", group("and", OF_SHOT))
+NOTED = ("Note", group("and", condition("note_links", "is", SHOT)))
+OF_ASSET = ("Shot", group("and", condition("assets", "is", current("Asset"))))
+STATUS = {"field": "sg_status_list"}
+
+
+@pytest.fixture(scope="module")
+def site():
+    """
+    A site of this module's own.
+    """
+    with LocalSite() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sg(site, make_sg):
+    """
+    A wrapper on it.
+    """
+    return make_sg(site)
+
+
+@pytest.fixture(scope="module")
+def made(sg):
+    """
+    What there is, by name.
+    """
+    return make_production(sg)
+
+
+@pytest.fixture
+def define(site):
+    """
+    Makes a query field and returns its name.
+    """
+    numbers = iter(range(10**6))
+
+    def make(found_type, filters, summary="record_count", *, of="Shot", **options):
+        with site.store.writing() as tx:
+            label = f"Q {next(numbers)} {site.ledger.count()} {id(make)}"
+            return add_query_field(tx, of, label, (found_type, filters), summary, **options)
+
+    return make
+
+
+def test_dotted_fields_are_those_of_the_link(sg, made, define):
+    """
+    A query field behind a link is that of the linked record; where there is none, it is None.
+    """
+    shots = ("Shot", group("and", condition("sg_sequence", "is", current("Sequence")), IN_PROJECT))
+    total = define(*shots, "sum", of="Sequence", field="sg_cut_duration")
+    opened = define("Task", group("and", OF_SHOT, OPEN))
+    shot_path, task_path = f"sg_sequence.Sequence.{total}", f"entity.Shot.sg_sequence.Sequence.{total}"
+    order = [{"field_name": "id", "direction": "asc"}]
+    found = find_with_query_fields(sg, "Shot", [], ["code", shot_path], order)
+    tasks = find_with_query_fields(
+        sg, "Task", [["content", "is", "layout"]], [f"entity.Shot.{opened}", task_path], order
+    )
+
+    assert [row[shot_path] for row in found] == [42, 42, 42, None]
+    assert set(found[0]) == {"type", "id", "code", shot_path}  # what was needed to work it out is gone
+    assert [row[f"entity.Shot.{opened}"] for row in tasks] == [2, 0, 1]
+    assert [row[task_path] for row in tasks] == [42, 42, None]
+
+
+def test_rows_without_what_is_needed_are_looked_up_once(site, sg, made, define):
+    """
+    Links and projects that the rows lack are found for all of them and all fields in one call, and left out again.
+    """
+    shots = ("Shot", group("and", condition("sg_sequence", "is", current("Sequence"))))
+    paths = [f"sg_sequence.Sequence.{define(*shots, of='Sequence')}", define("Task", group("and", IN_PROJECT))]
+    rows = [{"type": "Shot", "id": made[key]["id"]} for key in "ad"]
+    before = site.ledger.count("read")
+    returned = add_query_fields(sg, rows, paths)
+
+    assert returned is rows
+    assert site.ledger.count("read") - before == 1
+    assert [[row.pop(path) for path in paths] for row in rows] == [[3, 5], [None, 1]]
+    assert [set(row) for row in rows] == [{"type", "id"}] * 2
+
+
+def test_field_that_the_site_refuses_leaves_the_others_alone(sg, made, define):
+    """
+    Fields share a call; when the site refuses it for one of them, the others are asked again by themselves.
+    """
+    good, bad = define(*TASKS, "sum", field="est_in_mins"), define(*TASKS, "sum", field="content")
+    rows = add_query_fields(sg, [{"type": "Shot", "id": made["a"]["id"]}], [good, bad])
+
+    assert rows[0][good] == 180
+    assert "refused" in rows[0][bad].reason
+
+
+def test_field_behind_a_list_has_no_single_value(sg, made, define):
+    """
+    What lies behind a list of links would be several values; it says so.
+    """
+    path = f"assets.Asset.{define(*OF_ASSET, of='Asset')}"
+    row = find_with_query_fields(sg, "Shot", [["id", "is", made["a"]["id"]]], [path])[0]
+
+    assert "behind assets, a list of links" in row[path].reason
+
+
+def test_record_without_a_project_says_so(sg, made, define):
+    """
+    A field that asks about the current project has no value for a record that has none.
+    """
+    field = define("Task", group("and", IN_PROJECT), of="HumanUser")
+    row = add_query_fields(sg, [{"type": "HumanUser", "id": made["ana"]["id"]}], [field])[0]
+
+    assert "the record has none" in row[field].reason
+
+
+def test_project_is_its_own_current_project(sg, made, define):
+    """
+    Of a project the current project is itself.
+    """
+    field = define("Task", group("and", IN_PROJECT), of="Project")
+    rows = add_query_fields(sg, [dict(made["film"]), dict(made["short"])], [field])
+
+    assert [row[field] for row in rows] == [5, 1]
+
+
+def test_me_is_who_is_logged_in(site, sg, made, define, make_site):
+    """
+    Me is the person for whom the client acts; for a script nobody is, and the field says so.
+    """
+    site.add_user("cleo", "pw", firstname="Cleo", lastname="C")
+    field = define("Task", group("and", OF_SHOT, MINE))
+    as_ana = SGExtended(site=make_site(site, sudo_as_login="ana"))
+    row = {"type": "Shot", "id": made["b"]["id"]}
+
+    assert add_query_fields(as_ana, [dict(row)], [field])[0][field] == 2
+    assert "acts for no person" in add_query_fields(sg, [dict(row)], [field])[0][field].reason
+
+
+def test_official_client_gives_the_same(site, sg, made, define):
+    """
+    The functions take a plain Shotgun too.
+    """
+    native = shotgun_api3.Shotgun(site.url, site.script_name, site.api_key)
+    fields = [
+        define(*TASKS, "sum", field="est_in_mins"),
+        define(*VERSIONS, "single_record", field="code", value=single("created_at")),
+        define(*VERSIONS, "maximum", field="created_at"),
+        define(*NOTED, "status_list", field="sg_status_list"),
+    ]
+    rows = [{"type": "Shot", "id": made[key]["id"]} for key in "abcd"]
+    theirs = add_query_fields(native, [dict(row) for row in rows], fields)
+    native.close()
+
+    assert theirs == add_query_fields(sg, [dict(row) for row in rows], fields)
+
+
+class Finding:
+    """
+    A client without summarize, as a Mockgun is.
+    """
+
+    def __init__(self, sg):
+        self.find, self.schema_field_read = sg.find, sg.schema_field_read
+
+
+@pytest.mark.parametrize(
+    ("summary", "options"),
+    [
+        ("record_count", {}),
+        *((kind, {"field": "est_in_mins"}) for kind in ("count", "sum", "average", "minimum", "maximum")),
+        *((kind, {"field": "due_date"}) for kind in ("minimum", "maximum")),
+        *((kind, {**STATUS, "value": "fin"}) for kind in ("status_percentage", "status_percentage_as_float")),
+        ("percentage", {"field": "milestone"}),
+        ("status_list", STATUS),
+        ("single_record", {"field": "content", "value": single("due_date")}),
+    ],
+)
+def test_client_without_summarize_gives_the_same(sg, made, define, summary, options):
+    """
+    Where nobody sums up, the rows are found and summed up here, to the same values.
+    """
+    field = define(*TASKS, summary, **options)
+    rows = [{"type": "Shot", "id": made[key]["id"]} for key in "abcd"]
+
+    here = add_query_fields(Finding(sg), [dict(row) for row in rows], [field])
+
+    assert here == add_query_fields(sg, rows, [field])
+    assert not any(isinstance(row[field], NotComputed) for row in here)
+
+
+def test_sum_of_what_is_no_number_means_nothing_anywhere(sg, made, define):
+    """
+    Where the rows are summed up here, what the site would refuse is refused too.
+    """
+    field = define(*TASKS, "sum", field="content")
+    row = add_query_fields(Finding(sg), [{"type": "Shot", "id": made["a"]["id"]}], [field])[0]
+
+    assert "means nothing" in row[field].reason
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("summary_default", "none", "makes nothing of what it finds"),
+        ("summary_default", "median", "what 'median' of records is"),
+        ("query", {"filters": None}, "its query is not understood"),
+        ("query", {"entity_type": "Task", "filters": {"conditions": [5]}}, "its filter is not understood"),
+    ],
+)
+def test_schema_that_is_not_understood_says_so(sg, made, define, name, value, reason):
+    """
+    A field whose schema says what nobody knows has the reason as its value.
+    """
+    field = define(*TASKS)
+
+    class Newer(Finding):
+        def schema(self, entity_type):
+            fields = sg.schema_field_read(entity_type)
+            if field in fields:
+                fields[field]["properties"][name]["value"] = value
+            return fields
+
+    client = Newer(sg)
+    client.schema_field_read = client.schema
+    row = add_query_fields(client, [{"type": "Shot", "id": made["a"]["id"]}], [field])[0]
+
+    assert reason in row[field].reason
+
+
+def test_groups_that_are_not_understood_are_replaced_by_rows(sg, made, define):
+    """
+    A site whose groups do not say which links make them is asked for the rows.
+    """
+
+    class Vague(Finding):
+        def summarize(self, *args, **kwargs):
+            reply = sg.summarize(*args, **kwargs)
+            for entry in reply["groups"]:
+                entry["group_value"] = entry["group_name"]
+            return reply
+
+    fields = [define(*NOTED), define(*VERSIONS, "single_record", field="code", value=single("created_at"))]
+    rows = add_query_fields(Vague(sg), [{"type": "Shot", "id": made[key]["id"]} for key in "abc"], fields)
+
+    assert [[row[field] for row in rows] for field in fields] == [[1, 2, 0], ["a_v1", "b_v1", None]]
+
+
+def test_find_gives_query_fields_beside_the_others(sg, made, define):
+    """
+    Query fields come beside the other fields, which are as ever; without any, it is find.
+    """
+    field = define(*TASKS)
+    rows = sg.find_with_query_fields("Shot", [["project", "is", made["film"]]], ["code", field, "bogus"], limit=2)
+
+    assert rows == [
+        {"type": "Shot", "id": made[key]["id"], "code": key, field: number} for key, number in (("a", 3), ("b", 2))
+    ]
+    assert sg.find_with_query_fields("Shot", [["code", "is", "d"]]) == sg.find("Shot", [["code", "is", "d"]])
+    assert sg.find_with_query_fields("Shot", [["code", "is", "none"]], [field]) == []
+
+
+def test_studios_own_find_is_what_asks(site, made, define, make_site):
+    """
+    A studio's override of find, with the native parameters, finds the rows.
+    """
+
+    class Studio(SGExtended):
+        def find(self, entity_type, filters, *args, **kwargs):
+            return super().find(
+                entity_type, [*filters, ["code", "is_not", "a"]] if entity_type == "Shot" else filters, *args, **kwargs
+            )
+
+    field = define(*TASKS)
+    rows = Studio(site=make_site(site)).find_with_query_fields("Shot", [], [field])
+
+    assert [row[field] for row in rows] == [2, 0, 1]
+
+
+def test_find_iter_gives_query_fields(sg, made, define, monkeypatch):
+    """
+    The iterator gives them too, a number of entities at a time; and so does a client that has none.
+    """
+    monkeypatch.setattr("sgextended.domain.query_fields.CHUNK", 3)
+    field = define(*TASKS)
+
+    assert [row[field] for row in sg.find_iter("Shot", [], ["code", field], query_fields=True)] == [3, 2, 0, 1]
+    assert [row[field] for row in sg.find_iter("Shot", [], ["code", field])] == [None] * 4
+    handed_in = SGExtended(shotgun_api3.Shotgun(sg.site.url, sg.site.script_name, sg.config.api_key))
+    assert [row[field] for row in handed_in.find_iter("Shot", [], [field], query_fields=True)] == [3, 2, 0, 1]
+
+
+def test_all_query_fields_of_a_type(sg, made, define):
+    """
+    Without names, all query fields of the type come, and not the count of notes, which the site gives by itself.
+    """
+    field = define("Task", group("and", condition("task_assignees", "is", current("HumanUser"))), of="HumanUser")
+    row = add_query_fields(sg, [{"type": "HumanUser", "id": made["ana"]["id"]}])[0]
+
+    assert row[field] == 4
+    assert "open_notes_count" not in row
+
+
+def test_no_rows_cost_nothing():
+    """
+    Of no rows nothing is asked.
+    """
+    assert add_query_fields(object(), []) == []
+
+
+def test_misuse_is_refused(sg, made):
+    """
+    Rows of several types, what is no row, and fields that are none, are the caller's mistakes.
+    """
+    shot, task = dict(made["a"]), dict(made["a.anim"])
+    for rows, fields, message in (
+        ([shot, task], None, "one type at a time, not of Shot, Task"),
+        ([1], None, "must be dicts with 'type' and 'id'"),
+        ([shot], ["code"], "Shot.code is no query field"),
+        ([shot], ["open_notes_count"], "no query field"),
+        ([shot], "sg_sequence.code", "'sg_sequence.code' is no field"),
+    ):
+        with pytest.raises(FilterError, match=message):
+            add_query_fields(sg, rows, fields)
+    with pytest.raises(FilterError, match="user must be a dict"):
+        add_query_fields(sg, [shot], user=5)
+
+
+def test_who_may_not_ask_is_told(site, made, define, make_site):
+    """
+    A key that the site does not know is no reason in a field; the fault is raised.
+    """
+    field = define(*TASKS)
+    stranger = SGExtended(site=make_site(site))
+    stranger.config.api_key = "wrong"
+
+    with pytest.raises(shotgun_api3.AuthenticationFault):
+        add_query_fields(stranger, [{"type": "Shot", "id": made["a"]["id"]}], [field])
