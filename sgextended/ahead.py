@@ -53,13 +53,14 @@ class ReadAhead(Generic[Job]):
 
         may_grow: Tells whether one more may be in flight, for the sake of others that use the same connections.
 
-        patience: Seconds that the caller waits for one job before more are fetched at the same time.
+        patience: Seconds that the caller waits for one job before more are fetched at the same time; it may be set
+            later.
     """
 
     def __init__(
-        self, fetch: Callable[[Job, Sleep], bytes], *, bound: int, may_grow: Callable[[], bool], patience: float
+        self, fetch: Callable[[Job, Sleep], bytes], *, bound: int, may_grow: Callable[[], bool], patience: float = 1.0
     ) -> None:
-        self._fetch, self._bound, self._may_grow, self._patience = fetch, bound, may_grow, patience
+        self._fetch, self._bound, self._may_grow, self.patience = fetch, bound, may_grow, patience
         self._in_flight = min(FIRST_IN_FLIGHT, bound)
         self._queue: Deque[Asked[Job]] = deque()
         self._untaken = 0
@@ -95,7 +96,7 @@ class ReadAhead(Generic[Job]):
         with self._changed:
             has_to_wait = not asked.arrived
             while not asked.arrived:
-                if not self._changed.wait(self._patience):
+                if not self._changed.wait(self.patience):
                     self._double()
             self._untaken -= 1
             if has_to_wait:

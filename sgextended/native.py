@@ -465,8 +465,12 @@ class NativeClient(Uploads, Downloads, Shotgun):
             may_grow=self._transport.has_free_connections,
         )
 
-    def _page(self, request: Dict[str, Any]) -> Any:
-        return self._answer("read", request, self._read_page)
+    def _page(self, request: Dict[str, Any], look: Callable[[bytes], object] = lambda _body: None) -> Any:
+        def read(body: bytes) -> Any:
+            look(body)
+            return self._read_page(body)
+
+        return self._answer("read", request, read)
 
     def _decoded(self, request: Dict[str, Any], body: bytes) -> Any:
         """

@@ -11,7 +11,7 @@ from typing import Any, Callable, Deque, Dict, Generator, List, Optional
 from attrs import define, frozen
 
 from sgextended.ahead import Asked, ReadAhead, Sleep
-from sgextended.wire import is_last_page
+from sgextended.wire import has_next_page
 
 Request = Dict[str, Any]
 Page = Dict[str, Any]
@@ -26,7 +26,7 @@ class Source:
     How one client reads pages.
 
     Args:
-        read: Returns the page that a request asks for.
+        read: Returns the page that a request asks for, and shows its bytes to a function before it decodes them.
 
         fetch: Returns its bytes; called in threads, see `ReadAhead`.
 
@@ -37,36 +37,39 @@ class Source:
         may_grow: See `ReadAhead`.
     """
 
-    read: Callable[[Request], Page]
+    read: Callable[[Request, Callable[[bytes], object]], Page]
     fetch: Callable[[Request, Sleep], bytes]
     decode: Callable[[Request, bytes], Page]
     bound: int
     may_grow: Callable[[], bool]
 
-    def first(self, request: Request) -> "tuple[Page, float]":
-        """
-        Return the first page, and for how long the next ones are worth waiting before more of them are fetched.
-        """
-        started = time.monotonic()
-        page = self.read(request)
-        return page, (time.monotonic() - started) / 2
-
-    def ahead(self, fetch: Callable[[Request, Sleep], bytes], patience: float) -> ReadAhead[Request]:
+    def ahead(self, fetch: Callable[[Request, Sleep], bytes]) -> ReadAhead[Request]:
         """
         Return what fetches the pages after the first.
         """
-        return ReadAhead(fetch, bound=self.bound, may_grow=self.may_grow, patience=patience)
+        return ReadAhead(fetch, bound=self.bound, may_grow=self.may_grow)
+
+    def first(
+        self, request: Request, ahead: ReadAhead[Request], look: Callable[[bytes], object] = lambda _body: None
+    ) -> Page:
+        """
+        Return the first page; *look* sees its bytes before they are decoded. How long they take to come says for how
+        long the next ones are worth waiting before more of them are fetched.
+        """
+        started = time.monotonic()
+
+        def see(body: bytes) -> None:
+            ahead.patience = (time.monotonic() - started) / 2
+            look(body)
+
+        return self.read(request, see)
 
 
 def by_number(source: Source, request: Request, limit: int) -> Generator[List[Any], None, None]:
     """
     Yield the records of each page, in the order of the request; at least *limit* of them, where it is not 0.
     """
-    page, patience = source.first(request)
-    yield page["entities"]
-    if not page["paging_info"]["has_next_page"]:
-        return
-    last = -(-limit // request["paging"]["entities_per_page"]) if limit else 0
+    last = -(-limit // request["paging"]["entities_per_page"]) if limit else sys.maxsize
     ended = False
 
     def fetch(wanted: Request, sleep: Sleep) -> bytes:
@@ -74,16 +77,26 @@ def by_number(source: Source, request: Request, limit: int) -> Generator[List[An
         if ended:
             return b""  # it is beyond the last page
         body = source.fetch(wanted, sleep)
-        ended = ended or is_last_page(body)
+        ended = ended or has_next_page(body) is False
         return body
 
     numbers = itertools.count(2)
     line: Deque[Asked[Request]] = deque()
-    ahead = source.ahead(fetch, patience)
+    ahead = source.ahead(fetch)
+
+    def ask_ahead() -> None:
+        while not line or (ahead.has_room() and line[-1].job["paging"]["current_page"] < last):
+            line.append(ahead.ask(_turned(request, next(numbers))))
+
+    def look(body: bytes) -> None:
+        if last > 1 and has_next_page(body):
+            ask_ahead()  # they are on their way while this one is decoded
+
     try:
+        page = source.first(request, ahead, look)
+        yield page["entities"]
         while page["paging_info"]["has_next_page"]:
-            while not line or (ahead.has_room() and (not last or line[-1].job["paging"]["current_page"] < last)):
-                line.append(ahead.ask(_turned(request, next(numbers))))
+            ask_ahead()
             asked = line.popleft()
             page = source.decode(asked.job, ahead.take(asked))
             yield page["entities"]
@@ -114,7 +127,8 @@ def by_id(source: Source, request: Request, limit: int) -> Generator[List[Any], 
     each record that exists throughout comes exactly once.
     """
     request = {**request, "sorts": [{"field_name": "id", "direction": "asc"}]}
-    page, patience = source.first(request)
+    ahead = source.ahead(source.fetch)
+    page = source.first(request, ahead)
     records = page["entities"]
     yield records
     if not page["paging_info"]["has_next_page"]:
@@ -122,7 +136,6 @@ def by_id(source: Source, request: Request, limit: int) -> Generator[List[Any], 
     size, last, seen = request["paging"]["entities_per_page"], records[-1]["id"], len(records)
     width = _width(size, last - records[0]["id"] + 1, len(records))
     line = deque([_Ids(last, sys.maxsize)])
-    ahead = source.ahead(source.fetch, patience)
     try:
         top = ahead.ask(_of_highest_id(request))
         _ask_ahead(line, ahead, request, width, limit and (limit - seen) // size + 1)

@@ -96,11 +96,14 @@ def decode_page(body: bytes, *, local: LocalTime, local_path_field: Optional[str
         return _revived(reply, local) if _may_end_datetimes(body, seen) else reply
 
 
-def is_last_page(body: bytes) -> bool:
+def has_next_page(body: bytes) -> Optional[bool]:
     """
-    Tell whether an answer to ``read`` says that no page follows, as far as its ends show without reading it all.
+    Tell whether an answer to ``read`` says that a page follows, as far as its ends show without reading it all.
     """
-    return b'"has_next_page":false' in body[-_ENDS:].replace(b" ", b"") + body[:_ENDS].replace(b" ", b"")
+    ends = body[-_ENDS:].replace(b" ", b"") + body[:_ENDS].replace(b" ", b"")
+    if b'"has_next_page":true' in ends:
+        return True
+    return False if b'"has_next_page":false' in ends else None
 
 
 def _may_end_datetimes(body: bytes, seen: int) -> bool:

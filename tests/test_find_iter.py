@@ -52,7 +52,7 @@ class Ids:
     def iterate(self, *, size, bound, limit=0):
         # A page travels as itself instead of as bytes.
         source = Source(
-            read=self.read,
+            read=lambda request, _look: self.read(request),
             fetch=lambda request, _sleep: self.read(request),
             decode=lambda _request, page: page,
             bound=bound,

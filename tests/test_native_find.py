@@ -69,7 +69,7 @@ def test_one_page_is_one_request_and_no_thread(make_site_server, monkeypatch):
     """
     server = make_site_server(read=serve_pages(1))
     client = make_client(server)
-    monkeypatch.setattr("sgextended.paging.ReadAhead", lambda *_, **__: pytest.fail("pages are read ahead"))
+    monkeypatch.setattr("sgextended.ahead.ReadAhead.ask", lambda *_: pytest.fail("pages are read ahead"))
 
     assert len(client.find("Shot", [])) == 1
     assert len(client.find("Shot", [], limit=5)) == 1
@@ -105,6 +105,26 @@ def test_pages_are_in_flight_together(make_site_server):
     server = make_site_server(read=serve_pages(3, page2=meet, page3=meet))
 
     assert [row["id"] for row in make_client(server).find("Shot", [])] == [1, 2, 3]
+
+
+def test_pages_are_asked_for_before_the_first_is_decoded(make_site_server, monkeypatch):
+    """
+    Page 2 is on its way while page 1 is decoded.
+    """
+    asked, decode = threading.Event(), wire.decode_page
+
+    def answer(_request):
+        asked.set()
+        return results({"entities": [{"type": "Shot", "id": 2}], "paging_info": {"has_next_page": False}})
+
+    def decode_once_asked(*args, **kwargs):
+        assert asked.wait(GUARD)
+        return decode(*args, **kwargs)
+
+    monkeypatch.setattr(wire, "decode_page", decode_once_asked)
+    server = make_site_server(read=serve_pages(2, page2=answer))
+
+    assert len(make_client(server).find("Shot", [])) == 2
 
 
 @pytest.mark.parametrize("limit", [501, 502, 503])
