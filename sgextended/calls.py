@@ -2,11 +2,13 @@
 What one call is about, what it writes, and what to make of an answer that is none.
 """
 
+import re
 import time
-from typing import Any, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
-from sgextended.errors import StatusError, TransportError
+from sgextended.errors import OutcomeUnknown, StatusError, TransportError
 from sgextended.identity import without_secrets
+from sgextended.retry import is_known
 from sgextended.transport import page_title, retry_after
 
 
@@ -36,42 +38,111 @@ def _batched(request: Any) -> Any:
     return told if data is None else {**told, "data": data}
 
 
-def as_first(method: str, reply: Any) -> Any:
+def as_first(method: str, params: Any, reply: Any) -> Any:
     """
     Return the answer to a repeated request as its first execution would have been answered, where that is known.
+
+    Raises:
+        OutcomeUnknown: The site refuses the repeated request because something is gone, which the first one may have
+            done.
     """
-    if method in ("delete", "revive") and isinstance(reply, dict) and reply.get("results") is False:
+    if not isinstance(reply, dict):
+        return reply
+    results = reply.get("results")
+    if method in _DONE_ONCE and results is False:
         return {**reply, "results": True}  # what is so now was done by the first
+    if method == "batch" and isinstance(results, list):
+        return {**reply, "results": [_as_first_of_batch(*pair) for pair in zip(params, results)]}
+    if reply.get("exception") and _GONE.search(str(reply.get("message"))):
+        if method == "schema_field_delete":
+            return {"results": True}
+        if method == "batch" and any(request.get("request_type") == "delete" for request in params):
+            msg = (
+                f"'batch' was sent more than once, and at last the site said: {str(reply['message']).strip()} Either "
+                "that was so before, and nothing was done, or an earlier attempt did all of it: look on the site."
+            )
+            raise OutcomeUnknown(msg, rpc=method)
     return reply
+
+
+_DONE_ONCE = frozenset({"delete", "revive"})
+_GONE = re.compile(r"does(n't| not) exist")
+
+
+def _as_first_of_batch(request: Any, result: Any) -> Any:
+    return True if result is False and request.get("request_type") in _DONE_ONCE else result
 
 
 def check_answer(method: str, params: Any, reply: Any) -> None:
     """
-    See that an answer has what the official client takes from it without a look.
+    See that an answer has what the official client takes from it without a look, and what says that a write was done.
 
     Raises:
         ValueError: It has not.
     """
-    if not isinstance(reply, dict) or reply.get("exception"):
+    if isinstance(reply, bytes) or (isinstance(reply, dict) and reply.get("exception")):
+        return  # not read yet, or a fault
+    check = _CHECKS.get(method)
+    if check is None:
         return
-    results = reply.get("results", reply)
-    if method in _NEVER_EMPTY and not results:
-        msg = "it has no results"
-        raise ValueError(msg)
-    if method == "read":
-        if not isinstance(results, dict):
-            msg = "it has no page"
-            raise ValueError(msg)
-        if params.get("return_paging_info_without_counts") and not (
-            isinstance(results.get("entities"), list) and "has_next_page" in (results.get("paging_info") or ())
-        ):
-            msg = "its page does not say whether another one follows"
-            raise ValueError(msg)
+    results = reply.get("results") if isinstance(reply, dict) else None
+    problem = check(results, params)
+    if problem:
+        raise ValueError(problem)
 
 
-_NEVER_EMPTY = frozenset(
-    {"create", "update", "query_display_name_cache", "activity_stream", "update_project_last_accessed_by_current_user"}
-)
+def _check_entity(results: Any, _params: Any) -> str:
+    first = results[0] if isinstance(results, list) and results else results
+    return "" if isinstance(first, dict) and "id" in first else "it has no results"
+
+
+def _check_batch(results: Any, params: Any) -> str:
+    whole = isinstance(results, list) and len(results) == len(params)
+    return "" if whole else f"it does not have {len(params)} results"
+
+
+def _check_done(results: Any, _params: Any) -> str:
+    return "" if isinstance(results, bool) else "it does not say whether it was done"
+
+
+def _check_some(results: Any, _params: Any) -> str:
+    return "" if results and isinstance(results, (dict, list)) else "it has no results"
+
+
+def _check_any(results: Any, _params: Any) -> str:
+    return "it has no results" if results is None else ""
+
+
+def _check_page(results: Any, params: Any) -> str:
+    if not isinstance(results, dict):
+        return "it has no page"
+    if params.get("return_paging_info_without_counts") and not (
+        isinstance(results.get("entities"), list) and "has_next_page" in (results.get("paging_info") or ())
+    ):
+        return "its page does not say whether another one follows"
+    return ""
+
+
+_CHECKS: Dict[str, Callable[[Any, Any], str]] = {
+    "create": _check_entity,
+    "update": _check_entity,
+    "batch": _check_batch,
+    "delete": _check_done,
+    "revive": _check_done,
+    "read": _check_page,
+    "summarize": _check_any,
+    "query_display_name_cache": _check_some,
+    "activity_stream": _check_some,
+    "update_project_last_accessed_by_current_user": _check_some,
+}
+
+
+def may_be_text(method: str) -> bool:
+    """
+    Tell whether an answer that is no JSON may be one: a page as a table is, and of calls that we do not know we cannot
+    say.
+    """
+    return method == "export_page" or not is_known(method)
 
 
 def status_error(server: str, status: Tuple[int, str], headers: Mapping[str, str], reply: bytes) -> StatusError:

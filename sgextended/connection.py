@@ -6,14 +6,19 @@ import contextlib
 import socket
 import threading
 import time
-from typing import Any, ClassVar, Iterator, Mapping, Optional, Protocol, Union
+from typing import Any, ClassVar, Iterator, List, Mapping, Optional, Protocol, Union
 
 import urllib3
 from attrs import field, frozen
+from urllib3 import exceptions as http
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.connection import allowed_gai_family
 
 #: Seconds after which an unused connection is not used again: firewalls and balancers forget such ones silently.
 LONGEST_IDLE = 60.0
+
+_FAIR_TRY = 2.0  # seconds that each address of a name gets at least, while they last
+_AN_INSTANT = 0.001  # seconds; a limit of 0 means none to a socket
 
 
 @frozen(kw_only=True)
@@ -94,6 +99,27 @@ class _Abortable(HTTPConnection):
         self._belong_to_this_thread()
         super().connect()
 
+    def _new_conn(self) -> socket.socket:
+        # urllib3 allows each address of a name all of the time, and the TLS handshake as much again.
+        name, limit = self._dns_host, self.timeout or 0.0  # there always is one, see Limits
+        end = time.monotonic() + limit
+        addresses = _addresses(name, self.port)
+        try:
+            for number, self._dns_host in enumerate(addresses, 1):
+                left = max(end - time.monotonic(), _AN_INSTANT)
+                self.timeout = max(left / (len(addresses) - number + 1), min(left, _FAIR_TRY))
+                try:
+                    sock = super()._new_conn()
+                except (http.ConnectTimeoutError, http.NewConnectionError):
+                    if number == len(addresses) or time.monotonic() >= end:
+                        raise
+                else:
+                    sock.settimeout(max(end - time.monotonic(), _AN_INSTANT))
+                    return sock
+        finally:
+            self._dns_host, self.timeout = name, limit
+        raise AssertionError  # the loop returns or raises
+
     def request(self, *args: Any, **kwargs: Any) -> None:
         self._belong_to_this_thread()
         super().request(*args, **kwargs)
@@ -108,9 +134,21 @@ class _Abortable(HTTPConnection):
 
     def abort(self, sending: Sending) -> None:
         # Only while it is its request's own: by now another thread's may be on it.
-        if self.sending is sending and self.sock is not None:
+        sock = self.sock  # the thread whose request it is may close it meanwhile
+        if self.sending is sending and sock is not None:
             with contextlib.suppress(OSError):
-                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # beneath TLS, which would want to say goodbye
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # beneath TLS, which would want to say goodbye
+
+
+def _addresses(name: str, port: int) -> List[str]:
+    """
+    Return the addresses of a name, each once and in order; the name itself when it has none.
+    """
+    try:
+        found = socket.getaddrinfo(name.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return [name]  # urllib3 says what is wrong with it
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found)) or [name]
 
 
 class _AbortableTLS(_Abortable, HTTPSConnection):

@@ -8,6 +8,7 @@ the threads that such a call starts.
 import contextlib
 import heapq
 import itertools
+import logging
 import math
 import os
 import threading
@@ -18,6 +19,8 @@ from typing import Any, Callable, ContextManager, Iterator, List, Optional, Tupl
 from attrs import frozen
 
 from sgextended.errors import ConfigurationError
+
+LOG = logging.getLogger("sgextended")
 
 
 @frozen
@@ -138,8 +141,8 @@ class Watchdog:
         with self._changed:
             heapq.heappush(self._heap, (when, next(self._numbers), held))
             if not self._running:
-                self._running = True
                 threading.Thread(target=self._run, name="sgextended-watchdog", daemon=True).start()
+                self._running = True  # not if it could not be started: the next one tries again
             elif self._heap[0][2] is held:
                 self._changed.notify()
         try:
@@ -163,7 +166,10 @@ class Watchdog:
                     continue
                 held = heapq.heappop(self._heap)[2]
             for function in list(held):
-                function()
+                try:
+                    function()
+                except Exception:  # noqa: PERF203 - the thread ends requests of others too
+                    LOG.exception("A request that is over its deadline could not be ended.")
 
 
 WATCHDOG = Watchdog()

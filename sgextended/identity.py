@@ -113,6 +113,9 @@ def identity_of(config: Any) -> Dict[str, Any]:
     return {**who, "sudo_as_login": config.sudo_as_login}
 
 
+#: What stands in the place of a secret.
+HIDDEN = "(hidden)"
+
 _SECRET_WORDS = re.compile(r"password|passwd|secret|token|api_key|script_key", re.IGNORECASE)
 
 
@@ -122,7 +125,7 @@ def without_secrets(data: Any) -> Any:
     """
     if isinstance(data, dict):
         return {
-            name: "(hidden)" if isinstance(name, str) and _SECRET_WORDS.search(name) else without_secrets(value)
+            name: HIDDEN if isinstance(name, str) and _SECRET_WORDS.search(name) else without_secrets(value)
             for name, value in data.items()
         }
     return [without_secrets(each) for each in data] if isinstance(data, list) else data

@@ -14,7 +14,8 @@ import logging
 import sys
 import time
 import warnings
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Type, TypeVar
+from contextvars import ContextVar
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple, Type, TypeVar
 
 import attrs
 from shotgun_api3.shotgun import SG_TIMEZONE, AuthenticationFault, Fault, ServerCapabilities, Shotgun
@@ -22,7 +23,7 @@ from shotgun_api3.shotgun import SG_TIMEZONE, AuthenticationFault, Fault, Server
 from sgextended import deadline, paging, retry, wire
 from sgextended._version import __version__
 from sgextended.ahead import Sleep
-from sgextended.calls import as_first, check_answer, entity_type, status_error, web_page_error, written
+from sgextended.calls import as_first, check_answer, entity_type, may_be_text, status_error, web_page_error, written
 from sgextended.downloads import Downloads
 from sgextended.errors import ConfigurationError, OutcomeUnknown, TransportError
 from sgextended.identity import HidingConfig, SealedBytes, SealedText, identity_of, site_of
@@ -37,6 +38,12 @@ Client = TypeVar("Client", bound="NativeClient")
 
 # What a client may be told after it was made, beside its identity; a clone and a pickle take it along.
 _SETTINGS = ("timeout_secs", "session_uuid", "extra_auth_params", "localized", "convert_datetimes_to_utc")
+
+
+_MOST_RENEWALS = 2  # of a call; a site that refuses even new sessions is not asked for ever
+
+#: The sessions that this thread has a hook renew: the hook's own calls do not ask it again.
+_RENEWING: "ContextVar[FrozenSet[Secret]]" = ContextVar("sgextended_renewing", default=frozenset())
 
 
 class NativeClient(Uploads, Downloads, Shotgun):
@@ -250,12 +257,14 @@ class NativeClient(Uploads, Downloads, Shotgun):
         Return the result of a call; where its session has expired, with a new one.
         """
         token = self.config.secret("session_token")
+        renewals = 0
         while True:
             reply = self._persist(method, params, read, include_auth_params=include_auth_params)
             try:
                 return self._results(reply, method, params, first=first)
             except AuthenticationFault:  # refused, so it was not carried out
-                token = self._renewed(token)
+                token = self._renewed(token) if renewals < _MOST_RENEWALS else None
+                renewals += 1
                 if token is None:
                     raise
 
@@ -263,13 +272,21 @@ class NativeClient(Uploads, Downloads, Shotgun):
         """
         Return the session that replaces one that was refused, and go on with it; None where nobody gives one.
         """
-        renew = self._site.renew_session
-        if renew is None or refused is None:
+        renew, renewing = self._site.renew_session, _RENEWING.get()
+        if renew is None or refused is None or refused in renewing:
             return None
-        site = self.site
-        made = self._transport.once(("renewed", refused), lambda: renew(site))
-        new = Secret(made) if isinstance(made, str) else made
-        if not new or new == refused:
+        site, transport = self.site, self._transport
+        ways_in = _RENEWING.set(renewing | {refused})
+        try:
+            made = transport.once(("renewed", refused), lambda: renew(site))
+        finally:
+            _RENEWING.reset(ways_in)
+        seen = {refused}
+        new = refused
+        while made and (newer := made if isinstance(made, Secret) else Secret(made)) not in seen:
+            seen.add(newer)
+            new, made = newer, transport.known(("renewed", newer))  # it may have been replaced long ago, too
+        if new == refused:
             return None
         self.config.session_token = new
         return new
@@ -298,13 +315,13 @@ class NativeClient(Uploads, Downloads, Shotgun):
         try:
             with deadline.deadline(None if deadline.current() else self._site.call_timeout):
                 return retry.persist(
-                    lambda: self._ask(what, body, read_and_check),
+                    lambda: self._ask(what, body, read_and_check, may_be_text=may_be_text(method)),
                     rpc=method,
                     kind=retry.kind_of(method, params),
                     # A one-time code is spent by the first attempt.
                     policy=RetryPolicy(attempts=1) if self.config.auth_token else self._site.retry,
                     gate=self._gate,
-                    again=functools.partial(as_first, method),
+                    again=functools.partial(as_first, method, params),
                     sleep=sleep,
                 )
         except TransportError as error:
@@ -341,9 +358,9 @@ class NativeClient(Uploads, Downloads, Shotgun):
         results = reply["results"]
         return results[0] if first and isinstance(results, list) else results
 
-    def _ask(self, what: str, body: bytes, read: Callable[[bytes], Any]) -> Any:
+    def _ask(self, what: str, body: bytes, read: Callable[[bytes], Any], *, may_be_text: bool) -> Any:
         """
-        Return what *read* makes of the site's reply to one request; a reply that is no JSON as it came.
+        Return what *read* makes of the site's reply to one request; a reply that may be text, and is, as it came.
         """
         headers = {"content-type": "application/json; charset=utf-8"}
         if self.config.localized is True:
@@ -358,7 +375,12 @@ class NativeClient(Uploads, Downloads, Shotgun):
         if kind.startswith("text/html"):
             raise web_page_error(self.config.server, reply)
         if not kind.startswith(("application/json", "text/javascript")):
-            return reply
+            if may_be_text:
+                return reply
+            msg = (
+                f"What came from {self.config.server} is no answer but {kind.partition(';')[0]!r}, {len(reply)} bytes."
+            )
+            raise TransportError(msg)
         try:
             return read(reply)
         except ValueError as error:

@@ -3,11 +3,12 @@ After a create whose outcome nobody knows: looking on the site for what it made.
 """
 
 import datetime
+import math
 import time
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from sgextended.errors import FilterError, OutcomeUnknown
-from sgextended.identity import without_secrets
+from sgextended.identity import HIDDEN, without_secrets
 
 Row = Dict[str, Any]
 
@@ -15,6 +16,9 @@ Row = Dict[str, Any]
 MARGIN = 30.0
 
 _LONGEST_TEXT = 255  # of what is compared by the site; longer text is stored in other ways
+
+#: What a create may say of itself instead of letting the site note it: when it was made, and by whom.
+_TOLD_OF_MAKING = ("created_at", "created_by")
 
 
 def reconcile(client: Any, error: OutcomeUnknown) -> List[Row]:
@@ -58,13 +62,21 @@ def create_once(
     if missing or not keys:
         msg = f"reconcile_on={reconcile_on!r}: give fields of the new {entity_type} that have a value in its data."
         raise FilterError(msg)
+    vague = [name for name in keys if not _is_comparable(without_secrets(data)[name])]
+    if vague:
+        msg = (
+            f"reconcile_on={reconcile_on!r}: no {entity_type} can be found by its {', '.join(vague)}. Give fields with "
+            f"a text of at most {_LONGEST_TEXT} characters, a whole number, a checkbox or a link."
+        )
+        raise FilterError(msg)
+    told = {name: data[name] for name in (*keys, *_TOLD_OF_MAKING) if name in data}
     policy = client.site.retry
     for attempt in range(1, policy.attempts + 1):
         try:
             return client.create(entity_type, data, return_fields)  # type: ignore[no-any-return]
         except OutcomeUnknown as error:  # noqa: PERF203 - it is the exception
             for look in range(1, policy.attempts + 1):
-                made = _made(client, entity_type, {name: data[name] for name in keys}, error)
+                made = _made(client, entity_type, told, error)
                 if made:
                     return _completed(client, made[0], data, return_fields)
                 sleep(policy.wait(look, 1.0))  # the site may still be at work on it
@@ -89,12 +101,17 @@ def _made(client: Any, entity_type: str, data: Row, error: OutcomeUnknown) -> Li
     """
     Return the entities with these values that the caller has created since the request was sent, oldest first.
     """
-    since = datetime.datetime.fromtimestamp(error.sent_at + error.clock_ahead - MARGIN, datetime.timezone.utc)
-    filters: List[Any] = [["created_at", "greater_than", since], *_creator(client)]
-    filters += [[name, "is", value] for name, value in without_secrets(data).items() if _is_comparable(value)]
+    data = without_secrets(data)
+    filters: List[Any] = []
+    if data.get("created_at") is None:
+        since = datetime.datetime.fromtimestamp(error.sent_at + error.clock_ahead - MARGIN, datetime.timezone.utc)
+        filters.append(["created_at", "greater_than", since])
+    if data.get("created_by") is None:
+        filters += _creator(client)
+    filters += [_filter(name, value) for name, value in data.items() if _is_comparable(value)]
     order = [{"field_name": "id", "direction": "asc"}]
     found: List[Row] = client.find(entity_type, filters, [*data, "created_at"], order=order)
-    return found
+    return [row for row in found if all(_agrees(row.get(name), value) for name, value in data.items())]
 
 
 def _creator(client: Any) -> List[Any]:
@@ -108,8 +125,37 @@ def _creator(client: Any) -> List[Any]:
 
 
 def _is_comparable(value: Any) -> bool:
+    """
+    Tell whether the site can look for a value.
+    """
     if isinstance(value, str):
-        return 0 < len(value) <= _LONGEST_TEXT and value != "(hidden)"
-    if isinstance(value, dict):
-        return "type" in value and "id" in value
-    return isinstance(value, (bool, int))
+        return 0 < len(value.strip()) <= _LONGEST_TEXT and value != HIDDEN
+    return _is_link(value) or isinstance(value, (bool, int))
+
+
+def _filter(name: str, value: Any) -> List[Any]:
+    if isinstance(value, str) and value != value.strip():
+        return [name, "in", [value, value.strip()]]  # the site strips most texts
+    return [name, "is", value]
+
+
+def _agrees(there: Any, value: Any) -> bool:
+    """
+    Tell whether a value on the site may have come from one that was sent; the site finds texts in upper and lower case,
+    and cannot look for all kinds of values.
+    """
+    if isinstance(value, str) and isinstance(there, str) and value != HIDDEN:
+        return there.strip() == value.strip()
+    if isinstance(value, list) and isinstance(there, list) and all(map(_is_link, (*value, *there))):
+        return {(link["type"], link["id"]) for link in value} <= {(link["type"], link["id"]) for link in there}
+    if isinstance(value, (int, float)) and isinstance(there, (int, float)):
+        return math.isclose(value, there)
+    if isinstance(value, dict) and isinstance(there, dict) and "url" in value:
+        return bool(there.get("url") == value["url"])
+    if isinstance(value, datetime.datetime) and isinstance(there, datetime.datetime) and value.tzinfo and there.tzinfo:
+        return abs(there - value) < datetime.timedelta(seconds=1)  # the site keeps whole seconds
+    return True
+
+
+def _is_link(value: Any) -> bool:
+    return isinstance(value, dict) and "type" in value and "id" in value

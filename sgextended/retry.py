@@ -69,6 +69,13 @@ def kind_of(rpc: str, params: Any = None) -> Kind:
     return _KINDS.get(rpc, Kind.ONCE)
 
 
+def is_known(rpc: str) -> bool:
+    """
+    Tell whether a call is one of those that the official client makes.
+    """
+    return rpc in _KINDS or rpc in ("batch", "create", "schema_field_create")
+
+
 def _check_attempts(_instance: object, _attribute: Any, value: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         msg = f"RetryPolicy: attempts={value!r} must be a whole number of at least 1."

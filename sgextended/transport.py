@@ -34,6 +34,7 @@ import urllib3
 from attrs import evolve, frozen
 from urllib3 import exceptions as http
 
+from sgextended import deadline
 from sgextended.connection import UNDER_WAY, Answer, Body, Pool, Sending, TLSPool
 from sgextended.deadline import WATCHDOG, Deadline
 from sgextended.errors import PoolTimeout, TLSError, TransportError, TransportTimeout, Unreachable
@@ -114,6 +115,8 @@ class Transport:
         self._users: WeakSet[object] = WeakSet()
         self._count_lock = threading.RLock()  # the garbage collector may end a user in a thread that holds it
         self._memo: Dict[Hashable, Any] = {}
+        self._asking: Dict[Hashable, int] = {}  # how many threads wait in `once`, for what
+        self._failures: Dict[Hashable, Tuple[float, Exception]] = {}  # when, and which
         self._memo_lock = threading.RLock()  # what one client asks first may need what another asked
         # Read once: 20 ms, and the file may be gone by the time that connections are closed.
         self._tls = _tls_context(endpoint.ca_file) if endpoint.scheme == "https" else None
@@ -269,13 +272,57 @@ class Transport:
         """
         Return what *make* returned the first time that *key* was asked for, at whatever client of this endpoint.
 
-        Others that ask meanwhile wait for the first. A failure is kept for nobody: the next one tries again.
+        Others that ask meanwhile wait for the first, each until its own deadline, and share its failure. A failure is
+        kept for nobody else: who asks later tries again.
+
+        Raises:
+            TransportTimeout: The deadline passed while another thread was at it.
         """
-        if key not in self._memo:
-            with self._memo_lock:
+        if key in self._memo:
+            return self._memo[key]  # type: ignore[no-any-return]
+        asked, limit = time.monotonic(), deadline.current()
+        with self._count_lock:
+            self._asking[key] = self._asking.get(key, 0) + 1
+        try:
+            self._take_memo(limit)
+            try:
                 if key not in self._memo:
-                    self._memo[key] = make()
-        return self._memo[key]  # type: ignore[no-any-return]
+                    failed, error = self._failures.get(key, (0.0, None))
+                    if error is not None and failed > asked:
+                        raise error
+                    self._memo[key] = self._made(key, make, shared=limit is None)
+                return self._memo[key]  # type: ignore[no-any-return]
+            finally:
+                self._memo_lock.release()
+        finally:
+            with self._count_lock:
+                self._asking[key] -= 1
+                if not self._asking[key]:
+                    del self._asking[key]
+                    self._failures.pop(key, None)  # its traceback holds on to much
+
+    def known(self, key: Hashable) -> Any:
+        """
+        Return what `once` has kept for *key*; None when that is nothing.
+        """
+        return self._memo.get(key)
+
+    def _take_memo(self, limit: Optional[Deadline]) -> None:
+        if self._memo_lock.acquire(timeout=-1 if limit is None else limit.left()):
+            return
+        msg = (
+            f"Another thread still asks {self.endpoint.url} for what all need to know, and the "
+            f"{limit.seconds if limit else 0} s that the caller allows are up."
+        )
+        raise TransportTimeout(msg, sent=False)
+
+    def _made(self, key: Hashable, make: Callable[[], Result], *, shared: bool) -> Result:
+        try:
+            return make()
+        except Exception as error:
+            if shared:  # and not where the deadline of this one thread may be the reason
+                self._failures[key] = time.monotonic(), error
+            raise
 
     def leave(self, user: object) -> None:
         """

@@ -153,14 +153,16 @@ class NativeVerbs(NativeMethods):
             reconcile_on: Fields of *data*, such as ``("code", "project")``, by which the entity can be told from all
                 others. When nobody knows whether the site has created it, it is looked for by them, as `reconcile`
                 does, several times with growing waits; it is returned if it is there, and created if it is not.
-                None: `OutcomeUnknown` is raised at once.
+                None: `OutcomeUnknown` is raised at once. A ``Shotgun`` or ``Mockgun`` that was handed in raises none, so
+                that it changes nothing there.
 
         Raises:
             OutcomeUnknown: The site may or may not have created it. It is never sent twice without having looked.
 
             PartlyDone: It was created, and an image could not be uploaded to it; the error has the entity.
 
-            FilterError: A field of *reconcile_on* has no value in *data*; nothing was sent.
+            FilterError: A field of *reconcile_on* has no value in *data*, or one by which the site cannot look (a
+                fraction, a file, links of several, a text of more than 255 characters); nothing was sent.
         """
         if reconcile_on is not None and isinstance(self._sg, NativeClient):
             return create_once(self._sg, entity_type, data, return_fields, reconcile_on)
@@ -171,10 +173,11 @@ class NativeVerbs(NativeMethods):
         """
         Return what a create, or the creates of a batch, have made on the site although nobody knew.
 
-        They are looked for by their type, the values that can be compared (texts up to 255 characters, whole numbers,
-        checkboxes, links), who asks, and the time since the request was sent, less half a minute. So an empty list, a
-        while later, says that nothing was made; and where the same was created on purpose just before, that is found
-        as well. A site that is still at work on the request may create it after the look.
+        They are looked for by their type, their values (those of files and the like cannot be compared), who asks, and
+        the time since the request was sent, less half a minute; ``created_by`` and ``created_at``, where the write sets
+        them, stand for the last two. So an empty list, a while later, says that nothing was made; and where the same
+        was created on purpose just before, that is found as well. A site that is still at work on the request may
+        create it after the look, and what was retired meanwhile is not found.
 
         Args:
             error: What the write raised. It knows what was to be written.

@@ -7,11 +7,13 @@ shot with all that was noted and done to it; the seed is `SEED`, though which re
 threads as well. `benchmarks/chaos.py` runs the same longer, and with the official client.
 """
 
+import contextlib
 import itertools
 import logging
 import multiprocessing
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import shotgun_api3
@@ -29,6 +31,7 @@ pytestmark = pytest.mark.slow
 
 SEED = 20261124
 GUARD = 10  # seconds
+MANY = 50  # files: more than what the tests before may have left to be closed by other threads
 QUICK = RetryPolicy(attempts=6, first_wait=0.01, longest_wait=0.1)
 LOSING = ("reset-after:rpc=create,rate=0.3",)
 
@@ -301,11 +304,11 @@ def test_chaos_finds_a_client_that_hangs(chaos_site, name):
 
 def test_chaos_finds_what_stays_open(chaos_site):
     """
-    A connection that is not given back, a file and a thread are seen as long as they are open.
+    A connection that is not given back, files and a thread are seen as long as they are open.
     """
     before = resources()
     go_on = threading.Event()
-    with SGExtended(site=chaos_site.site()) as sg:
+    with contextlib.ExitStack() as files, SGExtended(site=chaos_site.site()) as sg:
         sg.find_one("Project", [])
         pools = sg._sg._transport._manager.pools
         (pool,) = (pools[key] for key in pools.keys())  # noqa: SIM118 - no dict
@@ -315,6 +318,8 @@ def test_chaos_finds_what_stays_open(chaos_site):
         del pool
         thread = threading.Thread(target=go_on.wait, args=(GUARD,))
         thread.start()
+        for _ in range(MANY):
+            files.enter_context(Path(__file__).open("rb"))
         during = resources()
         go_on.set()
         thread.join()

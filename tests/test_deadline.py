@@ -2,21 +2,25 @@
 Deadlines: a block or a call ends at its limit, whatever it waits for, and says the caller's number.
 """
 
+import socket
 import threading
 import time
 
 import pytest
 import shotgun_api3
-from fix_native import make_client, meet
+from fix_native import IDENTITY, make_client, meet
 from fix_servers import GUARD, HANG, http_reply, results
 from fix_transport import in_threads
 
 from sgextended import (
     ConfigurationError,
+    NativeClient,
     OutcomeUnknown,
     PoolTimeout,
     RetryPolicy,
     SGExtended,
+    Site,
+    TransportError,
     TransportTimeout,
     deadline,
 )
@@ -252,6 +256,58 @@ def test_connections_that_were_ended_are_not_used_again(make_site_server):
     assert [row["id"] for row in sg.find("Shot", [])] == [7]
 
 
+def test_waiting_for_what_another_thread_asks_ends_at_the_deadline(make_site_server):
+    """
+    While one thread asks the site what all need to know, and gets no answer, another one keeps its own deadline.
+    """
+    asked = threading.Event()
+    server = make_site_server(info=lambda _request: asked.set() or HANG)
+    first, second = wrapper(server, retry=RetryPolicy(attempts=1)), wrapper(server)
+
+    def ask():
+        with pytest.raises(TransportError):
+            first.find("Shot", [])
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert asked.wait(GUARD)
+    with pytest.raises(TransportTimeout, match=r"Another thread still asks .* 0\.2 s"), second.deadline(SHORT):
+        second.find("Shot", [])
+    server.close()
+    thread.join(GUARD)
+
+
+def test_all_addresses_of_a_name_share_the_time(monkeypatch):
+    """
+    A site has several addresses: when none of them takes a connection, the deadline holds for all of them together.
+    """
+    with socket.socket() as silent, socket.socket() as first, socket.socket() as second:
+        silent.bind(("0.0.0.0", 0))
+        silent.listen(0)
+        port = silent.getsockname()[1]
+        for filler in (first, second):  # whoever comes next gets no answer
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+        tried = []
+        connect = socket.socket.connect
+
+        def note(self, address):
+            tried.append(address[0])
+            return connect(self, address)
+
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{n}", port)) for n in (1, 2, 3, 4)]
+        look_up = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda host, *rest: found if host == "many.example" else look_up(host, *rest)
+        )
+        monkeypatch.setattr(socket.socket, "connect", note)
+        client = NativeClient(Site(url=f"https://many.example:{port}", retry=RetryPolicy(attempts=1), **IDENTITY))
+        with pytest.raises(TransportTimeout, match=r"within the 0\.2 s"), deadline.deadline(SHORT):
+            client.info()
+
+    assert 1 <= len(tried) < len(found)  # each would take all of the time
+
+
 def test_many_deadlines_are_kept_at_once(hanging):
     """
     Sixteen threads whose calls hang all end at their own deadlines.
@@ -278,6 +334,32 @@ def test_the_watchdog_calls_nothing_that_is_over():
     with watchdog.at(now + 0.04, lambda: (called.append("late"), done.set())):
         assert done.wait(GUARD)
     assert called == ["late"]
+
+
+def test_the_watchdog_outlives_what_it_calls():
+    """
+    A call of the watchdog's that fails does not keep it from the others.
+    """
+    watchdog, done = Watchdog(), threading.Event()
+    with watchdog.at(time.monotonic(), lambda: 1 / 0), watchdog.at(time.monotonic() + 0.02, done.set):
+        assert done.wait(GUARD)
+
+
+def test_the_watchdog_starts_when_threads_can_be_had_again(monkeypatch):
+    """
+    Where its thread could not be started, the next one who needs it tries again.
+    """
+    watchdog, done = Watchdog(), threading.Event()
+
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError), watchdog.at(time.monotonic(), lambda: None):
+            pass
+    with watchdog.at(time.monotonic(), done.set):
+        assert done.wait(GUARD)
 
 
 def test_the_watchdog_thread_ends_when_it_has_nothing_to_do():

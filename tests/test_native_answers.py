@@ -256,3 +256,41 @@ def test_other_content_comes_as_it_is(make_site_server):
     server = make_site_server(export_page=lambda _request: http_reply(b"a,b", headers={"content-type": "text/csv"}))
 
     assert make_client(server).export_page(1, "csv") == b"a,b"
+
+
+TEXT = http_reply(b"OK", headers={"content-type": "text/plain"})
+CREATED = [{"request_type": "create", "entity_type": "Shot", "data": {"code": "b"}}]
+
+
+@pytest.mark.parametrize(
+    "answer", [TEXT, http_reply(b"[]"), http_reply(b"null"), results("ok"), http_reply(b'{"a": 1}')]
+)
+@pytest.mark.parametrize(
+    ("rpc", "call"),
+    [
+        ("create", lambda client: client.create("Shot", {"code": "b"})),
+        ("update", lambda client: client.update("Shot", 1, {"code": "b"})),
+        ("delete", lambda client: client.delete("Shot", 1)),
+        ("batch", lambda client: client.batch(CREATED)),
+    ],
+)
+def test_a_write_counts_as_done_only_when_the_answer_says_so(make_site_server, rpc, call, answer):
+    """
+    An answer with status 200 that has not what the call is answered with, as of something on the way, tells nothing.
+    """
+    server = make_site_server(**{rpc: lambda _request: answer})
+
+    with pytest.raises(OutcomeUnknown):
+        call(make_client(server))
+
+
+@pytest.mark.parametrize("answer", [TEXT, http_reply(b"[]"), http_reply(b"null")])
+def test_a_read_is_repeated_until_an_answer_is_one(make_site_server, answer):
+    """
+    For a read such an answer is as good as none.
+    """
+    server = make_site_server(read=failing(answer, then=page()), summarize=failing(answer, then={"summaries": {}}))
+    client = make_client(server)
+
+    assert client.find("Shot", []) == []
+    assert client.summarize("Shot", [], [{"field": "id", "type": "count"}]) == {"summaries": {}}

@@ -2,6 +2,7 @@
 `NativeClient`: what a repeated delete returns, whose credentials are used, what errors tell, and what they hide.
 """
 
+import json
 import pickle
 import threading
 import traceback
@@ -38,6 +39,52 @@ def test_a_delete_that_was_not_repeated_says_what_it_found(make_site_server, cal
 
     assert getattr(make_client(server), call)("Shot", 7) is False
     assert getattr(make_client(server), call)("Shot", 7) is False
+
+
+DELETING = [
+    {"request_type": "update", "entity_type": "Shot", "entity_id": 7, "data": {"code": "a"}},
+    {"request_type": "delete", "entity_type": "Shot", "entity_id": 8},
+]
+
+
+def gone(what):
+    return http_reply(json.dumps({"exception": True, "error_code": 104, "message": f"{what} exist."}).encode())
+
+
+def test_deletes_of_a_repeated_batch_count_as_done(make_site_server):
+    """
+    A batch that is repeated after its answer was lost finds its deletes done, and they count as such.
+    """
+    row = {"type": "Shot", "id": 7, "code": "a"}
+    server = make_site_server(batch=failing(None, then=[row, False]))
+
+    assert make_client(server).batch(DELETING) == [row, True]
+
+
+@pytest.mark.parametrize(("lost", "error"), [(True, OutcomeUnknown), (False, shotgun_api3.Fault)])
+def test_a_repeated_batch_that_finds_something_gone_is_uncertain(make_site_server, lost, error):
+    """
+    Its own first attempt may have deleted what it then misses; without such an attempt, the site's fault is the answer.
+    """
+    first = None if lost else http_reply(status=429)
+    fault = gone("Entity of type [Shot] with id=7 does not")
+    server = make_site_server(batch=failing(first, fault, then=[]))
+
+    with pytest.raises(error, match="id=7 does not exist"):
+        make_client(server).batch(DELETING)
+
+
+def test_a_repeated_delete_of_a_field_that_finds_it_gone_counts_as_done(make_site_server):
+    """
+    As with entities; when nothing was sent before, the site's fault is the answer.
+    """
+    fault = gone("API schema_field_delete() Shot.sg_zap doesn't")
+    server = make_site_server(schema_field_delete=failing(None, fault, fault, then=None))
+    client = make_client(server)
+
+    assert client.schema_field_delete("Shot", "sg_zap") is True
+    with pytest.raises(shotgun_api3.Fault, match="sg_zap doesn't exist"):
+        client.schema_field_delete("Shot", "sg_zap")
 
 
 def test_one_thread_is_told_to_wait_and_all_do(make_site_server):
@@ -125,6 +172,60 @@ def test_a_page_read_ahead_survives_a_renewal(make_site_server):
     client = with_session(make_site_server(read=read), lambda _site: "new")
 
     assert [row["id"] for row in client.find("Shot", [])] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_site_that_refuses_new_sessions_is_not_asked_for_ever(make_site_server):
+    """
+    When each new session is refused as well, the refusal stands after the second.
+    """
+    server = make_site_server(read=accepting())
+    made = (f"new{number}" for number in range(9))
+
+    with pytest.raises(shotgun_api3.AuthenticationFault):
+        with_session(server, lambda _site: next(made)).find("Shot", [])
+    assert [request.auth["session_token"] for request in server.sent("read")] == ["old", "new0", "new1"]
+
+
+def test_a_hook_that_asks_with_the_old_session_is_not_asked_again(make_site_server):
+    """
+    A hook that uses the client whose session it is to renew gets the site's refusal, and so does the caller.
+    """
+    server, asked = make_site_server(read=accepting("new")), []
+
+    def renew(_site):
+        asked.append(1)
+        client.find("HumanUser", [])
+
+    client = with_session(server, renew)
+
+    with pytest.raises(shotgun_api3.AuthenticationFault):
+        client.find("Shot", [])
+    assert asked == [1]
+
+
+def test_an_old_session_leads_to_the_newest(make_site_server):
+    """
+    A client that begins with a session which was replaced several times since goes on with the last one at once.
+    """
+    valid, made = [], iter(("s1", "s2", "s3"))
+
+    def renew(_site):
+        valid[:] = [next(made)]
+        return valid[0]
+
+    def read(request):
+        return accepting(*valid)(request)
+
+    server = make_site_server(read=read)
+    client = with_session(server, renew)
+    for _ in range(3):
+        client.find("Shot", [])
+        valid.clear()
+    valid.append("s3")
+    before = len(server.sent("read"))
+    with_session(server, renew).find("Shot", [])
+
+    assert [request.auth["session_token"] for request in server.sent("read")[before:]] == ["old", "s3"]
 
 
 @pytest.mark.parametrize("given", [None, "", "old"])

@@ -2,6 +2,8 @@
 After an uncertain create: looking for what it made, on the local site, over HTTP and HTTPS.
 """
 
+import datetime
+
 import pytest
 from fix_native import meet
 
@@ -203,3 +205,62 @@ def test_keys_without_a_value_are_refused(sg, site, project, keys):
     with pytest.raises(FilterError, match="reconcile_on"):
         sg.create("Shot", {"code": "sh010", "project": link(project), "sg_cut_in": None}, reconcile_on=keys)
     assert sg.requests_sent == before
+
+
+@pytest.mark.parametrize("keys", [("code", "sg_frames"), "description", ("sg_movie",)])
+def test_keys_that_the_site_cannot_look_for_are_refused(sg, keys):
+    """
+    A fraction, a long text or a file would be left out of the look, which would then find any other shot.
+    """
+    before = sg.requests_sent
+    data = {"code": "sh010", "sg_frames": 1.5, "description": "x" * 256, "sg_movie": {"url": "https://x.example"}}
+
+    with pytest.raises(FilterError, match="no Shot can be found by its"):
+        sg.create("Shot", data, reconcile_on=keys)
+    assert sg.requests_sent == before
+
+
+TOLD = {
+    "by somebody else": lambda person: {"created_by": person},
+    "long ago": lambda _person: {"created_at": datetime.datetime(2020, 2, 3, 4, 5, 6, 789, datetime.timezone.utc)},
+}
+
+
+@pytest.mark.parametrize("tell", TOLD.values(), ids=TOLD)
+def test_what_says_when_and_by_whom_it_was_made_is_found(sg, site, project, tell):
+    """
+    A create that sets created_by or created_at itself is looked for by these, and done once.
+    """
+    person = sg.create(
+        "HumanUser", {"firstname": "B", "lastname": "C", "email": "b@studio.example", "login": project["name"]}
+    )
+    data = {"code": "v001", "project": link(project), **tell(link(person))}
+    error = uncertain(sg, site, lambda sg: sg.create("Version", data))
+    (made,) = sg.reconcile(error)
+    with site.faults.during(Mishap(kind="close-after", rpc={"create"}, next=1)):
+        again = sg.create("Version", {**data, "code": "v002"}, reconcile_on=("code", "project"))
+
+    assert [row["id"] for row in sg.find("Version", [["project", "is", project]])] == [made["id"], again["id"]]
+
+
+def test_a_text_with_blanks_around_it_is_found(sg, site, project):
+    """
+    The site strips texts, so that what it has made has another one than was sent.
+    """
+    with site.faults.during(Mishap(kind="close-after", rpc={"create"}, next=1)):
+        shot = sg.create("Shot", {"code": " sh010 ", "project": link(project)}, reconcile_on=("code", "project"))
+
+    assert [row["id"] for row in sg.find("Shot", [["project", "is", project]])] == [shot["id"]]
+
+
+def test_another_with_almost_the_same_values_is_not_found(sg, site, project):
+    """
+    The case of a text, links of several and long texts are compared too, though the site does not look by them.
+    """
+    asset = sg.create("Asset", {"code": "tree", "project": link(project)})
+    data = {"code": "sh010", "project": link(project), "description": "x" * 300, "assets": [link(asset)]}
+    for other in ({"code": "SH010"}, {"description": "y" * 300}, {"assets": []}):
+        sg.create("Shot", {**data, **other})
+
+    assert sg.reconcile(uncertain(sg, site, lambda sg: sg.create("Shot", data), kind="reset-before")) == []
+    assert len(sg.reconcile(uncertain(sg, site, lambda sg: sg.create("Shot", data)))) == 1

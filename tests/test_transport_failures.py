@@ -6,10 +6,12 @@ import gc
 import os
 import socket
 import ssl
+import threading
+import time
 
 import pytest
 from fix_servers import GUARD, HANG, Last, ScriptedProxy, end, http_reply
-from fix_transport import SHORT, USER, make_transport, post
+from fix_transport import SHORT, USER, in_threads, make_transport, post
 
 from sgextended import Proxy, Secret, TLSError, TransportError, TransportTimeout, Unreachable
 from sgextended import transport as transport_module
@@ -359,3 +361,34 @@ def test_proxy_that_is_not_there_is_named(echo, unused_port, authority, scheme):
         post(transport)
 
     assert not caught.value.sent
+
+
+def test_threads_that_wait_for_the_same_fail_together(echo):
+    """
+    What one thread could not find out, those who waited for it do not try one after the other; later ones do.
+    """
+    transport, tries, go_on = make_transport(echo), [], threading.Event()
+
+    def make():
+        tries.append(1)
+        assert go_on.wait(GUARD)
+        raise Unreachable("nobody there")
+
+    def ask(_number):
+        with pytest.raises(Unreachable, match="nobody there"):
+            transport.once("what all need", make)
+        return True
+
+    def see_them_wait():
+        until = time.monotonic() + GUARD
+        while transport._asking.get("what all need") != 4 and time.monotonic() < until:
+            threading.Event().wait(0.001)
+        go_on.set()
+
+    watcher = threading.Thread(target=see_them_wait)
+    watcher.start()
+    assert in_threads(4, ask) == [True] * 4
+    watcher.join(GUARD)
+
+    assert len(tries) == 1
+    assert transport.once("what all need", lambda: "known") == "known"
