@@ -53,10 +53,19 @@ class Sending:
 
     A server that lacks a part of the body cannot have executed the request. So until the operating system has taken
     the last byte, the request surely did not happen.
+
+    Attributes:
+        begun: Whether there was a connection, and the first byte of the body was to go out.
+
+        whole: Whether the last one has.
+
+        query: What follows the ``?`` of the address. It may be signed, so urllib3, which logs addresses, is not told.
     """
 
-    def __init__(self, body: Union[bytes, Body, None]) -> None:
+    def __init__(self, body: Union[bytes, Body, None], query: str = "") -> None:
         self._body = body
+        self.query = query
+        self.begun = False
         self.whole = body is None  # without a body nothing tells, so it counts as sent
         self.connection: Any = None
 
@@ -65,6 +74,7 @@ class Sending:
         return len(self._body) if isinstance(self._body, bytes) else None if self._body is None else self._body.size
 
     def __iter__(self) -> Iterator[bytes]:
+        self.begun = True
         if isinstance(self._body, bytes):
             yield self._body
         elif self._body is not None:
@@ -120,17 +130,18 @@ class _Abortable(HTTPConnection):
             self._dns_host, self.timeout = name, limit
         raise AssertionError  # the loop returns or raises
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        self._belong_to_this_thread()
-        super().request(*args, **kwargs)
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        sending = self._belong_to_this_thread()
+        super().request(method, f"{url}?{sending.query}" if sending.query else url, *args, **kwargs)
 
     @property
     def is_connected(self) -> bool:
         return super().is_connected and time.monotonic() - self.used < LONGEST_IDLE
 
-    def _belong_to_this_thread(self) -> None:
-        self.sending = UNDER_WAY.sending
-        self.sending.connection = self
+    def _belong_to_this_thread(self) -> Sending:
+        sending: Sending = UNDER_WAY.sending
+        self.sending, sending.connection = sending, self
+        return sending
 
     def abort(self, sending: Sending) -> None:
         # Only while it is its request's own: by now another thread's may be on it.

@@ -48,7 +48,7 @@ from sgextended.domain import (
     users,
     versions,
 )
-from sgextended.errors import ConfigurationError
+from sgextended.errors import ClientClosed, ConfigurationError
 from sgextended.native import NativeClient
 from sgextended.of_thread import as_current, current_of
 from sgextended.one_at_a_time import OneAtATime
@@ -398,10 +398,15 @@ class SGExtended(NativeVerbs):
             ConfigurationError: Options that cannot work, or a wrapper or function that cannot go to other processes;
                 nothing was begun.
 
+            ClientClosed: This wrapper was closed.
+
             WorkerError: While iterating: the work on one item failed.
 
             MapTimeout: While iterating: the time is up.
         """
+        if self.is_closed:
+            msg = f"{self!r} is closed: make a new one, it costs nothing."
+            raise ClientClosed(msg)
         options = Options(
             workers=workers,
             executor=executor,

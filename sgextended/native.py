@@ -556,6 +556,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
 
         The native method lends the person's password to every thread that calls meanwhile; here a clone has it.
         """
+        self._fail_if_closed()
         site = attrs.evolve(self.site, retry=RetryPolicy(attempts=1))  # attempts count towards a lock-out
         found: Optional[Dict[str, Any]] = Shotgun.authenticate_human_user(
             self._of(site), user_login, user_password, auth_token
@@ -568,6 +569,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
 
         The native method goes on with that session in all threads that use the instance; here nothing changes.
         """
+        self._fail_if_closed()
         token: str = Shotgun.get_session_token(self.clone())
         return token
 

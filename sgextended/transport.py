@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import ssl
+import string
 import threading
 import time
 from collections import OrderedDict
@@ -28,6 +29,7 @@ from typing import (
     TypeVar,
     Union,
 )
+from urllib.parse import quote
 from weakref import WeakSet
 
 import urllib3
@@ -181,7 +183,8 @@ class Transport:
         user: object,
         sink: Optional[Sink],
     ) -> Answer:
-        limits, sending = limits.now(), Sending(body)
+        path, _, query = path.partition("?")
+        limits, sending = limits.now(), Sending(body, quote(query, safe=string.punctuation))
         if limits.deadline is not None and not limits.deadline.left():
             seconds = limits.deadline.seconds
             msg = f"Nothing was sent to {self.endpoint.url}: the {seconds} s that the caller allows are up."
@@ -197,7 +200,7 @@ class Transport:
         except (http.HTTPError, OSError) as error:
             if isinstance(error, TransportError):
                 raise  # it says already what is wrong
-            raise _translate(error, self.endpoint, limits, sent=sending.whole) from error
+            raise _translate(error, self.endpoint, limits, sending) from error
         finally:
             with self._count_lock:
                 self._under_way -= 1
@@ -359,13 +362,13 @@ def _tls_context(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-def _translate(error: Exception, endpoint: Endpoint, limits: Limits, *, sent: bool) -> Exception:
+def _translate(error: Exception, endpoint: Endpoint, limits: Limits, sending: Sending) -> Exception:
     """
     Return what to raise for an error of urllib3: what happened, why, and what to do.
     """
-    url = endpoint.url
+    url, sent = endpoint.url, sending.whole
     if limits.deadline is not None and not limits.deadline.left():
-        return _too_late(error, url, limits.deadline, sent=sent)
+        return _too_late(error, url, limits.deadline, sending)
     if isinstance(error, http.EmptyPoolError):
         msg = (
             f"No connection to {url} came free within {limits.pool} s: all {endpoint.connections} are in use. Raise "
@@ -402,14 +405,17 @@ def _proxy_error(proxy: Proxy, url: str, reason: str, *, lasting: bool) -> Unrea
     return Unreachable(msg, sent=False, lasting=lasting)
 
 
-def _too_late(error: Exception, url: str, deadline: Deadline, *, sent: bool) -> Exception:
+def _too_late(error: Exception, url: str, deadline: Deadline, sending: Sending) -> Exception:
     if isinstance(error, http.EmptyPoolError):
         msg = (
             f"No connection to {url} came free within the {deadline.seconds} s that the caller allows: all are in use."
         )
         return PoolTimeout(msg, pool=url, waited=deadline.seconds)
-    what = "gave no whole answer" if sent else "took no connection"
-    return TransportTimeout(f"{url} {what} within the {deadline.seconds} s that the caller allows.", sent=sent)
+    if sending.whole:
+        what = "gave no whole answer"
+    else:
+        what = "did not take all of the request" if sending.begun else "took no connection"
+    return TransportTimeout(f"{url} {what} within the {deadline.seconds} s that the caller allows.", sent=sending.whole)
 
 
 def _tls_error(error: Exception, url: str, *, sent: bool) -> TLSError:

@@ -153,8 +153,8 @@ class NativeVerbs(NativeMethods):
             reconcile_on: Fields of *data*, such as ``("code", "project")``, by which the entity can be told from all
                 others. When nobody knows whether the site has created it, it is looked for by them, as `reconcile`
                 does, several times with growing waits; it is returned if it is there, and created if it is not.
-                None: `OutcomeUnknown` is raised at once. A ``Shotgun`` or ``Mockgun`` that was handed in raises none, so
-                that it changes nothing there.
+                None: `OutcomeUnknown` is raised at once. A ``Shotgun`` or ``Mockgun`` that was handed in raises none,
+                so that it changes nothing there.
 
         Raises:
             OutcomeUnknown: The site may or may not have created it. It is never sent twice without having looked.

@@ -15,6 +15,7 @@ from sgextended import (
     ClientClosed,
     NativeClient,
     RetryPolicy,
+    SGExtended,
     Site,
     StatusError,
     TransportTimeout,
@@ -85,6 +86,29 @@ def test_close_is_final(server):
     assert client.is_closed
     with pytest.raises(ClientClosed, match="is closed: make a new one"):
         client.find("Shot", [])
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda sg: sg.get_session_token(),
+        lambda sg: sg.authenticate_human_user("ada", "pw"),
+        lambda sg: sg.map(print, [1]),
+        lambda sg: next(sg.find_iter("Shot", [])),
+        lambda sg: sg.download_attachment(7),
+    ],
+)
+def test_close_is_final_for_what_works_with_a_clone(server, call):
+    """
+    Calls that ask in another name, or with other clients, say that the wrapper is closed as well.
+    """
+    sg = SGExtended(make_client(server))
+    sg.server_caps  # noqa: B018 - asked before
+    sg.close()
+
+    with pytest.raises(ClientClosed, match="is closed: make a new one"):
+        call(sg)
     assert len(server.requests) == 1
 
 

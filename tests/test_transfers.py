@@ -3,6 +3,7 @@ Uploads to storage: parts at the same time, from their first byte each time, ove
 """
 
 import json
+import logging
 import os
 import threading
 import time
@@ -215,6 +216,18 @@ def test_expired_link_of_a_part_is_renewed(media_site, storage, small_parts, mak
     assert joined(storage) == CONTENT
     assert sorted(parts) == ["1", "2", "3", "3", "4"]
     assert len(media_site.sent("api_get_upload_link_info")) == 1
+
+
+def test_no_log_shows_a_signed_link(media_site, storage, small_parts, make_file, caplog):
+    """
+    A link is a key for as long as it lasts; urllib3, which logs addresses, does not know it either.
+    """
+    with caplog.at_level(logging.DEBUG):
+        client_of(media_site).upload("Version", 12, make_file(content=CONTENT))
+
+    assert any("s3cr3t" in request.path for request in storage.requests)
+    assert "urllib3.connectionpool" in {record.name for record in caplog.records}
+    assert "s3cr3t" not in caplog.text
 
 
 def test_link_is_renewed_once(media_site, storage, make_file):

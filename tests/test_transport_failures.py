@@ -10,11 +10,12 @@ import threading
 import time
 
 import pytest
-from fix_servers import GUARD, HANG, Last, ScriptedProxy, end, http_reply
+from fix_servers import GUARD, HANG, Last, ScriptedProxy, ScriptedServer, end, http_reply
 from fix_transport import SHORT, USER, in_threads, make_transport, post
 
 from sgextended import Proxy, Secret, TLSError, TransportError, TransportTimeout, Unreachable
 from sgextended import transport as transport_module
+from sgextended.deadline import Deadline
 from sgextended.transport import Endpoint, Limits, Transport
 
 # --- Failures
@@ -360,6 +361,23 @@ def test_proxy_that_is_not_there_is_named(echo, unused_port, authority, scheme):
     with pytest.raises(Unreachable, match=f"The proxy 127.0.0.1:{unused_port} does not lead to .*refused") as caught:
         post(transport)
 
+    assert not caught.value.sent
+
+
+def test_a_body_that_is_not_taken_says_so(make_server):
+    """
+    A deadline that passes while the body goes out is no trouble with connecting.
+    """
+
+    class Deaf(ScriptedServer):
+        def converse(self, sock, number):
+            self.hang()
+
+    transport = make_transport(make_server(lambda _request: None, kind=Deaf))
+    limits = Limits(connect=GUARD, read=GUARD, pool=GUARD, deadline=Deadline.after(0.2))
+
+    with pytest.raises(TransportTimeout, match=r"did not take all of the request within the 0\.2 s") as caught:
+        post(transport, bytes(30_000_000), limits=limits)
     assert not caught.value.sent
 
 
