@@ -442,7 +442,6 @@ class SGExtended(NativeVerbs):
     find_time_logs = time_logs.find_time_logs
     find_bookings = bookings.find_bookings
     find_users = users.find_users
-    find_with_query_fields = query_fields.find_with_query_fields
     add_query_fields = query_fields.add_query_fields
     find_page = pages.find_page
     find_groups = users.find_groups

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence,
 
 from sgextended._native_methods import NativeMethods
 from sgextended.deadline import within
-from sgextended.domain.query_fields import iter_with_query_fields
+from sgextended.domain.query_fields import iter_with_query_fields, with_query_fields
 from sgextended.errors import ConfigurationError, OutcomeUnknown
 from sgextended.native import NativeClient
 from sgextended.reconcile import create_once, reconcile
@@ -39,15 +39,25 @@ class NativeVerbs(NativeMethods):
         page: int = 0,
         include_archived_projects: bool = True,
         additional_filter_presets: Optional[List[Dict[str, Any]]] = None,
+        *,
+        query_fields: bool = False,
     ) -> List[Row]:
         """
         Return all entities that match, as ``shotgun_api3.Shotgun.find``.
+
+        With *query_fields* the query fields among *fields*, also dotted ones through links, have the values that the
+        web page shows, instead of None; `sgextended.domain.query_fields` says what that costs, and `add_query_fields`
+        what the values are.
         """
         newer = _beyond_mockgun(include_archived_projects, additional_filter_presets)
-        found: List[Row] = self._sg.find(
-            entity_type, filters, fields, order, filter_operator, limit, retired_only, page, **newer
-        )
-        return found
+
+        def search(asked: Optional[List[str]]) -> List[Row]:
+            found: List[Row] = self._sg.find(
+                entity_type, filters, asked, order, filter_operator, limit, retired_only, page, **newer
+            )
+            return found
+
+        return with_query_fields(self, entity_type, fields, search) if query_fields else search(fields)
 
     def find_iter(
         self,
@@ -78,7 +88,7 @@ class NativeVerbs(NativeMethods):
         *page_size* is the number of entities in one request; None: what the site allows, mostly 500. *read_ahead* is
         the number of pages in flight at the same time at most, and as many more may wait to be looked at; 0 starts no
         threads, None is the site's bound of connections. With *query_fields* the query fields among *fields* have the
-        values that the web page shows, as `find_with_query_fields` gives them, worked out for 500 entities at a time.
+        values that the web page shows, as those of `find`, worked out for 500 entities at a time.
 
         Raises:
             ConfigurationError: *page_size* or *read_ahead* is no such number; nothing was sent.
@@ -88,12 +98,16 @@ class NativeVerbs(NativeMethods):
             ``find``, all at once.
         """
         newer = _beyond_mockgun(include_archived_projects, additional_filter_presets)
-        native = (entity_type, filters, fields, order, filter_operator, limit, retired_only, page)
-        if query_fields:
-            return iter_with_query_fields(self, *native, **newer, page_size=page_size, read_ahead=read_ahead)
-        if not isinstance(self._sg, NativeClient):
-            return iter(self._sg.find(*native, **newer))
-        return self._sg.find_iter(*native, **newer, page_size=page_size, read_ahead=read_ahead)
+        rest = (order, filter_operator, limit, retired_only, page)
+
+        def search(asked: Optional[List[str]]) -> Iterator[Row]:
+            if not isinstance(self._sg, NativeClient):
+                return iter(self._sg.find(entity_type, filters, asked, *rest, **newer))
+            return self._sg.find_iter(
+                entity_type, filters, asked, *rest, **newer, page_size=page_size, read_ahead=read_ahead
+            )
+
+        return iter_with_query_fields(self, entity_type, fields, search) if query_fields else search(fields)
 
     def find_one(
         self,

@@ -8,7 +8,19 @@ from urllib.parse import parse_qs, urlsplit
 
 from sgextended.deadline import within
 from sgextended.domain.entities import get
-from sgextended.domain.query import Entity, Finder, Links, Names, Query, Row, client_of, ids_of, to_link, values_of
+from sgextended.domain.query import (
+    Entity,
+    Finder,
+    Links,
+    Names,
+    Query,
+    Row,
+    client_of,
+    fields_of,
+    ids_of,
+    texts_of,
+    to_link,
+)
 from sgextended.errors import AmbiguousError, FilterError, NotFoundError
 
 #: Types among which a name is looked for.
@@ -27,6 +39,7 @@ _NAMES = {
 }
 _WITHOUT_PROJECT = {"Department", "Group", "HumanUser", "Project", "PublishedFileType", "Status", "Step", "Tag"}
 
+_USUAL_PORTS = {"http": 80, "https": 443}
 _TYPE_AND_ID = re.compile(r"([A-Z]\w*)\s*:\s*(\d+)")
 _DETAIL = re.compile(r"/detail/(\w+)/(\d+)")
 _SELECTED = re.compile(r"([A-Z][A-Za-z0-9]*)_(\d+)(?:_|$)")
@@ -70,12 +83,13 @@ def resolve(
 
         FilterError: It says nothing that could be an entity, or leads to another site; nothing was asked.
     """
-    types = values_of(entity_type)
-    wanted = ["cached_display_name"] if fields is None else list(fields)
+    types = texts_of(entity_type, "entity_type")
+    projects = None if project is None else [_project(each) for each in ids_of(project, "project", "Project")]
+    wanted = fields_of(fields, usual=["cached_display_name"])
     link = _link_of(sg, what, types)
     with within(sg, timeout):
         if link is None:
-            link = _named(sg, str(what).strip(), NAMED_TYPES if types is None else types, project)
+            link = _named(sg, str(what).strip(), NAMED_TYPES if types is None else types, projects)
         elif types is not None and link["type"] not in types:
             msg = f"{what!r:.200} is of the type {link['type']}, and not of {' or '.join(types)}."
             raise FilterError(msg)
@@ -124,7 +138,7 @@ def _at_address(sg: Any, text: str) -> Row:
     except ValueError as error:
         msg = f"{text!r:.200} is no web address: {error}."
         raise FilterError(msg) from None
-    if (address.hostname, port) != (own.hostname, own.port):
+    if address.hostname != own.hostname or _port(address.scheme, port) != _port(own.scheme, own.port):
         msg = f"{text!r:.200} leads to another site than {own.hostname}, where that id is something else."
         raise FilterError(msg)
     asked = {name: values[0] for name, values in parse_qs(address.query).items()}
@@ -145,7 +159,15 @@ def _at_address(sg: Any, text: str) -> Row:
     raise FilterError(msg)
 
 
-def _named(sg: Finder, name: str, types: Iterable[str], project: Links) -> Row:
+def _project(number: int) -> Row:
+    return {"type": "Project", "id": number}
+
+
+def _port(scheme: str, port: Optional[int]) -> Optional[int]:
+    return None if port == _USUAL_PORTS.get(scheme) else port  # http and https lead to one site
+
+
+def _named(sg: Finder, name: str, types: Iterable[str], projects: Optional[List[Row]]) -> Row:
     found: List[Row] = []
     for kind in types:
         query = Query()
@@ -153,12 +175,12 @@ def _named(sg: Finder, name: str, types: Iterable[str], project: Links) -> Row:
         query.names(field, name)
         has_project = kind not in _WITHOUT_PROJECT
         if has_project:
-            query.links("project", project)
-        elif project is not None and kind == "Project":
-            query.numbers("id", ids_of(project, "project"))
+            query.links("project", projects)
+        elif projects is not None and kind == "Project":
+            query.numbers("id", [each["id"] for each in projects])
         found += query.find(sg, kind, [field, *(["project"] if has_project else [])], None, (), ["id"])
     if not found:
-        msg = f"Nothing is called {name!r:.80} among {', '.join(types)}."
+        msg = f"Nothing is called {name!r:.80} among {', '.join(types) or 'no types'}."
         raise NotFoundError(msg)
     if len(found) > 1:
         some = ", ".join(f"{row['type']}:{row['id']}{_in_project(row)}" for row in found[:10])

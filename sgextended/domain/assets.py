@@ -62,11 +62,11 @@ def find_assets(
     """
     with within(sg, timeout):
         query = Query(filters)
-        query.links("project", project)
+        query.links("project", project, "Project")
         query.globs("code", name)
         query.names("sg_asset_type", asset_type)
         query.names("sg_status_list", status)
-        query.links("shots", shot)
-        query.links_by_any(_IN_SEQUENCE, sequence)
-        query.links_by_any(_IN_EPISODE, episode)
+        query.links("shots", shot, "Shot")
+        query.links_by_any(_IN_SEQUENCE, sequence, "Sequence")
+        query.links_by_any(_IN_EPISODE, episode, "Episode")
         return query.find(sg, "Asset", ASSET_FIELDS, fields, extra_fields, ["code", "id"])

@@ -5,7 +5,7 @@ Bookings of people, vacations among them.
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.deadline import within
-from sgextended.domain.query import Day, Finder, Links, Names, Query, Row
+from sgextended.domain.query import ASSIGNEES, Day, Finder, Links, Names, Query, Row
 
 BOOKING_FIELDS = (
     "user",
@@ -64,8 +64,8 @@ def find_bookings(
     """
     with within(sg, timeout):
         query = Query(filters)
-        query.links("user", user)
-        query.links("project", project)
+        query.links("user", user, *ASSIGNEES)
+        query.links("project", project, "Project")
         query.days("end_date", date_from, None)
         query.days("start_date", None, date_to)
         query.flag("vacation", vacation)

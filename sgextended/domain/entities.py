@@ -5,7 +5,19 @@ Entities of any type: by their ids, exactly one, how many, in groups.
 from typing import Any, Dict, Hashable, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from sgextended.deadline import within
-from sgextended.domain.query import Entity, Finder, Query, Row, client_of, to_link, values_of
+from sgextended.domain.query import (
+    Entity,
+    Finder,
+    Query,
+    Row,
+    client_of,
+    conditions_of,
+    fields_of,
+    is_id,
+    rows_of,
+    to_link,
+    values_of,
+)
 from sgextended.errors import AmbiguousError, FilterError, NotFoundError
 from sgextended.native import NativeClient
 from sgextended.parallel import in_parallel
@@ -57,12 +69,12 @@ def find_by_ids(
         FilterError: An id is neither a number nor a link to that type; nothing was asked.
     """
     numbers = [_id_of(each, entity_type) for each in _several(ids)]
-    wanted = [*(() if fields is None else fields), *extra_fields]
+    wanted, conditions = fields_of(fields, extra_fields), conditions_of(filters)
     unique = list(dict.fromkeys(numbers))
     chunks = [unique[start : start + CHUNK] for start in range(0, len(unique), CHUNK)]
 
     def work(number: int, _stopped: Any = None) -> List[Row]:
-        query = Query(filters)
+        query = Query(conditions)
         query.numbers("id", chunks[number - 1])
         return query.find(sg, entity_type, wanted, None, (), ["id"])
 
@@ -118,7 +130,7 @@ def get(
     """
     query = _which(entity_type, which)
     with within(sg, timeout):
-        found = query.find(sg, entity_type, () if fields is None else fields, None, (), ["id"], limit=_SHOWN + 1)
+        found = query.find(sg, entity_type, (), fields, (), ["id"], limit=_SHOWN + 1)
     if not found:
         msg = f"There is no {entity_type} with {_described(which)}, or it is retired."
         raise NotFoundError(msg)
@@ -144,10 +156,11 @@ def count(sg: Finder, entity_type: str, filters: Sequence[Any] = (), *, timeout:
         timeout: Seconds for all of it, waits included. None: the site's limits.
     """
     asked: Any = sg
+    conditions = conditions_of(filters)
     with within(sg, timeout):
         if not hasattr(client_of(sg), "summarize"):  # a Mockgun
-            return len(sg.find(entity_type, list(filters)))
-        summary = asked.summarize(entity_type, list(filters), [{"field": "id", "type": "count"}])
+            return len(sg.find(entity_type, conditions))
+        summary = asked.summarize(entity_type, conditions, [{"field": "id", "type": "count"}])
     return int(summary["summaries"]["id"])
 
 
@@ -196,7 +209,7 @@ def group_by(_sg: Any, rows: Iterable[Row], field: str) -> List[Tuple[Any, List[
         FilterError: An entity was asked for without the field.
     """
     groups: Dict[Hashable, Tuple[Any, List[Row]]] = {}
-    for row in rows:
+    for row in rows_of(rows):
         if field not in row:
             msg = f"A {row.get('type')} comes without {field!r}, so it is in no group: ask for the field as well."
             raise FilterError(msg)
@@ -230,8 +243,8 @@ def _several(ids: Any) -> List[Any]:
 
 
 def _id_of(each: Any, entity_type: str) -> int:
-    if isinstance(each, int) and not isinstance(each, bool):
-        return each
+    if is_id(each):
+        return int(each)
     if isinstance(each, Mapping):
         link = to_link(each)
         if link["type"] == entity_type:

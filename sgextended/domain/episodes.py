@@ -46,7 +46,7 @@ def find_episodes(
     """
     with within(sg, timeout):
         query = Query(filters)
-        query.links("project", project)
+        query.links("project", project, "Project")
         query.globs("code", name)
         query.names("sg_status_list", status)
         return query.find(sg, "Episode", EPISODE_FIELDS, fields, extra_fields, ["code", "id"])

@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Tuple
 
 from attrs import frozen
 
-from sgextended.domain.query import Finder, Names, Query, Row, values_of
+from sgextended.domain.query import Finder, Names, Query, Row, texts_of
 from sgextended.errors import FilterError
 
 # "v003" in "sh010_v003", but nothing of "mov10".
@@ -38,7 +38,7 @@ class Newest:
         Raises:
             FilterError: There is no such part, or no such way to be the latest.
         """
-        words = [word for word in values_of(per) or () if word != "entity"]
+        words = [word for word in texts_of(per, "per") or () if word != "entity"]
         unknown = [word for word in words if word not in self.parts]
         if unknown:
             msg = f"per={unknown[0]!r} is nothing that has a latest one: use {_listed(['entity', *self.parts])}."

@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from sgextended.deadline import within
 from sgextended.domain.entities import CHUNK, find_by_ids
-from sgextended.domain.query import Finder, Links, Names, Query, Row, SomeLinks, ids_of
+from sgextended.domain.query import PEOPLE, Finder, Links, Names, Query, Row, SomeLinks, flag_of, ids_of
 from sgextended.domain.users import with_groups
 
 NOTE_FIELDS = (
@@ -84,13 +84,13 @@ def find_notes(
     with within(sg, timeout):
         query = Query(filters)
         query.links("note_links", entity)
-        query.links("project", project)
-        query.links("tasks", task)
-        query.links("user", user)
+        query.links("project", project, "Project")
+        query.links("tasks", task, "Task")
+        query.links("user", user, *PEOPLE)
         query.globs("subject", subject)
         query.names("sg_note_type", note_type)
         query.names("sg_status_list", status)
-        if unread is not None:
+        if flag_of(unread, "unread") is not None:
             query.names("read_by_current_user", "unread" if unread else "read")
         if query.is_impossible:
             return []
@@ -117,7 +117,7 @@ def find_threads(sg: Finder, notes: SomeLinks, *, timeout: Optional[float] = Non
         For each note, in the order given, its replies (`REPLY_FIELDS`) and attachments (`ATTACHMENT_FIELDS`), oldest
         first. ``created_at`` is a datetime, unlike that of the native ``note_thread_read``.
     """
-    ids = ids_of(notes, "note")
+    ids = ids_of(notes, "note", "Note")
     threads: Dict[int, List[Row]] = {number: [] for number in ids}
     unique = list(threads)
     with within(sg, timeout):
@@ -127,10 +127,10 @@ def find_threads(sg: Finder, notes: SomeLinks, *, timeout: Optional[float] = Non
             for reply in query.find(sg, "Reply", REPLY_FIELDS, None, (), ["id"]):
                 threads[reply["entity"]["id"]].append(reply)
         holders = find_by_ids(sg, "Note", unique, fields=["attachments"])
-        files = list(dict.fromkeys(file["id"] for note in holders for file in note["attachments"]))
+        files = list(dict.fromkeys(file["id"] for note in holders for file in note["attachments"] or ()))
         rows = {row["id"]: row for row in find_by_ids(sg, "Attachment", files, fields=ATTACHMENT_FIELDS)}
     for note in holders:
-        threads[note["id"]] += [rows[file["id"]] for file in note["attachments"] if file["id"] in rows]
+        threads[note["id"]] += [rows[file["id"]] for file in note["attachments"] or () if file["id"] in rows]
     for thread in threads.values():
         # Of one second: replies before the files that came with them.
         thread.sort(

@@ -3,10 +3,11 @@ Page entities: the records that a saved page of the web application shows.
 """
 
 import copy
+import json
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
 from sgextended.deadline import within
-from sgextended.domain.query import Entity, Row, to_link
+from sgextended.domain.query import PEOPLE, Entity, Row, conditions_of, fields_of, is_id, to_link
 from sgextended.domain.query_fields import Asking
 from sgextended.domain.saved_filters import Unanswerable, Word, join, read_filter, to_native
 from sgextended.errors import ConfigurationError, FilterError, NotFoundError
@@ -70,11 +71,14 @@ def find_page(
 
         FilterError: *page_id* is no id, or the page's filter is not understood.
     """
-    page_id = _id_of(page_id)
+    page_id, narrower = _id_of(page_id), conditions_of(filters)
+    chosen, more = None if fields is None else fields_of(fields), fields_of(extra_fields)
+    given = None if project is None else to_link(project, "project", ("Project",))
+    me = None if user is None else to_link(user, "user", PEOPLE)
     with within(sg, timeout):
         page = _page(sg, page_id)
         name = f"Page {page_id} {page['name']!r}"
-        asking = Asking(sg, "", user)
+        asking = Asking(sg, "", me)
         widget_of = _Settings(name, _settings(sg, page_id, asking, own_settings=own_settings))
         widget, panel = widget_of.widget(layout), widget_of.panel()
         options = widget.get("settings") or {}
@@ -83,21 +87,20 @@ def find_page(
             msg = f"{name} does not say of which type its records are."
             raise NotFoundError(msg)
         asking = asking.about(entity_type)
-        here = page["project"] if project is None else to_link(project, "project")
+        here = page["project"] if given is None else given
         saved = [options.get("filters"), panel]
-        conditions = [*_conditions(name, asking, entity_type, saved, here), *filters]
-        wanted = list(dict.fromkeys([*(_columns(widget) if fields is None else fields), *extra_fields]))
-        plan = asking.plan(wanted)
+        conditions = [*_conditions(name, asking, entity_type, saved, here), *narrower]
+        plan = asking.plan(fields_of(chosen, more, _columns(widget)))
         rows = sg.find(entity_type, conditions, plan.asked, _order(options), limit=limit)
         return asking.finish(rows, plan)
 
 
 def _id_of(page: Union[int, Entity]) -> int:
     page_id = page.get("id") if isinstance(page, Mapping) and page.get("type") == "Page" else page
-    if isinstance(page_id, bool) or not isinstance(page_id, int):
+    if not is_id(page_id):
         msg = f"A page is named by its id or a link to it, such as {{'type': 'Page', 'id': 12}}, not by {page!r:.80}."
         raise FilterError(msg)
-    return page_id
+    return int(page_id)  # type: ignore[arg-type]
 
 
 def _page(sg: Any, page_id: int) -> Row:
@@ -114,6 +117,9 @@ def _settings(sg: Any, page_id: int, asking: Asking, *, own_settings: bool) -> A
     Return the settings of a page as the person who asks sees them.
     """
     kept = sg.find("PageSetting", [["page", "is", {"type": "Page", "id": page_id}]], ["settings_json", "user"])
+    for row in kept:
+        if isinstance(row["settings_json"], str):  # a Mockgun gives it as it was written
+            row["settings_json"] = json.loads(row["settings_json"])
     shared = [row["settings_json"] for row in kept if row["user"] is None]
     if not shared:
         return None

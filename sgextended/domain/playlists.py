@@ -6,7 +6,7 @@ from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.deadline import within
 from sgextended.domain.entities import find_by_ids
-from sgextended.domain.query import Entity, Finder, Links, Names, Query, Row
+from sgextended.domain.query import PEOPLE, Entity, Finder, Links, Names, Query, Row, conditions_of, fields_of, to_link
 from sgextended.domain.versions import VERSION_FIELDS
 
 PLAYLIST_FIELDS = ("code", "description", "sg_status", "sg_date_and_time", "created_by", "created_at", "project")
@@ -54,10 +54,10 @@ def find_playlists(
     """
     with within(sg, timeout):
         query = Query(filters)
-        query.links("project", project)
+        query.links("project", project, "Project")
         query.globs("code", name)
-        query.links("versions", version)
-        query.links("created_by", user)
+        query.links("versions", version, "Version")
+        query.links("created_by", user, *PEOPLE)
         query.names("sg_status", status)
         return query.find(sg, "Playlist", PLAYLIST_FIELDS, fields, extra_fields, ["-created_at", "-id"])
 
@@ -90,11 +90,11 @@ def find_playlist_versions(
     Returns:
         List of dicts with ``type``, ``id`` and the fields of the versions; retired ones are left out.
     """
+    wanted, conditions = fields_of(fields, extra_fields, VERSION_FIELDS), conditions_of(filters)
     with within(sg, timeout):
         query = Query()
-        query.links("playlist", playlist)
+        query.links("playlist", to_link(playlist, "playlist", ("Playlist",)))
         places = query.find(sg, "PlaylistVersionConnection", ("version", "sg_sort_order"), None, (), ["id"])
         places.sort(key=lambda row: (row["sg_sort_order"] is None, row["sg_sort_order"] or 0, row["id"]))
         versions = [row["version"] for row in places if row["version"]]
-        wanted = VERSION_FIELDS if fields is None else fields
-        return find_by_ids(sg, "Version", versions, fields=wanted, extra_fields=extra_fields, filters=filters)
+        return find_by_ids(sg, "Version", versions, fields=wanted, filters=conditions)

@@ -5,7 +5,7 @@ Projects.
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.deadline import within
-from sgextended.domain.query import Finder, Ids, Links, Names, Query, Row
+from sgextended.domain.query import PEOPLE, Finder, Ids, Links, Names, Query, Row
 
 PROJECT_FIELDS = ("name", "tank_name", "sg_status", "sg_type", "archived")
 
@@ -62,7 +62,7 @@ def find_projects(
         query.numbers("id", ids)
         query.names("tank_name", tank_name)
         query.names("sg_status", status)
-        query.links("users", user)
+        query.links("users", user, *PEOPLE)
         query.flag("archived", archived)
         query.flag("is_template", is_template)
         return query.find(sg, "Project", PROJECT_FIELDS, fields, extra_fields, ["name", "id"])

@@ -7,7 +7,21 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence
 from sgextended.deadline import within
 from sgextended.domain.entities import find_by_ids
 from sgextended.domain.latest import Newest, latest_of
-from sgextended.domain.query import Finder, Ids, Links, LinksOrNames, Names, Query, Row, SomeLinks, ids_of
+from sgextended.domain.query import (
+    Finder,
+    Ids,
+    Links,
+    LinksOrNames,
+    Names,
+    Query,
+    Row,
+    SomeLinks,
+    conditions_of,
+    fields_of,
+    ids_of,
+    is_id,
+)
+from sgextended.errors import FilterError
 
 PUBLISHED_FILE_FIELDS = (
     "code",
@@ -151,7 +165,7 @@ def latest_published_files(
     """
     with within(sg, timeout):
         query = _query(filters, entity, project, name, file_type, None, task, step, version, status)
-        wanted = [*(PUBLISHED_FILE_FIELDS if fields is None else fields), *extra_fields]
+        wanted = fields_of(fields, extra_fields, PUBLISHED_FILE_FIELDS)
         return latest_of(_NEWEST, sg, query, "PublishedFile", wanted, per, by)
 
 
@@ -241,13 +255,13 @@ def _query(
 ) -> Query:
     query = Query(filters)
     query.links("entity", entity)
-    query.links("project", project)
+    query.links("project", project, "Project")
     query.globs("name", name)
     query.links_or_names("published_file_type", "PublishedFileType", ("code", "short_name"), file_type)
     query.numbers("version_number", version_number)
-    query.links("task", task)
+    query.links("task", task, "Task")
     query.steps("task.Task.step", step)
-    query.links("version", version)
+    query.links("version", version, "Version")
     query.names("sg_status_list", status)
     return query
 
@@ -264,8 +278,11 @@ def _follow(
     """
     Return what files depend on, or what depends on them, level by level; dependencies may go in circles.
     """
-    wanted = list(dict.fromkeys([*(PUBLISHED_FILE_FIELDS if fields is None else fields), *extra_fields]))
-    ids = ids_of(start, "published_file")
+    wanted, conditions = fields_of(fields, extra_fields, PUBLISHED_FILE_FIELDS), conditions_of(filters)
+    ids = ids_of(start, "published_file", "PublishedFile")
+    if levels is not None and not is_id(levels):
+        msg = f"levels must be a whole number, or None for all the way, not {levels!r:.80}."
+        raise FilterError(msg)
     seen = set(ids)
     found: Dict[int, Row] = {}
     rows = find_by_ids(sg, "PublishedFile", ids, fields=[way])
@@ -277,8 +294,8 @@ def _follow(
         rows = find_by_ids(sg, "PublishedFile", ids, fields=[*wanted, way])
         found.update((row["id"], row) for row in rows)
         level += 1
-    if filters:
-        keep = {row["id"] for row in find_by_ids(sg, "PublishedFile", list(found), fields=[], filters=filters)}
+    if conditions:
+        keep = {row["id"] for row in find_by_ids(sg, "PublishedFile", list(found), fields=[], filters=conditions)}
         found = {number: row for number, row in found.items() if number in keep}
     if way not in wanted:
         for row in found.values():

@@ -4,6 +4,7 @@ Collecting the conditions of one search, and asking for it: what all the functio
 
 import datetime as dt
 import fnmatch
+import numbers
 import re
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Pattern, Protocol, Sequence, Tuple, Union
 
@@ -27,6 +28,11 @@ Day = Union[str, dt.date, None]
 _MANY_LINKS = 20
 
 _WILDCARD = re.compile(r"[*?\[]")
+_BRACKETS = re.compile(r"\[!?\]?[^\]]*\]")  # a "]" that comes first is one of the characters
+
+#: Types of who makes something, and of whom something is given to.
+PEOPLE = ("HumanUser", "ApiUser", "ClientUser")
+ASSIGNEES = (*PEOPLE, "Group")
 
 
 class Finder(Protocol):
@@ -47,9 +53,24 @@ def values_of(wanted: Any) -> Optional[List[Any]]:
     """
     if wanted is None:
         return None
-    if isinstance(wanted, (str, Mapping, int)):
-        return [wanted]
-    return list(wanted)
+    if isinstance(wanted, Iterable) and not isinstance(wanted, (str, bytes, Mapping)):
+        return list(wanted)
+    return [wanted]
+
+
+def rows_of(rows: Any) -> List[Any]:
+    """
+    Return rows as a list; one row alone, or any iterable of them.
+
+    Raises:
+        FilterError: One is no dict.
+    """
+    found = [None] if rows is None else values_of(rows) or []
+    for row in found:
+        if not isinstance(row, Mapping):
+            msg = f"Rows must be dicts with 'type' and 'id', as find gives them, not {row!r:.80}."
+            raise FilterError(msg)
+    return found
 
 
 def client_of(sg: Any) -> Any:
@@ -59,28 +80,120 @@ def client_of(sg: Any) -> Any:
     return getattr(sg, "_sg", sg)
 
 
-def to_link(entity: Any, what: str = "entity") -> Dict[str, Any]:
+def is_id(value: Any) -> bool:
+    """
+    Tell whether a value can be an id: a whole number, those of NumPy among them.
+    """
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def to_link(entity: Any, what: str = "entity", types: Sequence[str] = ()) -> Dict[str, Any]:
     """
     Return the link to an entity: its ``type`` and ``id`` alone.
 
+    Args:
+        entity: Any dict with both, such as a row that was found.
+
+        what: What it is called in errors.
+
+        types: The types of which it may be; none: any.
+
     Raises:
-        FilterError: It is no entity.
+        FilterError: It is no entity, or one of another type.
     """
-    if not isinstance(entity, Mapping) or "type" not in entity or "id" not in entity:
-        msg = f"{what} must be a dict with 'type' and 'id', such as {{'type': 'Shot', 'id': 12}}, not {entity!r:.80}."
+    if not isinstance(entity, Mapping) or not isinstance(entity.get("type"), str) or not is_id(entity.get("id")):
+        msg = (
+            f"{what} must be a dict with 'type' and 'id', such as {{'type': {types[0] if types else 'Shot'!r}, "
+            f"'id': 12}}, not {entity!r:.80}."
+        )
         raise FilterError(msg)
-    return {"type": entity["type"], "id": entity["id"]}
+    if types and entity["type"] not in types:
+        msg = f"{what} must be of the type {' or '.join(types)}, and {entity['type']} {entity['id']} is not."
+        raise FilterError(msg)
+    return {"type": entity["type"], "id": int(entity["id"])}
 
 
-def ids_of(links: SomeLinks, what: str) -> List[int]:
+def ids_of(links: SomeLinks, what: str, entity_type: str) -> List[int]:
     """
-    Return the ids of links, of which there must be some or an empty collection.
+    Return the ids of links of one type, of which there must be some or an empty collection.
 
     Raises:
-        FilterError: One is no link, or there is None at all.
+        FilterError: One is no such link, or there is None at all.
     """
     values = values_of(links)
-    return [int(to_link(value, what)["id"]) for value in ([None] if values is None else values)]
+    return [to_link(value, what, (entity_type,))["id"] for value in ([None] if values is None else values)]
+
+
+def texts_of(wanted: Names, what: str) -> Optional[List[str]]:
+    """
+    Return text as a list: one, any iterable of them, or None.
+
+    Raises:
+        FilterError: One is no text.
+    """
+    values = values_of(wanted)
+    for value in values or ():
+        if not isinstance(value, str):
+            msg = f"{what} must be text, or several texts, not {value!r:.80}."
+            raise FilterError(msg)
+    return values
+
+
+def flag_of(wanted: Optional[bool], what: str) -> Optional[bool]:
+    """
+    Return whether something is to be so.
+
+    Raises:
+        FilterError: It is neither True nor False nor None.
+    """
+    if wanted is not None and not isinstance(wanted, bool):
+        msg = f"{what} must be True, False or None, not {wanted!r:.80}."
+        raise FilterError(msg)
+    return wanted
+
+
+def fields_of(
+    fields: Optional[Iterable[str]], extra_fields: Optional[Iterable[str]] = (), usual: Iterable[str] = ()
+) -> List[str]:
+    """
+    Return which fields to ask for, each once: those wanted or the usual ones, and the extra ones. Text is one field.
+
+    Raises:
+        FilterError: One is no text.
+    """
+    chosen = usual if fields is None else values_of(fields)
+    wanted = [*(chosen or ()), *(values_of(extra_fields) or ())]
+    for field in wanted:
+        if not isinstance(field, str):
+            msg = f"A field is named by text such as 'code', not by {field!r:.80}."
+            raise FilterError(msg)
+    return list(dict.fromkeys(wanted))
+
+
+def conditions_of(filters: Optional[Iterable[Any]]) -> List[Any]:
+    """
+    Return native conditions as a list; None is none.
+
+    Raises:
+        FilterError: Something is neither a condition nor a group of conditions.
+    """
+    if filters is None:
+        return []
+    conditions = [filters] if isinstance(filters, Mapping) else values_of(filters) or []
+    for each in conditions:
+        if not _is_condition(each):
+            msg = (
+                "filters must be a list of native conditions, such as [['code', 'is', 'sh010']], or of groups of them; "
+                f"{each!r:.80} is neither."
+            )
+            raise FilterError(msg)
+    return conditions
+
+
+def _is_condition(each: Any) -> bool:
+    if isinstance(each, Mapping):
+        return "filters" in each
+    return isinstance(each, (list, tuple)) and len(each) > 2 and all(isinstance(part, str) for part in each[:2])
 
 
 class Query:
@@ -91,8 +204,8 @@ class Query:
         filters: Native conditions to begin with.
     """
 
-    def __init__(self, filters: Sequence[Any] = ()) -> None:
-        self._filters: List[Any] = list(filters)
+    def __init__(self, filters: Optional[Iterable[Any]] = ()) -> None:
+        self._filters: List[Any] = conditions_of(filters)
         self._globs: List[Tuple[Tuple[str, ...], List[Pattern[str]]]] = []
         self._impossible = False
 
@@ -107,27 +220,39 @@ class Query:
         """
         Let a text, status or list field be one of the wanted values.
         """
-        self._one_of(field, values_of(wanted))
+        self._one_of(field, texts_of(wanted, field))
 
     def numbers(self, field: str, wanted: Ids) -> None:
         """
         Let a number, such as the id, be one of the wanted ones.
         """
-        self._one_of(field, values_of(wanted))
+        values = values_of(wanted)
+        for value in values or ():
+            if not is_id(value):
+                msg = f"{field} must be a whole number, or several, not {value!r:.80}."
+                raise FilterError(msg)
+        self._one_of(field, values and [int(value) for value in values])
 
-    def links(self, field: str, wanted: Links) -> None:
+    def links(self, field: str, wanted: Links, *types: str) -> None:
         """
         Let a link be one of the wanted entities, or a list of links hold at least one of them.
-        """
-        self.links_by_any((field,), wanted)
 
-    def links_by_any(self, fields: Sequence[str], wanted: Links) -> None:
+        Args:
+            field: The link, or list of links.
+
+            wanted: The entities.
+
+            types: The types of which they may be; none: any.
+        """
+        self.links_by_any((field,), wanted, *types)
+
+    def links_by_any(self, fields: Sequence[str], wanted: Links, *types: str) -> None:
         """
         Let at least one of several fields lead to one of the wanted entities.
         """
         values = values_of(wanted)
         if values is not None:
-            links = [to_link(value, fields[0]) for value in values]
+            links = [to_link(value, fields[0], types) for value in values]
             self.any([condition for field in fields for condition in _leads_to(field, links)])
 
     def links_by_type(self, field_for: Callable[[str], str], wanted: Links) -> None:
@@ -163,7 +288,7 @@ class Query:
             if isinstance(value, str):
                 conditions += [[f"{field}.{entity_type}.{name}", "is", value] for name in names]
             else:
-                conditions.append([field, "is", to_link(value, field)])
+                conditions.append([field, "is", to_link(value, f"{field}, unless it is a name,", (entity_type,))])
         self.any(conditions)
 
     def steps(self, field: str, wanted: LinksOrNames) -> None:
@@ -176,18 +301,20 @@ class Query:
         """
         Let a date lie between two days, both included.
         """
-        if first is not None and last is not None:
-            self._filters.append([field, "between", [_to_day(first).isoformat(), _to_day(last).isoformat()]])
-        elif first is not None:
-            self._filters.append([field, "greater_than", (_to_day(first) - dt.timedelta(days=1)).isoformat()])
-        elif last is not None:
-            self._filters.append([field, "less_than", (_to_day(last) + dt.timedelta(days=1)).isoformat()])
+        begin, end = (None if day is None else _to_day(day) for day in (first, last))
+        if begin is not None and end is not None:
+            self._filters.append([field, "between", [begin.isoformat(), end.isoformat()]])
+            self._impossible = self._impossible or begin > end  # sites differ in what that is
+        elif begin is not None:
+            self._filters.append([field, "greater_than", (begin - dt.timedelta(days=1)).isoformat()])
+        elif end is not None:
+            self._filters.append([field, "less_than", (end + dt.timedelta(days=1)).isoformat()])
 
     def flag(self, field: str, wanted: Optional[bool]) -> None:
         """
         Let a checkbox be on or off.
         """
-        if wanted is not None:
+        if flag_of(wanted, field) is not None:
             self._filters.append([field, "is", wanted])
 
     def any(self, conditions: List[List[Any]]) -> None:
@@ -213,7 +340,7 @@ class Query:
         """
         Let at least one of several text fields match one of the wanted names or globs.
         """
-        patterns = values_of(wanted)
+        patterns = texts_of(wanted, fields[0])
         if patterns is None:
             return
         if len(fields) == 1 and not any(_WILDCARD.search(pattern) for pattern in patterns):
@@ -255,7 +382,7 @@ class Query:
         """
         if self._impossible:
             return []
-        wanted = list(dict.fromkeys([*(default_fields if fields is None else fields), *extra_fields]))
+        wanted = fields_of(fields, extra_fields, default_fields)
         matched = dict.fromkeys(field for several, _patterns in self._globs for field in several)
         for_matching = [field for field in matched if field not in wanted]
         sorts = [_sort(field) for field in order]
@@ -317,7 +444,7 @@ def _site_conditions(field: str, pattern: str) -> List[List[Any]]:
     """
     Return conditions that hold for all that a glob matches, and for little more. None is needed for ``*``.
     """
-    literals = _WILDCARD.split(re.sub(r"\[.*?\]", "?", pattern))
+    literals = _WILDCARD.split(_BRACKETS.sub("?", pattern))
     if len(literals) == 1 and not _WILDCARD.search(pattern):
         return [[field, "is", pattern]]
     start, middle, end = literals[0], max(literals[1:-1], key=len, default=""), literals[-1]

@@ -81,13 +81,6 @@ def _smallest(groups: Iterable[Row], depth: int, outer: List[Any]) -> Iterator[T
             yield from _smallest(group.get("groups") or (), depth - 1, values)
 
 
-def can_summarize(sg: Any) -> bool:
-    """
-    Tell whether a client has ``summarize``.
-    """
-    return hasattr(getattr(sg, "_sg", sg), "summarize")  # a Mockgun cannot
-
-
 def owned_rows(
     sg: Any, schema: Schema, summary: Summary, owners: Sequence[Owner], terms: Iterable[Term], fields: Iterable[str]
 ) -> List[List[Row]]:

@@ -17,10 +17,11 @@ schema says what it asks; here it is asked, for many records at once. What it co
 Beside these the schema of each type involved is read once in a call, and "Me" is looked up once.
 """
 
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+import itertools
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from sgextended.deadline import within
-from sgextended.domain.query import Entity, Row, to_link
+from sgextended.domain.query import PEOPLE, Entity, Row, fields_of, is_id, rows_of, to_link
 from sgextended.domain.query_asking import CHUNK, Summary
 from sgextended.domain.query_sums import NotComputed, compute
 from sgextended.domain.saved_filters import (
@@ -35,17 +36,17 @@ from sgextended.domain.saved_filters import (
 )
 from sgextended.errors import FilterError
 
-__all__ = ["NotComputed", "add_query_fields", "find_with_query_fields", "iter_with_query_fields"]
+__all__ = ["NotComputed", "add_query_fields", "find_with_query_fields", "iter_with_query_fields", "with_query_fields"]
 
 
 def add_query_fields(
     sg: Any,
-    rows: Sequence[Row],
+    rows: Iterable[Row],
     fields: Optional[Iterable[str]] = None,
     *,
     user: Optional[Entity] = None,
     timeout: Optional[float] = None,
-) -> Sequence[Row]:
+) -> List[Row]:
     """
     Set the values of query fields in rows that were found before, and return the rows.
 
@@ -65,17 +66,19 @@ def add_query_fields(
         timeout: Seconds for all of it, waits included. None: the site's limits.
 
     Returns:
-        *rows*. Numbers, dates, texts and links come as those of any other field; shares as whole percent, or as float
-        where the field says so; a single record as the value of its field, or None; where the field shows several
-        records, as a list. A dotted field whose link is empty is None. What cannot be worked out is a `NotComputed`.
+        The rows, as a list: *rows* itself if it is one. Numbers, dates, texts and links come as those of any other
+        field; shares as whole percent, or as float where the field says so; a single record as the value of its field,
+        or None; where the field shows several records, as a list. A dotted field whose link is empty is None. What
+        cannot be worked out is a `NotComputed`.
 
     Raises:
         FilterError: The rows are of several types, or a field is no query field.
     """
+    rows = rows if isinstance(rows, list) else rows_of(rows)
     with within(sg, timeout):
         if not rows:
             return rows
-        if any(not isinstance(row, dict) or "type" not in row or "id" not in row for row in rows):
+        if any(not isinstance(row, dict) or "type" not in row or not is_id(row.get("id")) for row in rows):
             msg = "Rows must be dicts with 'type' and 'id', as find gives them."
             raise FilterError(msg)
         types = {row["type"] for row in rows}
@@ -87,7 +90,7 @@ def add_query_fields(
         if fields is None:
             wanted = asking.all_names()
         else:
-            wanted = list(dict.fromkeys([fields] if isinstance(fields, str) else fields))
+            wanted = fields_of(fields)
             for name in wanted:
                 if not asking.is_query_field(name):
                     msg = f"{entity_type}.{name} is no query field."
@@ -114,8 +117,8 @@ def find_with_query_fields(
     """
     Return all entities that match, as ``find``, with the values of the query fields among *fields*.
 
-    It is a method of its own, not an option of ``find``: a studio that overrides ``find`` with the native parameters
-    would take less than ours, which type checkers refuse. The ``find`` of *sg* is what asks.
+    This is for clients whose ``find`` knows no query fields, such as a plain ``Shotgun``; with an ``SGExtended`` it is
+    ``sg.find(..., query_fields=True)``. The ``find`` of *sg* is what asks.
 
     Args:
         sg: Who is asked.
@@ -145,50 +148,55 @@ def find_with_query_fields(
     Returns:
         List of dicts; the values of query fields are as those of `add_query_fields`.
     """
+    rest = (order, filter_operator, limit, retired_only, page)
+
+    def search(asked: Optional[List[str]]) -> List[Row]:
+        return sg.find(entity_type, filters, asked, *rest, **newer)  # type: ignore[no-any-return]
+
     with within(sg, timeout):
-        asking = Asking(sg, entity_type, user)
-        plan = asking.plan(fields)
-        rows = sg.find(entity_type, filters, plan.asked, order, filter_operator, limit, retired_only, page, **newer)
-        return asking.finish(rows, plan)
+        return with_query_fields(sg, entity_type, fields, search, user)
+
+
+def with_query_fields(
+    sg: Any,
+    entity_type: str,
+    fields: Optional[Iterable[str]],
+    search: Callable[[Optional[List[str]]], Iterable[Row]],
+    user: Optional[Entity] = None,
+) -> List[Row]:
+    """
+    Return what a search finds, with the values of the query fields among *fields*.
+
+    Args:
+        sg: Who is asked for them.
+
+        entity_type: Type of what is found.
+
+        fields: Fields to return, query fields among them.
+
+        search: Finds the entities, with the fields that it is given.
+
+        user: Link to the person that "Me" stands for. None: the person for whom *sg* acts.
+    """
+    asking = Asking(sg, entity_type, user)
+    plan = asking.plan(fields)
+    return asking.finish(list(search(plan.asked)), plan)
 
 
 def iter_with_query_fields(
     sg: Any,
     entity_type: str,
-    filters: Any,
-    fields: Optional[Iterable[str]] = None,
-    *native: Any,
-    user: Optional[Entity] = None,
-    **options: Any,
+    fields: Optional[Iterable[str]],
+    search: Callable[[Optional[List[str]]], Iterable[Row]],
 ) -> Iterator[Row]:
     """
-    Return an iterator as ``find_iter`` does, with the values of query fields; they are worked out for 500 at a time.
-
-    Args:
-        sg: Who is asked; one without ``find_iter`` is asked with its ``find``.
-
-        entity_type: Type to search.
-
-        filters: As ``find`` takes them.
-
-        fields: Fields to return, query fields among them.
-
-        *native: What else ``find_iter`` takes.
-
-        user: Link to the person that "Me" stands for. None: the person for whom *sg* acts.
-
-        **options: What else ``find_iter`` takes by name.
+    Return an iterator over what a search finds, as `with_query_fields`; they are worked out for 500 at a time.
     """
-    asking = Asking(sg, entity_type, user)
+    asking = Asking(sg, entity_type)
     plan = asking.plan(fields)
-    search = getattr(sg, "find_iter", None) or sg.find
-    chunk: List[Row] = []
-    for row in search(entity_type, filters, plan.asked, *native, **options):
-        chunk.append(row)
-        if len(chunk) == CHUNK:
-            yield from asking.finish(chunk, plan)
-            chunk = []
-    yield from asking.finish(chunk, plan)
+    rows = iter(search(plan.asked))
+    while chunk := list(itertools.islice(rows, CHUNK)):
+        yield from asking.finish(chunk, plan)
 
 
 class _Place(NamedTuple):
@@ -232,7 +240,7 @@ class Asking:
 
     def __init__(self, sg: Any, entity_type: str, user: Optional[Entity] = None) -> None:
         self._sg, self._type = sg, entity_type
-        self._user: Any = None if user is None else to_link(user, "user")
+        self._user: Any = None if user is None else to_link(user, "user", PEOPLE)
         self._summaries: Dict[str, Any] = {}
         self.schema = Schema(sg)
 
@@ -282,7 +290,7 @@ class Asking:
         """
         if fields is None:
             return Plan(None, [], [])
-        wanted = list(dict.fromkeys([fields] if isinstance(fields, str) else fields))
+        wanted = fields_of(fields)
         computed = [path for path in wanted if self._may_be(path) and self.is_query_field(path)]
         others = [path for path in wanted if path not in computed]
         extra = [path for path in self._needed(computed) if path not in others]

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from attrs import define, field, frozen
 
-from sgextended.domain.query_asking import CHUNK, DATES, NUMBERS, Question, Row, Summary, can_summarize, owned_rows
+from sgextended.domain.query_asking import CHUNK, DATES, NUMBERS, Question, Row, Summary, owned_rows
 from sgextended.domain.saved_filters import (
     Matcher,
     Owner,
@@ -19,6 +19,7 @@ from sgextended.domain.saved_filters import (
     Term,
     Unanswerable,
     Word,
+    can_summarize,
     is_refusal,
     join,
     terms_of,

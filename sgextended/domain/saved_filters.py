@@ -21,6 +21,7 @@ from typing import (
 
 from attrs import frozen
 
+from sgextended.domain.query import client_of
 from sgextended.errors import ShotgunError
 
 Key = Tuple[str, int]  # of an entity: its type and id
@@ -32,6 +33,7 @@ MOST_TERMS = 8
 
 _POSITIVE = {"is", "in"}
 _NEGATIVE = {"is_not", "not_in"}
+_OF_SEVERAL = {"in", "not_in", "between", "not_between"}
 _OPERATORS = {"and": True, "all": True, "or": False, "any": False}
 
 
@@ -215,6 +217,13 @@ def _read_value(path: str, value: Any, fill: Callable[[Word], Any]) -> Any:
 # --- Asking
 
 
+def can_summarize(sg: Any) -> bool:
+    """
+    Tell whether a client sums up and finds by many links. A Mockgun does neither: to it "in" means all of them.
+    """
+    return hasattr(client_of(sg), "summarize")
+
+
 def to_native(node: Optional[Node]) -> Native:
     """
     Return native conditions, all of which must hold. A group stays one condition, so that others can stand beside it.
@@ -222,7 +231,9 @@ def to_native(node: Optional[Node]) -> Native:
     if node is None:
         return []
     if isinstance(node, Leaf):
-        return [[node.path, node.relation, list(node.values)]]
+        # A Mockgun compares a list of one with the value itself; to a site they are the same.
+        is_one = len(node.values) == 1 and node.relation not in _OF_SEVERAL
+        return [[node.path, node.relation, node.values[0] if is_one else list(node.values)]]
     if node.is_all:
         return [condition for part in node.parts for condition in to_native(part)]
     return [{"filter_operator": "any", "filters": [_as_one(to_native(part)) for part in node.parts]}]
@@ -332,6 +343,7 @@ class Matcher:
 
     def __init__(self, sg: Any, schema: Schema, entity_type: str, own: Iterable[Node], owners: Sequence[Owner]) -> None:
         self._own = list(own)
+        self._can_restrict = can_summarize(sg)
         self._everybody = set(range(len(owners)))
         self._readers: Dict[Leaf, _Reader] = {}
         for node in self._own:
@@ -358,6 +370,8 @@ class Matcher:
 
         None: there is no such row.
         """
+        if not self._can_restrict:
+            return []
         found: Native = []
         for node in self._own:
             for part in node.parts if isinstance(node, Group) and node.is_all else (node,):

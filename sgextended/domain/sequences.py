@@ -49,8 +49,8 @@ def find_sequences(
     """
     with within(sg, timeout):
         query = Query(filters)
-        query.links("project", project)
+        query.links("project", project, "Project")
         query.globs("code", name)
-        query.links("episode", episode)
+        query.links("episode", episode, "Episode")
         query.names("sg_status_list", status)
         return query.find(sg, "Sequence", SEQUENCE_FIELDS, fields, extra_fields, ["code", "id"])

@@ -58,11 +58,11 @@ def find_shots(
     """
     with within(sg, timeout):
         query = Query(filters)
-        query.links("project", project)
+        query.links("project", project, "Project")
         query.globs("code", name)
         query.names("sg_shot_type", shot_type)
-        query.links("sg_sequence", sequence)
-        query.links("sg_sequence.Sequence.episode", episode)
-        query.links("assets", asset)
+        query.links("sg_sequence", sequence, "Sequence")
+        query.links("sg_sequence.Sequence.episode", episode, "Episode")
+        query.links("assets", asset, "Asset")
         query.names("sg_status_list", status)
         return query.find(sg, "Shot", SHOT_FIELDS, fields, extra_fields, ["code", "id"])

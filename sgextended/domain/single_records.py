@@ -5,7 +5,7 @@ Query fields that show single records: the first of those found, in the order of
 import datetime as dt
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set
 
-from sgextended.domain.query_asking import CHUNK, DATES, NUMBERS, Question, Row, Summary, can_summarize, owned_rows
+from sgextended.domain.query_asking import CHUNK, DATES, NUMBERS, Question, Row, Summary, owned_rows
 from sgextended.domain.saved_filters import (
     Matcher,
     Native,
@@ -13,6 +13,7 @@ from sgextended.domain.saved_filters import (
     Schema,
     Term,
     Unanswerable,
+    can_summarize,
     is_refusal,
     join,
     to_native,

@@ -2,10 +2,10 @@
 Statuses: how they are called, their colors, and which ones a field offers in which order.
 """
 
-from typing import Any, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from sgextended.deadline import within
-from sgextended.domain.query import Entity, Finder, Names, Query, Row, to_link
+from sgextended.domain.query import Entity, Finder, Names, Query, Row, fields_of, to_link
 from sgextended.errors import NotFoundError
 
 STATUS_FIELDS = ("code", "name", "bg_color")
@@ -56,10 +56,11 @@ def find_statuses(
     with within(sg, timeout):
         query = Query(filters)
         query.names("code", code)
-        wanted = list(dict.fromkeys([*(STATUS_FIELDS if fields is None else fields), *extra_fields]))
+        where = () if project is None else (to_link(project, "project", ("Project",)),)
+        wanted = fields_of(fields, extra_fields, STATUS_FIELDS)
         if entity_type is None or query.is_impossible:
             return query.find(sg, "Status", wanted, None, (), ["name", "id"])
-        offered = _offered(sg, entity_type, field, project)
+        offered = _offered(sg, entity_type, field, where)
         described = {row["code"]: row for row in query.find(sg, "Status", wanted, None, ["code"], ["id"])}
         is_whole = code is None and not filters
     found = []
@@ -74,11 +75,10 @@ def find_statuses(
     return found
 
 
-def _offered(sg: Any, entity_type: str, field: str, project: Optional[Entity]) -> Dict[str, Optional[str]]:
+def _offered(sg: Any, entity_type: str, field: str, where: Tuple[Row, ...]) -> Dict[str, Optional[str]]:
     """
     Return the short codes that a field offers in their order, each with its name in that field.
     """
-    where = () if project is None else (to_link(project, "project"),)
     schema = sg.schema_field_read(entity_type, field, *where)
     properties = schema.get(field, {}).get("properties", {})
 

@@ -76,7 +76,7 @@ def find_tasks(
     with within(sg, timeout):
         query = Query(filters)
         query.links("entity", entity)
-        query.links("project", project)
+        query.links("project", project, "Project")
         query.globs("content", name)
         query.steps("step", step)
         query.names("sg_status_list", status)

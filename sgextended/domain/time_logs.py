@@ -5,7 +5,7 @@ Time logs.
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.deadline import within
-from sgextended.domain.query import Day, Finder, Links, LinksOrNames, Query, Row
+from sgextended.domain.query import PEOPLE, Day, Finder, Links, LinksOrNames, Query, Row
 
 TIME_LOG_FIELDS = ("date", "duration", "user", "entity", "description", "project")
 
@@ -58,8 +58,8 @@ def find_time_logs(
     with within(sg, timeout):
         query = Query(filters)
         query.links_by_type(lambda kind: "entity" if kind in _LOGGED_ON else "entity.Task.entity", entity)
-        query.links("project", project)
-        query.links("user", user)
+        query.links("project", project, "Project")
+        query.links("user", user, *PEOPLE)
         query.steps("entity.Task.step", step)
         query.days("date", date_from, date_to)
         return query.find(sg, "TimeLog", TIME_LOG_FIELDS, fields, extra_fields, ["date", "id"])

@@ -6,7 +6,19 @@ from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.deadline import within
 from sgextended.domain.entities import get
-from sgextended.domain.query import Finder, Links, LinksOrNames, Names, Query, Row, client_of, to_link, values_of
+from sgextended.domain.query import (
+    ASSIGNEES,
+    PEOPLE,
+    Finder,
+    Links,
+    LinksOrNames,
+    Names,
+    Query,
+    Row,
+    client_of,
+    to_link,
+    values_of,
+)
 from sgextended.errors import ConfigurationError
 
 USER_FIELDS = ("name", "login", "email", "sg_status_list", "department", "groups")
@@ -67,8 +79,8 @@ def find_users(
         query.names("email", email)
         query.names("sg_status_list", status)
         query.links_or_names("department", "Department", ("name", "code"), department)
-        query.links("groups", group)
-        query.links("projects", project)
+        query.links("groups", group, "Group")
+        query.links("projects", project, "Project")
         return query.find(sg, "HumanUser", USER_FIELDS, fields, extra_fields, ["name", "id"])
 
 
@@ -106,7 +118,7 @@ def find_groups(
     with within(sg, timeout):
         query = Query(filters)
         query.globs("code", name)
-        query.links("users", user)
+        query.links("users", user, *PEOPLE)
         return query.find(sg, "Group", GROUP_FIELDS, fields, extra_fields, ["code", "id"])
 
 
@@ -144,7 +156,7 @@ def find_departments(
     with within(sg, timeout):
         query = Query(filters)
         query.globs("name", name)
-        query.links("users", user)
+        query.links("users", user, *PEOPLE)
         return query.find(sg, "Department", DEPARTMENT_FIELDS, fields, extra_fields, ["list_order", "id"])
 
 
@@ -192,7 +204,7 @@ def with_groups(sg: Finder, people: Links) -> Optional[List[Row]]:
     links = values_of(people)
     if links is None:
         return None
-    links = [to_link(link, "assignee") for link in links]
+    links = [to_link(link, "assignee", ASSIGNEES) for link in links]
     persons = [link for link in links if link["type"] == "HumanUser"]
     if persons:
         query = Query()

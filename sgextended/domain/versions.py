@@ -6,7 +6,7 @@ from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.deadline import within
 from sgextended.domain.latest import Newest, latest_of
-from sgextended.domain.query import Finder, Links, LinksOrNames, Names, Query, Row
+from sgextended.domain.query import PEOPLE, Finder, Links, LinksOrNames, Names, Query, Row, fields_of
 
 VERSION_FIELDS = ("code", "entity", "sg_task", "user", "sg_status_list", "description", "created_at", "project")
 
@@ -137,7 +137,7 @@ def latest_versions(
     """
     with within(sg, timeout):
         query = _query(filters, entity, project, name, task, step, user, playlist, status)
-        wanted = [*(VERSION_FIELDS if fields is None else fields), *extra_fields]
+        wanted = fields_of(fields, extra_fields, VERSION_FIELDS)
         return latest_of(_NEWEST, sg, query, "Version", wanted, per, by)
 
 
@@ -154,11 +154,11 @@ def _query(
 ) -> Query:
     query = Query(filters)
     query.links("entity", entity)
-    query.links("project", project)
+    query.links("project", project, "Project")
     query.globs("code", name)
-    query.links("sg_task", task)
+    query.links("sg_task", task, "Task")
     query.steps("sg_task.Task.step", step)
-    query.links("user", user)
-    query.links("playlists", playlist)
+    query.links("user", user, *PEOPLE)
+    query.links("playlists", playlist, "Playlist")
     query.names("sg_status_list", status)
     return query

@@ -10,7 +10,7 @@ import pickle
 import pytest
 from fix_query_fields import day, make_production
 
-from sgextended.domain.query_fields import NotComputed, add_query_fields, find_with_query_fields
+from sgextended.domain.query_fields import NotComputed, add_query_fields
 from sgextended.localsite import LocalSite
 from sgextended.localsite.query_fields import (
     CURRENT_PROJECT,
@@ -230,7 +230,7 @@ def test_rows_that_several_records_share_count_for_each(sg, made, define, summar
     A row that is linked to several of the records belongs to all of them.
     """
     field = define(*OF_ASSET, summary, of="Asset", **options)
-    rows = find_with_query_fields(sg, "Asset", [], [field], [{"field_name": "id", "direction": "asc"}])
+    rows = sg.find("Asset", [], [field], [{"field_name": "id", "direction": "asc"}], query_fields=True)
 
     assert [row[field] for row in rows] == expected
 

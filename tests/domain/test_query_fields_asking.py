@@ -275,30 +275,67 @@ def test_find_gives_query_fields_beside_the_others(sg, made, define):
     Query fields come beside the other fields, which are as ever; without any, it is find.
     """
     field = define(*TASKS)
-    rows = sg.find_with_query_fields("Shot", [["project", "is", made["film"]]], ["code", field, "bogus"], limit=2)
+    rows = sg.find("Shot", [["project", "is", made["film"]]], ["code", field, "bogus"], limit=2, query_fields=True)
 
     assert rows == [
         {"type": "Shot", "id": made[key]["id"], "code": key, field: number} for key, number in (("a", 3), ("b", 2))
     ]
-    assert sg.find_with_query_fields("Shot", [["code", "is", "d"]]) == sg.find("Shot", [["code", "is", "d"]])
-    assert sg.find_with_query_fields("Shot", [["code", "is", "none"]], [field]) == []
+    assert sg.find("Shot", [["code", "is", "d"]], query_fields=True) == sg.find("Shot", [["code", "is", "d"]])
+    assert sg.find("Shot", [["code", "is", "none"]], [field], query_fields=True) == []
+    assert [row[field] for row in sg.find("Shot", [], ["code", field])] == [None] * 4
 
 
-def test_studios_own_find_is_what_asks(site, made, define, make_site):
+def test_plain_function_gives_what_find_gives(sg, made, define):
     """
-    A studio's override of find, with the native parameters, finds the rows.
+    Plain clients have the function, whose last arguments are those of find, and which can be told who Me is.
+    """
+    field, mine = define(*TASKS), define("Task", group("and", OF_SHOT, MINE))
+    official = shotgun_api3.Shotgun(sg.site.url, sg.site.script_name, sg.config.api_key)
+    order = [{"field_name": "code", "direction": "desc"}]
+    theirs = find_with_query_fields(official, "Shot", [], ("code", field), order, None, 2)
+    official.close()
+
+    assert theirs == sg.find("Shot", [], ["code", field], order, limit=2, query_fields=True)
+    assert [row[field] for row in theirs] == [1, 0]
+    assert [row[mine] for row in find_with_query_fields(sg, "Shot", [], mine, user=made["ana"])] == [1, 2, 0, 1]
+
+
+def test_studios_own_find_is_asked_once(site, made, define, make_site):
+    """
+    A studio's override that passes on what it is given changes the search once.
+    """
+    searches = []
+
+    class Studio(SGExtended):
+        def find(self, entity_type, filters, *args, **options):
+            if entity_type == "Shot":
+                searches.append(options)
+                filters = [*filters, ["code", "is_not", "a"]]
+            return super().find(entity_type, filters, *args, **options)
+
+    field = define(*TASKS)
+    rows = Studio(site=make_site(site)).find("Shot", [], [field], query_fields=True)
+
+    assert [row[field] for row in rows] == [2, 0, 1]
+    assert searches == [{"query_fields": True}]
+
+
+def test_override_with_the_native_arguments_is_never_given_more(site, made, define, make_site):
+    """
+    A studio whose find takes the native arguments alone can use the rest: nothing of ours passes query_fields to it.
     """
 
     class Studio(SGExtended):
-        def find(self, entity_type, filters, *args, **kwargs):
-            return super().find(
-                entity_type, [*filters, ["code", "is_not", "a"]] if entity_type == "Shot" else filters, *args, **kwargs
-            )
+        def find(self, entity_type, filters, fields=None, order=None, filter_operator=None, limit=0):
+            return super().find(entity_type, filters, fields, order, filter_operator, limit)
 
-    field = define(*TASKS)
-    rows = Studio(site=make_site(site)).find_with_query_fields("Shot", [], [field])
+    sg, path = Studio(site=make_site(site)), f"entity.Shot.{define(*TASKS)}"
+    rows = sg.add_query_fields([dict(made["a.anim"])], [path])
 
-    assert [row[field] for row in rows] == [2, 0, 1]
+    assert rows[0][path] == 3
+    assert [row[path] for row in sg.find_iter("Task", [["content", "is", "anim"]], [path], query_fields=True)] == [3, 2]
+    with pytest.raises(TypeError, match="query_fields"):
+        sg.find("Task", [], [path], query_fields=True)
 
 
 def test_find_iter_gives_query_fields(sg, made, define, monkeypatch):
@@ -330,6 +367,17 @@ def test_no_rows_cost_nothing():
     Of no rows nothing is asked.
     """
     assert add_query_fields(object(), []) == []
+    assert add_query_fields(object(), iter(())) == []
+
+
+def test_rows_may_be_any_iterable(sg, made, define):
+    """
+    Rows of a generator or tuple come back as a list, changed as those of a list are.
+    """
+    field, row = define(*TASKS), dict(made["a"])
+
+    assert add_query_fields(sg, (each for each in [row]), field) == add_query_fields(sg, (row,), {field}) == [row]
+    assert row[field] == 3
 
 
 def test_misuse_is_refused(sg, made):
@@ -338,6 +386,8 @@ def test_misuse_is_refused(sg, made):
     """
     shot, task = dict(made["a"]), dict(made["a.anim"])
     for rows, fields, message in (
+        ([shot], [5], "named by text such as 'code', not by 5"),
+        ([{"type": "Shot", "id": None}], None, "must be dicts with 'type' and 'id'"),
         ([shot, task], None, "one type at a time, not of Shot, Task"),
         ([1], None, "must be dicts with 'type' and 'id'"),
         ([shot], ["code"], "Shot.code is no query field"),

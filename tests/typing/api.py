@@ -48,11 +48,13 @@ class Studio(SGExtended):
         page: int = 0,
         include_archived_projects: bool = True,
         additional_filter_presets: Optional[List[Dict[str, Any]]] = None,
+        *,
+        query_fields: bool = False,
     ) -> List[Row]:
         """
         Find as ever, in the studio's order.
         """
-        rows = super().find(entity_type, filters, fields, order, limit=limit)
+        rows = super().find(entity_type, filters, fields, order, limit=limit, query_fields=query_fields)
         assert_type(rows, List[Row])
         return rows
 
@@ -61,6 +63,18 @@ class Studio(SGExtended):
         Use a method of the domain and the client.
         """
         return self.find_tasks(entity, status="ip") or self._sg.find("Task", [])
+
+
+class Passing(SGExtended):
+    """
+    The shortest override: what comes after the second argument is passed on as it is.
+    """
+
+    def find(self, entity_type: str, filters: Any, *args: Any, **options: Any) -> List[Row]:
+        """
+        Find what is not on hold.
+        """
+        return super().find(entity_type, [*filters, ["sg_status_list", "is_not", "hld"]], *args, **options)
 
 
 class Report(SGWorker):
@@ -101,6 +115,8 @@ def verbs(sg: SGExtended) -> None:
     """
     assert_type(sg.connect(), None)
     assert_type(sg.find("Shot", [["id", "is", 1]], ["code"]), List[Row])
+    assert_type(sg.find("Shot", [], ["sg_open_tasks"], query_fields=True), List[Row])
+    assert_type(sg.find_iter("Shot", [], ["sg_open_tasks"], query_fields=True), Iterator[Row])
     assert_type(sg.find_one("Shot", []), Optional[Row])
     assert_type(sg.summarize("Shot", [], [{"field": "id", "type": "count"}]), Row)
     assert_type(sg.create("Shot", {"code": "a"}), Row)
