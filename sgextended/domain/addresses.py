@@ -41,9 +41,9 @@ _WITHOUT_PROJECT = {"Department", "Group", "HumanUser", "Project", "PublishedFil
 
 _USUAL_PORTS = {"http": 80, "https": 443}
 _TYPE_AND_ID = re.compile(r"([A-Z]\w*)\s*:\s*(\d+)")
-_DETAIL = re.compile(r"/detail/(\w+)/(\d+)")
+_DETAIL = re.compile(r"/detail/(\w+)/(\d+)\b")
 _SELECTED = re.compile(r"([A-Z][A-Za-z0-9]*)_(\d+)(?:_|$)")
-_PAGE = re.compile(r"/page/(\d+)")
+_PAGE = re.compile(r"/page/(\d+)\b")
 
 
 def resolve(

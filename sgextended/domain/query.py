@@ -305,6 +305,8 @@ class Query:
         if begin is not None and end is not None:
             self._filters.append([field, "between", [begin.isoformat(), end.isoformat()]])
             self._impossible = self._impossible or begin > end  # sites differ in what that is
+        elif begin == dt.date.min or end == dt.date.max:  # there is no day beyond
+            self._filters.append([field, "is_not", None])
         elif begin is not None:
             self._filters.append([field, "greater_than", (begin - dt.timedelta(days=1)).isoformat()])
         elif end is not None:

@@ -517,8 +517,8 @@ def current_user(sg: Any) -> Link:
 
 def is_refusal(error: ShotgunError) -> bool:
     """
-    Tell whether the site has refused this one call, as opposed to who asks.
+    Tell whether the site has refused this one call, as opposed to who asks. A Mockgun refuses with a bare ShotgunError.
     """
     # The official client's classes are known to the floors below by import, and here by name.
-    names = {each.__name__ for each in type(error).__mro__}
-    return "Fault" in names and "AuthenticationFault" not in names
+    names = [each.__name__ for each in type(error).__mro__]
+    return names[0] == "ShotgunError" or ("Fault" in names and "AuthenticationFault" not in names)

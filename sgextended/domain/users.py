@@ -16,6 +16,7 @@ from sgextended.domain.query import (
     Query,
     Row,
     client_of,
+    fields_of,
     to_link,
     values_of,
 )
@@ -179,6 +180,7 @@ def me(sg: Finder, *, fields: Optional[Iterable[str]] = None, timeout: Optional[
 
         NotFoundError: The site does not show who asks to who asks.
     """
+    chosen = None if fields is None else fields_of(fields)
     config = client_of(sg).config
     login, script = config.sudo_as_login or config.user_login, config.script_name
     if not login and not script:
@@ -188,9 +190,9 @@ def me(sg: Finder, *, fields: Optional[Iterable[str]] = None, timeout: Optional[
         )
         raise ConfigurationError(msg)
     if login:
-        wanted = ("name", "login", "email") if fields is None else fields
+        wanted = ["name", "login", "email"] if chosen is None else chosen
         return get(sg, "HumanUser", [["login", "is", login]], fields=wanted, timeout=timeout)
-    wanted = ("firstname",) if fields is None else fields
+    wanted = ["firstname"] if chosen is None else chosen
     return get(sg, "ApiUser", [["firstname", "is", script]], fields=wanted, timeout=timeout)
 
 

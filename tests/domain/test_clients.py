@@ -4,6 +4,7 @@ Every function of the domain, asked of each kind of client: ours, the official o
 
 import datetime as dt
 import inspect
+import json
 
 import pytest
 import shotgun_api3
@@ -13,7 +14,10 @@ from shotgun_api3.lib.mockgun import generate_schema
 import sgextended
 from sgextended import ConfigurationError, FilterError, SGExtended
 from sgextended.domain import addresses, entities, notes, playlists, published_files, statuses, versions
+from sgextended.domain.pages import find_page
 from sgextended.domain.query import Ids, Links, LinksOrNames, Names
+from sgextended.domain.query_fields import add_query_fields, find_with_query_fields
+from sgextended.localsite.query_fields import CURRENT_PROJECT, condition, group
 
 SHOT = {"type": "Shot", "id": 3}
 VERSION = {"type": "Version", "id": 40}
@@ -197,6 +201,42 @@ def test_the_latest_of_a_mockgun_is_right(mockgun):
 
     assert [(row["id"], row["code"]) for row in by_number] == [(2, "x_v003"), (4, "x_v001")]
     assert [row["id"] for row in versions.latest_versions(mockgun)] == [3, 4]
+
+
+def test_a_mockgun_computes_query_fields(mockgun):
+    """
+    The query fields of a Mockgun are worked out of its entities.
+    """
+    shots = [{"type": "Shot", "id": number} for number in (1, 2)]
+    fields = ["sg_open_tasks", "sg_latest_version", "sg_characters", "sg_tasks_final", "sg_busy_tasks"]
+    rows = add_query_fields(mockgun, [dict(shot) for shot in shots], fields)
+
+    assert [[row[field] for field in fields] for row in rows] == [[1, "x_v001", [], 0, 0]] * 2
+    assert add_query_fields(SGExtended(mockgun), [dict(shot) for shot in shots], fields) == rows
+    found = SGExtended(mockgun).find("Shot", [["code", "is", "sh2"]], ["sg_open_tasks"], query_fields=True)
+    assert found == find_with_query_fields(mockgun, "Shot", [["code", "is", "sh2"]], ["sg_open_tasks"])
+    assert found[0]["sg_open_tasks"] == 1
+
+
+def test_a_mockgun_shows_a_page(mockgun):
+    """
+    A page that a test makes of a Mockgun, with the filter and columns that the site would keep, gives its records.
+    """
+    project = {"type": "Project", "id": 1}
+    page = mockgun.create("Page", {"name": "Two", "project": project})
+    filters = group("and", condition("project", "is", CURRENT_PROJECT), condition("code", "ends_with", "2"))
+    content = {"type": "x", "settings": {"columns": ["code", "sg_open_tasks"]}}
+    body = {
+        "type": "SG.Widget.EntityQuery.EntityQueryPage",
+        "settings": {"entity_type": "Shot", "filters": filters, "sorts": [{"column": "code", "direction": "desc"}]},
+        "children": {"list_content": content},
+    }
+    whole = {"type": "SG.Widget.Page", "settings": {}, "children": {"body": body}}
+    mockgun.create("PageSetting", {"page": page, "settings_json": json.dumps(whole)})
+    found = find_page(mockgun, page)
+
+    assert found == [{"type": "Shot", "id": 2, "code": "sh2", "sg_open_tasks": 1}]
+    assert SGExtended(mockgun).find_page(page["id"]) == found
 
 
 def test_every_function_is_a_method():

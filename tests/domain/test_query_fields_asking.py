@@ -213,6 +213,23 @@ def test_client_without_summarize_gives_the_same(sg, made, define, summary, opti
     assert not any(isinstance(row[field], NotComputed) for row in here)
 
 
+def test_what_a_mockgun_cannot_find_says_so(sg, made, define):
+    """
+    A Mockgun refuses operators that it does not know with a bare ShotgunError, which is a reason and ends nothing.
+    """
+    field = define(*TASKS)
+
+    class Limited(Finding):
+        def limited(self, entity_type, *_more, **_options):
+            raise shotgun_api3.ShotgunError(f"The in_next operator is not supported on {entity_type}")
+
+    client = Limited(sg)
+    client.find = client.limited
+    row = add_query_fields(client, [{"type": "Shot", "id": made["a"]["id"]}], [field])[0]
+
+    assert "in_next operator is not supported on Task" in row[field].reason
+
+
 def test_sum_of_what_is_no_number_means_nothing_anywhere(sg, made, define):
     """
     Where the rows are summed up here, what the site would refuse is refused too.

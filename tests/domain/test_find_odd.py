@@ -1,0 +1,210 @@
+"""
+Names and collections that a naive search gets wrong: signs that mean something to SQL and globs, other scripts, any
+kind of collection, whole records in the place of links, days at the end of time.
+"""
+
+import datetime as dt
+
+import pytest
+
+from sgextended import FilterError
+from sgextended.domain.latest import Newest
+from sgextended.localsite import LocalSite
+
+NAMES = ["100%", "100x", "a_b", "axb", "a*b", "a\\b", "[x]", "x]y", "GRÖSSE_Ä", "größe_ä2", "日本", "%", "_", "it's"]
+GLOBS = {"a*b", "[x]"}
+
+
+@pytest.fixture(scope="module")
+def sg(make_sg):
+    """
+    A wrapper on a site of this module's own.
+    """
+    with LocalSite() as site:
+        yield make_sg(site)
+
+
+@pytest.fixture(scope="module")
+def made(sg):
+    """
+    Two projects, the first with a shot of each name and a task of each shot; and the same names retired.
+    """
+    rows = {name: sg.create("Project", {"name": name}) for name in ("100% odd", "other")}
+    project = rows["100% odd"]
+    for name in NAMES:
+        rows[name] = sg.create("Shot", {"code": name, "project": project, "description": name})
+        task = {"content": name, "project": project, "entity": rows[name], "due_date": "2026-03-02"}
+        sg.create("Task", task)
+        twin = sg.create("Shot", {"code": name, "project": project})
+        sg.delete("Shot", twin["id"])
+    sg.create("Task", {"content": "undated", "project": project})
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("glob", "expected"),
+    [
+        *((name, [name]) for name in NAMES if name not in GLOBS),
+        ("100%*", ["100%"]),
+        ("*%*", ["%", "100%"]),
+        ("*_*", ["_", "a_b", "größe_ä2", "GRÖSSE_Ä"]),
+        ("a_*", ["a_b"]),
+        ("a?b", ["a*b", "a\\b", "a_b", "axb"]),
+        ("a[*]b", ["a*b"]),
+        ("a\\*", ["a\\b"]),
+        ("[[]x[]]", ["[x]"]),
+        ("[x]", []),
+        ("x[]]y", ["x]y"]),
+        ("x[]_]*", ["x]y"]),
+        ("x[!]]y", []),
+        ("[*", ["[x]"]),
+        ("*ö*ä*", ["größe_ä2", "GRÖSSE_Ä"]),
+        ("日?", ["日本"]),
+        ("?", ["%", "_"]),
+        ("", []),
+        (["%", "", "it*"], ["%", "it's"]),
+    ],
+)
+def test_names_mean_what_they_say(sg, made, glob, expected):
+    """
+    Signs of SQL mean themselves, those of globs what they mean in a shell, and case does not matter in any script.
+    """
+    found = [row["code"] for row in sg.find_shots(made["100% odd"], name=glob)]
+
+    assert sorted(found) == sorted(expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_resolve_takes_names_as_they_are(sg, made, name):
+    """
+    To resolve, a name is a name: it is no glob.
+    """
+    assert sg.resolve(name, fields=())["id"] == made[name]["id"]
+
+
+@pytest.mark.parametrize("collection", [list, tuple, set, frozenset, iter, lambda all_: dict.fromkeys(all_).keys()])
+def test_any_collection_will_do(sg, made, collection):
+    """
+    What is taken as a list is taken as any other collection, also of fields.
+    """
+    ids = [made[name]["id"] for name in ("a_b", "axb")]
+    found = sg.find_shots(made["100% odd"], name=collection(["a_b", "AXB"]), fields=collection(["code"]))
+
+    assert [row["id"] for row in found] == ids
+    assert set(found[0]) == {"type", "id", "code"}
+    assert {row["id"] for row in sg.find_by_ids("Shot", collection(ids))} == set(ids)
+
+
+def test_one_field_may_stand_alone(sg, made):
+    """
+    A text is one field, and not one for each of its letters; None adds none.
+    """
+    found = sg.find_shots(made["100% odd"], name="a_b", fields="code", extra_fields="description", filters=None)
+
+    assert found == [{"type": "Shot", "id": made["a_b"]["id"], "code": "a_b", "description": "a_b"}]
+    assert sg.get("Shot", made["a_b"], fields="code")["code"] == "a_b"
+    assert sg.count("Shot", None) == len(NAMES)
+    assert set(sg.find_shots(made["100% odd"], name="a_b", fields=(), extra_fields=None)[0]) == {"type", "id"}
+
+
+def test_whole_records_are_links(sg, made):
+    """
+    A record that was found is a link, whatever else it holds.
+    """
+    shot = sg.find_one("Shot", [["id", "is", made["%"]["id"]]], ["code", "project", "created_at", "tasks"])
+
+    assert [row["content"] for row in sg.find_tasks(shot, name="%")] == ["%"]
+    assert [row["content"] for row in sg.find_tasks([shot, {**made["_"], "code": "?"}])] == ["%", "_"]
+    assert sg.find_by_ids("Shot", [shot]) == [sg.get("Shot", shot)] == [sg.resolve(shot, fields=[])]
+
+
+def test_conditions_may_come_from_a_generator(sg, made):
+    """
+    Conditions that can be read once hold for each chunk of ids, and for whatever else is asked.
+    """
+    ids = range(1, 1501)
+    conditions = [["code", "is", "%"]]
+
+    assert [row["id"] for row in sg.find_by_ids("Shot", ids, filters=iter(conditions))] == [made["%"]["id"]]
+    assert sg.count("Shot", iter(conditions)) == 1
+    assert [row["code"] for row in sg.find_shots(filters=iter(conditions))] == ["%"]
+
+
+def test_a_group_of_conditions_may_stand_alone(sg, made):
+    """
+    One group of conditions needs no list around it.
+    """
+    either = {"filter_operator": "any", "filters": [["code", "is", "%"], ["code", "is", "_"]]}
+
+    assert [row["code"] for row in sg.find_shots(filters=either)] == ["%", "_"]
+    assert sg.count("Shot", either) == 2
+
+
+def test_days_at_the_end_of_time(sg, made):
+    """
+    The first and the last day that there are mean every day, and still not those without one.
+    """
+    everything = sg.find_tasks(due_from=dt.date.min, due_to=dt.date.max)
+
+    assert len(everything) == len(NAMES)
+    assert sg.find_tasks(due_from=dt.date.min) == sg.find_tasks(due_to=dt.date.max) == everything
+
+
+def test_an_address_is_read_to_its_end(sg, made):
+    """
+    An id that goes on with letters is no id; the port that a scheme has anyway may be written.
+    """
+    url = sg.entity_url(made["%"])
+
+    assert sg.resolve(f"{url}?page=1#tab", fields=[]) == {"type": "Shot", "id": made["%"]["id"]}
+    with pytest.raises(FilterError, match="is no address of an entity"):
+        sg.resolve(f"{url}x")
+
+
+class Asked:
+    """
+    A client that says what it was asked for.
+    """
+
+    base_url = "https://studio.example"
+
+    def find(self, entity_type, filters, *_more, **_options):
+        return [{"type": entity_type, "id": filters[0][2]}]
+
+
+@pytest.mark.parametrize("host", ["studio.example", "studio.example:443", "STUDIO.example"])
+def test_the_usual_port_is_no_other_site(host):
+    """
+    An address with the port that https has anyway leads to the same site.
+    """
+    from sgextended.domain.addresses import resolve
+
+    assert resolve(Asked(), f"https://{host}/detail/Shot/5", fields=[]) == {"type": "Shot", "id": 5}
+    assert resolve(Asked(), "http://studio.example/detail/Shot/5", fields=[]) == {"type": "Shot", "id": 5}
+    with pytest.raises(FilterError, match="another site"):
+        resolve(Asked(), "https://studio.example:8443/detail/Shot/5")
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("sh010_v003", 3),
+        ("sh010_v0010", 10),
+        ("SH010.V12", 12),
+        ("rev2_v003", 3),
+        ("v1_v2", 2),
+        ("mov10", -1),
+        ("größe_v٣", 3),
+        ("sh010_v003_final", 3),
+        ("sh010_v003b", -1),
+        ("", -1),
+        (None, -1),
+    ],
+)
+def test_number_in_a_name(name, number):
+    """
+    The last version number of a name counts; a name without one comes before all others.
+    """
+    newest = Newest(parts={}, number="code", names_hold_numbers=True)
+
+    assert newest.rank({"code": name, "created_at": None, "id": 1}, "number")[0] == number
