@@ -7,9 +7,9 @@ schema says what it asks; here it is asked, for many records at once. What it co
 - counts, sums, averages, least and most, shares and common statuses: one ``summarize``, grouped by the links that tell
   whose a row is. Fields that ask about the same rows share it. This holds for "any" groups, several places for the
   current entity, and the current project too.
-- a single record: two calls, for the end of the column that it sorts by and for the rows there. Sorted by something
-  other than a number or date, or with more than one record shown: one find of 500 rows in that order, and another one
-  with twice as many for the records that do not have theirs yet.
+- a single record, or several: two calls, one to learn which values of the column that it sorts by come first, and one
+  find for the rows that have them, 500 at a time. Sorted by a link, a checkbox or a calculated field: one find of 500
+  rows in that order, and another one with twice as many for the records that do not have theirs yet.
 - conditions on what lies behind a list of links, such as ``notes.Note.tasks``: one find more.
 - "any" of conditions that depend on the current entity and of others at the same time, and averages and ends of
   calculated fields by lists of links: one find for each alternative, of all the rows.

@@ -3,7 +3,7 @@ Query fields that show single records: the first of those found, in the order of
 """
 
 import datetime as dt
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from sgextended.domain.query_asking import CHUNK, DATES, NUMBERS, Question, Row, Summary, owned_rows
 from sgextended.domain.saved_filters import (
@@ -22,6 +22,9 @@ from sgextended.errors import ShotgunError
 
 # From so many different values on they may be asked for all together, and not each with the records that have it.
 _FEW_VALUES = 50
+
+# Of these the site can say which values there are, and find the rows that have some of them.
+_COUNTED = {"text", "list", "status_list", *DATES, *NUMBERS} - {"calculated", "timecode"}
 
 
 class _Choice(NamedTuple):
@@ -68,16 +71,18 @@ def _in_order(rows: Sequence[Row], choice: _Choice) -> List[Row]:
     """
     Return rows, which come lowest id first, as the site would order them: those without a value last.
     """
-
-    def rank(row: Row) -> Any:
-        value = row[choice.column]
-        if isinstance(value, Mapping):
-            value = value.get("name") or ""
-        return value.casefold() if isinstance(value, str) else value
-
     filled = [row for row in rows if row.get(choice.column) is not None]
-    ordered = sorted(filled, key=rank, reverse=choice.descending)
+    ordered = sorted(filled, key=lambda row: _rank(row[choice.column]), reverse=choice.descending)
     return [*ordered, *(row for row in rows if row.get(choice.column) is None)]
+
+
+def _rank(value: Any) -> Any:
+    """
+    Return what a value is ordered by; equal for those that the site cannot tell apart.
+    """
+    if isinstance(value, Mapping):
+        value = value.get("name") or ""
+    return value.casefold() if isinstance(value, str) else value
 
 
 def _first_rows(
@@ -90,8 +95,8 @@ def _first_rows(
     choice: _Choice,
 ) -> List[List[Row]]:
     """
-    Return the first rows of each owner: where one is shown, the ends of the column are asked for first, and then the
-    rows that have them. For what is left, rows are asked for in order, until all owners have theirs.
+    Return the first rows of each owner: which values of the column theirs have is asked first, and then for the rows
+    that have them. Where the site does not tell, rows are asked for in order, until all owners have theirs.
     """
     found_type = summary.found_type
     matcher = Matcher(sg, schema, found_type, term.own, owners)
@@ -103,13 +108,18 @@ def _first_rows(
         rows = sg.find(found_type, plain, wanted, choice.order, limit=choice.limit)
         return [rows] * len(owned)
     data_type = schema.data_type(found_type, choice.column)
-    sums_up = data_type in DATES or data_type in NUMBERS - {"calculated"}
-    if choice.limit == 1 and len(owned) > 1 and sums_up and can_summarize(sg):
-        ends = _ends(sg, found_type, plain, matcher, choice, len(owned))
-        if ends is not None:
-            left = set(ends)
-            _take_ends(sg, found_type, plain, matcher, choice, wanted, ends, owned)
-            left -= {number for number in left if owned[number]}
+    if len(owned) > 1 and data_type in _COUNTED and can_summarize(sg):
+        told: Optional[Mapping[int, Any]]
+        if choice.limit == 1 and data_type in DATES | NUMBERS:
+            told = _ends(sg, found_type, plain, matcher, choice, len(owned))
+            if told is not None:
+                _take_ends(sg, found_type, plain, matcher, choice, wanted, told, owned)
+        else:
+            told = _leading(sg, found_type, plain, matcher, choice, data_type)
+            if told is not None:
+                _take_leading(sg, found_type, plain, matcher, choice, wanted, told, owned)
+        if told is not None:
+            left = {number for number in told if not owned[number]}
     _take_in_order(sg, found_type, plain, matcher, choice, wanted, left, owned)
     return owned
 
@@ -194,19 +204,10 @@ def _take_ends(
         who.setdefault(end, set()).add(number)
     # Of numbers the site says 0 where there are none. Where the owner has several groups, that may hide another value.
     empty = who.pop(None, set()) | (who.get(0, set()) if matcher.is_exact else set())
-    alternatives: List[Native] = []
     coincide = choice.column != "id" and not all(isinstance(end, dt.datetime) for end in who)
-    if len(who) > _FEW_VALUES and not (coincide and matcher.is_exact):
-        # Ids and moments hardly ever coincide, and so many conditions on lists of links would keep the site busy.
-        alternatives.append([*_conditions(matcher, set().union(*who.values())), [choice.column, "in", list(who)]])
-    else:
-        alternatives += [[*_conditions(matcher, own), [choice.column, "is", end]] for end, own in who.items()]
-    if empty:
-        alternatives.append([*_conditions(matcher, empty), [choice.column, "is", None]])
-    if not alternatives:
-        return
-    either = [{"filter_operator": "all", "filters": conditions} for conditions in alternatives]
-    rows = sg.find(found_type, [*plain, {"filter_operator": "any", "filters": either}], wanted)
+    asked = {**who, None: empty} if empty else who
+    together = not (coincide and matcher.is_exact)
+    rows = _with_values(sg, found_type, plain, matcher, choice, wanted, asked, together=together)
     rows.sort(key=lambda row: row.get(choice.column) is None)
     for row in rows:
         value = row.get(choice.column)
@@ -214,6 +215,113 @@ def _take_ends(
             is_end = number in empty if value is None else number in ends and ends[number] == value
             if is_end and not owned[number]:
                 owned[number].append(row)
+
+
+def _with_values(
+    sg: Any,
+    found_type: str,
+    plain: Native,
+    matcher: Matcher,
+    choice: _Choice,
+    wanted: List[str],
+    who: Mapping[Any, Set[int]],
+    *,
+    together: bool,
+) -> List[Row]:
+    """
+    Return the rows that have some values of the column, of the owners of each value, and maybe some more; one find.
+
+    *together*: whether many values may be asked for all together, and not each with its owners.
+    """
+    filled = {value: owners for value, owners in who.items() if value is not None}
+    alternatives: List[Native] = []
+    if together and len(filled) > _FEW_VALUES:
+        # So many conditions on links would keep the site busy.
+        alternatives.append([*_conditions(matcher, set().union(*filled.values())), [choice.column, "in", list(filled)]])
+    else:
+        alternatives += [[*_conditions(matcher, own), [choice.column, "is", value]] for value, own in filled.items()]
+    if None in who:
+        alternatives.append([*_conditions(matcher, who[None]), [choice.column, "is", None]])
+    if not alternatives:
+        return []
+    either = [{"filter_operator": "all", "filters": conditions} for conditions in alternatives]
+    rows: List[Row] = sg.find(found_type, [*plain, {"filter_operator": "any", "filters": either}], wanted)
+    return rows
+
+
+def _leading(
+    sg: Any, found_type: str, plain: Native, matcher: Matcher, choice: _Choice, data_type: Optional[str]
+) -> Optional[Dict[int, List[Any]]]:
+    """
+    Return for each owner that has rows which values of the column the first of them have. None: the site does not tell.
+    """
+    conditions = matcher.conditions()
+    if conditions is None:
+        return {}
+    groupings = list(dict.fromkeys([*matcher.paths, choice.column]))
+    question = Question(found_type, [*plain, *conditions], groupings, {"id": "record_count"})
+    counted: Dict[int, List[Tuple[Any, int]]] = {}
+    try:
+        for values, sums in question.asked(sg, question.summaries):
+            row = dict(zip(groupings, values))
+            value = row[choice.column]
+            if data_type == "date_time" and not isinstance(value, (dt.datetime, type(None))):
+                return None
+            for number in matcher.owners_of(row):
+                counted.setdefault(number, []).append((None if value == "" else value, sums["id"]))
+    except Unanswerable:
+        return None
+    except ShotgunError as error:
+        if not is_refusal(error):
+            raise
+        return None
+    return {number: _first_values(pairs, choice) for number, pairs in counted.items()}
+
+
+def _first_values(counted: Iterable[Tuple[Any, int]], choice: _Choice) -> List[Any]:
+    numbers: Dict[Any, int] = {}
+    value_of: Dict[Any, Any] = {}
+    for value, number in counted:
+        value_of.setdefault(_rank(value), value)
+        numbers[_rank(value)] = numbers.get(_rank(value), 0) + number
+    ranks = sorted((rank for rank in numbers if rank is not None), reverse=choice.descending)
+    first: List[Any] = []
+    rows = 0
+    for rank in [*ranks, *([None] if None in numbers else [])]:
+        if rows >= choice.limit:
+            break
+        first.append(value_of[rank])
+        rows += numbers[rank]
+    return first
+
+
+def _take_leading(
+    sg: Any,
+    found_type: str,
+    plain: Native,
+    matcher: Matcher,
+    choice: _Choice,
+    wanted: List[str],
+    values: Mapping[int, List[Any]],
+    owned: List[List[Row]],
+) -> None:
+    """
+    Find the rows that have the first values, and give each owner its own, in their order.
+    """
+    who: Dict[Any, Set[int]] = {}
+    for number, first in values.items():
+        for value in first:
+            who.setdefault(value, set()).add(number)
+    rows = _with_values(sg, found_type, plain, matcher, choice, wanted, who, together=True)
+    ranks = {number: {_rank(value) for value in first} for number, first in values.items()}
+    found: Dict[int, List[Row]] = {}
+    for row in sorted(rows, key=lambda row: int(row["id"])):
+        value = _rank(row.get(choice.column) or None)
+        for number in matcher.owners_of(row):
+            if value in ranks.get(number, ()):
+                found.setdefault(number, []).append(row)
+    for number, own in found.items():
+        owned[number] = _in_order(own, choice)[: choice.limit]
 
 
 def _conditions(matcher: Matcher, numbers: Set[int]) -> Native:

@@ -198,6 +198,11 @@ class Finding:
         ("percentage", {"field": "milestone"}),
         ("status_list", STATUS),
         ("single_record", {"field": "content", "value": single("due_date")}),
+        *(
+            ("single_record", {"field": "content", "value": single(column, descending=descending, limit=limit)})
+            for column, limit in (("content", 1), ("sg_status_list", 2), ("est_in_mins", 2), ("due_date", 3), ("id", 2))
+            for descending in (True, False)
+        ),
     ],
 )
 def test_client_without_summarize_gives_the_same(sg, made, define, summary, options):

@@ -60,6 +60,7 @@ MINE = condition("entity", "is", current("Shot"))
 TASKS, VERSIONS = group("and", MINE), group("and", MINE)
 LINKED = group("and", condition("note_links", "is", current("Shot")))
 LATEST = single("created_at")
+THREE = single("subject", limit=3)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,11 @@ LATEST = single("created_at")
         (("Version", VERSIONS, "single_record", {"field": "code", "value": LATEST}), ["summarize", "read"]),
         (("Task", TASKS, "single_record", {"field": "content", "value": single("due_date")}), ["summarize", "read"]),
         (("Note", LINKED, "single_record", {"field": "subject", "value": single("id")}), ["summarize", "read"]),
-        (("Note", LINKED, "single_record", {"field": "subject", "value": single("subject", limit=3)}), ["read"]),
+        (
+            ("Note", LINKED, "single_record", {"field": "subject", "value": THREE}),
+            ["summarize", "read"],
+        ),
+        (("Task", TASKS, "single_record", {"field": "due_date", "value": single("content")}), ["summarize", "read"]),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else f"{value[0]}-{value[2]}",
 )
@@ -125,16 +130,18 @@ def test_sums_of_one_field_do_not_mix(add, shots):
     assert any(row[names[0]] < row[names[1]] for row in rows)
 
 
-def test_several_of_many_rows_come_by_finds_of_500(sg, add):
+@pytest.mark.parametrize(("column", "descending"), [("code", True), ("created_at", True), ("sg_status_list", False)])
+def test_several_rows_of_each_cost_one_find_more(sg, add, column, descending):
     """
-    Fields that show several records find rows in order, the second time for those that lack some.
+    Fields that show several records ask which values the first ones have, and find these and hardly any others.
     """
-    rows, (name,), calls = add(
-        ("Version", VERSIONS, "single_record", {"field": "code", "value": single("code", limit=2)})
-    )
-    order = [{"field_name": "code", "direction": "desc"}]
+    which = single(column, descending=descending, limit=2)
+    rows, (name,), calls = add(("Version", VERSIONS, "single_record", {"field": "code", "value": which}))
+    order = [{"field_name": column, "direction": "desc" if descending else "asc"}]
 
-    assert calls == ["read"] * 2  # 500 rows, and then those of who lacks some
+    assert calls[0] == "summarize"
+    assert set(calls[1:]) == {"read"}
+    assert len(calls) <= 5  # the pages of one find of 1 000 rows, and what it reads ahead
     for row in rows[::61]:
         alone = sg.find("Version", [["entity", "is", {"type": "Shot", "id": row["id"]}]], ["code"], order, limit=2)
         assert row[name] == [version["code"] for version in alone]
