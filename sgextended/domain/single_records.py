@@ -229,7 +229,8 @@ def _with_values(
     together: bool,
 ) -> List[Row]:
     """
-    Return the rows that have some values of the column, of the owners of each value, and maybe some more; one find.
+    Return the rows that have some values of the column, of the owners of each value, and maybe some more, in the order
+    of the site; one find.
 
     *together*: whether many values may be asked for all together, and not each with its owners.
     """
@@ -245,7 +246,7 @@ def _with_values(
     if not alternatives:
         return []
     either = [{"filter_operator": "all", "filters": conditions} for conditions in alternatives]
-    rows: List[Row] = sg.find(found_type, [*plain, {"filter_operator": "any", "filters": either}], wanted)
+    rows: List[Row] = sg.find(found_type, [*plain, {"filter_operator": "any", "filters": either}], wanted, choice.order)
     return rows
 
 
@@ -315,13 +316,13 @@ def _take_leading(
     rows = _with_values(sg, found_type, plain, matcher, choice, wanted, who, together=True)
     ranks = {number: {_rank(value) for value in first} for number, first in values.items()}
     found: Dict[int, List[Row]] = {}
-    for row in sorted(rows, key=lambda row: int(row["id"])):
+    for row in rows:
         value = _rank(row.get(choice.column) or None)
         for number in matcher.owners_of(row):
             if value in ranks.get(number, ()):
                 found.setdefault(number, []).append(row)
     for number, own in found.items():
-        owned[number] = _in_order(own, choice)[: choice.limit]
+        owned[number] = own[: choice.limit]
 
 
 def _conditions(matcher: Matcher, numbers: Set[int]) -> Native:

@@ -2,6 +2,8 @@
 How query fields are asked for: behind links, by other clients, beside other fields; and what is refused.
 """
 
+import random
+
 import pytest
 import shotgun_api3
 from fix_query_fields import make_production
@@ -233,6 +235,50 @@ def test_what_a_mockgun_cannot_find_says_so(sg, made, define):
     row = add_query_fields(client, [{"type": "Shot", "id": made["a"]["id"]}], [field])[0]
 
     assert "in_next operator is not supported on Task" in row[field].reason
+
+
+SORTS = ("content", "sg_status_list", "id", "created_at", "est_in_mins", "due_date", "milestone", "project")
+LEAVES = [OF_SHOT] * 4 + [OPEN, MINE, IN_PROJECT, condition("entity", "is_not", SHOT)]
+
+
+def some_filter(rng, depth=0):
+    """
+    Return a filter as somebody might save it: groups in groups, of conditions with and without words.
+    """
+    if depth > 2 or rng.random() < 0.35:
+        return rng.choice(LEAVES)
+    parts = [some_filter(rng, depth + 1) for _part in range(rng.randint(1, 3))]
+    return group(rng.choice(["and", "and", "or"]), *parts)
+
+
+def some_definition(rng):
+    """
+    Return the filter and the summary of a query field of tasks.
+    """
+    which = single(rng.choice(SORTS), descending=rng.random() < 0.5, limit=rng.choice([1, 2, 3]))
+    summaries = [
+        ("record_count", {}),
+        ("status_list", STATUS),
+        ("percentage", {**STATUS, "value": "fin"}),
+        *((kind, {"field": "est_in_mins"}) for kind in ("sum", "average", "minimum", "maximum", "count")),
+        *((kind, {"field": "due_date"}) for kind in ("minimum", "maximum")),
+        *[("single_record", {"field": "content", "value": which})] * 6,
+    ]
+    return group("and", some_filter(rng)), rng.choice(summaries)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_all_at_once_is_as_one_by_one_and_as_the_rows_say(sg, made, define, seed):
+    """
+    Whatever a field is made of, many records at once have what each has by itself, and what their rows say.
+    """
+    filters, (summary, options) = some_definition(random.Random(seed))
+    field = define("Task", filters, summary, **options)
+    rows = [{"type": "Shot", "id": made[key]["id"]} for key in "abcd"]
+    together = add_query_fields(sg, [dict(row) for row in rows], [field], user=made["ana"])
+
+    assert together == [add_query_fields(sg, [dict(row)], [field], user=made["ana"])[0] for row in rows]
+    assert together == add_query_fields(Finding(sg), rows, [field], user=made["ana"])
 
 
 def test_sum_of_what_is_no_number_means_nothing_anywhere(sg, made, define):
