@@ -220,6 +220,24 @@ def test_client_without_summarize_gives_the_same(sg, made, define, summary, opti
     assert not any(isinstance(row[field], NotComputed) for row in here)
 
 
+def test_zero_and_no_value_are_told_apart(sg, made, define):
+    """
+    Among the first rows of a record one with 0 stands before one without a value.
+    """
+    data = {"project": made["film"], "entity": made["c"]}
+    contents = (("none", None), ("zero", 0), ("minus", -30), ("more", 30))
+    tasks = [sg.create("Task", {**data, "content": content, "est_in_mins": bid}) for content, bid in contents]
+    try:
+        which = [single("est_in_mins", descending=descending, limit=3) for descending in (False, True)]
+        fields = [define(*TASKS, "single_record", field="content", value=value) for value in which]
+        rows = add_query_fields(sg, [{"type": "Shot", "id": made[key]["id"]} for key in "ac"], fields)
+    finally:
+        for task in tasks:
+            sg.delete("Task", task["id"])
+
+    assert [rows[1][field] for field in fields] == [["minus", "zero", "more"], ["more", "zero", "minus"]]
+
+
 def test_what_a_mockgun_cannot_find_says_so(sg, made, define):
     """
     A Mockgun refuses operators that it does not know with a bare ShotgunError, which is a reason and ends nothing.
