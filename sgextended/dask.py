@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import CancelledError, Executor, Future, InvalidStateError
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, TypeVar, Union
 from weakref import WeakKeyDictionary
 
 from attrs import frozen
@@ -223,7 +223,7 @@ class Cluster(Executor):
         self._threads = sum((await self._client.nthreads(asynchronous=True)).values())
 
     def submit(  # type: ignore[override]
-        self, work: Callable[..., List[Outcome]], numbered: Numbered, seconds: Optional[float]
+        self, work: Callable[..., Any], numbered: Numbered, seconds: Optional[float]
     ) -> "_Pending":
         """
         Have items worked on.
@@ -248,8 +248,7 @@ class Cluster(Executor):
             try:
                 pending.future = client.submit(_work, task, self._max_requests, key=key, **self._options)
                 self._given[key] = pending
-                answer = await client.gather(pending.future, asynchronous=True)
-                return pending.finish(pickle.loads(answer))  # noqa: S301 - it comes from who does the work
+                return pending.finish(await client.gather(pending.future, asynchronous=True))
             except KilledWorker as error:
                 killed = error
                 if self._stopped:
@@ -309,7 +308,7 @@ class Cluster(Executor):
             self._client.loop.call_later(_LOOK_EVERY, self._withdraw)
 
 
-class _Pending(Future[List[Outcome]]):
+class _Pending(Future[Any]):
     """
     Items that were given to the cluster.
     """
@@ -334,12 +333,12 @@ class _Pending(Future[List[Outcome]]):
         if super().cancel():
             self.set_running_or_notify_cancel()
 
-    def finish(self, outcomes: List[Outcome]) -> None:
+    def finish(self, answer: Union[bytes, List[Outcome]]) -> None:
         """
-        Have what came of the items.
+        Have what came of the items; see `remote.outcomes_of`.
         """
         with contextlib.suppress(InvalidStateError):  # it was dropped meanwhile
-            self.set_result(outcomes)
+            self.set_result(answer)
 
     def fail(self, error: BaseException) -> None:
         """
@@ -380,19 +379,10 @@ def _work(task: bytes, max_requests: Optional[int]) -> bytes:
         raise ConfigurationError(msg) from error
     token = AROUND.set(None if max_requests is None else _Turns(max_requests).turn)
     try:
-        return _written(work(numbered, seconds, dumps=Cluster.dumps))
+        written: bytes = work(numbered, seconds, dumps=Cluster.dumps)
+        return written
     finally:
         AROUND.reset(token)
-
-
-def _written(outcomes: List[Outcome]) -> bytes:
-    try:
-        return Cluster.dumps(outcomes)
-    except Exception as error:  # noqa: BLE001 - whatever keeps it from being pickled
-        if len(outcomes) > 1:
-            return Cluster.dumps([pickle.loads(_written([each]))[0] for each in outcomes])  # noqa: S301 - just written
-        msg = f"It was done, but its result cannot be sent back: {error}. Return what can be pickled."
-        return Cluster.dumps([Outcome(None, WorkerError(msg))])
 
 
 @frozen

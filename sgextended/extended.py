@@ -481,7 +481,7 @@ class SGWorker(SGExtended, abc.ABC):
     def teardown(self) -> None:
         """
         End: called once, after the last item of this worker, also when the work failed. In other processes it is called
-        when they end.
+        when they end, or have worked for several other maps since.
         """
 
     @classmethod

@@ -27,11 +27,17 @@ def reporter(
     """
     if callable(progress):
         yield lambda done, failed: progress(done, failed, total)
-    elif progress and sys.stderr.isatty():
+    elif progress and _is_terminal(sys.stderr):
         with _rich_bar(total) or _plain_bar(total) as report:
             yield report
     else:
         yield lambda _done, _failed: None
+
+
+def _is_terminal(stream: Any) -> bool:
+    # The stderr of a program with windows may be None, and that of Maya and its like a thing that can write only.
+    isatty = getattr(stream, "isatty", None)
+    return isatty is not None and bool(isatty())
 
 
 def _rich_bar(total: Optional[int]) -> Any:

@@ -7,20 +7,24 @@ When it is pickled, as executors of processes and clusters do, only the recipe o
 
 import contextlib
 import functools
+import logging
 import multiprocessing.util
 import pickle
 import sys
 import threading
 from collections import OrderedDict
 from contextvars import Context
-from typing import Any, Callable, ContextManager, List, Optional, Protocol, Tuple
+from typing import Any, Callable, ContextManager, List, Optional, Protocol, Tuple, Union
 
 from attrs import frozen
 
 from sgextended.deadline import deadline
+from sgextended.errors import WorkerError
 
 #: What the workers of this many maps need is kept in a process for the next map of the same kind.
 KEPT_RECIPES = 4
+
+_log = logging.getLogger("sgextended")
 
 Numbered = List[Tuple[int, Any]]
 
@@ -140,19 +144,48 @@ def work_there(
     numbered: Numbered,
     seconds: Optional[float],
     dumps: Callable[[Any], bytes] = pickle.dumps,
-) -> List[Outcome]:
+) -> bytes:
     """
     Work on items in a process that has the recipe alone; its *sg* is made once for each thread, and kept.
+
+    The outcomes are written here, for `outcomes_of`: what one of them cannot do must not cost the others of its chunk,
+    nor the executor, which breaks over a result that it cannot read.
     """
     with deadline(seconds):
         try:
             sg = _sg_of(recipe)
         except Exception as error:  # noqa: BLE001 - goes back to who asked, as what came of the items
-            return [Outcome(None, _sendable(error, dumps)) for _ in numbered]
+            return _written([Outcome(None, error) for _ in numbered], dumps)
         outcomes = _work(sg, function, numbered, collect=collect, guard=guard)
-    return [
-        outcome if outcome.error is None else Outcome(None, _sendable(outcome.error, dumps)) for outcome in outcomes
-    ]
+    return _written(outcomes, dumps)
+
+
+def outcomes_of(answer: Union[bytes, List[Outcome]]) -> List[Outcome]:
+    """
+    Return the outcomes of what an executor has called, here or elsewhere.
+
+    Raises:
+        WorkerError: One of the results cannot be read in this process.
+    """
+    if isinstance(answer, list):
+        return answer
+    try:
+        outcomes: List[Outcome] = pickle.loads(answer)  # noqa: S301 - it comes from who does the work
+    except Exception as error:
+        msg = f"It was done, but its result cannot be read here: {reason_of(error)}. Return what survives pickling."
+        raise WorkerError(msg) from error
+    return outcomes
+
+
+def _written(outcomes: List[Outcome], dumps: Callable[[Any], bytes]) -> bytes:
+    sendable = [each if each.error is None else Outcome(None, _sendable(each.error, dumps)) for each in outcomes]
+    try:
+        return dumps(sendable)
+    except Exception as error:  # noqa: BLE001 - whatever keeps it from being pickled
+        if len(sendable) > 1:
+            return dumps([outcomes_of(_written([each], dumps))[0] for each in sendable])
+        msg = f"It was done, but its result cannot be sent back: {error}. Return what can be pickled."
+        return dumps([Outcome(None, WorkerError(msg))])
 
 
 def _work(
@@ -187,14 +220,23 @@ _own = threading.local()
 
 
 def _sg_of(recipe: bytes) -> Any:
-    kept: OrderedDict[bytes, Any] = _own.__dict__.setdefault("kept", OrderedDict())
+    kept: OrderedDict[bytes, Tuple[Any, Callable[[], Any]]] = _own.__dict__.setdefault("kept", OrderedDict())
     if recipe not in kept:
-        kept[recipe] = sg = pickle.loads(recipe)()  # noqa: S301 - it comes from who runs the work
-        multiprocessing.util.Finalize(None, end, args=(sg,), exitpriority=10)  # when the process ends
+        sg = pickle.loads(recipe)()  # noqa: S301 - it comes from who runs the work
+        ending = multiprocessing.util.Finalize(None, end, args=(sg,), exitpriority=10)  # when the process ends
+        kept[recipe] = sg, ending
         if len(kept) > KEPT_RECIPES:
-            kept.popitem(last=False)
+            _end_oldest(kept)
     kept.move_to_end(recipe)
-    return kept[recipe]
+    return kept[recipe][0]
+
+
+def _end_oldest(kept: "OrderedDict[bytes, Tuple[Any, Callable[[], Any]]]") -> None:
+    _recipe, (sg, end_now) = kept.popitem(last=False)
+    try:
+        end_now()
+    except Exception:  # noqa: BLE001 - whatever its teardown raises; the items of the next map are not to blame
+        _log.warning("A %s of an earlier map could not be ended.", type(sg).__name__, exc_info=True)
 
 
 def _sendable(error: BaseException, dumps: Callable[[Any], bytes]) -> BaseException:
@@ -204,5 +246,12 @@ def _sendable(error: BaseException, dumps: Callable[[Any], bytes]) -> BaseExcept
     try:
         pickle.loads(dumps(error))  # noqa: S301 - just written
     except Exception:  # noqa: BLE001 - whatever keeps it from being pickled
-        return RuntimeError(f"{type(error).__name__}: {error}")
+        return RuntimeError(reason_of(error))
     return error
+
+
+def reason_of(error: BaseException) -> str:
+    """
+    Return how messages tell an error.
+    """
+    return f"{type(error).__name__}: {error}"

@@ -8,11 +8,12 @@ whose ``map`` it is.
 import contextlib
 import contextvars
 import functools
+import inspect
 import itertools
 import pickle
 import threading
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Callable, Deque, Iterable, Iterator, List, Optional, Sized, Union
 
 from attrs import evolve, frozen
@@ -22,7 +23,7 @@ from sgextended.deadline import Deadline, current, until
 from sgextended.errors import ConfigurationError, MapTimeout, WorkerError, WorkerLost
 from sgextended.journal import Journal, name_of
 from sgextended.progress import reporter
-from sgextended.remote import Crew, Guard, Outcome
+from sgextended.remote import Crew, Guard, Outcome, outcomes_of, reason_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -66,7 +67,7 @@ class Options:
     guard: Optional[Guard] = None
 
     def __attrs_post_init__(self) -> None:
-        for name, value in (("workers", self.workers), ("chunksize", self.chunksize or 1)):
+        for name, value in (("workers", self.workers), ("chunksize", 1 if self.chunksize is None else self.chunksize)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 msg = f"{name}={value!r}: give a whole number of at least 1."
                 raise ConfigurationError(msg)
@@ -100,6 +101,7 @@ def run(
     Raises:
         ConfigurationError: Before anything is begun.
     """
+    check_function(function)
     limit = None if options.timeout is None else Deadline.after(options.timeout)
     journal = None if options.journal is None else Journal(options.journal, function, options.key)
     cluster = cluster_of(options.executor)
@@ -110,6 +112,22 @@ def run(
         _check_that_it_travels(crew, function, pickle.dumps if cluster is None else cluster.dumps)
     total = len(items) if isinstance(items, Sized) else None
     return _Run(crew, iter(items), total, options, journal, limit).results()
+
+
+def check_function(function: Callable[..., Any]) -> None:
+    """
+    Refuse what is no function, and one whose call alone does nothing.
+
+    Raises:
+        ConfigurationError: It is such a one.
+    """
+    if not callable(function):
+        msg = f"{function!r:.80} cannot be called: map takes a function first, and then the items."
+        raise ConfigurationError(msg)
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        kind = "asynchronous: nobody would await it" if inspect.iscoroutinefunction(function) else "a generator"
+        msg = f"{name_of(function)} is {kind}, so that nothing would be done. Give a function that does the work."
+        raise ConfigurationError(msg)
 
 
 def _check_that_it_travels(crew: Crew, function: Callable[..., Any], dumps: Callable[[Any], bytes]) -> None:
@@ -132,10 +150,13 @@ class _Entry:
     Items that were handed to a worker together, or one whose result is known from the journal.
     """
 
-    __slots__ = ("future", "items", "outcomes", "settled")
+    __slots__ = ("future", "items", "keys", "outcomes", "settled")
 
-    def __init__(self, items: List[Any], outcomes: "Optional[List[Outcome]]" = None) -> None:
+    def __init__(
+        self, items: List[Any], keys: "Optional[List[str]]" = None, outcomes: "Optional[List[Outcome]]" = None
+    ) -> None:
         self.items, self.outcomes = items, outcomes or []
+        self.keys = keys or []  # in the journal; the work may change its item
         self.future: Optional[Future[List[Outcome]]] = None
         self.settled = outcomes is not None
 
@@ -161,7 +182,9 @@ class _Run:
         self._window: Deque[_Entry] = deque()
         self._in_flight = 0
         self._exhausted = False
-        self._lock = threading.Lock()
+        self._error: Optional[Exception] = None  # ends the map, after the results that there are
+        self._stopping = False
+        self._changed = threading.Condition()  # guards what is counted, and tells that an entry is settled
         self._done = self._failed = 0
 
     def results(self) -> Iterator[Any]:
@@ -185,30 +208,34 @@ class _Run:
                 workers = max(options.workers, getattr(executor, "_max_workers", None) or 0)  # clusters grow and shrink
                 self._feed(executor, workers * AHEAD)
                 if not self._window:
+                    if self._error is not None:
+                        raise self._error
                     return
                 entry = self._next()
                 for item, outcome in zip(entry.items, entry.outcomes):
                     report(self._done, self._failed)
-                    if outcome.error is None:
-                        yield outcome.result
-                    elif options.on_error == "collect":
-                        yield Failure(item, outcome.error)
-                    elif isinstance(outcome.error, WorkerLost):
-                        raise outcome.error  # it names the item by itself
-                    else:
-                        msg = f"The work on {name_of(item)} failed: {_reason(outcome.error)}"
-                        raise WorkerError(msg, item=item) from outcome.error
+                    yield outcome.result if outcome.error is None else self._failure(item, outcome.error)
+
+    def _failure(self, item: Any, error: BaseException) -> Failure:
+        if self._options.on_error == "collect":
+            return Failure(item, error)
+        if isinstance(error, WorkerLost):
+            raise error  # it names the item by itself
+        if self._limit is not None and self._limit.left() <= 0 and isinstance(error, TimeoutError):
+            raise self._timeout(self._limit) from error  # a call that has ended with the map's time, a moment sooner
+        msg = f"The work on {name_of(item)} failed: {reason_of(error)}"
+        raise WorkerError(msg, item=item) from error
 
     # --- Feeding
 
     def _feed(self, executor: Executor, most: int) -> None:
         while self._in_flight < most and not self._exhausted and len(self._window) < 2 * most:
-            if self._failed and self._options.on_error == "raise":
+            if self._error is not None or (self._failed and self._options.on_error == "raise"):
                 return  # the failure comes in its turn, and nothing more is begun
             entry = self._take()
             if entry is None:
                 return
-            with self._lock:
+            with self._changed:
                 self._done += entry.settled
                 self._in_flight += not entry.settled
             self._window.append(entry)
@@ -224,18 +251,25 @@ class _Run:
             known, self._held = self._held, None
             return known
         chunk: List[Any] = []
-        for item in self._items:
-            if self._journal is not None and self._journal.has(item):
-                known = _Entry([item], [Outcome(self._journal.result(item))])
-                if not chunk:
-                    return known
-                self._held = known  # it comes after them
-                return _Entry(chunk)
-            chunk.append(item)
-            if len(chunk) == (self._options.chunksize or 1):
-                return _Entry(chunk)
+        keys: List[str] = []
+        try:
+            for item in self._items:
+                if self._journal is not None:
+                    key = self._journal.key(item)
+                    if self._journal.has(key):
+                        known = _Entry([item], outcomes=[Outcome(self._journal.result(key))])
+                        if not chunk:
+                            return known
+                        self._held = known  # it comes after them
+                        return _Entry(chunk, keys)
+                    keys.append(key)
+                chunk.append(item)
+                if len(chunk) == (self._options.chunksize or 1):
+                    return _Entry(chunk, keys)
+        except Exception as error:  # noqa: BLE001 - raised when what was taken before it is done
+            self._error = error
         self._exhausted = True
-        return _Entry(chunk) if chunk else None
+        return _Entry(chunk, keys) if chunk else None
 
     def _submit(self, executor: Executor, chunk: List[Any]) -> "Future[List[Outcome]]":
         numbered = [(next(self._numbers), item) for item in chunk]
@@ -255,64 +289,79 @@ class _Run:
         """
         Return the entry whose results come next, once they are there.
         """
-        entry = self._window[0]
+        first = self._window[0]
         if self._options.ordered:
-            self._wait([entry])
-        else:
-            self._wait(self._window)
-            entry = next(entry for entry in self._window if entry.future is None or entry.future.done())
+            self._wait(lambda: first.settled)
+            return self._window.popleft()
+        self._wait(lambda: any(entry.settled for entry in self._window))
+        entry = next(entry for entry in self._window if entry.settled)
         self._window.remove(entry)
-        if entry.future is not None:
-            self._settle(entry, entry.future)  # who waits may be woken before it is settled
         return entry
 
-    def _wait(self, entries: Iterable[_Entry]) -> None:
-        futures = [entry.future for entry in entries if entry.future is not None]
+    def _wait(self, is_there: Callable[[], bool]) -> None:
         limit = self._limit
-        if len(futures) < len(list(entries)):
-            return  # one is known already
-        done, _ = wait(futures, None if limit is None else limit.left(), FIRST_COMPLETED)
-        if not done and limit is not None:
-            msg = (
-                f"The work was not done within {limit.seconds} s: {self._done} items are done, {self._failed} failed. "
-                "What runs is finished, nothing more is begun."
-            )
-            raise MapTimeout(msg, done=self._done, failed=self._failed)
+        with self._changed:
+            if self._changed.wait_for(is_there, None if limit is None else limit.left()):
+                return
+        assert limit is not None
+        raise self._timeout(limit)
+
+    def _timeout(self, limit: Deadline) -> MapTimeout:
+        msg = (
+            f"The work was not done within {limit.seconds} s: {self._done} items are done, {self._failed} failed. "
+            "What runs is finished, nothing more is begun."
+        )
+        return MapTimeout(msg, done=self._done, failed=self._failed)
 
     def _settle(self, entry: _Entry, future: "Future[List[Outcome]]") -> None:
         """
-        Note what came of a chunk, in whatever thread it is known first: nothing that is done may be lost.
+        Note what came of a chunk, in the thread that knows it first: nothing that is done may be lost.
         """
-        if future.cancelled():
-            return
-        error = future.exception()
-        outcomes = future.result() if error is None else [Outcome(None, error) for _ in entry.items]
-        done = [(item, outcome.result) for item, outcome in zip(entry.items, outcomes) if outcome.error is None]
-        with self._lock:
-            if entry.settled:
-                return
+        outcomes = [] if future.cancelled() and self._stopping else _outcomes(entry, future)
+        with self._changed:
             if self._journal is not None:
-                for item, result in done:
-                    self._journal.note(item, result)
-            self._done += len(done)
-            self._failed += len(outcomes) - len(done)
+                outcomes = [self._noted(self._journal, *each) for each in zip(entry.keys, outcomes)]
+            failed = sum(outcome.error is not None for outcome in outcomes)
+            self._done += len(outcomes) - failed
+            self._failed += failed
             self._in_flight -= 1
             entry.outcomes, entry.settled = outcomes, True
+            self._changed.notify_all()
+
+    def _noted(self, journal: Journal, key: str, outcome: Outcome) -> Outcome:
+        """
+        Write into the journal what came of an item. What it cannot hold is a failure, so that the next run fails too.
+        """
+        if outcome.error is None:
+            try:
+                journal.note(key, outcome.result)
+            except OSError as error:  # the disk is full, say: what is done from now on would be lost
+                self._error = self._error or error
+            except Exception as error:  # noqa: BLE001 - whatever JSON, or the text of a result, refuses
+                msg = f"It was done, but the journal cannot hold its result: {error}. Return what JSON has a form for."
+                return Outcome(None, WorkerError(msg))
+        return outcome
 
     def _stop(self) -> None:
         """
         Begin nothing more, and let what runs finish.
         """
-        running = [(entry, entry.future) for entry in self._window if entry.future and not entry.future.cancel()]
-        wait([future for _entry, future in running])
-        for entry, future in running:
-            self._settle(entry, future)
+        self._stopping = True
+        running = [entry for entry in self._window if entry.future is not None and not entry.future.cancel()]
+        with self._changed:
+            self._changed.wait_for(lambda: all(entry.settled for entry in running))
+
+
+def _outcomes(entry: _Entry, future: "Future[List[Outcome]]") -> List[Outcome]:
+    try:
+        return outcomes_of(future.result())
+    except CancelledError:
+        error: BaseException = CancelledError("The executor was shut down, or has cancelled it, before it was done.")
+    except BaseException as raised:  # noqa: BLE001 - what came of the items, whatever it is
+        error = raised
+    return [Outcome(None, error) for _ in entry.items]
 
 
 def _sooner(one: Optional[Deadline], other: Optional[Deadline]) -> Optional[Deadline]:
     given = [each for each in (one, other) if each is not None]
     return min(given, key=lambda each: each.at) if given else None
-
-
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

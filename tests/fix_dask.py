@@ -132,9 +132,14 @@ def dask_cluster(dask_site, slow_site):
     """
     Two Dask workers, processes of one thread, that know the sites from their environment.
     """
+    import dask
     from distributed import LocalCluster
 
-    with pytest.MonkeyPatch.context() as patch:
+    # Where many share a core, a worker that was killed needs more than 15 s to start again, and Dask would forget it.
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": 10 * PATIENCE}),
+        pytest.MonkeyPatch.context() as patch,
+    ):
         for name in ("LOGIN", "PASSWORD", "AUTH_TOKEN", "SESSION_TOKEN"):
             patch.delenv(f"SHOTGUN_{name}", raising=False)
         for prefix, values in (

@@ -1,13 +1,51 @@
 """
-What the tests of workers in other processes send there: functions and classes that can be imported by name.
+What the tests of workers share; for those in other processes functions and classes that can be imported by name.
 """
 
+import itertools
 import os
 import threading
 
 from attrs import define, field
 
 from sgextended import SGExtended, SGWorker
+from sgextended.workers import Options, run
+
+GUARD = 5
+
+
+class Wrapper:
+    """
+    What a worker works with; it knows the thread that made it.
+    """
+
+    def __init__(self):
+        self.thread = threading.current_thread()
+
+
+class Source:
+    """
+    An endless generator that knows how much was taken.
+    """
+
+    def __init__(self):
+        self.taken = 0
+
+    def __iter__(self):
+        for number in itertools.count():
+            self.taken += 1
+            yield number
+
+
+def work(function, items, workers=2, make=Wrapper, **options):
+    return run(function, items, make=make, options=Options(workers=workers, **options))
+
+
+def fails_at_odd(_sg, item):
+    if item % 2:
+        msg = f"odd {item}"
+        raise KeyError(msg)
+    return item
 
 
 class Studio(SGExtended):
@@ -69,3 +107,26 @@ def die(_sg, item):
     if item == 3:
         os._exit(1)
     return item
+
+
+class Picky:
+    """
+    What only the process that has made it can read again.
+    """
+
+    def __reduce__(self):
+        return _only_in, (os.getpid(),)
+
+
+def _only_in(pid):
+    if os.getpid() != pid:
+        msg = "not here"
+        raise ValueError(msg)
+    return pid
+
+
+def returns_what_cannot_travel(_sg, item):
+    """
+    Return a function that no pickle holds for item 1, what nobody else can read for item 2, and others as they are.
+    """
+    return {1: lambda: None, 2: Picky()}.get(item, item)

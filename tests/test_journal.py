@@ -3,7 +3,9 @@ The journal of a map: what is done stays done, whatever ended the run before.
 """
 
 import datetime
+import errno
 import json
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -254,3 +256,164 @@ def test_unicode_survives(path):
 
     assert Journal(path, double).result("Ünïcödé 漢字") == "Ünïcödé 漢字" * 2
     assert "漢字" in path.read_text(encoding="utf-8")
+
+
+def test_a_run_that_was_made_earlier_keeps_what_another_has_done_meanwhile(path):
+    """
+    The journal is read again when the work begins: what was appended since is neither done again nor cut off.
+    """
+    late = work(range(6), path)
+    list(work(range(4), path))
+    DONE.clear()
+
+    assert list(late) == [item * 2 for item in range(6)]
+    assert sorted(DONE) == [4, 5]
+    assert path.read_bytes().count(b"\n") == 7
+
+
+def test_a_journal_that_was_deleted_before_the_work_is_begun_anew(path):
+    """
+    What stood in a file that is gone is worked on, as in a run without one.
+    """
+    list(work(range(3), path))
+    results = work(range(3), path)
+    path.unlink()
+
+    assert list(results) == [0, 2, 4]
+    assert list(work(range(3), path)) == [0, 2, 4]
+    assert DONE == [0, 1, 2] * 2
+
+
+def test_processes_that_outlive_a_run_do_not_keep_its_journal(path):
+    """
+    A process that was forked during a run has the file open too; the next run may write into it nevertheless.
+    """
+    pytest.importorskip("fcntl")
+    results = work(range(50), path)
+    next(results)
+    until, leave = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(leave)
+        os.read(until, 1)
+        os._exit(0)
+    try:
+        results.close()
+        assert len(list(work(range(50), path))) == 50
+    finally:
+        os.close(leave)
+        os.waitpid(child, 0)
+        os.close(until)
+
+
+def in_a_circle(_sg, item):
+    result = [item]
+    result.append(result)
+    return result if item == 1 else item
+
+
+def with_pairs_as_keys(_sg, item):
+    return {(1, 2): item} if item == 1 else item
+
+
+@pytest.mark.parametrize("function", [in_a_circle, with_pairs_as_keys])
+def test_a_result_that_json_cannot_hold_is_a_failure_of_its_item(path, function, caplog):
+    """
+    It says that the item was done; the others are kept, and nothing is logged.
+    """
+    results = list(work(range(3), path, function, on_error="collect", chunksize=3))
+
+    assert [results[0], results[2]] == [0, 2]
+    assert "It was done, but the journal cannot hold its result" in str(results[1].error)
+    assert caplog.records == []
+    with pytest.raises(WorkerError, match="The work on 1 failed: WorkerError: It was done"):
+        list(work(range(3), path, function))
+
+
+def test_names_that_are_no_utf8_survive(path):
+    """
+    A file whose name has other bytes is an item, and a result, like any other.
+    """
+    name = os.fsdecode(b"sh010_\xff.exr")
+
+    assert list(work([name], path)) == list(work([name], path)) == [name * 2]
+    assert [name] == DONE
+
+
+@pytest.mark.parametrize("key", [None, 7, ("a", 1), b"a"])
+def test_a_key_that_is_no_text_is_refused(path, key):
+    """
+    JSON would make something else of it, so nothing is begun.
+    """
+    with pytest.raises(ConfigurationError, match="must return a text"):
+        list(work([1, 2], path, key=lambda _item: key))
+    assert DONE == []
+
+
+def test_the_work_may_change_its_item(path):
+    """
+    An item is known by the key that it had before the work.
+    """
+
+    def empty(_sg, item):
+        item.clear()
+        return "emptied"
+
+    assert list(work([{"type": "Shot", "id": 1}], path, empty)) == ["emptied"]
+    assert list(work([{"type": "Shot", "id": 1}], path, empty)) == ["emptied"]
+    assert '"key": "Shot:1"' in path.read_text()
+
+
+@pytest.mark.parametrize(("place", "reason"), [("missing/run.jsonl", "no folder"), (".", "Is a directory")])
+def test_a_place_for_no_journal_is_refused_at_once(tmp_path, place, reason):
+    """
+    Where no file can be, the call itself says so.
+    """
+    with pytest.raises(ConfigurationError, match=reason):
+        work([1], tmp_path / place)
+
+
+def test_a_text_of_one_line_is_no_journal(path):
+    """
+    A file without the end of a line is not taken for the torn beginning of a journal, and not written to.
+    """
+    path.write_text("notes of mine")
+
+    with pytest.raises(ConfigurationError, match="is no journal"):
+        work([1], path)
+    assert path.read_text() == "notes of mine"
+
+
+def test_a_full_disk_ends_the_work_and_tears_no_line(path):
+    """
+    What cannot be written ends the map, also where failures are collected; what stands in the file can be gone on with.
+    """
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    taken = []
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, hard))  # no file grows beyond it
+    try:
+        with pytest.raises(OSError, match="too large"):
+            taken.extend(work(range(100), path, on_error="collect"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    kept = path.read_bytes()
+
+    assert kept.endswith(b"\n")
+    assert taken == [item * 2 for item in range(len(taken))]
+    assert len(taken) <= len(DONE) < 20
+    assert list(work(range(100), path)) == [item * 2 for item in range(100)]
+
+
+def test_a_drive_without_locks_is_no_other_run(path, monkeypatch):
+    """
+    Where the system cannot lock a file the work is done without.
+    """
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_args):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+    assert list(work(range(3), path)) == [0, 2, 4]

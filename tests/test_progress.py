@@ -74,3 +74,14 @@ def test_nothing_is_shown_where_there_is_no_terminal(monkeypatch, progress):
         report(3, 0)
 
     assert shown.getvalue() == ""
+
+
+@pytest.mark.parametrize("stderr", [None, object()])
+def test_nothing_is_shown_where_stderr_is_no_stream(monkeypatch, stderr):
+    """
+    A program with windows may have none, or a thing of its own in its place.
+    """
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stderr)
+        with reporter(True, 3) as report:
+            report(3, 0)

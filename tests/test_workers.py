@@ -3,44 +3,15 @@ Running a function over many items: order, laziness, bounds and failures.
 """
 
 import concurrent.futures
-import itertools
 import threading
 
 import pytest
+from fix_workers import GUARD, Source, fails_at_odd, work
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sgextended import ConfigurationError, Failure, MapTimeout, SGExtendedError, WorkerError, deadline
-from sgextended.workers import AHEAD, Options, run
-
-GUARD = 5
-
-
-class Wrapper:
-    """
-    What a worker works with; it knows the thread that made it.
-    """
-
-    def __init__(self):
-        self.thread = threading.current_thread()
-
-
-class Source:
-    """
-    An endless generator that knows how much was taken.
-    """
-
-    def __init__(self):
-        self.taken = 0
-
-    def __iter__(self):
-        for number in itertools.count():
-            self.taken += 1
-            yield number
-
-
-def work(function, items, workers=2, make=Wrapper, **options):
-    return run(function, items, make=make, options=Options(workers=workers, **options))
+from sgextended import ConfigurationError, Failure, SGExtendedError, WorkerError
+from sgextended.workers import AHEAD
 
 
 @settings(max_examples=25, deadline=None)
@@ -252,6 +223,59 @@ def test_failure_of_the_items_is_raised_as_it_is():
         list(work(lambda _sg, item: item, items()))
 
 
+@pytest.mark.parametrize("chunksize", [1, 4])
+def test_failure_of_the_items_comes_after_the_results_before_it(chunksize):
+    """
+    What was taken before the generator of items failed is worked on, and its results come first.
+    """
+
+    def items():
+        yield from range(10)
+        raise LookupError("items")
+
+    taken = []
+    with pytest.raises(LookupError, match="items"):
+        taken.extend(work(lambda _sg, item: item, items(), chunksize=chunksize))
+
+    assert taken == list(range(10))
+
+
+@pytest.mark.parametrize(("ordered", "on_error"), [(True, "raise"), (True, "collect"), (False, "collect")])
+def test_what_its_executor_has_cancelled_is_a_failure(ordered, on_error):
+    """
+    An executor that is shut down in the middle ends the map with a failure for each item: nobody waits for ever.
+    """
+    begun, submitted, go = threading.Event(), threading.Event(), threading.Event()
+    executor = concurrent.futures.ThreadPoolExecutor(1)
+
+    def items():
+        yield from range(3)
+        submitted.set()  # asked for more, it has handed out the last one
+
+    def function(_sg, item):
+        begun.set()
+        assert go.wait(GUARD)
+        return item
+
+    def shut_down():
+        assert begun.wait(GUARD)
+        assert submitted.wait(GUARD)
+        executor.shutdown(wait=False, cancel_futures=True)
+        go.set()
+
+    thread = threading.Thread(target=shut_down)
+    thread.start()
+    results = work(function, items(), 2, executor=executor, ordered=ordered, on_error=on_error)
+    if on_error == "raise":
+        assert next(results) == 0
+        with pytest.raises(WorkerError, match="The work on 1 failed: CancelledError: The executor was shut down"):
+            next(results)
+    else:
+        failures = [each for each in results if isinstance(each, Failure)]
+        assert sorted(each.item for each in failures) == [1, 2]
+    thread.join(GUARD)
+
+
 def test_leaving_early_begins_nothing_more():
     """
     Whoever leaves the loop waits for what runs; what has not begun never does.
@@ -318,13 +342,6 @@ def test_results_come_as_they_are_ready():
 
     assert sorted(found) == [1, 2, 3]
     assert list(results) == [0]
-
-
-def fails_at_odd(_sg, item):
-    if item % 2:
-        msg = f"odd {item}"
-        raise KeyError(msg)
-    return item
 
 
 @pytest.mark.parametrize("chunksize", [None, 1, 3, 100])
@@ -438,83 +455,3 @@ def test_leaving_early_cancels_what_an_executor_has_not_begun():
         executor.submit(int).result()
 
     assert len(begun) == before <= 3
-
-
-# --- Time
-
-
-def test_time_that_is_up_ends_the_map():
-    """
-    After its seconds the map says how many are done, begins nothing more, and finishes what runs.
-    """
-    stop, begun = threading.Event(), []
-
-    def function(_sg, item):
-        begun.append(item)
-        if item:
-            stop.wait(GUARD)
-        return item
-
-    results = work(function, range(50), 1, timeout=0.1)
-    assert next(results) == 0
-    threading.Timer(0.2, stop.set).start()
-    with pytest.raises(MapTimeout, match=r"within 0\.1 s: 1 items are done, 0 failed") as caught:
-        next(results)
-
-    assert (caught.value.done, caught.value.failed) == (1, 0)
-    assert begun == [0, 1]
-
-
-def test_workers_have_the_deadline_of_the_map():
-    """
-    What the function asks the site ends with the map's time, or with that of the block around it.
-    """
-    seen = list(work(lambda _sg, _item: deadline.current().seconds, [1], timeout=60))
-    with deadline.deadline(30):
-        seen += work(lambda _sg, _item: deadline.current().seconds, [1], timeout=60)
-        seen += work(lambda _sg, _item: deadline.current().seconds, [1])
-
-    assert seen == [60, 30, 30]
-
-
-# --- Progress
-
-
-def test_a_function_is_told_how_far_it_is():
-    """
-    It is called in the thread that iterates, with what is done, what failed and how many there are.
-    """
-    told = []
-
-    def progress(done, failed, total):
-        told.append((done, failed, total, threading.current_thread()))
-
-    list(work(fails_at_odd, [0, 1, 2], 1, on_error="collect", progress=progress))
-
-    assert told[-1] == (2, 1, 3, threading.current_thread())
-    assert [done + failed for done, failed, *_ in told] == sorted(done + failed for done, failed, *_ in told)
-
-
-def test_the_total_of_a_generator_is_not_known():
-    """
-    None is told as the total of items that are no collection.
-    """
-    told = []
-    list(work(fails_at_odd, (n for n in (0, 2)), progress=lambda *call: told.append(call)))
-
-    assert told[-1] == (2, 0, None)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"on_error": "ignore"}, {"executor": 4}, {"progress": "yes"}, {"chunksize": -1}, {"timeout": 0}, {"timeout": "1"}],
-)
-def test_options_that_cannot_work_are_refused_at_once(wrong):
-    """
-    They are refused by the call, before an item is taken; the message has the value.
-    """
-    source = Source()
-
-    with pytest.raises(ConfigurationError, match=str(next(iter(wrong.values())))):
-        work(lambda _sg, item: item, source, **wrong)
-    assert source.taken == 0

@@ -11,9 +11,10 @@ from multiprocessing import forkserver
 import pytest
 from fix_extended import KEY
 from fix_servers import ScriptedSite, page
-from fix_workers import Counting, Studio, die, fail, shots_and_worker
+from fix_workers import Counting, Studio, die, fail, returns_what_cannot_travel, shots_and_worker
 
 from sgextended import ConfigurationError, Failure, SGExtended, Site, WorkerError
+from sgextended.remote import KEPT_RECIPES
 
 METHODS = [each for each in ("fork", "spawn", "forkserver") if each in multiprocessing.get_all_start_methods()]
 
@@ -140,3 +141,32 @@ def test_a_failure_ends_the_map(executor):
 
     assert caught.value.item == 1
     assert executor.submit(int, "7").result() == 7
+
+
+def test_results_that_cannot_travel_are_failures_of_their_own(executor):
+    """
+    One that cannot be sent costs no other of its chunk, and one that cannot be read does not break the executor.
+    """
+    map_ = SGExtended().map
+    sent = list(map_(returns_what_cannot_travel, [0, 1, 3], executor=executor, on_error="collect", chunksize=3))
+    read = list(map_(returns_what_cannot_travel, [0, 2, 3], executor=executor, on_error="collect"))
+
+    assert [sent[0], sent[2], read[0], read[2]] == [0, 3, 0, 3]
+    assert "It was done, but its result cannot be sent back" in str(sent[1].error)
+    assert "It was done, but its result cannot be read here: ValueError: not here" in str(read[1].error)
+    assert executor.submit(int, "7").result() == 7
+
+
+def test_workers_of_earlier_maps_are_ended_when_others_take_their_place(environment, tmp_path):
+    """
+    A process that lives on keeps those of the last maps alone; what it lets go of is torn down.
+    """
+    notes = [tmp_path / f"notes {number}" for number in range(KEPT_RECIPES + 1)]
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
+        for path in notes:
+            assert list(Counting.map([1], executor=executor, notes=str(path))) == [2]
+        ended = [path.read_text().count("teardown") for path in notes]
+    after = [path.read_text().count("teardown") for path in notes]
+
+    assert ended == [1, *[0] * KEPT_RECIPES]
+    assert after == [1] * len(notes)

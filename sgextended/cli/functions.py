@@ -12,6 +12,8 @@ from typing import Any, Callable, Optional
 
 from sgextended import SGWorker
 from sgextended.cli.schema import did_you_mean
+from sgextended.errors import ConfigurationError
+from sgextended.workers import check_function
 
 
 class UsageError(Exception):
@@ -102,6 +104,10 @@ def file_of(function: Callable[..., Any]) -> Optional[Path]:
 def _check(function: Any, spec: str) -> None:
     if not callable(function):
         raise UsageError(f"{spec} cannot be called: it is {function!r:.80}.")
+    try:
+        check_function(function.__call__ if _is_worker(function) else function)
+    except ConfigurationError as error:
+        raise UsageError(str(error)) from error
     try:
         signature = inspect.signature(function.__call__ if _is_worker(function) else function)
     except (TypeError, ValueError):  # a function that Python knows nothing of

@@ -7,7 +7,7 @@ import multiprocessing
 import re
 import signal
 import sys
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -172,10 +172,25 @@ def _executor(
     elif where.processes:
         # Forking a process that has threads is not safe, so it is spawn wherever we are.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts) as executor:
+        with _Processes(workers, mp_context=context, initializer=_leave_interrupts) as executor:
             yield executor, workers, "process"
     else:
         yield None, workers, "worker"
+
+
+class _Processes(ProcessPoolExecutor):
+    """
+    Processes that Ctrl-C does not reach, not even while they start: they inherit what is blocked here for that moment.
+    """
+
+    def submit(self, *args: Any, **kwargs: Any) -> "Future[Any]":
+        if not hasattr(signal, "pthread_sigmask"):  # Windows
+            return super().submit(*args, **kwargs)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(*args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _leave_interrupts() -> None:

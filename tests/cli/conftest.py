@@ -65,6 +65,10 @@ def alone(sg):
     pass
 
 
+async def asynchronous(sg, shot):
+    pass
+
+
 class Studio:
     @staticmethod
     def code(sg, shot):

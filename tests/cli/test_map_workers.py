@@ -12,6 +12,8 @@ import time
 
 import pytest
 
+from sgextended.cli import map as map_job
+
 GUARD = 60  # seconds
 
 
@@ -174,3 +176,16 @@ def test_a_second_ctrl_c_leaves_at_once(process, folder):
 
     assert started.wait(GUARD) == 130
     assert "Stopping" in told
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows blocks no signals")
+def test_ctrl_c_does_not_reach_processes_that_start():
+    """
+    A terminal tells all of them. They have it blocked from their first moment, and this process has it as before.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with map_job._executor(map_job.Where(processes=True, workers=1), max, needed=True) as (executor, *_):
+        there = executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result(GUARD)
+
+    assert signal.SIGINT in there
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before

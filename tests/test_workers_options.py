@@ -1,0 +1,142 @@
+"""
+Running a function over many items: its time, its progress, and what is refused.
+"""
+
+import concurrent.futures
+import threading
+
+import pytest
+from fix_workers import GUARD, Source, fails_at_odd, work
+
+from sgextended import ConfigurationError, MapTimeout, deadline
+
+# --- Time
+
+
+def test_time_that_is_up_ends_the_map():
+    """
+    After its seconds the map says how many are done, begins nothing more, and finishes what runs.
+    """
+    stop, begun = threading.Event(), []
+
+    def function(_sg, item):
+        begun.append(item)
+        if item:
+            stop.wait(GUARD)
+        return item
+
+    results = work(function, range(50), 1, timeout=0.1)
+    assert next(results) == 0
+    threading.Timer(0.2, stop.set).start()
+    with pytest.raises(MapTimeout, match=r"within 0\.1 s: 1 items are done, 0 failed") as caught:
+        next(results)
+
+    assert (caught.value.done, caught.value.failed) == (1, 0)
+    assert begun == [0, 1]
+
+
+def test_a_call_that_ends_with_the_time_of_the_map_is_no_failure_of_its_item():
+    """
+    Whoever notices first that the time is up, worker or map: it is `MapTimeout`, with the worker's error as its cause.
+    """
+
+    def function(_sg, item):
+        if item:
+            threading.Event().wait(deadline.current().left())
+            msg = "not within the time"
+            raise TimeoutError(msg)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        results = work(function, [0, 1], 1, executor=executor, timeout=0.05)
+        next(results)
+        executor.submit(int).result()  # the failure is there
+
+        with pytest.raises(MapTimeout, match=r"within 0\.05 s: 1 items are done, 1 failed") as caught:
+            next(results)
+    assert type(caught.value.__cause__) is TimeoutError
+
+
+def test_workers_have_the_deadline_of_the_map():
+    """
+    What the function asks the site ends with the map's time, or with that of the block around it.
+    """
+    seen = list(work(lambda _sg, _item: deadline.current().seconds, [1], timeout=60))
+    with deadline.deadline(30):
+        seen += work(lambda _sg, _item: deadline.current().seconds, [1], timeout=60)
+        seen += work(lambda _sg, _item: deadline.current().seconds, [1])
+
+    assert seen == [60, 30, 30]
+
+
+# --- Progress
+
+
+def test_a_function_is_told_how_far_it_is():
+    """
+    It is called in the thread that iterates, with what is done, what failed and how many there are.
+    """
+    told = []
+
+    def progress(done, failed, total):
+        told.append((done, failed, total, threading.current_thread()))
+
+    list(work(fails_at_odd, [0, 1, 2], 1, on_error="collect", progress=progress))
+
+    assert told[-1] == (2, 1, 3, threading.current_thread())
+    assert [done + failed for done, failed, *_ in told] == sorted(done + failed for done, failed, *_ in told)
+
+
+def test_the_total_of_a_generator_is_not_known():
+    """
+    None is told as the total of items that are no collection.
+    """
+    told = []
+    list(work(fails_at_odd, (n for n in (0, 2)), progress=lambda *call: told.append(call)))
+
+    assert told[-1] == (2, 0, None)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"on_error": "ignore"},
+        {"executor": 4},
+        {"progress": "yes"},
+        {"chunksize": 0},
+        {"chunksize": -1},
+        {"timeout": 0},
+        {"timeout": "1"},
+    ],
+)
+def test_options_that_cannot_work_are_refused_at_once(wrong):
+    """
+    They are refused by the call, before an item is taken; the message has the value.
+    """
+    source = Source()
+
+    with pytest.raises(ConfigurationError, match=str(next(iter(wrong.values())))):
+        work(lambda _sg, item: item, source, **wrong)
+    assert source.taken == 0
+
+
+async def asynchronous(_sg, item):
+    return item
+
+
+def generating(_sg, item):
+    yield item
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [(None, "cannot be called"), ([1, 2], "first, and then"), (asynchronous, "await"), (generating, "a generator")],
+)
+def test_what_would_do_nothing_is_refused_at_once(function, reason):
+    """
+    What cannot be called, and what does nothing when it is called, is refused before an item is taken.
+    """
+    source = Source()
+
+    with pytest.raises(ConfigurationError, match=reason):
+        work(function, source)
+    assert source.taken == 0
