@@ -5,6 +5,7 @@ It stays thin: threads, retries and decoding are the `NativeClient`'s business.
 """
 
 import abc
+import inspect
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -495,9 +496,16 @@ class SGWorker(SGExtended, abc.ABC):
             options: Those of `SGExtended.map`; any others are arguments for each instance, such as ``site=``.
 
         Raises:
+            ConfigurationError: An option that neither of them has; nothing was begun.
+
             WorkerError: While iterating: one item failed; see `SGExtended.map`.
         """
         settings = {name: options.pop(name) for name in options.keys() - _OPTIONS}
+        try:
+            inspect.signature(cls).bind(**settings)
+        except TypeError as error:
+            msg = f"Neither map nor {cls.__name__} can be given this: {error}. Map takes {', '.join(sorted(_OPTIONS))}."
+            raise ConfigurationError(msg) from error
         return _workers.run(_work, items, make=_Instances(cls, settings), options=Options(**options))
 
 

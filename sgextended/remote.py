@@ -99,6 +99,12 @@ class Crew:
                 self._made.append(sg)
         return _work(self._own.sg, self._function, numbered, collect=self._collect, guard=None)
 
+    def is_worker(self) -> bool:
+        """
+        Tell whether this thread is one of the workers.
+        """
+        return hasattr(self._own, "sg")
+
     def dismiss(self) -> None:
         """
         End what was made for the workers of this process: `end` for each.

@@ -10,6 +10,7 @@ import contextvars
 import functools
 import inspect
 import itertools
+import logging
 import pickle
 import threading
 from collections import deque
@@ -22,7 +23,7 @@ from sgextended.dask import Cluster, cluster_of
 from sgextended.deadline import Deadline, current, until
 from sgextended.errors import ConfigurationError, MapTimeout, WorkerError, WorkerLost
 from sgextended.journal import Journal, name_of
-from sgextended.progress import reporter
+from sgextended.progress import Reporter, reporter
 from sgextended.remote import Crew, Guard, Outcome, outcomes_of, reason_of
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Chunks in flight for each worker: enough that none runs dry. As many more may be done and wait for their turn.
 AHEAD = 2
+
+_log = logging.getLogger("sgextended")
 
 Progress = Union[bool, Callable[[int, int, Optional[int]], object], None]
 
@@ -182,6 +185,7 @@ class _Run:
         self._window: Deque[_Entry] = deque()
         self._in_flight = 0
         self._exhausted = False
+        self._report: Reporter = lambda _done, _failed: None
         self._error: Optional[Exception] = None  # ends the map, after the results that there are
         self._stopping = False
         self._changed = threading.Condition()  # guards what is counted, and tells that an entry is settled
@@ -193,10 +197,10 @@ class _Run:
         """
         options = self._options
         with contextlib.ExitStack() as stack:
-            report = stack.enter_context(reporter(options.progress, self._total))
+            self._report = stack.enter_context(reporter(options.progress, self._total))
             if self._journal is not None:
                 stack.enter_context(self._journal)
-            stack.callback(self._crew.dismiss)
+            stack.push(self._dismiss)
             executor = options.executor
             if executor is None:
                 executor = ThreadPoolExecutor(options.workers, thread_name_prefix="sgextended-worker")
@@ -204,17 +208,34 @@ class _Run:
             elif isinstance(executor, Cluster):
                 stack.enter_context(executor)
             stack.callback(self._stop)
-            while True:
-                workers = max(options.workers, getattr(executor, "_max_workers", None) or 0)  # clusters grow and shrink
-                self._feed(executor, workers * AHEAD)
-                if not self._window:
-                    if self._error is not None:
-                        raise self._error
-                    return
-                entry = self._next()
-                for item, outcome in zip(entry.items, entry.outcomes):
-                    report(self._done, self._failed)
-                    yield outcome.result if outcome.error is None else self._failure(item, outcome.error)
+            try:
+                yield from self._work(executor)
+            finally:
+                if self._crew.is_worker():  # it collects what nobody iterates any more, and cannot wait for itself
+                    threading.Thread(target=stack.pop_all().close, name="sgextended-end").start()
+
+    def _dismiss(self, _kind: object, error: Optional[BaseException], _traceback: object) -> None:
+        try:
+            self._crew.dismiss()
+        except Exception:
+            if error is None or isinstance(error, GeneratorExit):
+                raise
+            # Raised, it would hide the error that has ended the map.
+            _log.warning("A worker could not be ended.", exc_info=True)
+
+    def _work(self, executor: Executor) -> Iterator[Any]:
+        while True:
+            # Asked each time, as clusters grow and shrink.
+            workers = max(self._options.workers, getattr(executor, "_max_workers", None) or 0)
+            self._feed(executor, workers * AHEAD)
+            if not self._window:
+                if self._error is not None:
+                    raise self._error
+                return
+            entry = self._next()
+            for item, outcome in zip(entry.items, entry.outcomes):
+                self._report(self._done, self._failed)
+                yield outcome.result if outcome.error is None else self._failure(item, outcome.error)
 
     def _failure(self, item: Any, error: BaseException) -> Failure:
         if self._options.on_error == "collect":

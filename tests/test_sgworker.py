@@ -8,7 +8,7 @@ import pytest
 from attrs import define, field
 from fix_extended import make_site
 
-from sgextended import SGExtended, SGWorker, WorkerError
+from sgextended import ConfigurationError, SGExtended, SGWorker, WorkerError
 
 
 @define(slots=False, eq=False)
@@ -150,3 +150,31 @@ def test_a_client_that_was_handed_in_stays_open(shot_server):
 
     assert official._connection is connection is not None
     official.close()
+
+
+def test_a_failing_teardown_hides_no_failure_of_the_work(site, caplog):
+    """
+    The item that has failed is named; that the worker could not be ended is logged.
+    """
+
+    class Failing(SGWorker):
+        def __call__(self, item):
+            raise KeyError(item)
+
+        def teardown(self):
+            msg = "teardown"
+            raise RuntimeError(msg)
+
+    with pytest.raises(WorkerError, match="The work on 1 failed: KeyError"):
+        list(Failing.map([1], site=site))
+    assert ["could not be ended" in record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        True
+    ]
+
+
+def test_an_argument_that_nobody_takes_is_refused_at_once(site):
+    """
+    A slip such as ``worker=`` is named by the call, before an instance is made.
+    """
+    with pytest.raises(ConfigurationError, match=r"Neither map nor Noting can be given this: .*'worker'.*workers"):
+        Noting.map([1], worker=4, site=site, notes=[])

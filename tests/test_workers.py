@@ -3,6 +3,7 @@ Running a function over many items: order, laziness, bounds and failures.
 """
 
 import concurrent.futures
+import gc
 import threading
 
 import pytest
@@ -455,3 +456,32 @@ def test_leaving_early_cancels_what_an_executor_has_not_begun():
         executor.submit(int).result()
 
     assert len(begun) == before <= 3
+
+
+def test_a_map_that_a_worker_of_its_own_collects_ends_too():
+    """
+    Garbage is collected in any thread: where it is one of the workers, it does not wait for itself, and all ends.
+    """
+    left, collected = threading.Event(), threading.Event()
+    before = threading.active_count()
+
+    def function(_sg, item):
+        if item:
+            assert left.wait(GUARD)
+            gc.collect()
+            collected.set()
+
+    holder = {"results": work(function, range(9), 1)}
+    holder["itself"] = holder
+    next(holder["results"])
+    gc.disable()
+    try:
+        del holder
+        left.set()
+        assert collected.wait(GUARD)
+    finally:
+        gc.enable()
+    for thread in threading.enumerate():
+        if thread.name.startswith("sgextended-"):
+            thread.join(GUARD)
+    assert threading.active_count() == before
