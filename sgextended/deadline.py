@@ -119,6 +119,7 @@ class Watchdog:
     """
 
     IDLE = 10.0  # seconds that the thread waits for something to do
+    MANY = 100  # times that are not needed any more are kept, or as many as those that are
 
     def __init__(self) -> None:
         self.start_afresh()
@@ -131,6 +132,7 @@ class Watchdog:
         self._heap: List[Tuple[float, int, List[Callable[[], None]]]] = []
         self._numbers = itertools.count()
         self._running = False
+        self._over = 0  # about so many in the heap are not needed any more
 
     @contextlib.contextmanager
     def at(self, when: float, function: Callable[[], None]) -> Iterator[None]:
@@ -149,10 +151,18 @@ class Watchdog:
             yield
         finally:
             held.clear()
+            self._over += 1
+            if self._over > max(self.MANY, len(self._heap) // 2):
+                with self._changed:
+                    self._changed.notify()  # the thread alone takes from the heap
 
     def _run(self) -> None:
         while True:
             with self._changed:
+                if self._over > self.MANY:
+                    self._heap = [each for each in self._heap if each[2]]
+                    heapq.heapify(self._heap)
+                    self._over = 0
                 while self._heap and not self._heap[0][2]:
                     heapq.heappop(self._heap)
                 due = self._heap[0][0] - time.monotonic() if self._heap else None
@@ -162,7 +172,7 @@ class Watchdog:
                         return
                     continue
                 if due > 0:
-                    self._changed.wait(due)
+                    self._changed.wait(min(due, self.IDLE))  # what it waits for may be over long before
                     continue
                 held = heapq.heappop(self._heap)[2]
             for function in list(held):

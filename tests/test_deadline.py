@@ -376,3 +376,37 @@ def test_the_watchdog_thread_ends_when_it_has_nothing_to_do():
         with watchdog.at(time.monotonic(), done.set):
             assert done.wait(GUARD)
         del threads
+
+
+def meanwhile(is_so):
+    """
+    Let other threads run until something is so.
+    """
+    end = time.monotonic() + GUARD
+    while not is_so():
+        assert time.monotonic() < end
+        threading.Event().wait(0.001)
+
+
+def test_watchdog_keeps_little_of_what_is_over():
+    """
+    Calls that ended long before their deadlines cost no memory until then, also behind one that still waits.
+    """
+    watchdog = Watchdog()
+    far = time.monotonic() + 600
+    with watchdog.at(far - 1, print):
+        for _ in range(5_000):
+            with watchdog.at(far, print):
+                pass
+        meanwhile(lambda: len(watchdog._heap) <= 2 * watchdog.MANY)
+
+
+def test_watchdog_ends_before_the_deadlines_of_what_is_over():
+    """
+    Its thread looks from time to time whether what it waits for is still needed, and ends when nothing is.
+    """
+    watchdog = Watchdog()
+    watchdog.IDLE = 0.01
+    with watchdog.at(time.monotonic() + 600, print):
+        meanwhile(lambda: watchdog._changed._waiters)
+    meanwhile(lambda: not watchdog._running)
