@@ -23,6 +23,8 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+# What Python compiled is kept: otherwise each process that a test starts would compile the package anew.
+pytest: export PYTHONDONTWRITEBYTECODE =
 pytest: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
