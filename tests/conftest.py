@@ -15,6 +15,13 @@ pytest_plugins = [
 ]  # fmt: skip
 
 
+def pytest_collection_modifyitems(items) -> None:
+    """
+    What waits for real time begins first, so that no process has to wait for another at the end.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def demo_site() -> Iterator[LocalSite]:
     """

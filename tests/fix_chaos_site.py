@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import sqlalchemy as sa
 from fix_chaos_notes import LETTERS
+from processes import unmeasured
 
 from sgextended import SGExtended, Site
 from sgextended.localsite import LocalSite, rpc
@@ -68,7 +69,9 @@ class ChaosSite:
 
     def __init__(self, *, tls: bool = True) -> None:
         command = [sys.executable, __file__, "https" if tls else "http"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, env=unmeasured(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         try:
             self.environment, self.world = self._hear()
         except BaseException:

@@ -16,6 +16,7 @@ from fix_servers import ScriptedSite, page
 
 from sgextended.localsite import LocalSite
 
+WORKERS = 2
 PATIENCE = 60  # seconds after which a test that hangs fails: several processes may share a core here
 KILLED = set()  # processes
 
@@ -108,7 +109,7 @@ class Unloadable:
         return int, ("no number",)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dask_site():
     """
     A local site, empty at first.
@@ -117,7 +118,7 @@ def dask_site():
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def slow_site():
     """
     A site whose answers a test gives.
@@ -127,10 +128,12 @@ def slow_site():
     server.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dask_cluster(dask_site, slow_site):
     """
     Two Dask workers, processes of one thread, that know the sites from their environment.
+
+    A cluster works as long as it is there, even if it has nothing to do; so it goes with the file that needs it.
     """
     import dask
     from distributed import LocalCluster
@@ -148,13 +151,16 @@ def dask_cluster(dask_site, slow_site):
         ):
             for name, value in zip(("URL", "SCRIPT_NAME", "API_KEY"), values):
                 patch.setenv(f"{prefix}_{name}", value)
-        with LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs="CRITICAL"
-        ) as cluster:
+        with (
+            dask.config.set({"distributed.worker.profile.enabled": False}),
+            LocalCluster(
+                n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs="CRITICAL"
+            ) as cluster,
+        ):
             yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dask_client(dask_cluster):
     """
     A client of the cluster.
@@ -169,22 +175,30 @@ def wait_until(client, is_so):
     """
     Let the loops of a cluster go round until something is so.
     """
-    end = time.monotonic() + PATIENCE
+    end, pause = time.monotonic() + PATIENCE, threading.Event()
     while not is_so():
         assert time.monotonic() < end
         client.run_on_scheduler(int)
+        pause.wait(0.02)
 
 
 @pytest.fixture
 def whole_cluster(dask_cluster, dask_client):
     """
     The cluster, once it has all its workers again: Dask does not replace one that is killed while it starts.
+
+    On a machine with too much to do a nanny may give its worker up, and goes; then the cluster is told to have another.
     """
-    nannies = dask_cluster.workers.values()
-    wait_until(
-        dask_client, lambda: all(nanny.status.name == "running" and nanny.pid not in KILLED for nanny in nannies)
-    )
-    dask_client.wait_for_workers(2, timeout=PATIENCE)
+
+    def is_whole():
+        nannies = list(dask_cluster.workers.values())
+        if len(nannies) < WORKERS:
+            dask_cluster.scale(WORKERS)
+        return len(nannies) == WORKERS == len(dask_cluster.scheduler.workers) and all(
+            nanny.status.name == "running" and nanny.pid not in KILLED for nanny in nannies
+        )
+
+    wait_until(dask_client, is_whole)
     return dask_cluster
 
 

@@ -128,7 +128,11 @@ def test_what_stands_in_a_script_travels(dask_cluster):
     Classes, functions, lambdas and exceptions of ``__main__`` go to the workers and come back.
     """
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, dask_cluster.scheduler_address], capture_output=True, text=True, check=False
+        [sys.executable, "-c", SCRIPT, dask_cluster.scheduler_address],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
 
     assert (done.stdout.split("\n"), done.stderr) == (["a! b!", "c!?", "True (4,)", ""], "")

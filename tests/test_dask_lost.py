@@ -16,6 +16,8 @@ import sgextended.dask
 from sgextended import Failure, MapTimeout, SGExtended, WorkerError, WorkerLost
 from sgextended.dask import NAME, Claims
 
+pytestmark = pytest.mark.slow  # workers are started again
+
 
 @pytest.fixture(scope="module")
 def shots(dask_site, make_sg):

@@ -128,7 +128,7 @@ def test_waiting_for_a_connection_ends_at_the_deadline(hanging):
 
     busy = threading.Thread(target=hang)
     busy.start()
-    while not hanging.sent("read"):
+    while busy.is_alive() and not hanging.sent("read"):
         time.sleep(0)
 
     with pytest.raises(PoolTimeout, match=r"within the 0.2 s that the caller allows"), sg.deadline(SHORT):

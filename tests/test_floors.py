@@ -3,6 +3,7 @@ The house: which module may import which, how long a file may be, and what impor
 """
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ MAY_USE_APART = {"cli", "pytest_plugin"}
 EXTRAS = {"typer", "rich", "starlette", "uvicorn", "sqlalchemy", "trustme", "distributed", "dask", "orjson"}
 
 
+@functools.cache
 def modules():
     """
     Return each module's parts below the package, and its file.
@@ -40,6 +42,7 @@ def modules():
     return found
 
 
+@functools.cache
 def imports_of(path):
     """
     Return the dotted names that a file imports when it runs, those below TYPE_CHECKING left out.
@@ -185,7 +188,12 @@ assert not [name for name in sys.modules if name.startswith(("sgextended.localsi
 print("quiet")
 """
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False, cwd=ROOT.parent
+        [sys.executable, "-W", "error", "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT.parent,
+        timeout=60,
     )
 
     assert (done.stdout, done.stderr) == ("quiet\n", "")

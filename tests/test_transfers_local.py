@@ -178,7 +178,7 @@ def test_large_file_takes_little_memory(direct_uploads, tmp_path):
     with LocalSite(tls=True, direct_uploads=direct_uploads) as site:
         identity = [site.url, site.script_name, site.api_key, site.ca_file]
         command = [sys.executable, "-W", "error", "-c", CLIENT, *identity, str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
     assert done.stderr == ""
     assert int(done.stdout) < 100_000  # KB

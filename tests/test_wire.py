@@ -15,6 +15,7 @@ import pytest
 import strategies
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from processes import unmeasured
 from shotgun_api3.lib import sgtimezone
 from shotgun_api3.shotgun import SG_TIMEZONE, ServerCapabilities, Shotgun
 
@@ -27,6 +28,7 @@ NATIVE = {
 for native in NATIVE.values():
     native._server_caps = ServerCapabilities(native.config.server, {"version": [8, 60, 0]})
 LOCAL = {True: SG_TIMEZONE.local, False: None}
+GUARD = 120  # seconds after which a process that hangs fails its test
 MORE = settings(max_examples=int(os.environ.get("WIRE_EXAMPLES", "300")), deadline=None)
 
 # As POSIX rules, so that no zone files are needed: west with DST, half an hour off, half an hour of DST in the
@@ -297,14 +299,14 @@ def test_all_zones_are_as_native():
         subprocess.Popen(
             [sys.executable, "-W", "error", "-c", script],
             cwd=Path(__file__).parent,
-            env={**os.environ, "TZ": zone, "WIRE_EXAMPLES": "50"},
+            env=unmeasured(TZ=zone, WIRE_EXAMPLES="50"),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         for zone in ZONES
     ]
-    outputs = [process.communicate() for process in processes]
+    outputs = [process.communicate(timeout=GUARD) for process in processes]
 
     assert [errors for _output, errors in outputs] == [""] * len(ZONES)
     assert [output.strip() for output, _errors in outputs] == [
