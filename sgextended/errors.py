@@ -220,7 +220,7 @@ class StatusError(TransportError, ProtocolError):
 
         errmsg: The text that came with it.
 
-        headers: Headers of the answer, names in lower case.
+        headers: Headers of the answer, names in lower case; without cookies, which may hold a session.
 
         retry_after: Seconds that the server asked to wait, or None.
     """
@@ -244,7 +244,7 @@ class StatusError(TransportError, ProtocolError):
         self.url = url
         self.errcode = errcode
         self.errmsg = errmsg
-        self.headers = headers or {}
+        self.headers = {name: value for name, value in (headers or {}).items() if name.lower() != "set-cookie"}
         self.retry_after = retry_after
 
     __repr__ = Exception.__repr__  # ProtocolError's shows its fields instead of the message

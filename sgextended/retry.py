@@ -221,20 +221,25 @@ def persist(
                 uncertain = True
             asked = getattr(error, "retry_after", None) or 0.0
             if attempt >= policy.attempts or not may_repeat(kind, error) or asked > policy.longest_asked:
+                _all_wait(gate, error, asked if asked <= policy.longest_asked else 0.0)
                 if uncertain:
                     raise _unknown(rpc, kind, attempt, error) from error
                 raise
             wait = policy.wait(attempt, draw(), asked)
-            if gate is not None and _is_too_busy(error):
-                gate.close(wait)
-            else:
+            if not _all_wait(gate, error, wait):
                 _pause(wait, sleep, rpc, attempt, error, uncertain=uncertain)
         else:
             return again(result) if again is not None and uncertain else result
 
 
-def _is_too_busy(error: TransportError) -> bool:
-    return isinstance(error, StatusError) and error.errcode in _TOO_BUSY
+def _all_wait(gate: Optional[Gate], error: TransportError, seconds: float) -> bool:
+    """
+    Close the gate if the site is too busy for all who ask it, and tell whether it is.
+    """
+    if gate is None or not isinstance(error, StatusError) or error.errcode not in _TOO_BUSY:
+        return False
+    gate.close(seconds)
+    return True
 
 
 def _unknown(rpc: str, kind: Kind, attempts: int, error: Exception) -> OutcomeUnknown:

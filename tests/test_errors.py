@@ -148,3 +148,12 @@ def test_status_error_has_the_fields_of_the_native_one():
 
     assert (error.errcode, error.errmsg, error.url) == (503, "busy", "studio.example")
     assert error.headers == {"retry-after": "7"}
+
+
+def test_status_error_has_no_cookies():
+    """
+    What a site sets as a cookie may be a session, which is no business of logs and pickles.
+    """
+    error = errors.StatusError(MESSAGE, headers={"set-cookie": "_session_id=s3cr3t", "retry-after": "7"})
+
+    assert error.headers == {"retry-after": "7"}

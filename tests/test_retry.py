@@ -458,6 +458,21 @@ def test_a_site_that_is_too_busy_closes_the_gate(code, closed):
     assert clock.slept == [9.0]
 
 
+@pytest.mark.parametrize(("asked", "closed"), [(9.0, 9.0), (301.0, 0.0), (None, 0.0)])
+def test_who_gives_up_leaves_the_gate_closed(asked, closed):
+    """
+    What the last attempt is asked to wait, the others wait too; unless it is longer than is obeyed.
+    """
+    gate = Gate(Clock())
+
+    with pytest.raises(StatusError):
+        persist(
+            Script(status(429, retry_after=asked)),
+            rpc="read", kind=Kind.READ, policy=RetryPolicy(attempts=1), gate=gate,
+        )  # fmt: skip
+    assert gate.left() == closed
+
+
 def test_a_gate_that_is_closed_for_longer_stays_so():
     """
     A short wait does not open what another has closed for longer.
