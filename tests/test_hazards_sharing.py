@@ -193,6 +193,18 @@ def test_a_dead_child_leaves_the_parent_alone(after_a_child_died):
 # --- Copies and configurations
 
 
+def test_official_client_connects_again_after_close(make_site_server):
+    """
+    The official client's ``close`` ends nothing: the next call connects again and tells nobody.
+    """
+    server = make_site_server()
+    with contextlib.closing(shotgun_api3.Shotgun(server.url, "robot", KEY)) as sg:
+        sg.close()
+        sg.find("Shot", [])
+
+    assert server.connections == 2
+
+
 def test_official_copy_changes_the_first(make_site_server):
     """
     A copy of an official client shares its configuration: whom the copy works for, the first one works for as well.
