@@ -187,7 +187,7 @@ class Transport:
         limits, sending = limits.now(), Sending(body, quote(query, safe=string.punctuation))
         if limits.deadline is not None and not limits.deadline.left():
             seconds = limits.deadline.seconds
-            msg = f"Nothing was sent to {self.endpoint.url}: the {seconds} s that the caller allows are up."
+            msg = f"Nothing was sent to {self.endpoint.url} within the {seconds} s that the caller allows."
             raise TransportTimeout(msg, sent=False)
         with self._count_lock:
             self.requests += 1

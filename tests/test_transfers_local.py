@@ -73,7 +73,8 @@ def attachments_of(sg, shot):
     ["", "close-after:rpc=put,next=2", "reset-before:rpc=put,next=3", "status=500:rpc=put,next=2",
      "status=503:rpc=put+download,next=3", "reset-after:rpc=api_get_upload_link_info+download,next=3",
      "expired:next=1", "cut-off:rpc=download,next=3", "reset-during:rpc=download,next=2",
-     "close-after:rpc=api_get_upload_link_for_part+get_session_token,next=2", # not before a last step: a close that is still on its way when that is sent makes it uncertain
+     "close-after:rpc=api_get_upload_link_for_part+get_session_token,next=2",
+     # Not before a last step: a close that is still on its way when that is sent makes it uncertain.
      "hang-up:rpc=api_get_upload_link_info+upload_file+download,next=5",
      "status=429:rpc=upload_file+api_link_file,next=3"],
 )  # fmt: skip
