@@ -42,21 +42,25 @@ def main() -> None:
         build = [sys.executable, "-m", "build", "--wheel", "--outdir", folder, str(ROOT)]
         subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
         wheel = next(place.glob("*.whl"))
-        venv.create(place / "venv", with_pip=True)
+        venv.create(place / "venv")
         python = place / "venv" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
 
         def run(*words: str) -> None:
             subprocess.run([str(python), *words], check=True, cwd=folder)
 
-        pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-        run(*pip, str(wheel))
+        def install(what: str) -> None:
+            # By the pip of this environment, and without compiling thousands of modules of which few are used.
+            pip = [sys.executable, "-m", "pip", "--python", str(python), "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, "install", "--no-compile", what], check=True, cwd=folder)
+
+        install(str(wheel))
         run("-c", WITHOUT_EXTRAS)
         without = subprocess.run(
             [str(python), "-m", "sgextended", "--help"], check=False, cwd=folder, capture_output=True, text=True
         )
         assert without.returncode == 1, without
         assert "pip install 'sgextended[cli]'" in without.stderr, without
-        run(*pip, f"{wheel}[site,cli]")
+        install(f"{wheel}[site,cli]")
         run("-c", WITH_SITE)
         run("-m", "sgextended", "--version")
 
