@@ -516,15 +516,21 @@ def test_a_client_that_ends_loses_no_item_silently(sg, dask_cluster, make_door):
     from distributed import Client
 
     client = Client(dask_cluster)
-    called = threading.Event()
-    door = make_door(lambda _item, _pid: called.set() or threading.Event().wait(0.3))
+    called, closed = threading.Event(), threading.Event()
+    door = make_door(lambda _item, _pid: called.set() or (closed.wait(PATIENCE) and None))
     found = sg.map(
         functools.partial(_calling, address=door.address, victims=[1, 2, 3]),
         [1, 2, 3],
         executor=client.get_executor(),
         on_error="collect",
     )
-    ended = threading.Thread(target=lambda: called.wait(PATIENCE) and client.close())
+
+    def end():
+        called.wait(PATIENCE)
+        client.close()
+        closed.set()
+
+    ended = threading.Thread(target=end)
     ended.start()
     lost = [each for each in found if isinstance(each, Failure)]
     ended.join(PATIENCE)

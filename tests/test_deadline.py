@@ -303,10 +303,10 @@ def test_all_addresses_of_a_name_share_the_time(monkeypatch):
         monkeypatch.setattr(socket.socket, "connect", note)
         client = NativeClient(Site(url=f"https://many.example:{port}", retry=RetryPolicy(attempts=1), **IDENTITY))
         client._transport  # noqa: B018 - its certificates take a while to read
-        with pytest.raises(TransportTimeout, match=r"within the 0\.5 s"), deadline.deadline(0.5):
+        with pytest.raises(TransportTimeout, match=r"within the 1\.5 s"), deadline.deadline(1.5):
             client.info()
 
-    assert len(tried) < len(found)  # each would take all of the time
+    assert 1 <= len(tried) < len(found)  # each would take all of the time
 
 
 def test_many_deadlines_are_kept_at_once(hanging):
