@@ -336,6 +336,11 @@ class Transport:
             if self._users:
                 return
             old, self._manager = self._manager, self._new_manager()
+            is_idle = not self._under_way
+        if is_idle:
+            # urllib3 closes the connections of a pool that nobody holds; an error that somebody keeps may hold it.
+            for key in old.pools.keys():  # noqa: SIM118 - no dict
+                old.pools[key].close()
         old.clear()
 
 

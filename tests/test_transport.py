@@ -10,6 +10,7 @@ import zlib
 import pytest
 from fix_servers import GUARD, Last, http_reply
 from fix_transport import LIMITS, SHORT, USER, User, in_threads, make_endpoint, make_transport, post
+from urllib3.exceptions import EmptyPoolError
 
 from sgextended import PoolTimeout, Proxy, TransportError
 from sgextended import transport as transport_module
@@ -232,9 +233,10 @@ def test_leave_lets_requests_finish(make_server):
     assert [request.connection for request in server.requests] == [1, 2]
 
 
-def test_leave_closes_the_sockets(make_server):
+@pytest.mark.parametrize("is_kept", [False, True], ids=["alone", "held by an error that somebody keeps"])
+def test_leave_closes_the_sockets(make_server, is_kept):
     """
-    The server sees the end of the connection, so nothing stays open unused.
+    The server sees the end of the connection, so nothing stays open unused, although an error of urllib3 has its pool.
     """
     ended = threading.Event()
     server = make_server(lambda request: http_reply(request.body))
@@ -247,9 +249,12 @@ def test_leave_closes_the_sockets(make_server):
     server.converse = notify
     transport = make_transport(server)
     post(transport)
+    pools = transport._manager.pools
+    errors = [EmptyPoolError(pools[key], "busy") for key in pools.keys()] if is_kept else []  # noqa: SIM118 - no dict
     transport.leave(USER)
 
     assert ended.wait(GUARD)
+    assert len(errors) == is_kept
 
 
 def test_leave_closes_nothing_that_another_uses(make_server):
