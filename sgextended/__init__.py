@@ -6,6 +6,7 @@ from typing import Any
 
 from sgextended.errors import (
     AmbiguousError,
+    CheckError,
     ClientClosed,
     ConfigurationError,
     FilterError,
@@ -29,11 +30,13 @@ from sgextended.extended import SGExtended, SGWorker, current
 from sgextended.native import NativeClient
 from sgextended.pool import SGPool
 from sgextended.retry import RetryPolicy
+from sgextended.schema import SiteSchema
 from sgextended.site import Proxy, Secret, Site
 from sgextended.workers import Failure
 
 __all__ = [
     "AmbiguousError",
+    "CheckError",
     "ClientClosed",
     "ConfigurationError",
     "Failure",
@@ -54,6 +57,7 @@ __all__ = [
     "SGWorker",
     "Secret",
     "Site",
+    "SiteSchema",
     "StatusError",
     "TLSError",
     "TransportError",

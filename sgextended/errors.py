@@ -38,6 +38,21 @@ class FilterError(SGExtendedError, ValueError):
     __module__ = "sgextended"
 
 
+class CheckError(SGExtendedError, ValueError):
+    """
+    What was asked for does not fit the site's schema; nothing was sent.
+
+    Attributes:
+        problems: What does not fit: list of `sgextended.checks.Problem`, each with its place and a message.
+    """
+
+    __module__ = "sgextended"
+
+    def __init__(self, message: str, *, problems: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.problems = list(problems)
+
+
 class NotFoundError(SGExtendedError, LookupError):
     """
     Something that was asked for by name or id is not on the site.

@@ -170,6 +170,8 @@ class SGExtended(NativeVerbs):
 
         site: Which site, and who asks. None, and no *sg*: what the environment says (`Site.from_env`).
 
+        check: Hold every call against the site's schema before it is sent; see `checked`.
+
     Raises:
         ConfigurationError: The environment does not name a site, or both arguments are given.
     """
@@ -177,6 +179,7 @@ class SGExtended(NativeVerbs):
     __module__ = "sgextended"
 
     _site: Optional[Site] = field(default=None, alias="site", kw_only=True)
+    _checks: bool = field(default=False, alias="check", kw_only=True)
     _sg: Any = field(alias="sg", converter=_usable, on_setattr=setters.convert)  # a test may set another
 
     @_sg.default
@@ -231,6 +234,18 @@ class SGExtended(NativeVerbs):
             if hasattr(self, name):
                 object.__setattr__(other, name, getattr(self, name))
         other.__dict__.update(self.__dict__, _sg=self._sg.clone())
+        return other
+
+    def checked(self: Wrapper) -> Wrapper:
+        """
+        Return a clone that holds each call against the site's schema before it is sent: ``sg.checked().find(...)``.
+
+        Entity types, fields, operators, values, sorts and data that do not fit raise `CheckError`, with the place of
+        each and what may have been meant. The schema costs a request for each entity type, once in a while; see
+        `site_schema`. ``SGExtended(check=True)`` does so from the start.
+        """
+        other = self.clone()
+        other._checks = True  # noqa: SLF001 - part of the wrapper
         return other
 
     def __copy__(self: Wrapper) -> Wrapper:

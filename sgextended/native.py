@@ -28,6 +28,7 @@ from sgextended.downloads import Downloads
 from sgextended.errors import ConfigurationError, OutcomeUnknown, TransportError
 from sgextended.identity import HidingConfig, SealedBytes, SealedText, identity_of, site_of
 from sgextended.retry import RetryPolicy
+from sgextended.schema import KeptSchema
 from sgextended.site import Secret, Site
 from sgextended.transport import Endpoint, Transport, transport_to
 from sgextended.uploads import Uploads
@@ -204,6 +205,14 @@ class NativeClient(Uploads, Downloads, Shotgun):
         return self._server_caps
 
     @property
+    def kept_schema(self) -> KeptSchema:
+        """
+        What this process knows of the site's schema, for all clients of the site.
+        """
+        kept: KeptSchema = self._transport.once("schema", KeptSchema)
+        return kept
+
+    @property
     def requests_sent(self) -> int:
         """
         How many requests this process has sent to the site, through all of its clients together.
@@ -242,7 +251,11 @@ class NativeClient(Uploads, Downloads, Shotgun):
 
     def _call_rpc(self, method: str, params: Any, include_auth_params: bool = True, first: bool = False) -> Any:
         read = functools.partial(wire.decode, local=self._local)
-        return self._answer(method, params, read, include_auth_params=include_auth_params, first=first)
+        try:
+            return self._answer(method, params, read, include_auth_params=include_auth_params, first=first)
+        finally:
+            if method.startswith("schema_field_") and method != "schema_field_read":
+                self.kept_schema.refresh()  # also where nobody knows whether it was changed
 
     def _answer(
         self,

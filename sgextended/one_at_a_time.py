@@ -9,6 +9,7 @@ from typing import Any, List
 from weakref import WeakValueDictionary
 
 from sgextended.errors import ConfigurationError
+from sgextended.schema import KeptSchema
 
 
 class OneAtATime:
@@ -33,6 +34,14 @@ class OneAtATime:
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._lent.client, name, value)
+
+    @property
+    def kept_schema(self) -> KeptSchema:
+        """
+        What is known of the client's schema, for all who use it.
+        """
+        kept: KeptSchema = self._lent.kept_schema
+        return kept
 
     def clone(self) -> "OneAtATime":
         """
@@ -59,11 +68,12 @@ class _Lent:
     A client that is not ours, and the lock that all who use it share.
     """
 
-    __slots__ = ("__weakref__", "client", "lock")
+    __slots__ = ("__weakref__", "client", "kept_schema", "lock")
 
     def __init__(self, client: Any) -> None:
         self.client = client
         self.lock = threading.RLock()
+        self.kept_schema = KeptSchema()
 
 
 class _Locked:

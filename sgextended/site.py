@@ -183,6 +183,10 @@ def _check_url(value: str) -> None:
         raise ConfigurationError(msg)
 
 
+#: Seconds for which a schema is used.
+SCHEMA_MAX_AGE = 3600.0
+
+
 @frozen(kw_only=True)
 class Site:
     """
@@ -224,6 +228,10 @@ class Site:
 
         localized: Ask for display names and messages in the user's language.
 
+        schema_max_age: Seconds for which the schema that was read is used; see `SGExtended.site_schema`.
+
+        schema_folder: Where the schema is kept on disk too, in a folder that nobody else may write to. None: nowhere.
+
         retry: How often and after which waits a call that may be repeated is repeated.
 
         renew_session: Called with this `Site` when the site refuses *session_token* as expired; returns a new token, or
@@ -256,6 +264,8 @@ class Site:
     connections: int = field(default=10)
     convert_datetimes_to_utc: bool = True
     localized: bool = False
+    schema_max_age: float = field(default=SCHEMA_MAX_AGE)
+    schema_folder: Optional[str] = field(default=None, converter=attrs.converters.optional(os.fspath))
     retry: RetryPolicy = field(factory=RetryPolicy)
     renew_session: Optional[Callable[["Site"], Union[str, Secret, None]]] = None
     allow_pickle_secrets: bool = field(default=False)
@@ -268,6 +278,7 @@ class Site:
     @read_timeout.validator
     @pool_timeout.validator
     @call_timeout.validator
+    @schema_max_age.validator
     def _validate_timeout(self, attribute: Any, value: float) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
             msg = f"{attribute.name}={value!r}: a time limit is a number of seconds above 0. Nothing waits for ever."

@@ -5,11 +5,14 @@ The native methods that studios override, as real ones, so that ``super().find(.
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from sgextended._native_methods import NativeMethods
+from sgextended.checks import check_call
 from sgextended.deadline import within
 from sgextended.domain.query_fields import iter_with_query_fields, with_query_fields
 from sgextended.errors import ConfigurationError, OutcomeUnknown
 from sgextended.native import NativeClient
 from sgextended.reconcile import create_once, reconcile
+from sgextended.schema import SiteSchema
+from sgextended.site import SCHEMA_MAX_AGE
 from sgextended.transfers import Report
 
 if TYPE_CHECKING:
@@ -21,11 +24,34 @@ Row = Dict[str, Any]
 class NativeVerbs(NativeMethods):
     """
     The verbs of `SGExtended`, over its private client.
+
+    Rows are dicts. They are typed as Any, so that a studio's own class may say more of what its ``find`` returns.
     """
 
     __module__ = "sgextended"
 
     _sg: Any
+    _checks: bool
+
+    def site_schema(self, project: Optional[Row] = None) -> SiteSchema:
+        """
+        Return the schema of the site, or as one project shows it: names, types and values of fields.
+
+        It is read piece by piece when it is asked, kept for ``Site(schema_max_age=...)``, an hour, and shared by all
+        threads of the process; a field that was made with one of its clients is seen at once.
+        """
+        client = self._sg
+        if not isinstance(client, NativeClient):
+            return SiteSchema(self, project, kept=client.kept_schema, max_age=SCHEMA_MAX_AGE)
+        site = client.site
+        who = (site.url, site.script_name, site.login, site.session_token, site.sudo_as_login, client.config.localized)
+        return SiteSchema(
+            self, project, kept=client.kept_schema, who=who, max_age=site.schema_max_age, folder=site.schema_folder
+        )
+
+    def _check(self, method: str, entity_type: Optional[str], **arguments: Any) -> None:
+        if self._checks:
+            check_call(self.site_schema(), method, {"entity_type": entity_type, **arguments})
 
     def find(
         self,
@@ -41,7 +67,7 @@ class NativeVerbs(NativeMethods):
         additional_filter_presets: Optional[List[Dict[str, Any]]] = None,
         *,
         query_fields: bool = False,
-    ) -> List[Row]:
+    ) -> List[Any]:
         """
         Return all entities that match, as ``shotgun_api3.Shotgun.find``.
 
@@ -49,10 +75,11 @@ class NativeVerbs(NativeMethods):
         web page shows, instead of None; `sgextended.domain.query_fields` says what that costs, and `add_query_fields`
         what the values are.
         """
+        self._check("find", entity_type, filters=filters, fields=fields, order=order, filter_operator=filter_operator)
         newer = _beyond_mockgun(include_archived_projects, additional_filter_presets)
 
-        def search(asked: Optional[List[str]]) -> List[Row]:
-            found: List[Row] = self._sg.find(
+        def search(asked: Optional[List[str]]) -> List[Any]:
+            found: List[Any] = self._sg.find(
                 entity_type, filters, asked, order, filter_operator, limit, retired_only, page, **newer
             )
             return found
@@ -75,7 +102,7 @@ class NativeVerbs(NativeMethods):
         page_size: Optional[int] = None,
         read_ahead: Optional[int] = None,
         query_fields: bool = False,
-    ) -> Iterator[Row]:
+    ) -> Iterator[Any]:
         """
         Return an iterator over all entities that match, in bounded memory; the arguments before *page_size* are those
         of `find`.
@@ -97,6 +124,9 @@ class NativeVerbs(NativeMethods):
             ``shotgun_api3.Shotgun.find``, which has no such form. A client that was handed in is asked with its
             ``find``, all at once.
         """
+        self._check(
+            "find_iter", entity_type, filters=filters, fields=fields, order=order, filter_operator=filter_operator
+        )
         newer = _beyond_mockgun(include_archived_projects, additional_filter_presets)
         rest = (order, filter_operator, limit, retired_only, page)
 
@@ -119,12 +149,15 @@ class NativeVerbs(NativeMethods):
         retired_only: bool = False,
         include_archived_projects: bool = True,
         additional_filter_presets: Optional[List[Dict[str, Any]]] = None,
-    ) -> Optional[Row]:
+    ) -> Optional[Any]:
         """
         Return the first entity that matches, or None, as ``shotgun_api3.Shotgun.find_one``.
         """
+        self._check(
+            "find_one", entity_type, filters=filters, fields=fields, order=order, filter_operator=filter_operator
+        )
         newer = _beyond_mockgun(include_archived_projects, additional_filter_presets)
-        found: Optional[Row] = self._sg.find_one(
+        found: Optional[Any] = self._sg.find_one(
             entity_type, filters, fields, order, filter_operator, retired_only, **newer
         )
         return found
@@ -141,6 +174,14 @@ class NativeVerbs(NativeMethods):
         """
         Return counts, sums and the like of what matches, as ``shotgun_api3.Shotgun.summarize``.
         """
+        self._check(
+            "summarize",
+            entity_type,
+            filters=filters,
+            summary_fields=summary_fields,
+            filter_operator=filter_operator,
+            grouping=grouping,
+        )
         summary: Dict[str, Any] = self._sg.summarize(
             entity_type, filters, summary_fields, filter_operator, grouping, include_archived_projects
         )
@@ -153,7 +194,7 @@ class NativeVerbs(NativeMethods):
         return_fields: Optional[List[str]] = None,
         *,
         reconcile_on: Optional[Sequence[str]] = None,
-    ) -> Row:
+    ) -> Any:
         """
         Create an entity and return it, as ``shotgun_api3.Shotgun.create``.
 
@@ -178,9 +219,10 @@ class NativeVerbs(NativeMethods):
             FilterError: A field of *reconcile_on* has no value in *data*, or one by which the site cannot look (a
                 fraction, a file, links of several, a text of more than 255 characters); nothing was sent.
         """
+        self._check("create", entity_type, data=data, return_fields=return_fields)
         if reconcile_on is not None and isinstance(self._sg, NativeClient):
             return create_once(self._sg, entity_type, data, return_fields, reconcile_on)
-        created: Row = self._sg.create(entity_type, data, return_fields)
+        created: Any = self._sg.create(entity_type, data, return_fields)
         return created
 
     def reconcile(self, error: OutcomeUnknown) -> List[Row]:
@@ -210,14 +252,15 @@ class NativeVerbs(NativeMethods):
         entity_id: int,
         data: Dict[str, Any],
         multi_entity_update_modes: Optional[Dict[str, Any]] = None,
-    ) -> Row:
+    ) -> Any:
         """
         Set fields of an entity and return them, as ``shotgun_api3.Shotgun.update``.
 
         Raises:
             PartlyDone: The other fields were set, and an image could not be uploaded; the error has the entity.
         """
-        updated: Row = self._sg.update(entity_type, entity_id, data, multi_entity_update_modes)
+        self._check("update", entity_type, data=data)
+        updated: Any = self._sg.update(entity_type, entity_id, data, multi_entity_update_modes)
         return updated
 
     def delete(self, entity_type: str, entity_id: int) -> bool:
@@ -238,6 +281,7 @@ class NativeVerbs(NativeMethods):
         """
         Do many writes in one request, all or nothing, as ``shotgun_api3.Shotgun.batch``.
         """
+        self._check("batch", None, requests=requests)
         results: List[Any] = self._sg.batch(requests)
         return results
 

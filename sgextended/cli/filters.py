@@ -14,8 +14,8 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from attrs import frozen
 
-from sgextended.cli.schema import SiteSchema, did_you_mean
 from sgextended.errors import FilterError, NotFoundError
+from sgextended.schema import SiteSchema, did_you_mean
 
 _TWO = ("between", "not_between")
 _SPANS = ("in_last", "not_in_last", "in_next", "not_in_next")
@@ -221,7 +221,7 @@ def _native(condition: Condition, schema: SiteSchema, entity_type: str) -> List[
         return _refusal(condition.source, word.start, word.end, message)
 
     try:
-        data_type = schema.data_type(entity_type, field.text)
+        data_type = schema.field_type(entity_type, field.text)
     except NotFoundError as error:
         raise refuse(field, f"{error} A filter typed as JSON is sent as it is.") from error
     if operator in _SPANS:

@@ -11,8 +11,8 @@ from types import ModuleType
 from typing import Any, Callable, Optional
 
 from sgextended import SGWorker
-from sgextended.cli.schema import did_you_mean
 from sgextended.errors import ConfigurationError
+from sgextended.schema import did_you_mean
 from sgextended.workers import check_function
 
 

@@ -16,8 +16,8 @@ from attrs import frozen
 from sgextended import Failure, NotFoundError, SGExtended
 from sgextended.cli import filters as typed
 from sgextended.cli import functions, output, projects, work
-from sgextended.cli.schema import SiteSchema
 from sgextended.errors import ConfigurationError
+from sgextended.schema import SiteSchema
 
 #: Fields by which people know an entity; a type has one of them, or several.
 NAMES = ("code", "name", "content")
@@ -130,11 +130,11 @@ def _native_query(sg: SGExtended, query: Query, conditions: Sequence[typed.Filte
         return filters, ["id", *(name for name in NAMES if name in known)]
     for field in query.fields:
         if field != "type":  # every entity has it, and no schema
-            schema.data_type(query.entity_type, field)
+            schema.field_type(query.entity_type, field)
     return filters, list(query.fields)
 
 
-def _in_projects(entity_type: str, known: Dict[str, str], wanted: List[Dict[str, Any]]) -> List[Any]:
+def _in_projects(entity_type: str, known: Dict[str, Any], wanted: List[Dict[str, Any]]) -> List[Any]:
     links = [{"type": "Project", "id": project["id"]} for project in wanted]
     if entity_type == "Project":
         return ["id", "in", [link["id"] for link in links]]

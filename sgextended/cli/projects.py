@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Sequence
 
 from sgextended import NotFoundError, SGExtended
 from sgextended.cli.output import plural
-from sgextended.cli.schema import did_you_mean
+from sgextended.schema import did_you_mean
 
 
 def find_named(sg: SGExtended, names: Sequence[str]) -> List[Dict[str, Any]]:

@@ -7,7 +7,8 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Opt
 
 from attrs import frozen
 
-from sgextended.domain.saved_filters import Matcher, Native, Node, Owner, Schema, Term, Word, join, leaves_of, to_native
+from sgextended.domain.saved_filters import Matcher, Native, Node, Owner, Term, Word, join, leaves_of, to_native
+from sgextended.schema import SiteSchema
 
 Row = Dict[str, Any]
 
@@ -82,7 +83,7 @@ def _smallest(groups: Iterable[Row], depth: int, outer: List[Any]) -> Iterator[T
 
 
 def owned_rows(
-    sg: Any, schema: Schema, summary: Summary, owners: Sequence[Owner], terms: Iterable[Term], fields: Iterable[str]
+    sg: Any, schema: SiteSchema, summary: Summary, owners: Sequence[Owner], terms: Iterable[Term], fields: Iterable[str]
 ) -> List[List[Row]]:
     """
     Return the rows of each owner, lowest id first, from one find for each alternative of the filter.

@@ -27,7 +27,6 @@ from sgextended.domain.query_sums import NotComputed, compute
 from sgextended.domain.saved_filters import (
     Key,
     Owner,
-    Schema,
     Unanswerable,
     Word,
     current_user,
@@ -35,6 +34,7 @@ from sgextended.domain.saved_filters import (
     read_filter,
 )
 from sgextended.errors import FilterError
+from sgextended.schema import SiteSchema
 
 __all__ = ["NotComputed", "add_query_fields", "find_with_query_fields", "iter_with_query_fields", "with_query_fields"]
 
@@ -242,7 +242,7 @@ class Asking:
         self._sg, self._type = sg, entity_type
         self._user: Any = None if user is None else to_link(user, "user", PEOPLE)
         self._summaries: Dict[str, Any] = {}
-        self.schema = Schema(sg)
+        self.schema = SiteSchema(sg)
 
     def about(self, entity_type: str) -> "Asking":
         """

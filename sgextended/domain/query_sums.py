@@ -15,7 +15,6 @@ from sgextended.domain.query_asking import CHUNK, DATES, NUMBERS, Question, Row,
 from sgextended.domain.saved_filters import (
     Matcher,
     Owner,
-    Schema,
     Term,
     Unanswerable,
     Word,
@@ -27,6 +26,7 @@ from sgextended.domain.saved_filters import (
 )
 from sgextended.domain.single_records import single_records
 from sgextended.errors import ShotgunError
+from sgextended.schema import SiteSchema
 
 _ADDED = {"record_count", "count", "sum", "checked", "unchecked"}
 _LEAST, _MOST = {"minimum", "earliest"}, {"maximum", "latest"}
@@ -60,7 +60,7 @@ class NotComputed:
         return f"{self.field} is not computed: {self.reason}."
 
 
-def compute(sg: Any, schema: Schema, jobs: Sequence[Tuple[Summary, Sequence[Owner]]]) -> List[List[Any]]:
+def compute(sg: Any, schema: SiteSchema, jobs: Sequence[Tuple[Summary, Sequence[Owner]]]) -> List[List[Any]]:
     """
     Return for each query field its values for its owners.
 
@@ -124,7 +124,7 @@ class _Work:
         self.question, self.values = None, values
 
 
-def _answer(sg: Any, schema: Schema, group: List[_Work]) -> None:
+def _answer(sg: Any, schema: SiteSchema, group: List[_Work]) -> None:
     """
     Ask what several fields have in common, in as few calls as their summaries allow.
     """
@@ -153,12 +153,12 @@ def _answer(sg: Any, schema: Schema, group: List[_Work]) -> None:
             work.run(functools.partial(_finish, sg, schema, work, groups))
 
 
-def _finish_alone(sg: Any, schema: Schema, work: _Work) -> None:
+def _finish_alone(sg: Any, schema: SiteSchema, work: _Work) -> None:
     assert work.question is not None
     _finish(sg, schema, work, work.question.asked(sg, work.question.summaries))
 
 
-def _begin(sg: Any, schema: Schema, work: _Work) -> None:
+def _begin(sg: Any, schema: SiteSchema, work: _Work) -> None:
     """
     Find the values of a field, or the question that will give them.
     """
@@ -194,7 +194,7 @@ def _begin(sg: Any, schema: Schema, work: _Work) -> None:
     work.question = Question(summary.found_type, filters, groupings, summaries)
 
 
-def _finish(sg: Any, schema: Schema, work: _Work, groups: List[Tuple[List[Any], Row]]) -> None:
+def _finish(sg: Any, schema: SiteSchema, work: _Work, groups: List[Tuple[List[Any], Row]]) -> None:
     summary, matcher = work.summary, work.matcher
     assert matcher is not None
     paths = matcher.paths
@@ -236,7 +236,7 @@ def _joined(summary: Summary, data_type: Optional[str], parts: List[Tuple[Any, R
 # --- Values
 
 
-def _checked(schema: Schema, summary: Summary) -> Optional[str]:
+def _checked(schema: SiteSchema, summary: Summary) -> Optional[str]:
     """
     Return the data type of what a query field is about.
 
@@ -327,7 +327,7 @@ def _of_rows(summary: Summary, data_type: Optional[str], rows: Sequence[Row]) ->
 # --- Rows
 
 
-def _by_rows(sg: Any, schema: Schema, work: _Work, terms: Sequence[Term]) -> List[Any]:
+def _by_rows(sg: Any, schema: SiteSchema, work: _Work, terms: Sequence[Term]) -> List[Any]:
     summary = work.summary
     data_type = schema.data_type(summary.found_type, summary.field)
     owned = owned_rows(sg, schema, summary, work.owners, terms, [summary.field])

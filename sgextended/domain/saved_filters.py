@@ -23,6 +23,7 @@ from attrs import frozen
 
 from sgextended.domain.query import client_of
 from sgextended.errors import ShotgunError
+from sgextended.schema import SiteSchema
 
 Key = Tuple[str, int]  # of an entity: its type and id
 Link = Dict[str, Any]
@@ -86,48 +87,6 @@ class Group:
 
 
 Node = Union[Leaf, Group]
-
-
-class Schema:
-    """
-    The fields of the types that one call deals with; each type is asked for once.
-    """
-
-    def __init__(self, sg: Any) -> None:
-        self._sg = sg
-        self._types: Dict[str, Dict[str, Any]] = {}
-
-    def fields(self, entity_type: str) -> Dict[str, Any]:
-        """
-        Return the description of each field of a type.
-        """
-        if entity_type not in self._types:
-            self._types[entity_type] = self._sg.schema_field_read(entity_type)
-        return self._types[entity_type]
-
-    def data_type(self, entity_type: str, path: str) -> Optional[str]:
-        """
-        Return the data type of what a path leads to. None: there is no such field, and ``"id"`` is a number.
-        """
-        parts = path.split(".")
-        if len(parts) > 1:
-            entity_type = parts[-2]
-        if parts[-1] == "id":
-            return "number"
-        found = self.fields(entity_type).get(parts[-1])
-        return None if found is None else str(found["data_type"]["value"])
-
-    def first_list(self, entity_type: str, path: str) -> Optional[int]:
-        """
-        Return where in a path, as the number of its parts up to there, a list of links is passed. None: nowhere.
-        """
-        parts = path.split(".")
-        for at in range(0, len(parts) - 1, 2):
-            owner = entity_type if at == 0 else parts[at - 1]
-            found = self.fields(owner).get(parts[at])
-            if found is not None and found["data_type"]["value"] == "multi_entity":
-                return at + 1
-        return None
 
 
 # --- Reading
@@ -341,7 +300,9 @@ class Matcher:
         owners: The owners. They are named by their numbers in this list.
     """
 
-    def __init__(self, sg: Any, schema: Schema, entity_type: str, own: Iterable[Node], owners: Sequence[Owner]) -> None:
+    def __init__(
+        self, sg: Any, schema: SiteSchema, entity_type: str, own: Iterable[Node], owners: Sequence[Owner]
+    ) -> None:
         self._own = list(own)
         self._can_restrict = can_summarize(sg)
         self._everybody = set(range(len(owners)))
@@ -434,7 +395,7 @@ def _in(path: str, links: Iterable[Key]) -> Native:
     return [path, "in", [{"type": key[0], "id": key[1]} for key in links]]
 
 
-def _reader(sg: Any, schema: Schema, entity_type: str, leaf: Leaf, owners: Sequence[Owner]) -> _Reader:
+def _reader(sg: Any, schema: SiteSchema, entity_type: str, leaf: Leaf, owners: Sequence[Owner]) -> _Reader:
     at = schema.first_list(entity_type, leaf.path)
     if at is not None:
         return _reader_through_list(sg, schema, leaf, at, owners)
@@ -456,7 +417,7 @@ def _reader(sg: Any, schema: Schema, entity_type: str, leaf: Leaf, owners: Seque
     return _Reader(leaf.path, leaf.is_negative, reached, is_exact)
 
 
-def _reader_through_list(sg: Any, schema: Schema, leaf: Leaf, at: int, owners: Sequence[Owner]) -> _Reader:
+def _reader_through_list(sg: Any, schema: SiteSchema, leaf: Leaf, at: int, owners: Sequence[Owner]) -> _Reader:
     parts = leaf.path.split(".")
     head, far_type, rest = ".".join(parts[:at]), parts[at], ".".join(parts[at + 1 :])
     # Through a list, "is not" means that there is none on the way for which "is" holds.

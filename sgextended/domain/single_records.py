@@ -10,7 +10,6 @@ from sgextended.domain.saved_filters import (
     Matcher,
     Native,
     Owner,
-    Schema,
     Term,
     Unanswerable,
     can_summarize,
@@ -19,6 +18,7 @@ from sgextended.domain.saved_filters import (
     to_native,
 )
 from sgextended.errors import ShotgunError
+from sgextended.schema import SiteSchema
 
 # From so many different values on they may be asked for all together, and not each with the records that have it.
 _FEW_VALUES = 50
@@ -51,7 +51,7 @@ def _choice(value: Any) -> _Choice:
 
 
 def single_records(
-    sg: Any, schema: Schema, summary: Summary, owners: Sequence[Owner], terms: Sequence[Term]
+    sg: Any, schema: SiteSchema, summary: Summary, owners: Sequence[Owner], terms: Sequence[Term]
 ) -> List[Any]:
     """
     Return what a single-record field shows for each owner.
@@ -108,7 +108,7 @@ class _FirstRows:
     def __init__(
         self,
         sg: Any,
-        schema: Schema,
+        schema: SiteSchema,
         found_type: str,
         owners: Sequence[Owner],
         term: Term,

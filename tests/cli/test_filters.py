@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sgextended import FilterError, NotFoundError
 from sgextended.cli.filters import OPERATORS, parse, to_native
-from sgextended.cli.schema import SiteSchema
+from sgextended.schema import SiteSchema
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +191,12 @@ WRONG_VALUES = [
         "Shot has no field 'sg_staus_list'. Did you mean 'sg_status_list'?",
         "sg_staus_list",
     ),
-    ("Shot", "project.Projekt.name is a", "There is no entity type 'Projekt'", "project.Projekt.name"),
+    (
+        "Shot",
+        "project.Projekt.name is a",
+        "Shot.project does not link to 'Projekt'. Did you mean 'Project'?",
+        "project.Projekt.name",
+    ),
     (
         "Shot",
         "project.Project.namex is a",
@@ -280,7 +285,7 @@ def test_a_type_is_asked_for_once(demo_site, make_sg):
     schema = SiteSchema(make_sg(demo_site))
     before = demo_site.ledger.count("schema_field_read")
     for path in ("entity.Shot.code", "entity.Shot.sg_cut_in", "content", "id", "$FROM$Task.step.id"):
-        schema.data_type("Task", path)
+        schema.field_type("Task", path)
 
     assert demo_site.ledger.count("schema_field_read") - before == 2
 

@@ -55,7 +55,7 @@ class Studio(SGExtended):
         Find as ever, in the studio's order.
         """
         rows = super().find(entity_type, filters, fields, order, limit=limit, query_fields=query_fields)
-        assert_type(rows, List[Row])
+        assert_type(rows, List[Any])
         return rows
 
     def find_late_tasks(self, entity: Row) -> List[Row]:
@@ -114,13 +114,13 @@ def verbs(sg: SGExtended) -> None:
     The native verbs, with rows as dicts.
     """
     assert_type(sg.connect(), None)
-    assert_type(sg.find("Shot", [["id", "is", 1]], ["code"]), List[Row])
-    assert_type(sg.find("Shot", [], ["sg_open_tasks"], query_fields=True), List[Row])
-    assert_type(sg.find_iter("Shot", [], ["sg_open_tasks"], query_fields=True), Iterator[Row])
-    assert_type(sg.find_one("Shot", []), Optional[Row])
+    assert_type(sg.find("Shot", [["id", "is", 1]], ["code"]), List[Any])
+    assert_type(sg.find("Shot", [], ["sg_open_tasks"], query_fields=True), List[Any])
+    assert_type(sg.find_iter("Shot", [], ["sg_open_tasks"], query_fields=True), Iterator[Any])
+    assert_type(sg.find_one("Shot", []), Optional[Any])
     assert_type(sg.summarize("Shot", [], [{"field": "id", "type": "count"}]), Row)
-    assert_type(sg.create("Shot", {"code": "a"}), Row)
-    assert_type(sg.update("Shot", 1, {"code": "a"}), Row)
+    assert_type(sg.create("Shot", {"code": "a"}), Any)
+    assert_type(sg.update("Shot", 1, {"code": "a"}), Any)
     assert_type(sg.delete("Shot", 1), bool)
     assert_type(sg.revive("Shot", 1), bool)
     assert_type(sg.batch([]), List[Any])
