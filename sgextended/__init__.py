@@ -4,6 +4,7 @@ sgextended: the thread-safe, fast and extensible object to use instead of ``shot
 
 from typing import Any
 
+from sgextended.domain.record_classes import Link
 from sgextended.errors import (
     AmbiguousError,
     CheckError,
@@ -17,6 +18,7 @@ from sgextended.errors import (
     PoolClosed,
     PoolError,
     PoolTimeout,
+    RecordError,
     SGExtendedError,
     StatusError,
     TLSError,
@@ -41,6 +43,7 @@ __all__ = [
     "ConfigurationError",
     "Failure",
     "FilterError",
+    "Link",
     "MapTimeout",
     "NativeClient",
     "NotFoundError",
@@ -50,6 +53,7 @@ __all__ = [
     "PoolError",
     "PoolTimeout",
     "Proxy",
+    "RecordError",
     "RetryPolicy",
     "SGExtended",
     "SGExtendedError",

@@ -53,6 +53,24 @@ class CheckError(SGExtendedError, ValueError):
         self.problems = list(problems)
 
 
+class RecordError(SGExtendedError, ValueError):
+    """
+    An entity and the class of a record do not fit each other.
+
+    Attributes:
+        entity: The entity, as ``type`` and ``id``. None: it is not about one.
+
+        problems: What does not fit, one sentence for each attribute.
+    """
+
+    __module__ = "sgextended"
+
+    def __init__(self, message: str, *, entity: Optional[Dict[str, Any]] = None, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.entity = entity
+        self.problems = list(problems)
+
+
 class NotFoundError(SGExtendedError, LookupError):
     """
     Something that was asked for by name or id is not on the site.

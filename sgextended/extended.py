@@ -40,6 +40,7 @@ from sgextended.domain import (
     projects,
     published_files,
     query_fields,
+    records,
     sequences,
     shots,
     statuses,
@@ -472,6 +473,11 @@ class SGExtended(NativeVerbs):
     group_by = entities.group_by
     resolve = addresses.resolve
     entity_url = addresses.entity_url
+    find_as = records.find_as
+    find_iter_as = records.find_iter_as
+    get_as = records.get_as
+    create_as = records.create_as
+    update_as = records.update_as
 
 
 class SGWorker(SGExtended, abc.ABC):

@@ -59,7 +59,7 @@ def test_place_in_a_nested_filter_is_shown(sg, demo_site):
     ("condition", "message"),
     [
         (["cod", "is", "a"], "filters[0][0]: Shot has no field 'cod'. Did you mean 'code'?"),
-        (["sg_sequence.Sequenze.code", "is", "a"], "does not link to 'Sequenze'. Did you mean 'Sequence'?"),
+        (["sg_sequence.Seqnce.code", "is", "a"], "does not link to 'Seqnce'. Did you mean 'Sequence'?"),
         (["code", "contain", "a"], "has no operator 'contain'. Did you mean 'contains'?"),
         (["sg_cut_in", "starts_with", 1], "Shot.sg_cut_in is of the type number, and has no operator 'starts_with'"),
         (["code", "is"], "something is missing"),
@@ -76,7 +76,7 @@ def test_place_in_a_nested_filter_is_shown(sg, demo_site):
         (["sg_sequence", "is", 1], 'Shot.sg_sequence is a link: give {"type": ..., "id": ...}, not 1'),
         (["sg_sequence", "is", {"type": "Sequence", "id": "1"}], "the id of one is a whole number, not '1'"),
         (["sg_sequence", "in", [SEQUENCE, {"type": "Shot", "id": 1}]], "filters[0][2][1]: Shot.sg_sequence links to"),
-        (["sg_sequence", "type_is", "Sequenze"], "links to Sequence, not to 'Sequenze'. Did you mean 'Sequence'?"),
+        (["sg_sequence", "type_is", "Seqnce"], "links to Sequence, not to 'Seqnce'. Did you mean 'Sequence'?"),
         (["image", "is", "x"], "is an image: it can be compared with None alone"),
         ({"filter_operator": "und", "filters": []}, "'und' does not join filters. Did you mean 'and'?"),
     ],

@@ -27,7 +27,7 @@ FLOORS = {
 }  # fmt: skip
 APART = "localsite"
 MAY_USE_APART = {"cli", "pytest_plugin"}
-EXTRAS = {"typer", "rich", "starlette", "uvicorn", "sqlalchemy", "trustme", "distributed", "dask", "orjson"}
+EXTRAS = {"typer", "rich", "starlette", "uvicorn", "sqlalchemy", "trustme", "distributed", "dask", "orjson", "cattrs"}
 
 
 @functools.cache
@@ -148,7 +148,7 @@ def test_core_imports_no_extra():
     }
 
     # Imported when they are first needed; the first two are done without where they are missing.
-    assert offenders == {("wire", "orjson"), ("progress", "rich"), ("dask", "distributed")}
+    assert offenders == {("wire", "orjson"), ("progress", "rich"), ("dask", "distributed"), ("domain", "cattrs")}
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,9 @@ def test_extras_are_named(dist):
     """
     The extras are those that the documentation names.
     """
-    assert set(dist.metadata.get_all("Provides-Extra")) == {"site", "cli", "dask", "fast", "all", "bench", "dev"}
+    assert set(dist.metadata.get_all("Provides-Extra")) == {
+        *("site", "cli", "dask", "fast", "typed", "all", "bench", "dev")
+    }
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,7 @@ def test_extras_are_named(dist):
         ("cli", {"typer", "rich"}),
         ("dask", {"distributed"}),
         ("fast", {"orjson"}),
+        ("typed", {"cattrs"}),
     ],
 )
 def test_extra_needs_what_it_says(dist, extra, names):

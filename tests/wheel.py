@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 # The core alone is installed first: importing it must not need any extra.
 WITHOUT_EXTRAS = """
 import sys, sgextended
-extras = {"typer", "rich", "starlette", "uvicorn", "sqlalchemy", "trustme", "distributed", "dask", "orjson"}
+extras = {"typer", "rich", "starlette", "uvicorn", "sqlalchemy", "trustme", "distributed", "dask", "orjson", "cattrs"}
 assert not extras & set(sys.modules), extras & set(sys.modules)
 assert "site-packages" in sgextended.__file__, sgextended.__file__
 sg = sgextended.SGExtended(site=sgextended.Site(url="https://studio.example", script_name="a", api_key="b"))
