@@ -33,7 +33,7 @@ from typing import (
 )
 
 from sgextended.domain.entities import get
-from sgextended.domain.query import Entity, Finder
+from sgextended.domain.query import Entity, Finder, conditions_of
 from sgextended.domain.record_classes import Shape, changes, check_value, reader_of, shape_of, to_site
 from sgextended.errors import PartlyDone, RecordError
 from sgextended.garbage import Collector
@@ -83,11 +83,13 @@ def find_as(
         RecordError: A value is not what the class says; the message tells the entity, the field, what was expected and
             what was found.
 
+        FilterError: *filters* are no conditions; nothing was asked.
+
         ConfigurationError: The class cannot be one of records, or cattrs is missing (the extra ``typed``).
     """
     options = _options(order, filter_operator, limit, retired_only, include_archived_projects)
     read, shape = _reader(record)
-    rows = sg.find(shape.entity_type, filters, list(shape.fields), **options)
+    rows = sg.find(shape.entity_type, conditions_of(filters), list(shape.fields), **options)
     with _COLLECTOR.paused(len(rows) * _BYTES):
         return list(read(rows))
 
@@ -116,7 +118,7 @@ def find_iter_as(
     options = _options(order, filter_operator, limit, retired_only, include_archived_projects)
     read, shape = _reader(record)
     find = getattr(sg, "find_iter", None) or sg.find  # a Shotgun has but find
-    return read(find(shape.entity_type, filters, list(shape.fields), **options))
+    return read(find(shape.entity_type, conditions_of(filters), list(shape.fields), **options))
 
 
 def get_as(sg: Finder, record: Type[Record], which: Union[int, Entity, Sequence[Any]]) -> Record:

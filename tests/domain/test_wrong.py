@@ -3,7 +3,9 @@ What cannot be meant is refused by every function of the domain, with a readable
 """
 
 import inspect
+from typing import ClassVar
 
+import attrs
 import pytest
 
 from sgextended import FilterError, SGExtended
@@ -27,11 +29,23 @@ class Refusing:
         raise AttributeError(name)
 
 
+@attrs.define
+class Record:
+    """
+    A class of records.
+    """
+
+    ENTITY_TYPE: ClassVar[str] = "Shot"
+    id: int
+
+
 #: What must be given beside the argument that is wrong.
 NEEDED = {
     "add_query_fields": {"rows": [{"type": "Shot", "id": 1}]},
     "count": {"entity_type": "Shot"},
     "exists": {"entity_type": "Shot"},
+    "find_as": {"record": Record},
+    "find_iter_as": {"record": Record},
     "find_by_ids": {"entity_type": "Shot", "ids": [1]},
     "find_downstream_files": {"published_file": {"type": "PublishedFile", "id": 1}},
     "find_page": {"page_id": 1},
