@@ -24,7 +24,7 @@ from typing import (
     overload,
 )
 
-from attrs import define, field, fields, frozen, setters
+from attrs import Factory, define, field, fields, frozen, setters
 
 from sgextended import workers as _workers
 from sgextended.deadline import within
@@ -181,11 +181,12 @@ class SGExtended(NativeVerbs):
 
     _site: Optional[Site] = field(default=None, alias="site", kw_only=True)
     _checks: bool = field(default=False, alias="check", kw_only=True)
-    _sg: Any = field(alias="sg", converter=_usable, on_setattr=setters.convert)  # a test may set another
-
-    @_sg.default
-    def _make_private_client(self) -> NativeClient:
-        return _private_client(self)
+    _sg: Any = field(  # a test may set another; a default by decorator is none to pyright
+        alias="sg",
+        default=Factory(_private_client, takes_self=True),
+        converter=_usable,
+        on_setattr=setters.convert,
+    )
 
     @_sg.validator
     def _validate_one_source(self, _attribute: Any, value: Any) -> None:

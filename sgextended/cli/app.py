@@ -11,8 +11,10 @@ import typer
 import sgextended
 from sgextended.cli import assets as assets_job
 from sgextended.cli import map as map_job
+from sgextended.cli.check import check
 from sgextended.cli.functions import UsageError
 from sgextended.cli.output import Format
+from sgextended.cli.stubs import stubs
 from sgextended.errors import CallError, FilterError
 
 app = typer.Typer(
@@ -22,6 +24,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.command()(stubs)
+app.command()(check)
 
 Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="How many projects are worked on at once.")]
 

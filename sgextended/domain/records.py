@@ -87,9 +87,10 @@ def find_as(
 
         ConfigurationError: The class cannot be one of records, or cattrs is missing (the extra ``typed``).
     """
+    conditions = conditions_of(filters)
     options = _options(order, filter_operator, limit, retired_only, include_archived_projects)
     read, shape = _reader(record)
-    rows = sg.find(shape.entity_type, conditions_of(filters), list(shape.fields), **options)
+    rows = sg.find(shape.entity_type, conditions, list(shape.fields), **options)
     with _COLLECTOR.paused(len(rows) * _BYTES):
         return list(read(rows))
 
@@ -115,10 +116,11 @@ def find_iter_as(
 
         RecordError: While iterating: a value is not what the class says.
     """
+    conditions = conditions_of(filters)
     options = _options(order, filter_operator, limit, retired_only, include_archived_projects)
     read, shape = _reader(record)
     find = getattr(sg, "find_iter", None) or sg.find  # a Shotgun has but find
-    return read(find(shape.entity_type, conditions_of(filters), list(shape.fields), **options))
+    return read(find(shape.entity_type, conditions, list(shape.fields), **options))
 
 
 def get_as(sg: Finder, record: Type[Record], which: Union[int, Entity, Sequence[Any]]) -> Record:

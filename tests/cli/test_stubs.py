@@ -1,0 +1,166 @@
+"""
+``sgextended stubs``: what it writes of a schema.
+"""
+
+import ast
+import inspect
+import re
+import sys
+
+import pytest
+
+from sgextended import SiteSchema
+from sgextended.cli.stubs import module
+from sgextended.verbs import NativeVerbs
+
+
+def fact(value):
+    """
+    Return a value as a schema gives it.
+    """
+    return {"value": value, "editable": False}
+
+
+def field(data_type, name="Name", **properties):
+    """
+    Return the description of a field.
+    """
+    found = {"name": fact(name), "data_type": fact(data_type), "editable": fact(True)}
+    return {**found, "properties": {key: fact(value) for key, value in properties.items()}}
+
+
+class Odd:
+    """
+    A client of a site with odd names.
+    """
+
+    def __init__(self):
+        self.types = {"CustomEntity05": "Delivery note", "CustomEntity06": "Shot", "Shot": "Shot"}
+        self.types["AssetShotConnection"] = "Link"
+
+    def schema_entity_read(self):
+        return {name: {"name": fact(label)} for name, label in self.types.items()}
+
+    def schema_field_read(self, _entity_type):
+        fields = {
+            "class": field("text", 'The "class"'),
+            "sg_2d": field("checkbox"),
+            "2d": field("number"),
+            "dt": field("date"),
+            "sg_status_list": field("status_list", valid_values=["ip", "fin"]),
+            "sg_empty": field("list", valid_values=[]),
+            "settings_json": field("text"),
+        }
+        return dict(reversed(fields.items()))
+
+
+@pytest.fixture
+def odd():
+    """
+    The module for a site with odd names.
+    """
+    return module(SiteSchema(Odd()))
+
+
+def test_whole_site_is_written_and_every_record_read(demo_site, make_sg, tmp_path, monkeypatch):
+    """
+    The classes of all types of the demo production take what the site sends for all of their fields.
+    """
+    sg = make_sg(demo_site)
+    (tmp_path / "whole_site.py").write_text(module(sg.site_schema()), encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    import whole_site
+
+    classes = [each for each in vars(whole_site).values() if hasattr(each, "ENTITY_TYPE")]
+    read = {owner.__name__: sg.find_as(owner, [], limit=20) for owner in classes}
+    del sys.modules["whole_site"]
+
+    assert len(classes) > 70
+    assert len([name for name, records in read.items() if records]) > 15
+    assert read["Shot"][0].created_at.tzinfo is not None
+
+
+def test_same_schema_gives_the_same_text(odd):
+    """
+    What is written depends on the schema, not on the order in which it comes, and its names are sorted.
+    """
+    client = Odd()
+    client.types = dict(reversed(client.types.items()))
+    literal = odd.partition("DeliveryNoteField = Literal[")[2].partition("]")[0]
+    names = re.findall(r'"(\w+)"', literal)
+
+    assert module(SiteSchema(client)) == odd
+    assert names == sorted(names)
+
+
+def test_custom_entities_have_the_names_of_people(odd):
+    """
+    A custom entity is called as its label says, unless another type has that name; connections are left out.
+    """
+    classes = {node.name: node for node in ast.parse(odd).body if isinstance(node, ast.ClassDef)}
+
+    assert set(classes) == {"CustomEntity06", "DeliveryNote", "Shot", "Studio"}
+    assert 'ENTITY_TYPE: ClassVar[str] = "CustomEntity05"' in odd
+    assert "Delivery note (CustomEntity05)" in ast.get_docstring(classes["DeliveryNote"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'class_: Optional[str] = attrs.field(default=None, metadata={"sg_field": "class"})  # The \'class\'',
+        "sg_2d: bool = False  # Name",
+        'field_2d: Optional[int] = attrs.field(default=None, metadata={"sg_field": "2d"})  # Name',
+        'dt_: Optional[dt.date] = attrs.field(default=None, metadata={"sg_field": "dt"})  # Name',
+        "sg_status_list: Optional[ShotStatusValue] = None  # Name",
+        "sg_empty: Any = None  # Name",
+        "settings_json: Any = None  # Name",
+    ],
+)
+def test_odd_fields_have_attributes(odd, line):
+    """
+    A name that Python does not take is changed, and the field named beside it.
+    """
+    assert f"    {line}\n" in odd.partition("class Shot:")[2]
+
+
+def test_methods_have_the_parameters_of_ours(odd):
+    """
+    The forms of find, find_one and find_iter that are written take what the methods take, in order.
+    """
+    (studio,) = [node for node in ast.parse(odd).body if isinstance(node, ast.ClassDef) and node.name == "Studio"]
+    found = [node for node in ast.walk(studio) if isinstance(node, ast.FunctionDef) and not node.args.vararg]
+
+    assert {node.name for node in found} == {"find", "find_one", "find_iter"}
+    for node in found:
+        ours = list(inspect.signature(getattr(NativeVerbs, node.name)).parameters)
+        assert [each.arg for each in (*node.args.args, *node.args.kwonlyargs)] == ours
+
+
+def test_command_writes_to_stdout_or_to_a_file(command, environment, tmp_path):
+    """
+    The same text goes to stdout or to a file, for the types that are named.
+    """
+    status, printed, _said = command("stubs", "Shot", "Task")
+    assert command("stubs", "Task", "Shot", "-o", str(tmp_path / "out.py"))[:2] == (0, "")
+
+    assert status == 0
+    assert (tmp_path / "out.py").read_text(encoding="utf-8") == printed
+    assert re.findall(r"^class (\w+)", printed, re.MULTILINE) == ["Shot", "Task", "Studio"]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["stubs", "Shoot"], 1, "There is no entity type 'Shoot' on http"),
+        (["stubs", "Shot", "-o", "no/such/folder.py"], 2, "'no/such/folder.py' cannot be written: No such file"),
+    ],
+)
+def test_mistakes_are_told(command, environment, words, status, message):
+    """
+    A type that is not there and a file that cannot be written are told in one line.
+    """
+    found, printed, said = command(*words)
+
+    assert (found, printed) == (status, "")
+    assert message in said
+    assert "Traceback" not in said

@@ -1,0 +1,163 @@
+"""
+``docs/typed.md`` tells the truth: its examples run, and the five mistakes are found by whom it says.
+
+pyright needs node; where it does not run, its tests say that they were left out.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sgextended.cli import main
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "docs" / "typed.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(python|sh|text)\n(.*?)```", TEXT, re.DOTALL)
+PROGRAM = [source for language, source in BLOCKS if language == "python" and not source.startswith("# shots.py")]
+SHOTS = next(source for _language, source in BLOCKS if source.startswith("# shots.py"))
+STUBS, CHECK = [source.split()[1:] for language, source in BLOCKS if language == "sh"]
+TOLD, _RECORD, FOUND = [source for language, source in BLOCKS if language == "text"]
+FIND = SHOTS.splitlines().index("    return sg.find(") + 1  # where checkers put the mistake in its arguments
+PATIENCE = 120  # seconds for a checker
+
+
+@pytest.fixture(scope="module")
+def environment(demo_site):
+    """
+    The environment of a user of the demo site, until the end of this module.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in demo_site.environment().items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def folder(environment, tmp_path_factory):
+    """
+    A folder with the module that ``stubs`` writes, and the one with the mistakes.
+    """
+    folder = tmp_path_factory.mktemp("typed")
+    (folder / "shots.py").write_text(SHOTS, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        run(patch, STUBS)
+    return folder
+
+
+def run(patch, words):
+    """
+    Run the command line, and return its exit status.
+    """
+    patch.setattr(sys, "argv", ["sgextended", *words])
+    try:
+        main()
+    except SystemExit as stop:
+        return stop.code or 0
+    return 0
+
+
+def line_of(mistake):
+    """
+    Return the number of the line of a mistake.
+    """
+    return next(number for number, line in enumerate(SHOTS.splitlines(), 1) if line.endswith(f"# {mistake}"))
+
+
+def test_program_runs(environment, make_sg, demo_site):
+    """
+    The Python of the page runs from top to bottom, and what it says of its results holds.
+    """
+    names = {"__name__": "page"}
+    exec(compile("\n".join(PROGRAM), "typed.md", "exec"), names)
+    restored = make_sg(demo_site)
+    restored.update("Shot", names["one"].id, {"sg_cut_in": names["shots"][0].sg_cut_in})
+
+    assert (names["data_type"], names["label"], names["may_be_set"]) == ("number", "Cut In", False)
+    assert names["told"].strip() == TOLD.strip()
+    assert names["shots"]
+    assert len(names["many"]) == 10
+    assert (names["sent"], names["nothing"], names["sent_again"]) == ({"sg_cut_in": 1009}, {}, {"sg_cut_in": 1001})
+
+
+def test_check_finds_what_stands_in_filters(folder, monkeypatch, capsys):
+    """
+    The command prints what the page shows: operator, status, link and field, each at its place.
+    """
+    monkeypatch.chdir(folder)
+    status = run(monkeypatch, CHECK)
+
+    assert status == 1
+    assert capsys.readouterr().out == FOUND
+    lines = [int(line.split(":")[1]) for line in FOUND.splitlines()]
+    assert lines == [line_of(mistake) for mistake in ("operator", "status", "link", "field")]
+
+
+def test_mypy_finds_field_and_type(folder):
+    """
+    The module of ``stubs`` passes mypy strict, and the one with the mistakes fails at two of them.
+    """
+    command = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", "--no-pretty"]
+    done = subprocess.run(
+        [*command, *map(str, sorted(folder.glob("*.py")))],
+        capture_output=True, text=True, check=False, cwd=ROOT, timeout=PATIENCE,
+        env={**os.environ, "MYPYPATH": str(folder)},
+    )  # fmt: skip
+    errors = re.findall(r"(\w+\.py):(\d+): error: (.*)", done.stdout)
+
+    assert {name for name, _line, _message in errors} == {"shots.py"}, done.stdout + done.stderr
+    kinds = {re.search(r"\[([\w-]+)\]$", message).group(1): int(line) for _name, line, message in errors}
+    assert kinds["assignment"] == line_of("type")
+    assert kinds["call-overload"] == FIND
+
+
+@pytest.fixture(scope="module")
+def pyright_found(folder):
+    """
+    What pyright strict says: file, line and message of each error.
+    """
+    if not shutil.which("node") or importlib.util.find_spec("pyright") is None:
+        pytest.skip("pyright was LEFT OUT: it needs node and the package pyright")
+    settings = {
+        "include": [os.path.relpath(ROOT / "tests" / "typing", folder), "."],
+        "extraPaths": [str(ROOT)],
+        "typeCheckingMode": "strict",
+        "pythonVersion": "3.9",
+    }
+    (folder / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+    command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "-p", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, timeout=PATIENCE)
+        report = json.loads(done.stdout)
+    except (ValueError, subprocess.TimeoutExpired) as error:  # npm gave nothing
+        pytest.skip(f"pyright was LEFT OUT: it does not run here ({type(error).__name__})")
+    assert report["summary"]["filesAnalyzed"] > 2
+    return [
+        (Path(each["file"]).name, each["range"]["start"]["line"] + 1, each["message"])
+        for each in report["generalDiagnostics"]
+    ]
+
+
+def test_pyright_finds_field_and_type(pyright_found):
+    """
+    The module of ``stubs`` passes pyright strict, and the one with the mistakes fails at two of them.
+    """
+    in_shots = [(line, message) for name, line, message in pyright_found if name == "shots.py"]
+
+    assert [each for each in pyright_found if each[0] == "studio_schema.py"] == []
+    assert {line for line, _message in in_shots} == {FIND, line_of("field"), line_of("type")}, in_shots
+    assert any(line == FIND and 'No overloads for "find" match' in message for line, message in in_shots)
+
+
+def test_public_signatures_pass_pyright(pyright_found):
+    """
+    What ``tests/typing`` fixes for mypy holds for pyright too.
+    """
+    assert [each for each in pyright_found if each[0] not in {"shots.py", "studio_schema.py"}] == []
