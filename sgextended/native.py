@@ -28,7 +28,7 @@ from sgextended.downloads import Downloads
 from sgextended.errors import ConfigurationError, OutcomeUnknown, TransportError
 from sgextended.identity import HidingConfig, SealedBytes, SealedText, identity_of, site_of
 from sgextended.retry import RetryPolicy
-from sgextended.schema import KeptSchema
+from sgextended.schema import kept_by
 from sgextended.site import Secret, Site
 from sgextended.transport import Endpoint, Transport, transport_to
 from sgextended.uploads import Uploads
@@ -205,14 +205,6 @@ class NativeClient(Uploads, Downloads, Shotgun):
         return self._server_caps
 
     @property
-    def kept_schema(self) -> KeptSchema:
-        """
-        What this process knows of the site's schema, for all clients of the site.
-        """
-        kept: KeptSchema = self._transport.once("schema", KeptSchema)
-        return kept
-
-    @property
     def requests_sent(self) -> int:
         """
         How many requests this process has sent to the site, through all of its clients together.
@@ -255,7 +247,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
             return self._answer(method, params, read, include_auth_params=include_auth_params, first=first)
         finally:
             if method.startswith("schema_field_") and method != "schema_field_read":
-                self.kept_schema.refresh()  # also where nobody knows whether it was changed
+                kept_by(self._transport).refresh()  # also where nobody knows whether it was changed
 
     def _answer(
         self,
@@ -447,18 +439,8 @@ class NativeClient(Uploads, Downloads, Shotgun):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
                 msg = f"{name}={value!r}: give a whole number of at least {least}, or None."
                 raise ConfigurationError(msg)
-        request = self._first_request(
-            entity_type,
-            filters,
-            fields,
-            order,
-            filter_operator,
-            limit,
-            retired_only,
-            page,
-            include_archived_projects,
-            additional_filter_presets,
-        )
+        native = (entity_type, filters, fields, order, filter_operator, limit, retired_only, page)
+        request = self._first_request(*native, include_archived_projects, additional_filter_presets)
         size = page_size or request["paging"]["entities_per_page"]
         request["paging"]["entities_per_page"] = min(size, limit) if limit else size
         return self._iterate(request, limit, page, read_ahead)

@@ -86,6 +86,14 @@ class KeptSchema:
         return self._not_before <= found[0] and 0 <= self._clock() - found[0] <= max_age
 
 
+def kept_by(transport: Any) -> KeptSchema:
+    """
+    Return what this process knows of the schema of the site that a `Transport` leads to, for all of its clients.
+    """
+    kept: KeptSchema = transport.once("schema", KeptSchema)
+    return kept
+
+
 class SiteSchema:
     """
     The schema of a site: each entity type is read when it is first needed.

@@ -11,7 +11,7 @@ from sgextended.domain.query_fields import iter_with_query_fields, with_query_fi
 from sgextended.errors import ConfigurationError, OutcomeUnknown
 from sgextended.native import NativeClient
 from sgextended.reconcile import create_once, reconcile
-from sgextended.schema import SiteSchema
+from sgextended.schema import SiteSchema, kept_by
 from sgextended.site import SCHEMA_MAX_AGE
 from sgextended.transfers import Report
 
@@ -45,9 +45,8 @@ class NativeVerbs(NativeMethods):
             return SiteSchema(self, project, kept=client.kept_schema, max_age=SCHEMA_MAX_AGE)
         site = client.site
         who = (site.url, site.script_name, site.login, site.session_token, site.sudo_as_login, client.config.localized)
-        return SiteSchema(
-            self, project, kept=client.kept_schema, who=who, max_age=site.schema_max_age, folder=site.schema_folder
-        )
+        kept = kept_by(client._transport)  # noqa: SLF001 - part of the wrapper
+        return SiteSchema(self, project, kept=kept, who=who, max_age=site.schema_max_age, folder=site.schema_folder)
 
     def _check(self, method: str, entity_type: Optional[str], **arguments: Any) -> None:
         if self._checks:
