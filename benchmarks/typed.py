@@ -28,9 +28,9 @@ LIMIT = 300  # seconds of one figure
 
 
 @attrs.define
-class Task:
+class _Task:
     """
-    The records as a studio would have them: statuses as literals, dates as dates, links as links.
+    What is no link of the records, as a studio would have it: statuses as literals, dates as dates.
     """
 
     ENTITY_TYPE: ClassVar[str] = "Task"
@@ -44,37 +44,32 @@ class Task:
     duration: Optional[int]
     est_in_mins: Optional[int]
     milestone: bool
-    entity: Optional[Link]
-    project: Optional[Link]
-    task_assignees: List[Link]
-    assets: List[Link]
     created_at: dt.datetime
     updated_at: dt.datetime
 
 
 @attrs.define
-class TaskWithDicts:
+class Task(_Task):
     """
-    The same, with links as the dicts that come.
+    With links as links.
     """
 
-    ENTITY_TYPE: ClassVar[str] = "Task"
+    entity: Optional[Link]
+    project: Optional[Link]
+    task_assignees: List[Link]
+    assets: List[Link]
 
-    id: int
-    content: str
-    sg_status_list: Literal["wtg", "ip", "fin"]
-    sg_description: Optional[str]
-    start_date: Optional[dt.date]
-    due_date: Optional[dt.date]
-    duration: Optional[int]
-    est_in_mins: Optional[int]
-    milestone: bool
+
+@attrs.define
+class TaskWithDicts(_Task):
+    """
+    With links as the dicts that come.
+    """
+
     entity: Any
     project: Any
     task_assignees: Any
     assets: Any
-    created_at: dt.datetime
-    updated_at: dt.datetime
 
 
 WORKS: Dict[str, Callable[[SGExtended], List[Any]]] = {

@@ -187,7 +187,7 @@ def reader_of(owner: type) -> Callable[[Iterable[Row]], Iterator[Any]]:
         ConfigurationError: It is no class of records, or cattrs is not installed.
     """
     shape = shape_of(owner)
-    make = _converter(shape, detailed=False).get_structure_hook(owner)
+    _, make = _converter(shape, detailed=False)
 
     def read(rows: Iterable[Row]) -> Iterator[Any]:
         for row in rows:
@@ -202,10 +202,14 @@ def reader_of(owner: type) -> Callable[[Iterable[Row]], Iterator[Any]]:
 
 @functools.lru_cache(maxsize=512)
 def _detailed(owner: type) -> Any:
-    return _converter(shape_of(owner), detailed=True)
+    converter, _ = _converter(shape_of(owner), detailed=True)
+    return converter
 
 
-def _converter(shape: Shape, *, detailed: bool) -> Any:
+def _converter(shape: Shape, *, detailed: bool) -> "Tuple[Any, _Hook]":
+    """
+    Return a converter for a class of records, and what makes an instance of a row.
+    """
     try:
         import cattrs  # noqa: PLC0415 - the extra "typed"
         from cattrs.gen import make_dict_structure_fn, override  # noqa: PLC0415
@@ -218,21 +222,21 @@ def _converter(shape: Shape, *, detailed: bool) -> Any:
         converter.register_structure_hook_func(functools.partial(operator.eq, Optional[kind]), _or_none(hook))
     converter.register_structure_hook_func(functools.partial(operator.eq, List[Link]), _links)
 
-    def add(each: Shape) -> None:
-        if each.owner is Link:
-            return
+    def add(each: Shape) -> _Hook:
         for member in each.members:
             for linked in member.linked:
-                add(linked)
+                if linked.owner is not Link:
+                    add(linked)
             if len(member.linked) > 1:
                 _add_union(converter, member)
         options: Dict[str, Any] = {member.name: override(rename=member.field) for member in each.members}
         options["_cattrs_detailed_validation"] = detailed
         structure: Callable[[Any, Any], Any] = make_dict_structure_fn(each.owner, converter, **options)
-        converter.register_structure_hook(each.owner, _with_links(each, structure))
+        made = _with_links(each, structure)
+        converter.register_structure_hook(each.owner, made)
+        return made
 
-    add(shape)
-    return converter
+    return converter, add(shape)
 
 
 def _with_links(shape: Shape, structure: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
