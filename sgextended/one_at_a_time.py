@@ -107,6 +107,7 @@ def _renew_after_fork() -> None:
     _lent_guard.release()
     for lent in _all_lent.values():
         lent.lock = threading.RLock()  # a thread of the parent may hold the old one for ever, as seen from here
+        lent.kept_schema = KeptSchema()  # as may its locks
 
 
 if hasattr(os, "register_at_fork"):

@@ -67,7 +67,7 @@ def find_as(
             one that may be empty is Optional. A link becomes a `Link`, or a nested class for the entities that it leads
             to; a Union of such classes where that may be several types.
 
-        filters: Native conditions, with the names of fields.
+        filters: Native conditions, with the names of fields; values may be records, `Link`, dates and enumerations too.
 
         order: As for ``find``, with the names of fields, like all that follows.
 
@@ -87,7 +87,7 @@ def find_as(
 
         ConfigurationError: The class cannot be one of records, or cattrs is missing (the extra ``typed``).
     """
-    conditions = conditions_of(filters)
+    conditions = _conditions(filters)
     options = _options(order, filter_operator, limit, retired_only, include_archived_projects)
     read, shape = _reader(record)
     rows = sg.find(shape.entity_type, conditions, list(shape.fields), **options)
@@ -116,7 +116,7 @@ def find_iter_as(
 
         RecordError: While iterating: a value is not what the class says.
     """
-    conditions = conditions_of(filters)
+    conditions = _conditions(filters)
     options = _options(order, filter_operator, limit, retired_only, include_archived_projects)
     read, shape = _reader(record)
     find = getattr(sg, "find_iter", None) or sg.find  # a Shotgun has but find
@@ -142,7 +142,8 @@ def get_as(sg: Finder, record: Type[Record], which: Union[int, Entity, Sequence[
         RecordError: A value is not what the class says.
     """
     read, shape = _reader(record)
-    (found,) = read([get(sg, str(shape.entity_type), which, fields=shape.fields)])
+    meant = _conditions(which) if isinstance(which, (list, tuple)) else which
+    (found,) = read([get(sg, str(shape.entity_type), meant, fields=shape.fields)])
     return found
 
 
@@ -217,6 +218,16 @@ def update_as(sg: Any, record: Any, *, before: Any = None) -> Row:
         sg.update(shape.entity_type, record.id, changed)
         _KNOWN.keep(record, copy.deepcopy(record))
     return changed
+
+
+def _conditions(filters: Any) -> List[Any]:
+    """
+    Return conditions with their values as the site takes them.
+    """
+    return [
+        {**each, "filters": _conditions(each["filters"])} if isinstance(each, Mapping) else to_site(each)
+        for each in conditions_of(filters)
+    ]
 
 
 def _options(

@@ -192,6 +192,19 @@ def test_other_ways_to_find_are_the_same(sg, site):
         sg.get_as(Asset, 999_999)
 
 
+def test_filters_take_records(sg):
+    """
+    Values of conditions may be what attributes hold: records, links, enumerations and dates, in groups as well.
+    """
+    shot = sg.find_as(Shot, [["sg_sequence", "is_not", None]], limit=1)[0]
+    in_group = {"filter_operator": "any", "filters": [["sg_status_list", "is", shot.status]]}
+    filters = [["sg_sequence", "in", [shot.sequence]], ["project", "is", shot.project], in_group]
+
+    assert shot.id in {each.id for each in sg.find_as(Shot, filters)}
+    assert sg.find_as(Task, [["entity", "is", shot], ["due_date", "greater_than", dt.date(2000, 1, 1)]])
+    assert sg.get_as(Shot, [["id", "is", shot.id], ["sg_sequence", "is", shot.sequence]]) == shot
+
+
 @attrs.define
 class Wrong:
     """
