@@ -76,7 +76,7 @@ def test_extras_are_named(dist):
 @pytest.mark.parametrize(
     ("extra", "names"),
     [
-        ("site", {"starlette", "uvicorn", "sqlalchemy", "trustme", "python-multipart", "pillow"}),
+        ("site", {"starlette", "uvicorn", "sqlalchemy", "trustme", "python-multipart", "jinja2", "pillow"}),
         ("cli", {"typer", "rich"}),
         ("dask", {"distributed"}),
         ("fast", {"orjson"}),

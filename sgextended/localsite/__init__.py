@@ -9,6 +9,6 @@ from __future__ import annotations
 from sgextended.localsite.faults import Faults, Mishap
 from sgextended.localsite.ledger import Entry, Ledger
 from sgextended.localsite.server import LocalSite, serve
-from sgextended.localsite.store import Store
+from sgextended.localsite.store import Snapshot, Store
 
-__all__ = ["Entry", "Faults", "Ledger", "LocalSite", "Mishap", "Store", "serve"]
+__all__ = ["Entry", "Faults", "Ledger", "LocalSite", "Mishap", "Snapshot", "Store", "serve"]

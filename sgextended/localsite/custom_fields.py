@@ -43,6 +43,8 @@ _OF_TYPE = {
     "url": ("open_in_new_window",),
 }
 _TUPLES = frozenset({"connection", "valid_types", "valid_values"})
+# What one site may have other than another of a field that all have.
+_ADOPTED = ("label", "valid_types", "valid_values", "value_labels")
 
 
 def loaded(tx: Transaction, schema: Schema, tables: Tables) -> tuple[Schema, Tables]:
@@ -146,6 +148,69 @@ def delete_field(tx: Transaction, field: Field) -> None:
     schema, tx.tables = _extended(tx.schema, tx.tables, changed)
     connection = field.connection[0] if field.connection is not None else None
     tx.schema = Schema({name: facts for name, facts in schema.types.items() if name != connection})
+
+
+def restore_fields(tx: Transaction, rows: Iterable[Mapping[str, Any]]) -> None:
+    """
+    Do to a new site's schema what the rows of another's table of fields say.
+    """
+    tx.connection.execute(sa.insert(tx.tables.own.fields), [dict(row) for row in rows])
+    before = tx.schema
+    tx.schema, tx.tables = loaded(tx, tx.schema, tx.tables)
+    _make_tables(tx, before)
+    _make_columns(
+        tx, [field for field in _all_fields(tx.schema) if before.field(field.entity_type, field.name) is None]
+    )
+
+
+def adopt_fields(tx: Transaction, described: Mapping[str, Any]) -> list[str]:
+    """
+    Let a new site have the fields of another, by their descriptions; return what it has no place for, in words.
+
+    A list of links of which the description is all that is known shows nothing at its other end.
+    """
+    made, left_out = [], []
+    changed: dict[str, dict[str, Field]] = {}
+    for entity_type, fields in described.items():
+        for name, facts in fields.items() if entity_type in tx.schema else ():
+            known, wanted = tx.schema.field(entity_type, name), _described(entity_type, name, facts)
+            if known is None and wanted.data_type in (*CREATABLE, "summary"):
+                made.append(wanted)
+            elif known is None or known.data_type != wanted.data_type:
+                left_out.append(f"the field {entity_type}.{name} of type {wanted.data_type}")
+            else:
+                kept = {key: getattr(wanted, key) for key in _ADOPTED if getattr(wanted, key) != getattr(known, key)}
+                if kept:
+                    _keep(tx, known, kept)
+                    changed.setdefault(entity_type, {})[name] = attrs.evolve(known, **kept)
+    tx.schema, tx.tables = _extended(tx.schema, tx.tables, changed)
+    add_fields(tx, made)
+    return left_out
+
+
+def _described(entity_type: str, name: str, facts: Mapping[str, Any]) -> Field:
+    def fact(key: str, default: Any = None) -> Any:
+        found = facts.get(key) or facts.get("properties", {}).get(key) or {}
+        return found.get("value", default)
+
+    values = fact("valid_values")
+    asked = ("summary_default", "summary_field", "summary_value", "query") if fact("data_type") == "summary" else ()
+    return Field(
+        entity_type=entity_type,
+        name=name,
+        data_type=str(fact("data_type")),
+        label=str(fact("name") or name),
+        read_only=not fact("editable", default=True),
+        valid_types=tuple(fact("valid_types") or ()),
+        valid_values=None if values is None else tuple(values),
+        value_labels=fact("display_values") or {},
+        custom=True,
+        remarks={key: fact(key) for key in asked},
+    )
+
+
+def _all_fields(schema: Schema) -> list[Field]:
+    return [field for facts in schema.types.values() for field in facts.fields.values()]
 
 
 def shown_in(tx: Transaction, project_id: Optional[int]) -> dict[tuple[str, str], tuple[bool, list[str]]]:
@@ -324,7 +389,7 @@ def add_fields(tx: Transaction, made: Iterable[Field]) -> None:
     """
     Add fields to the schema, and columns for them where they have any.
     """
-    known = set(tx.schema.types)
+    before = tx.schema
     changed: dict[str, dict[str, Field]] = {}
     for field in made:
         _keep(tx, field, attrs.asdict(field))
@@ -333,14 +398,22 @@ def add_fields(tx: Transaction, made: Iterable[Field]) -> None:
         text = f'created the new field "{field.label}" of {field.entity_type}'
         events.log(tx, "Shotgun_DisplayColumn_New", ("DisplayColumn", int(meta["entity_id"])), meta, text)
     tx.schema, tx.tables = _extended(tx.schema, tx.tables, changed)
-    dialect = tx.connection.dialect
-    for connection in set(tx.schema.types) - known:
+    _make_tables(tx, before)
+    _make_columns(tx, made)
+
+
+def _make_tables(tx: Transaction, before: Schema) -> None:
+    for connection in set(tx.schema.types) - set(before.types):
         table = tx.tables[connection]
         tx.connection.execute(sa.schema.CreateTable(table))
         for index in table.indexes:
             tx.connection.execute(sa.schema.CreateIndex(index))
+
+
+def _make_columns(tx: Transaction, made: Iterable[Field]) -> None:
+    dialect = tx.connection.dialect
     for field in made:
-        if field.data_type in {"multi_entity", "summary"}:
+        if field.data_type in {"multi_entity", "summary"} or not field.custom:
             continue
         table, names = tx.tables[field.entity_type], [column.name for column in columns_of(field)]
         for name in names:

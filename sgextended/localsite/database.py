@@ -90,6 +90,22 @@ class Database:
             with connection.begin():
                 yield connection
 
+    def copy(self) -> sqlite3.Connection:
+        """
+        Return a database in memory with all that this one, in memory too, holds now; whoever asks closes it.
+        """
+        held = sqlite3.connect(":memory:", check_same_thread=False)
+        with self._turn, self._connection() as connection:
+            connection.backup(held)
+        return held
+
+    def replace(self, held: sqlite3.Connection) -> None:
+        """
+        Let this database, which is in memory, hold exactly what *held* holds.
+        """
+        with self._turn, self._connection() as connection:
+            held.backup(connection)
+
     def _prepare(self, connection: sqlite3.Connection, _record: object) -> None:
         # The driver must not begin transactions by itself: _begin does, before the first read.
         connection.isolation_level = None

@@ -38,6 +38,7 @@ PLATFORMS = ("linux", "mac", "windows")
 
 #: Uploads that were never linked are removed after this many seconds.
 _KEPT_UPLOADS = 86400
+_PARTS = ("attachments", "thumbnails", "uploads")
 _KEY = re.compile(r"[0-9a-f]{32}")
 _ETAG = re.compile(r"[0-9a-f]{32}")
 _BUFFER = 1024 * 1024
@@ -142,6 +143,42 @@ class Media:
             temporary, self._temporary = self._temporary, None
         if temporary is not None:
             temporary.cleanup()
+
+    def copy(self) -> tempfile.TemporaryDirectory[str]:
+        """
+        Return a folder with all files, which are shared with it, as none is ever written to again.
+        """
+        held = tempfile.TemporaryDirectory(prefix="sgextended-media-")
+        for part in _PARTS:
+            target = Path(held.name) / part
+            target.mkdir()
+            for path in self.files(part):
+                keep(path, target / path.name)
+        return held
+
+    def replace(self, held: Path) -> None:
+        """
+        Have exactly the files of a folder that ``copy`` made.
+        """
+        for part in _PARTS:
+            for path in self.files(part):
+                path.unlink()
+            for path in (held / part).iterdir():
+                keep(path, self.place(part, path.name))
+
+    def place(self, part: str, name: str) -> Path:
+        """
+        Return where a file of that name lies in a part: attachments, thumbnails or uploads.
+        """
+        return self._part(part) / name
+
+    def files(self, part: str) -> list[Path]:
+        """
+        Return all files of a part.
+        """
+        # A part that nobody used has no folder, and making one takes longer than all the rest of a fresh site.
+        is_used = self._folder is not None or self._temporary is not None
+        return list(self._part(part).iterdir()) if is_used else []
 
     def upload_info(self) -> dict[str, Any]:
         """

@@ -5,12 +5,12 @@ A site that runs: a socket, a thread that serves it, and the rows behind it.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import os
 import secrets
 import signal
 import socket
+import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,7 +29,8 @@ from sgextended.localsite.errors import Fault
 from sgextended.localsite.faults import Faults
 from sgextended.localsite.ledger import Ledger
 from sgextended.localsite.links import link_columns
-from sgextended.localsite.misbehaving import Slammed, TransportProtocol
+from sgextended.localsite.listening import GRACE, Server, bound, is_loopback
+from sgextended.localsite.misbehaving import TransportProtocol
 from sgextended.localsite.rows import insert_row, update_row
 from sgextended.localsite.store import Store
 
@@ -43,78 +44,11 @@ _log = logging.getLogger(__name__)
 
 Entered = TypeVar("Entered", bound="LocalSite")
 
-# Seconds that a stopping site gives to requests at work.
-_GRACE = 3
-_TICK = 0.02
 _BACKLOG = 512
 # Headers beyond this are refused.
 _MAX_HEADER_BYTES = 64 * 1024
 # Seconds after which a site in the foreground looks whether a signal has come; Windows cannot interrupt a wait.
 _WATCH = 0.5
-
-
-class _Server(uvicorn.Server):
-    """
-    A server that says when it accepts connections, and that leaves the process's signals alone.
-    """
-
-    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
-        super().__init__(config)
-        self._ready = ready
-        self._away: Optional[asyncio.Task[None]] = None
-
-    async def startup(self, sockets: Optional[list[socket.socket]] = None) -> None:
-        await super().startup(sockets=sockets)
-        self._ready.set()
-
-    def turn_away(self, seconds: float, slam: bool) -> None:
-        """
-        Let nobody connect for so long; connections that are open go on. Who comes is refused, or let in and reset.
-        """
-        if self._away is None or self._away.done():
-            self._away = asyncio.get_running_loop().create_task(self._stay_away(seconds, slam))
-
-    async def _stay_away(self, seconds: float, slam: bool) -> None:
-        (listener,) = self.servers[0].sockets
-        family, address = listener.family, listener.getsockname()
-        self.servers[0].close()
-        # A socket that is bound and does not listen keeps the port, and who connects to it is refused.
-        door = _bound(family, address)
-        try:
-            if slam:
-                slamming = await asyncio.get_running_loop().create_server(Slammed, sock=door)
-                await asyncio.sleep(seconds)
-                slamming.close()
-                door = _bound(family, address)
-            else:
-                await asyncio.sleep(seconds)
-            await super().startup(sockets=[door])
-        except BaseException:
-            door.close()
-            raise
-
-    async def shutdown(self, sockets: Optional[list[socket.socket]] = None) -> None:
-        for server in self.servers:
-            server.close()
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + _GRACE
-        while any(map(_is_busy, self.server_state.connections)) and loop.time() < deadline:  # noqa: ASYNC110 - no event tells
-            await asyncio.sleep(_TICK)
-        # An idle client does not answer the end of TLS, and asyncio would wait for that; so hang up.
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
-        await super().shutdown(sockets=sockets)
-
-
-def _is_busy(connection: Any) -> bool:
-    """
-    Tell whether a connection still has a request at work, or bytes of a reply to send.
-    """
-    at_work = connection.cycle is not None and not connection.cycle.response_complete
-    try:
-        return at_work or connection.transport.get_write_buffer_size() > 0
-    except AttributeError:  # before Python 3.11, a TLS connection that was lost at this very moment
-        return False
 
 
 class LocalSite:
@@ -128,13 +62,20 @@ class LocalSite:
             The SQLite file that holds the rows; it is created if absent and stays when the site stops. None: memory,
             gone when the site stops.
 
-        host: The address to listen on. Others than this machine's own let the network in, of which the log warns.
+        host:
+            The address to listen on. Others than this machine's own let the network in, of which the log warns.
 
         port: The port; 0 takes a free one.
 
         tls: Whether to serve HTTPS, with a certificate of an authority of the site's own.
 
+        certificate: A file in PEM with a certificate and its chain, to serve HTTPS with instead of one's own.
+
+        private_key: The file in PEM with its key. None: it is in the same file.
+
         demo: Whether to fill a new database with the demo production.
+
+        data: A folder of records to fill a new database with, as ``sgextended pull`` and ``site dump`` write it.
 
         latency: Seconds that every request waits before it is worked on.
 
@@ -173,7 +114,10 @@ class LocalSite:
         host: str = "127.0.0.1",
         port: int = 0,
         tls: bool = False,
+        certificate: Union[str, os.PathLike[str], None] = None,
+        private_key: Union[str, os.PathLike[str], None] = None,
         demo: bool = False,
+        data: Union[str, os.PathLike[str], None] = None,
         latency: float = 0.0,
         script_name: str = "sgextended",
         api_key: Optional[str] = None,
@@ -192,9 +136,19 @@ class LocalSite:
             self.faults.add(mishap)
         self._direct_uploads = direct_uploads
         self._link_lifetime, self._thumbnail_delay = link_lifetime, thumbnail_delay
+        if demo and data is not None:
+            raise ValueError("A site is filled with the demo production or with records of a folder, not with both.")
         self._db = None if db is None else Path(db)
+        self._data = None if data is None else Path(data)
         self._host, self._wanted_port = host, port
+        if tls and certificate is not None:
+            raise ValueError(
+                "HTTPS is served with a certificate of the site's own or with one that is given: not both."
+            )
+        if private_key is not None and certificate is None:
+            raise ValueError("A private key is of no use without its certificate.")
         self._tls, self._demo, self._log_level = tls, demo, log_level
+        self._given = None if certificate is None else (os.fspath(certificate), os.fspath(private_key or certificate))
         self._ledger = Ledger()
         self._authenticator = Authenticator(session_lifetime=session_lifetime)
         self._running: Optional[_Running] = None
@@ -299,6 +253,46 @@ class LocalSite:
             raise ValueError(f"The person {login!r} cannot be added: {fault}") from fault
         return {"type": "HumanUser", "id": user["id"], "name": user["name"]}
 
+    def admit_script(self, name: str, api_key: str, *, keep: bool = False) -> bool:
+        """
+        Let one more script ask, and return whether that is its key now.
+
+        Args:
+            name: The script; it is made if there is none of that name.
+
+            api_key: Its key.
+
+            keep: Whether a key that it has already stays instead.
+        """
+        with self.store.writing() as tx:
+            return self._admit(tx, "ApiUser", _script(tx, name), api_key, keep=keep)
+
+    def admit_user(self, login: str, password: str, *, keep: bool = False) -> bool:
+        """
+        Let a person ask, and return whether that is their password now.
+
+        Args:
+            login: Their login; an artist is made if there is none of that login.
+
+            password: Their password.
+
+            keep: Whether a password that they have already stays instead.
+        """
+        with self.store.writing() as tx:
+            people = tx.tables["HumanUser"]
+            query = sa.select(people.c.id).where(people.c.login == login, people.c.retired_at.is_(None))
+            user_id: Optional[int] = tx.connection.execute(query).scalar()
+            if user_id is not None:
+                return self._admit(tx, "HumanUser", user_id, password, keep=keep)
+        self.add_user(login, password)
+        return True
+
+    def _admit(self, tx: Transaction, entity_type: str, entity_id: int, secret: str, *, keep: bool) -> bool:
+        if keep and self._authenticator.has_secret(tx, entity_type, entity_id):
+            return False
+        self._authenticator.set_secret(tx, entity_type, entity_id, secret)
+        return True
+
     def set_scan(self, attachment_id: int, status: Optional[str]) -> None:
         """
         Say how the scan of an uploaded file went, as only a site itself does.
@@ -338,8 +332,8 @@ class LocalSite:
     def _start(self) -> _Running:
         running = _Running()
         try:
-            running.listen(self._host, self._wanted_port, tls=self._tls)
-            running.store = Store(self._db)
+            running.listen(self._host, self._wanted_port, tls=self._tls, given=self._given)
+            running.store = Store(self._db, data=self._data)
             running.closers.append(running.store.close)
             media = running.store.media
             media.address, media.direct_uploads = running.url, self._direct_uploads
@@ -357,22 +351,37 @@ class LocalSite:
         return running
 
     def _admit_script(self, tx: Transaction) -> None:
-        scripts = tx.tables["ApiUser"]
-        query = sa.select(scripts.c.id).where(scripts.c.firstname == self.script_name, scripts.c.retired_at.is_(None))
-        script_id = tx.connection.execute(query).scalar()
-        if script_id is None:
-            columns = {
-                "firstname": self.script_name,
-                "generate_event_log_entries": 1,
-                "created_at": tx.moment,
-                "updated_at": tx.moment,
-            }
-            script_id = insert_row(tx, "ApiUser", columns)
-        update_row(tx, "ApiUser", script_id, link_columns("permission_rule_set", _role(tx, "api_admin")))
+        script_id = _script(tx, self.script_name)
         if self._is_key_given or not self._authenticator.has_secret(tx, "ApiUser", script_id):
             self._authenticator.set_secret(tx, "ApiUser", script_id, self.api_key)
         else:  # programs that were told the earlier key go on with it
             self._authenticator.lend_secret("ApiUser", script_id, self.api_key)
+
+
+def _script(tx: Transaction, name: str) -> int:
+    """
+    Return the id of the script of that name, which is made if there is none.
+    """
+    scripts = tx.tables["ApiUser"]
+    query = sa.select(scripts.c.id).where(scripts.c.firstname == name, scripts.c.retired_at.is_(None))
+    script_id: Optional[int] = tx.connection.execute(query).scalar()
+    if script_id is None:
+        columns = {
+            "firstname": name,
+            "generate_event_log_entries": 1,
+            "created_at": tx.moment,
+            "updated_at": tx.moment,
+        }
+        script_id = insert_row(tx, "ApiUser", columns)
+    update_row(tx, "ApiUser", script_id, link_columns("permission_rule_set", _role(tx, "api_admin")))
+    return script_id
+
+
+def _check_certificate(certificate: str, private_key: str) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, private_key)
+    except OSError as error:  # ssl.SSLError is one too
+        raise ValueError(f"{certificate} and {private_key} are no certificate and its private key: {error}.") from error
 
 
 def _role(tx: Transaction, code: str) -> Link:
@@ -391,23 +400,30 @@ class _Running:
     def __init__(self) -> None:
         self.url = ""
         self.certificates: Optional[Certificates] = None
+        self.key_files: tuple[Optional[str], Optional[str]] = (None, None)
         self.store: Store
         self.closers: list[Callable[[], object]] = []
         self._socket: socket.socket
 
-    def listen(self, host: str, port: int, *, tls: bool) -> None:
-        self._socket = _bound(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port))
+    def listen(self, host: str, port: int, *, tls: bool, given: Optional[tuple[str, str]]) -> None:
+        self._socket = bound(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port))
         self.closers.append(self._socket.close)
-        if not _is_loopback(host):
+        if not is_loopback(host):
+            in_clear = "" if tls or given else " Keys and passwords travel in clear: serve HTTPS."
             _log.warning(
                 "This local site listens on %s, so whoever reaches that address may send requests to it. It is made "
-                "for development: let it listen on 127.0.0.1 unless others are to use it.",
+                "for development: let it listen on 127.0.0.1 unless others are to use it.%s",
                 host,
+                in_clear,
             )
         if tls:
             self.certificates = Certificates(host)
             self.closers.append(self.certificates.close)
-        scheme = "https" if tls else "http"
+            self.key_files = (str(self.certificates.chain_file), None)
+        elif given is not None:
+            _check_certificate(*given)
+            self.key_files = given
+        scheme = "http" if self.key_files[0] is None else "https"
         self.url = f"{scheme}://{host}:{self._socket.getsockname()[1]}"
 
     def serve(self, authenticator: Authenticator, ledger: Ledger, faults: Faults, log_level: str) -> None:
@@ -430,12 +446,13 @@ class _Running:
             loop="asyncio",
             backlog=_BACKLOG,
             timeout_keep_alive=120,
-            timeout_graceful_shutdown=_GRACE,
+            timeout_graceful_shutdown=GRACE,
             server_header=False,
-            ssl_certfile=None if self.certificates is None else str(self.certificates.chain_file),
+            ssl_certfile=self.key_files[0],
+            ssl_keyfile=self.key_files[1],
         )
         ready = threading.Event()
-        server = _Server(config, ready)
+        server = Server(config, ready)
 
         def run() -> None:
             try:
@@ -458,29 +475,6 @@ class _Running:
     def stop(self) -> None:
         while self.closers:
             self.closers.pop()()
-
-
-def _bound(family: int, address: tuple[Any, ...]) -> socket.socket:
-    """
-    Return a socket that is bound to an address and does not listen yet.
-    """
-    # asyncio turns Nagle's algorithm off for sockets that say they are TCP; with it, every reply waits 40 ms.
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if os.name == "posix":
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-    except BaseException:
-        bound.close()
-        raise
-    return bound
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _has_come(asked: SimpleQueue[int]) -> bool:

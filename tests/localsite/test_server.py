@@ -17,7 +17,7 @@ import pytest
 import shotgun_api3
 
 from sgextended.localsite import LocalSite, serve
-from sgextended.localsite.server import _Server
+from sgextended.localsite.listening import Server
 
 GUARD = 30  # seconds after which something that hangs fails its test
 
@@ -96,7 +96,7 @@ def test_server_that_cannot_start_raises(monkeypatch):
         for sock in sockets:
             sock.close()
 
-    monkeypatch.setattr(_Server, "serve", fail)
+    monkeypatch.setattr(Server, "serve", fail)
 
     with pytest.raises(RuntimeError, match=r"could not serve http://127.0.0.1:"):
         LocalSite().start()

@@ -1,0 +1,3 @@
+"""
+The pipeline of a small studio.
+"""

@@ -1,0 +1,256 @@
+"""
+``sgextended pull``: what comes, what never comes, and that it goes on where it was interrupted.
+"""
+
+import datetime as dt
+import json
+
+import pytest
+
+from sgextended.cli.pull_plan import Part, Plan, Writer
+from sgextended.localsite import LocalSite
+
+PROJECT = "Paper Lanterns"
+#: What the site says of a file's address holds for this site alone.
+ADDRESSES = {"image", "filmstrip_image"}
+
+
+@pytest.fixture(scope="module")
+def pulled_site():
+    """
+    A site for these tests to fill and pull from.
+    """
+    with LocalSite() as site:
+        yield site
+
+
+@pytest.fixture
+def source(pulled_site, make_sg, monkeypatch, tmp_path):
+    """
+    A wrapper on a site with a project of its own, with a file, a thumbnail, a custom field and a person.
+    """
+    for name, value in pulled_site.environment().items():
+        monkeypatch.setenv(name, value)
+    sg = make_sg(pulled_site)
+    name = f"Pulled {tmp_path.name}"
+    project = sg.create("Project", {"name": name})
+    person = sg.create(
+        "HumanUser", {"name": "Zoe Quist", "login": f"zoe-{tmp_path.name}", "email": "zoe@studio.example"}
+    )
+    if "sg_mood" not in sg.schema_field_read("Shot"):
+        sg.schema_field_create("Shot", "text", "Mood")
+    shot = sg.create("Shot", {"project": project, "code": "A", "sg_mood": "grim"})
+    task = sg.create("Task", {"project": project, "content": "a", "entity": shot, "task_assignees": [person]})
+    sg.create("Note", {"project": project, "subject": "s", "note_links": [shot], "tasks": [task], "user": person})
+    from PIL import Image
+
+    picture = tmp_path / "picture.png"
+    Image.new("RGB", (32, 32), (200, 10, 10)).save(picture)
+    sg.upload_thumbnail("Shot", shot["id"], str(picture))
+    version = sg.create("Version", {"project": project, "entity": shot, "code": "v", "user": person})
+    sg.upload("Version", version["id"], str(picture), "sg_uploaded_movie")
+    return sg, name, picture
+
+
+def ids_and_values(sg, entity_type, filters, fields):
+    """
+    Return entities by id, without what names the site that answers.
+    """
+    found = {}
+    for entity in sg.find(entity_type, filters, fields):
+        for value in entity.values():
+            if isinstance(value, dict) and value.get("link_type") == "upload":
+                value.pop("url")
+        found[entity["id"]] = {name: value for name, value in entity.items() if name not in ADDRESSES}
+    return found
+
+
+def test_pulled_project_equals_its_source(command, environment, sg, tmp_path, make_sg):
+    """
+    Record for record and field for field, a local site with what was pulled answers as the site that it came from.
+    """
+    status, out, err = command("pull", "--project", PROJECT, "-o", str(tmp_path / "p"))
+    schema = sg.schema_read()
+    about = json.loads((tmp_path / "p" / "about.json").read_text())
+
+    assert (status, out) == (0, "")
+    assert f"of {PROJECT} are in" in err
+    assert about["projects"] == [{"id": sg.find_projects(PROJECT)[0]["id"], "name": PROJECT}]
+    with LocalSite(data=tmp_path / "p") as copy:
+        copied = make_sg(copy)
+        mine = [["project.Project.name", "is", PROJECT]]
+        for entity_type in ("Asset", "Shot", "Sequence", "Task", "Version", "Note", "Playlist"):
+            fields = list(schema[entity_type])
+            wanted = ids_and_values(sg, entity_type, mine, fields)
+            assert wanted
+            assert ids_and_values(copied, entity_type, mine, fields) == wanted
+        for entity_type in ("Status", "Step"):
+            fields = list(schema[entity_type])
+            assert ids_and_values(copied, entity_type, [], fields) == ids_and_values(sg, entity_type, [], fields)
+        assert copied.count("Project") == 1
+        assert copied.count("TaskDependency") > 0
+        assert copy.store.loaded.left_out == []
+
+
+def test_files_come_when_asked_for(command, source, tmp_path, make_sg):
+    """
+    With --media files and thumbnails are in the copy, byte for byte; without, images are absent.
+    """
+    _sg, name, picture = source
+    assert command("pull", "--project", name, "-o", str(tmp_path / "p"), "--media")[0] == 0
+
+    with LocalSite(data=tmp_path / "p") as copy:
+        copied = make_sg(copy)
+        shot = copied.find_one("Shot", [["code", "is", "A"]], ["image", "sg_mood"])
+        version = copied.find_one("Version", [], ["sg_uploaded_movie"])
+        assert shot["sg_mood"] == "grim"
+        assert copied.download_attachment(version["sg_uploaded_movie"]) == picture.read_bytes()
+        assert copied.download_attachment({"url": shot["image"]})[:2] == b"\xff\xd8"
+
+
+def test_people_stay_unnamed_when_asked(command, source, tmp_path):
+    """
+    With --anonymous no name, login or address of a person is in any file.
+    """
+    _sg, name, _picture = source
+    assert command("pull", "--project", name, "-o", str(tmp_path / "p"), "--anonymous")[0] == 0
+    text = "".join(path.read_text() for path in (tmp_path / "p").rglob("*.json*"))
+
+    assert "Zoe" not in text
+    assert "zoe" not in text.replace(tmp_path.name, "")
+    assert '"name":"Person ' in text
+
+
+def test_secrets_are_not_asked_for():
+    """
+    Fields that hold keys or passwords are none of those that are pulled, whatever a site calls them.
+    """
+    kinds = {
+        "firstname": "text",
+        "salted_password": "text",
+        "sg_api_key": "text",
+        "secret_token": "text",
+        "pw": "password",
+    }
+    schema = {"ApiUser": {name: {"data_type": {"value": kind}} for name, kind in kinds.items()}}
+
+    assert list(Plan(schema=schema, projects=[]).fields("ApiUser")) == ["firstname"]
+
+
+def test_signed_addresses_are_not_written():
+    """
+    What lets anybody in for a while is in no line; moments are written in UTC.
+    """
+    part = Part("Shot", [], {"image": "image", "sg_file": "url", "sg_page": "url", "at": "date_time"})
+    zone = dt.timezone(dt.timedelta(hours=2))
+    line = Writer(part).line(
+        {
+            "id": 3,
+            "image": "https://storage.example/a.jpg?signature=s3cret",
+            "sg_file": {
+                "link_type": "upload",
+                "id": 9,
+                "name": "a",
+                "url": "https://storage.example/a?signature=s3cret",
+            },
+            "sg_page": {"link_type": "web", "url": "https://wiki.example"},
+            "at": dt.datetime(2026, 3, 10, 12, tzinfo=zone),
+        }
+    )
+
+    assert "s3cret" not in json.dumps(line)
+    assert line["sg_page"]["url"] == "https://wiki.example"
+    assert line["at"] == "2026-03-10T10:00:00Z"
+    assert line["image"]["thumbnail"] < 0
+
+
+def test_interrupted_pull_goes_on(command, source, pulled_site, tmp_path, monkeypatch):
+    """
+    What is there is not asked for again: whole types not at all, a type that was begun from the last whole line.
+    """
+    sg, name, _picture = source
+    project = sg.find_projects(name)[0]
+    shots = [
+        {"request_type": "create", "entity_type": "Shot", "data": {"project": project, "code": code}} for code in "BC"
+    ]
+    sg.batch(shots)
+    words = ("pull", "--project", name, "-o", str(tmp_path / "p"))
+    line = Writer.line
+
+    def fill_the_disk(self, entity):
+        if entity.get("code") == "B":
+            raise OSError("no space left")
+        return line(self, entity)
+
+    monkeypatch.setattr(Writer, "line", fill_the_disk)
+    status, _out, err = command(*words)
+    assert (status, "no space left" in err, "Traceback" in err) == (1, True, False)
+    monkeypatch.setattr(Writer, "line", line)
+    begun = tmp_path / "p" / "records" / "Shot.part"
+    assert [json.loads(each)["code"] for each in begun.read_text().splitlines()] == ["A"]
+    begun.write_text(begun.read_text() + '{"type":"Sho')  # as a power cut leaves it
+    pulled_site.ledger.clear()
+    assert command(*words)[0] == 0
+    calls = pulled_site.ledger.entries
+    assert [call.rows for call in calls if (call.rpc, call.entity_type) == ("read", "Shot")] == [2]
+
+    lines = (tmp_path / "p" / "records" / "Shot.jsonl").read_text().splitlines()
+    assert sorted(json.loads(line)["code"] for line in lines) == ["A", "B", "C"]
+    assert not list((tmp_path / "p").rglob("*.part"))
+
+
+def test_what_was_not_changed_since_is_left_out(command, source, tmp_path):
+    """
+    With --since only later changes come, with --entity only those types; what they link to comes.
+    """
+    _sg, name, _picture = source
+    assert command("pull", "--project", name, "-o", str(tmp_path / "new"), "--since", "2099-01-01")[0] == 0
+    assert command("pull", "--project", name, "-o", str(tmp_path / "tasks"), "--entity", "Task")[0] == 0
+
+    assert not (tmp_path / "new" / "records" / "Shot.jsonl").exists()
+    assert (tmp_path / "new" / "records" / "Project.jsonl").exists()
+    assert not (tmp_path / "tasks" / "records" / "Shot.jsonl").exists()
+    assert (tmp_path / "tasks" / "records" / "HumanUser.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--entity", "Shoot"], "The site has no type 'Shoot'. Did you mean 'Shot'"),
+        (["--entity", "HumanUser"], "HumanUser belongs to no project"),
+        (["--since", "yesterday"], "'yesterday' is no day"),
+    ],
+)
+def test_words_that_name_nothing_are_refused(command, source, tmp_path, words, said):
+    """
+    A type or a day that is none ends in one message, and nothing is written.
+    """
+    _sg, name, _picture = source
+    status, _out, err = command("pull", "--project", name, "-o", str(tmp_path / "p"), *words)
+
+    assert status == 2
+    assert said in err
+    assert not (tmp_path / "p").exists()
+
+
+def test_folder_that_is_taken_is_refused(command, source, tmp_path):
+    """
+    A folder with something else, or with a part of another pull, is left as it is.
+    """
+    _sg, name, _picture = source
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "pull.json").write_text("{}")
+
+    assert "is not empty" in command("pull", "--project", name, "-o", str(tmp_path / "full"))[2]
+    assert "part of another pull" in command("pull", "--project", name, "-o", str(tmp_path / "other"))[2]
+
+
+def test_pull_needs_a_site(command, monkeypatch, tmp_path):
+    """
+    Without a site in the environment nothing begins.
+    """
+    monkeypatch.delenv("SHOTGUN_URL", raising=False)
+
+    assert command("pull", "--project", "A", "-o", str(tmp_path / "p"))[0] == 1
