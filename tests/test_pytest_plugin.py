@@ -195,9 +195,9 @@ def test_examples_run_in_parallel():
     """
     The tests of ``examples/studio`` pass on several workers, each with sites of its own.
     """
-    words = ["-q", "-n", "2", "-p", "no:cacheprovider", "-k", "fresh or second or own or busy or lost or costs or open"]
+    words = ["-q", "-n", "2", "-p", "no:cacheprovider", "-k", "fresh or second or own or busy or lost or costs"]
     command = [sys.executable, "-m", "pytest", *words]
     done = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, timeout=GUARD, check=False)
 
     assert done.returncode == 0, done.stdout
-    assert "19 passed" in done.stdout
+    assert "18 passed" in done.stdout

@@ -21,6 +21,7 @@ from starlette.routing import Route
 from sgextended.localsite.downloads import download_routes
 from sgextended.localsite.errors import REQUEST, Fault
 from sgextended.localsite.misbehaving import Misbehaving
+from sgextended.localsite.pages import page_routes
 from sgextended.localsite.rpc import find_rpc
 from sgextended.localsite.uploads import upload_routes
 
@@ -85,9 +86,9 @@ def build_app(site: Site) -> ASGIApp:
     async def take(request: Request) -> Response:
         return await _take(site, request)
 
-    async def greet(request: Request) -> Response:
+    async def tell_health(request: Request) -> Response:
         del request  # the same for everyone
-        return PlainTextResponse("This is a local Flow Production Tracking site. Requests go to /api3/json.\n")
+        return await asyncio.get_running_loop().run_in_executor(site.workers, _health, site)
 
     def address_of(request: Request) -> str:
         return _address_of(site, request)
@@ -98,7 +99,8 @@ def build_app(site: Site) -> ASGIApp:
             Route("/{prefix:path}/api3/json", take, methods=["POST"]),
             *upload_routes(site, address_of),
             *download_routes(site, address_of),
-            Route("/", greet),
+            *page_routes(site),
+            Route("/healthz", tell_health),
         ]
     )
     return Misbehaving(app, site.faults, site.turn_away)
@@ -112,15 +114,28 @@ def _address_of(site: Site, request: Request) -> str:
     return f"{request.url.scheme}://{host}" if _HOST.fullmatch(host) else site.store.media.address
 
 
+def _health(site: Site) -> Response:
+    """
+    Tell whether the site can read its rows, for whatever watches it.
+    """
+    try:
+        with site.store.reading() as tx:
+            tx.connection.exec_driver_sql("SELECT 1")
+    except Exception:  # noqa: BLE001 - logged with its trace; the watcher needs a status
+        _log.exception("The local site cannot read its database.")
+        return PlainTextResponse("The database cannot be read.\n", status_code=503)
+    return PlainTextResponse("ok\n")
+
+
 async def _take(site: Site, request: Request) -> Response:
     try:
         body = await _body(request)
     except _Refused as refused:
         return PlainTextResponse(f"{refused}\n", status_code=refused.status)
     packs = "gzip" in request.headers.get("accept-encoding", "")
-    agent = request.headers.get("user-agent", "")
-    address = _address_of(site, request)
-    return await asyncio.get_running_loop().run_in_executor(site.workers, _work, site, body, agent, packs, address)
+    return await asyncio.get_running_loop().run_in_executor(
+        site.workers, _work, site, body, packs, _sender(site, request)
+    )
 
 
 async def _body(request: Request) -> bytes:
@@ -140,7 +155,33 @@ async def _body(request: Request) -> bytes:
     return b"".join(parts)
 
 
-def _work(site: Site, body: bytes, agent: str, packs: bool, address: str) -> Response:
+@attrs.frozen
+class _Sender:
+    """
+    Where a request comes from: the client's own name and address, and the site's address as the client knows it.
+    """
+
+    agent: str
+    client: str
+    address: str
+
+
+def _sender(site: Site, request: Request) -> _Sender:
+    client = "" if request.client is None else request.client.host
+    return _Sender(request.headers.get("user-agent", ""), client, _address_of(site, request))
+
+
+def _who(params: list[Any]) -> str:
+    """
+    Return who a request says it comes from; whether that is so, its outcome tells.
+    """
+    auth = params[0] if params and isinstance(params[0], dict) else {}
+    name = auth.get("user_login") or auth.get("script_name") or ("a session" if auth.get("session_token") else "")
+    sudo = auth.get("sudo_as_login")
+    return f"{name} as {sudo}" if sudo else str(name)
+
+
+def _work(site: Site, body: bytes, packs: bool, sender: _Sender) -> Response:
     """
     Execute one request and return the reply; this runs in a worker thread.
     """
@@ -152,7 +193,7 @@ def _work(site: Site, body: bytes, agent: str, packs: bool, address: str) -> Res
     ok, result = False, None
     try:
         _check_text(body, method, params)
-        result = execute(site, method, params, address)
+        result = execute(site, method, params, sender.address)
         ok = True
         # `info` is bare, as on live sites; everything else comes under "results".
         content = _encode(result if method == "info" else {"results": result})
@@ -167,7 +208,9 @@ def _work(site: Site, body: bytes, agent: str, packs: bool, address: str) -> Res
         site.ledger.add(
             rpc=method,
             entity_type=_type_in(params),
-            user_agent=agent,
+            user_agent=sender.agent,
+            who=_who(params),
+            client=sender.client,
             started=started,
             seconds=time.monotonic() - started,
             rows=_rows_in(result),

@@ -5,10 +5,13 @@ A ledger of the requests that a site executed, for tests and figures to read.
 from __future__ import annotations
 
 import collections
+import logging
 import threading
 from typing import Optional
 
 import attrs
+
+_access = logging.getLogger("sgextended.localsite.access")
 
 #: Entries that are kept; older ones still count.
 KEPT = 100_000
@@ -37,6 +40,10 @@ class Entry:
         ok: Whether it succeeded; False for every fault.
 
         ids: Ids of the rows that it created, changed, retired, revived or had followed; of a batch in its order.
+
+        who: The script or login that the request names, and as whom it acts; empty where it names none.
+
+        client: The address that it came from; empty for files.
     """
 
     number: int
@@ -48,6 +55,8 @@ class Entry:
     rows: int
     ok: bool
     ids: tuple[int, ...] = ()
+    who: str = ""
+    client: str = ""
 
 
 class Ledger:
@@ -99,6 +108,8 @@ class Ledger:
         rows: int,
         ok: bool,
         ids: tuple[int, ...] = (),
+        who: str = "",
+        client: str = "",
     ) -> None:
         """
         Write down one request.
@@ -117,5 +128,20 @@ class Ledger:
                     rows=rows,
                     ok=ok,
                     ids=ids,
+                    who=who,
+                    client=client,
                 )
             )
+        if _access.isEnabledFor(logging.INFO):
+            outcome = "ok" if ok else "fault"
+            words = (
+                client or "-",
+                who or "-",
+                rpc,
+                entity_type or "-",
+                f"{rows} rows",
+                f"{seconds * 1000:.1f} ms",
+                outcome,
+            )
+            # Names are the client's own: a line stays a line.
+            _access.info("%s", " ".join(ascii(word)[1:-1] if not word.isprintable() else word for word in words))

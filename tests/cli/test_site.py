@@ -2,6 +2,7 @@
 ``sgextended site`` and ``sgextended demo``, started as processes.
 """
 
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import sys
 import pytest
 
 from sgextended import SGExtended
+from sgextended.localsite.certificates import Certificates
 
 GUARD = 60  # seconds
 
@@ -134,3 +136,83 @@ def test_demo_shows_the_job_and_how_to_go_on():
     assert "times as fast as one" in done.stdout
     assert "sgextended site --demo --port 8010" in done.stdout
     assert done.stderr == ""
+
+
+def test_site_serves_a_team(start, tmp_path, monkeypatch):
+    """
+    With a certificate of the studio's own, several scripts and persons ask, each call is a line of the log, and a file
+    that is served again keeps everybody's keys.
+    """
+    certificates = Certificates("127.0.0.1")
+    monkeypatch.setenv("SHOTGUN_API_CACERTS", str(certificates.ca_file))
+    words = (
+        "--certificate",
+        str(certificates.chain_file),
+        "--db",
+        "team.sqlite",
+        "--script",
+        "lighting",
+        "--user",
+        "zoe=pa55",
+    )
+    process, told = start(*words, "--access-log", "calls.log")
+    script, person = process.stdout.readline().split(), process.stdout.readline().split()
+    key = script[1].partition("=")[2]
+    with SGExtended.connect(told["url"], "lighting", key) as sg:
+        assert sg.find_projects() == []
+    with SGExtended.connect(told["url"], login="zoe", password="pa55") as sg:
+        sg.create("Project", {"name": "Ours"})
+    ended(process, signal.SIGTERM)
+    process, again = start(*words)
+    kept = process.stdout.readline().split()
+
+    assert told["url"].startswith("https://")
+    assert (script[0], person) == ("script_name=lighting", ["login=zoe"])
+    assert kept == ["script_name=lighting"]
+    with SGExtended.connect(again["url"], "lighting", key) as sg:
+        assert [project["name"] for project in sg.find_projects()] == ["Ours"]
+    log = (tmp_path / "calls.log").read_text()
+    assert re.search(
+        r"^\d{4}-\d\d-\d\d \S+ 127\.0\.0\.1 lighting read Project 0 rows \d+\.\d ms ok$", log, re.MULTILINE
+    )
+    assert re.search(r" zoe create Project 1 rows ", log)
+    assert key not in log
+    certificates.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--private-key", "key.pem"], "of no use without its certificate"),
+        (["--certificate", "none.pem"], "no certificate and its private key"),
+        (["--tls", "--certificate", "none.pem"], "not both"),
+        (["--user", "=secret"], "is no NAME, nor NAME=SECRET"),
+        (["--load", "nowhere"], "nowhere holds no records of a site"),
+        (["--load", "nowhere", "--demo"], "not with both"),
+        (["dump", "out", "--db", "none.sqlite"], "there is no file none.sqlite"),
+    ],
+)
+def test_options_that_cannot_work_are_one_message(command, tmp_path, monkeypatch, words, said):
+    """
+    What cannot be served ends in one message, status 1.
+    """
+    monkeypatch.chdir(tmp_path)
+    status, _out, err = command("site", *words)
+
+    assert (status, said in err) == (1, True)
+
+
+def test_dumped_site_is_served_again(start, command, tmp_path, monkeypatch):
+    """
+    What a file holds is dumped into a folder, while it is served, and served from there.
+    """
+    process, told = start("--db", "site.sqlite")
+    SGExtended.connect(told["url"], told["script_name"], told["api_key"]).create("Project", {"name": "Dumped"})
+    monkeypatch.chdir(tmp_path)
+    status, _out, err = command("site", "dump", "data", "--db", "site.sqlite")
+    ended(process, signal.SIGTERM)
+    _process, again = start("--load", "data")
+
+    assert (status, "are in data." in err) == (0, True)
+    sg = SGExtended.connect(again["url"], again["script_name"], again["api_key"])
+    assert [project["name"] for project in sg.find_projects()] == ["Dumped"]

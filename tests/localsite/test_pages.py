@@ -1,0 +1,353 @@
+"""
+The page to look at a site: what it shows, whom it lets in, and that no record can make it do anything.
+"""
+
+import base64
+import html
+import re
+import shutil
+import subprocess
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from sgextended.localsite import LocalSite
+from sgextended.localsite.pages import look
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+WITHOUT_NETWORK = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars"),
+)
+NASTY = "<script>document.title='owned'</script>\"'&"
+GUARD = 60  # seconds
+
+
+@pytest.fixture(scope="module")
+def shown(make_connection):
+    """
+    A site with a few records, some of them made to break the page, and the client that made them.
+    """
+    with LocalSite() as site:
+        sg = make_connection(site)
+        project = sg.create("Project", {"name": NASTY})
+        shots = [{"project": project, "code": f"BRG_{number:04d}", "sg_cut_in": number} for number in range(120)]
+        sg.batch([{"request_type": "create", "entity_type": "Shot", "data": data} for data in shots])
+        evil = {"url": "javascript:alert(1)", "name": "click me"}
+        version = sg.create(
+            "Version", {"project": project, "code": NASTY, "description": NASTY, "sg_uploaded_movie": evil}
+        )
+        note = {"project": project, "subject": NASTY, "content": "soft edge", "note_links": [{"type": "Shot", "id": 1}]}
+        reply = {"entity": sg.create("Note", note), "content": f"fixed {NASTY}"}
+        sg.create("Reply", reply)
+        sg.update("Shot", 1, {"sg_status_list": "fin"})
+        sg.delete("Shot", 120)
+        yield site, sg, version
+        sg.close()
+
+
+@pytest.fixture
+def page(shown):
+    """
+    Gets pages of that site as a browser does: status, text, headers.
+    """
+    site, _sg, _version = shown
+
+    def get(path, **headers):
+        request = urllib.request.Request(site.url + path, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as reply:
+                return reply.status, reply.read().decode(), reply.headers
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode(), error.headers
+
+    return get
+
+
+def ids_in(text):
+    return [int(found) for found in re.findall(r'class="id" href="/detail/Shot/(\d+)"', text)]
+
+
+def test_first_page_has_types_and_projects(page):
+    """
+    The address of the site shows its projects and how many records each type has.
+    """
+    status, text, _headers = page("/")
+
+    assert status == 200
+    assert re.search(r'href="/records/Shot"><span>Shot</span><b>119</b>', text)
+    assert 'href="/detail/Project/1"' in text
+
+
+def test_records_come_in_pages(page):
+    """
+    Fifty records a page, with addresses to the next and the previous one that keep everything else.
+    """
+    _status, first, _headers = page("/records/Shot?q=BRG")
+    _status, third, _headers = page("/records/Shot?q=BRG&page=3")
+
+    assert ids_in(first) == list(range(1, 51))
+    assert "1 to 50 of 119" in first
+    assert 'rel="next" href="?q=BRG&amp;page=2"' in first
+    assert 'rel="prev"' not in first
+    assert ids_in(third) == list(range(101, 120))
+    assert 'rel="next"' not in third
+
+
+def test_records_are_sorted(page):
+    """
+    A column sorts up, and down when it is chosen again; screen readers are told.
+    """
+    _status, up, _headers = page("/records/Shot?sort=code")
+    _status, down, _headers = page("/records/Shot?sort=code&order=down")
+
+    assert ids_in(up)[:2] == [1, 2]
+    assert ids_in(down)[:2] == [119, 118]
+    assert 'aria-sort="ascending"' in up
+    assert 'aria-sort="descending"' in down
+    assert 'href="?sort=code&amp;order=down"' in up
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ({"field": "code", "is": "contains", "value": "0007"}, [8]),
+        ({"field": "sg_cut_in", "is": "less_than", "value": "3"}, [1, 2, 3]),
+        ({"field": "sg_status_list", "is": "is", "value": "fin"}, [1]),
+        ({"field": "project", "is": "contains", "value": "owned", "q": "0119"}, []),
+        ({"retired": "1"}, [120]),
+    ],
+    ids=str,
+)
+def test_records_are_filtered(page, query, ids):
+    """
+    A field, a condition and a value choose records; links are chosen by name; retired ones are asked for.
+    """
+    assert ids_in(page(f"/records/Shot?{urllib.parse.urlencode(query)}")[1]) == ids
+
+
+def test_filters_add_up_and_come_off(page):
+    """
+    Several conditions hold together, and each has an address without it.
+    """
+    query = "field=code&is=contains&value=BRG_00&field=sg_cut_in&is=greater_than&value=97"
+    _status, text, _headers = page(f"/records/Shot?{query}")
+
+    assert ids_in(text) == [99, 100]
+    assert 'href="?field=sg_cut_in&amp;is=greater_than&amp;value=97" aria-label="Remove this filter"' in text
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/records/Shot?field=sg_cut_in&is=is&value=x", "&#39;x&#39; is none"),
+        ("/records/Shot?field=nothing&is=is&value=x", "is no condition on a Shot"),
+        ("/records/Shot?field=project&is=greater_than&value=x", "Project is a link"),
+        ("/records/Shot?field=code&is=eval&value=x", "is no condition"),
+        ("/records/Shot?sort=nothing", ""),
+        ("/records/Shot?page=99999", "No records"),
+        ("/records/Shot?page=x", "1 to 50"),
+    ],
+)
+def test_odd_questions_are_answered_on_the_page(page, path, said):
+    """
+    A condition that makes no sense is told where the records would be.
+    """
+    status, text, _headers = page(path)
+
+    assert status == 200
+    assert said in text
+
+
+@pytest.mark.parametrize("path", ["/records/Nope", "/detail/Nope/1", "/detail/Shot/9999"])
+def test_what_is_not_there_is_told(page, path):
+    """
+    An address of nothing is 404, with a way back.
+    """
+    status, text, _headers = page(path)
+
+    assert status == 404
+    assert 'href="/"' in text
+
+
+def test_record_shows_links_notes_and_events(page):
+    """
+    A record has its fields with links to others, its notes with their replies, and what happened to it.
+    """
+    _status, text, _headers = page("/detail/Shot/1")
+
+    assert "BRG_0000</h1>" in text
+    assert 'href="/detail/Project/1"' in text
+    assert "soft edge" in text
+    assert "fixed" in text
+    assert "Status" in text
+    assert 's-fin">' in text
+    assert text.count('href="/detail/EventLogEntry/') >= 2
+
+
+def test_every_record_of_the_demo_can_be_shown(demo_site):
+    """
+    No type of the demo production has a record or a table that the page cannot show.
+    """
+    query = "SELECT type, min(id) FROM directory WHERE retired = 0 GROUP BY type"
+    with demo_site.store.reading() as tx:
+        first = dict(tuple(row) for row in tx.connection.exec_driver_sql(query))
+    for name, number in first.items():
+        for path in (f"/records/{name}", f"/detail/{name}/{number}"):
+            with urllib.request.urlopen(demo_site.url + path, timeout=10) as reply:
+                assert reply.status == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/records/Project", "/records/Version", "/detail/Version/1", "/detail/Shot/1"])
+def test_records_are_text_and_nothing_else(page, path):
+    """
+    What a record holds is escaped everywhere, and no address of it but one of the web is a link.
+    """
+    _status, text, _headers = page(path)
+
+    assert "<script>document" not in text
+    assert "&lt;script&gt;" in text
+    assert not re.search(r'(href|src)="\s*javascript:', html.unescape(text))
+
+
+def test_question_is_text_and_nothing_else(page):
+    """
+    What the address says is escaped too.
+    """
+    _status, text, _headers = page(
+        "/records/Shot?" + urllib.parse.urlencode({"q": NASTY, "sort": NASTY, "value": NASTY})
+    )
+
+    assert "<script>document" not in text
+
+
+def test_browser_is_told_to_run_the_pages_own_script_only(page):
+    """
+    The policy lets no script, frame, form or address but the site's own work.
+    """
+    _status, _text, headers = page("/detail/Version/1")
+    policy = headers["content-security-policy"]
+
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert (headers["x-content-type-options"], headers["cache-control"]) == ("nosniff", "no-store")
+
+
+def test_calls_are_shown(shown, page):
+    """
+    Who asked what, how many rows, how long, and which failed: the newest first, and those after a number for the page.
+    """
+    site, sg, _version = shown
+    sg.find("Shot", [["code", "is", "BRG_0003"]])
+    before = site.ledger.entries[-1].number
+    with pytest.raises(Exception, match="nothing"):
+        sg.find("Shot", [["nothing", "is", 1]])
+    _status, text, _headers = page("/calls")
+    _status, newer, _headers = page(f"/calls/after/{before}")
+
+    first = text[text.index("<tbody") :]
+    assert first.index(f'data-number="{before + 1}"') < first.index(f'data-number="{before}"')
+    assert site.script_name in first
+    assert '<span class="fault">fault</span>' in newer
+    assert newer.count("<tr") == 1
+
+
+def test_page_is_for_this_machine_unless_one_logs_in(shown, page):
+    """
+    By another name than this machine's own, as somebody else's page would ask, only who may ask the site is let in.
+    """
+    site, _sg, _version = shown
+    site.admit_user("zoe", "pa55word")
+
+    def login(name, secret):
+        return {
+            "Host": "films.example",
+            "Authorization": f"Basic {base64.b64encode(f'{name}:{secret}'.encode()).decode()}",
+        }
+
+    status, text, headers = page("/records/Shot", Host="films.example")
+    assert (status, "BRG" in text) == (401, False)
+    assert headers["www-authenticate"].startswith("Basic ")
+    assert page("/", **login("zoe", "wrong"))[0] == 401
+    assert page("/", Host="films.example", Authorization="Basic ???")[0] == 401
+    assert page("/", **login("zoe", "pa55word"))[0] == 200
+    assert page("/calls", **login(site.script_name, site.api_key))[0] == 200
+
+
+def test_health_is_told_to_anybody(page):
+    """
+    /healthz says that the rows can be read.
+    """
+    assert page("/healthz", Host="films.example")[:2] == (200, "ok\n")
+
+
+def test_static_files_are_those_of_the_page(page):
+    """
+    Style and script are served by their names, and nothing else is.
+    """
+    assert page("/pages/style.css")[2]["content-type"].startswith("text/css")
+    assert page("/pages/page.js")[0] == 200
+    assert "rgb(" in page("/pages/statuses.css")[1]
+    assert page("/pages/base.html")[0] == 404
+    assert page("/pages/..%2flook.py")[0] == 404
+
+
+# --- In a browser
+
+in_browser = pytest.mark.skipif(CHROMIUM is None, reason="left out: Chromium is not installed (apt install chromium)")
+
+
+def browse(url, *words):
+    """
+    Return what Chromium prints about a page.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        command = [CHROMIUM, *WITHOUT_NETWORK, f"--user-data-dir={folder}", *words, url]
+        return subprocess.run(command, capture_output=True, text=True, timeout=GUARD, check=True).stdout
+
+
+@in_browser
+def test_new_calls_appear_by_themselves(monkeypatch):
+    """
+    A call that comes after the page is shown is in its table a second later, and what a client calls itself is text.
+    """
+    calls = look.calls
+
+    def show(ledger, tx, request):
+        shown = calls(ledger, tx, request)
+        fields = {"entity_type": None, "started": 0.0, "seconds": 0.0, "rows": 7, "ok": True}
+        ledger.add(rpc="after_the_page", user_agent="<img src=x onerror=\"document.title='owned'\">", **fields)
+        return shown
+
+    monkeypatch.setattr(look, "calls", show)
+    with LocalSite() as site:
+        text = browse(f"{site.url}/calls", "--virtual-time-budget=4000", "--dump-dom")
+
+    assert "<code>after_the_page</code>" in text
+    assert "Live: new calls appear by themselves." in text
+    assert "<title>Calls · local site</title>" in text
+
+
+@in_browser
+def test_page_is_dark_where_the_reader_likes_it_so(shown, tmp_path):
+    """
+    The page follows the colours that a reader has chosen, dark or light.
+    """
+    from PIL import Image
+
+    site, _sg, _version = shown
+    corners = []
+    for scheme in (0, 1):  # as Chromium counts them: dark, light
+        picture = tmp_path / f"{scheme}.png"
+        words = (f"--blink-settings=preferredColorScheme={scheme}", "--window-size=390,600", f"--screenshot={picture}")
+        browse(f"{site.url}/records/Shot", *words)
+        with Image.open(picture) as image:
+            corners.append(max(image.convert("RGB").getpixel((3, 300))))
+
+    assert corners[0] < 60
+    assert corners[1] > 200
