@@ -35,8 +35,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def _sg_sites(request: pytest.FixtureRequest) -> Iterator["Sites"]:
-    from sgextended.pytest_plugin import Sites  # noqa: PLC0415 - as the module says
-
+    try:
+        from sgextended.pytest_plugin import Sites  # noqa: PLC0415 - as the module says
+    except ModuleNotFoundError as error:
+        pytest.fail(f"These fixtures need {error.name}: pip install 'sgextended[site]'", pytrace=False)
     with contextlib.closing(Sites(request.config)) as sites:
         yield sites
 
@@ -121,7 +123,10 @@ def sg_ledger(request: pytest.FixtureRequest, _sg_local: "LocalSite") -> "Ledger
     """
     The calls that the site of this test has executed since the test began.
     """
-    if "sg_project" in request.fixturenames:  # it is made by a call, which is none of the test's own
+    # These make calls that are none of the test's own: the project, and what the site says of itself, asked once.
+    if "sg" in request.fixturenames:
+        getattr(request.getfixturevalue("sg"), "server_caps", None)
+    if "sg_project" in request.fixturenames:
         request.getfixturevalue("sg_project")
     _sg_local.ledger.clear()
     return _sg_local.ledger

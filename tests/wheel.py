@@ -23,12 +23,16 @@ assert "find_tasks" in dir(sg) and "follow" in dir(sg)
 print("the wheel imports without extras:", sgextended.__version__)
 """
 WITH_SITE = """
+import urllib.request
 from sgextended import SGExtended
 from sgextended.localsite import LocalSite
 with LocalSite() as site:
     sg = SGExtended.connect(site.url, site.script_name, site.api_key)
     project = sg.create("Project", {"name": "Wheel"})
     assert [found["name"] for found in sg.find_projects("wh*")] == ["Wheel"]
+    for path, there in (("/records/Project", b"Wheel</a>"), ("/pages/style.css", b"color-scheme")):
+        with urllib.request.urlopen(site.url + path) as page:
+            assert there in page.read()
 print("the wheel serves a local site and finds on it")
 """
 

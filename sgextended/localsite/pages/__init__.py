@@ -88,7 +88,7 @@ def _answer(
     except Fault as fault:
         template, values = "message.html", {"message": fault.message, "status": 404}
     kind = "text/css" if template.endswith(".css") else "text/html"
-    text = _templates().get_template(template).render(**values)
+    text = _templates().get_template(template).render({"here": "records", **values})
     return HTMLResponse(text, status_code=values.get("status", 200), headers=_HEADERS, media_type=kind)
 
 

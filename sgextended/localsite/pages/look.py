@@ -172,6 +172,7 @@ def calls(ledger: Ledger, tx: Transaction, request: Request) -> Page:
     counts = collections.Counter(entry.rpc for entry in entries)
     seconds = sorted(entry.seconds for entry in entries)
     return "calls.html", {
+        "here": "calls",
         "calls": shown,
         "newest": entries[-1].number if entries else 0,
         "total": ledger.count(),
