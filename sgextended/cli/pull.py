@@ -16,6 +16,7 @@ from sgextended.cli.functions import UsageError
 from sgextended.cli.output import plural
 from sgextended.cli.projects import find_named
 from sgextended.cli.pull_plan import Part, Plan, Writer, moment, thumbnail_number, uploads_in
+from sgextended.errors import ShotgunError
 from sgextended.progress import reporter
 
 _FORMAT = 1  # of the folder: sgextended.localsite.records
@@ -81,8 +82,11 @@ def pull(
     counts = job.pull(parts)
     failures = job.pull_media() if media else []
     console = Console(stderr=True, highlight=False)
+    for refused in job.refused:
+        console.print(refused, markup=False, soft_wrap=True)
     for failure in failures[:_TOLD]:
-        console.print(f"[red]A file could not be pulled:[/red] {failure.item}: {failure.error}", soft_wrap=True)
+        told = f"A file could not be pulled: {failure.item}: {failure.error}"
+        console.print(told, markup=False, soft_wrap=True)
     if failures:
         told = f"{plural(len(failures), 'file')} could not be pulled. The same command tries again."
         console.print(told, soft_wrap=True)
@@ -134,11 +138,15 @@ def _line(record: Mapping[str, Any]) -> str:
 class _Job:
     """
     One pull at work.
+
+    Attributes:
+        refused: What the site would not show, in words.
     """
 
     sg: SGExtended
     folder: Path
     plan: Plan
+    refused: List[str] = field(factory=list, init=False)
     _links: Dict[str, Set[int]] = field(factory=dict, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
     _done: int = field(default=0, init=False)
@@ -147,9 +155,16 @@ class _Job:
         """
         Pull the records of *parts*, and then what they link to; return how many of each type there are.
         """
-        sizes = list(self.sg.map(_size, parts, workers=_FILES_AT_ONCE))
-        wanted = [part for part, size in zip(parts, sizes) if size]
-        with reporter(progress=True, total=sum(sizes)) as report:
+        sizes = list(self.sg.map(_size, parts, workers=_FILES_AT_ONCE, on_error="collect"))
+        for part, size in zip(parts, sizes):
+            # A site describes types that it shows to nobody, or not to this caller.
+            if isinstance(size, Failure):
+                if not isinstance(size.error, ShotgunError) or part.entity_type in (self.plan.entity_types or ()):
+                    raise size.error
+                self.refused.append(f"{part.entity_type} is left out: {size.error}")
+        wanted = [part for part, size in zip(parts, sizes) if size and not isinstance(size, Failure)]
+        total = sum(size for size in sizes if isinstance(size, int))
+        with reporter(progress=True, total=total) as report:
             counts = self._map(self._pull_part, wanted, report)
         # These come by their projects, or whole; the others when something links to them.
         seen: Dict[str, Set[int]] = {part.entity_type: set() for part in parts}

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sgextended.localsite import events
 from sgextended.localsite.errors import Fault, inspect
 from sgextended.localsite.schema import EntityType, Field, Schema
-from sgextended.localsite.tables import Tables, columns_of
+from sgextended.localsite.tables import Tables, columns_of, is_stored
 from sgextended.localsite.values import stored
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ _OF_TYPE = {
 }
 _TUPLES = frozenset({"connection", "valid_types", "valid_values"})
 # What one site may have other than another of a field that all have.
+_ADOPTABLE = ("calculated", "image", "jsonb", "serializable", "summary", "uuid")
 _ADOPTED = ("label", "valid_types", "valid_values", "value_labels")
 
 
@@ -158,23 +159,32 @@ def restore_fields(tx: Transaction, rows: Iterable[Mapping[str, Any]]) -> None:
     before = tx.schema
     tx.schema, tx.tables = loaded(tx, tx.schema, tx.tables)
     _make_tables(tx, before)
-    _make_columns(
-        tx, [field for field in _all_fields(tx.schema) if before.field(field.entity_type, field.name) is None]
-    )
+    made = [field for field in _all_fields(tx.schema) if before.field(field.entity_type, field.name) is None]
+    _make_columns(tx, [field for field in made if field.entity_type in before])
 
 
-def adopt_fields(tx: Transaction, described: Mapping[str, Any]) -> list[str]:
+def adopt_fields(tx: Transaction, described: Mapping[str, Any], types: Iterable[str]) -> list[str]:
     """
     Let a new site have the fields of another, by their descriptions; return what it has no place for, in words.
 
     A list of links of which the description is all that is known shows nothing at its other end.
+
+    Args:
+        tx: The load at work.
+
+        described: The other site's fields by type and name.
+
+        types: The types that there are records of. Those of them that no local site has are made.
     """
     made, left_out = [], []
     changed: dict[str, dict[str, Field]] = {}
+    wanted_types = {*tx.schema.types, *types}
     for entity_type, fields in described.items():
-        for name, facts in fields.items() if entity_type in tx.schema else ():
+        for name, facts in fields.items() if entity_type in wanted_types else ():
+            if name == "id":
+                continue
             known, wanted = tx.schema.field(entity_type, name), _described(entity_type, name, facts)
-            if known is None and wanted.data_type in (*CREATABLE, "summary"):
+            if known is None and wanted.data_type in (*CREATABLE, *_ADOPTABLE):
                 made.append(wanted)
             elif known is None or known.data_type != wanted.data_type:
                 left_out.append(f"the field {entity_type}.{name} of type {wanted.data_type}")
@@ -240,7 +250,7 @@ def _extended(
     """
     types = []
     for entity_type, fields in changed.items():
-        facts = schema[entity_type]
+        facts = schema.types.get(entity_type) or _new_type(entity_type)
         merged = {**facts.fields, **fields}
         kept = {name: field for name, field in merged.items() if field is not None}
         types.append(attrs.evolve(facts, fields=kept))
@@ -252,6 +262,14 @@ def _extended(
     }
     types.extend(connections.values())
     return schema.extended(types), tables.extended(types)
+
+
+def _new_type(name: str) -> EntityType:
+    """
+    Return a type that no local site has, and another site did, before its fields are in it.
+    """
+    number = Field(entity_type=name, name="id", data_type="number", label="Id", read_only=True)
+    return EntityType(name=name, label=name, fields={"id": number})
 
 
 def _connection_type(field: Field) -> EntityType:
@@ -399,7 +417,7 @@ def add_fields(tx: Transaction, made: Iterable[Field]) -> None:
         events.log(tx, "Shotgun_DisplayColumn_New", ("DisplayColumn", int(meta["entity_id"])), meta, text)
     tx.schema, tx.tables = _extended(tx.schema, tx.tables, changed)
     _make_tables(tx, before)
-    _make_columns(tx, made)
+    _make_columns(tx, [field for field in made if field.entity_type in before])
 
 
 def _make_tables(tx: Transaction, before: Schema) -> None:
@@ -413,7 +431,7 @@ def _make_tables(tx: Transaction, before: Schema) -> None:
 def _make_columns(tx: Transaction, made: Iterable[Field]) -> None:
     dialect = tx.connection.dialect
     for field in made:
-        if field.data_type in {"multi_entity", "summary"} or not field.custom:
+        if not is_stored(field) or not field.custom:
             continue
         table, names = tx.tables[field.entity_type], [column.name for column in columns_of(field)]
         for name in names:

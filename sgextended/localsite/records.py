@@ -127,7 +127,9 @@ def _load_schema(tx: Transaction, folder: Path, fields: Optional[Path], loaded: 
     if fields is not None:
         custom_fields.restore_fields(tx, list(_lines(fields)))
     elif described.is_file():
-        loaded.left_out += custom_fields.adopt_fields(tx, json.loads(described.read_text(encoding="utf-8")))
+        types = [path.stem for path in (folder / "records").glob("*.jsonl")]
+        described_fields = json.loads(described.read_text(encoding="utf-8"))
+        loaded.left_out += custom_fields.adopt_fields(tx, described_fields, types)
 
 
 def _check(folder: Path) -> None:

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from sgextended import SGExtended
 from sgextended.cli.pull_plan import Part, Plan, Writer
 from sgextended.localsite import LocalSite
 
@@ -119,6 +120,21 @@ def test_people_stay_unnamed_when_asked(command, source, tmp_path):
     assert "Zoe" not in text
     assert "zoe" not in text.replace(tmp_path.name, "")
     assert '"name":"Person ' in text
+
+
+def test_type_that_the_site_hides_is_left_out(command, source, tmp_path, monkeypatch):
+    """
+    A type that the site describes and will not show is named, and the rest is pulled; unless it was asked for by name.
+    """
+    _sg, name, _picture = source
+    schema_read = SGExtended.schema_read
+    hidden = {"project": {"data_type": {"value": "entity"}}}
+    monkeypatch.setattr(SGExtended, "schema_read", lambda sg: {**schema_read(sg), "Hidden": hidden})
+    words = ("pull", "--project", name)
+    status, _out, err = command(*words, "-o", str(tmp_path / "p"))
+
+    assert (status, "Hidden is left out: " in err) == (0, True)
+    assert command(*words, "--entity", "Hidden", "-o", str(tmp_path / "q"))[0] == 1
 
 
 def test_secrets_are_not_asked_for():

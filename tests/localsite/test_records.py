@@ -173,9 +173,46 @@ def test_folder_with_something_in_it_is_not_written_to(tmp_path):
     store.close()
 
 
-def test_types_of_another_site_are_left_out(tmp_path):
+def test_types_of_another_site_are_made(tmp_path, make_connection):
     """
-    Records of a type that a local site does not have are counted, and the others are loaded.
+    A type that a site describes and a local one does not have is there after the load, for reading and writing.
+    """
+
+    def described(data_type, **properties):
+        given = {name: {"value": value} for name, value in properties.items()}
+        return {"data_type": {"value": data_type}, "name": {"value": "A name"}, "properties": given}
+
+    folder = tmp_path / "data"
+    (folder / "records").mkdir(parents=True)
+    (folder / "about.json").write_text('{"format": 1}')
+    fields = {"code": described("text"), "sum": described("calculated")}
+    fields["sg_shots"] = described("multi_entity", valid_types=["Shot"])
+    (folder / "schema.json").write_text(json.dumps({"CustomEntity77": fields, "Shot": {"sg_beat": described("text")}}))
+    link = {"type": "Shot", "id": 5}
+    for record in (
+        {"type": "CustomEntity77", "id": 3, "code": "A", "sg_shots": [link]},
+        {**link, "code": "B", "sg_beat": "two"},
+    ):
+        (folder / "records" / f"{record['type']}.jsonl").write_text(json.dumps(record))
+    with LocalSite(db=tmp_path / "site.db", data=folder) as site:
+        assert site.store.loaded.left_out == []
+    with LocalSite(db=tmp_path / "site.db") as site:  # from its file
+        sg = make_connection(site)
+        (found,) = sg.find("CustomEntity77", [["sg_shots", "is", link]], ["code", "sg_shots"])
+        assert (found["id"], found["code"], found["sg_shots"][0]["name"]) == (3, "A", "B")
+        assert sg.find_one("Shot", [], ["sg_beat"])["sg_beat"] == "two"
+        assert sg.create("CustomEntity77", {"code": "C"})["id"] == 4
+        with site.store.reading() as tx:
+            dump(tx, tmp_path / "again")
+        sg.close()
+    store = Store(data=tmp_path / "again")
+    assert store.loaded.counts["CustomEntity77"] == 2
+    store.close()
+
+
+def test_types_of_which_nothing_is_known_are_left_out(tmp_path):
+    """
+    Records of a type that neither a local site nor the folder describes are counted, and the others are loaded.
     """
     (tmp_path / "records").mkdir()
     (tmp_path / "about.json").write_text('{"format": 1}')
