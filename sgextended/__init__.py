@@ -6,6 +6,7 @@ from typing import Any
 
 from sgextended.errors import (
     AmbiguousError,
+    BatchesFailed,
     ClientClosed,
     ConfigurationError,
     FilterError,
@@ -38,6 +39,7 @@ from sgextended.workers import Failure
 
 __all__ = [
     "AmbiguousError",
+    "BatchesFailed",
     "Call",
     "ClientClosed",
     "ConfigurationError",

@@ -105,6 +105,21 @@ class PartlyDone(SGExtendedError, ShotgunError):
         self.entity = entity
 
 
+class BatchesFailed(SGExtendedError, ShotgunError):
+    """
+    Of many writes some were not done, or nobody knows; the others were.
+
+    Attributes:
+        report: What came of each batch.
+    """
+
+    __module__ = "sgextended"
+
+    def __init__(self, message: str, *, report: Any = None) -> None:
+        super().__init__(message)
+        self.report = report
+
+
 class PoolError(SGExtendedError):
     """
     The base of what a pool of connections or of instances may raise.

@@ -34,11 +34,14 @@ from sgextended.domain import (
     bookings,
     entities,
     episodes,
+    files,
+    many,
     notes,
     pages,
     playlists,
     projects,
     published_files,
+    publishing,
     query_fields,
     sequences,
     shots,
@@ -461,6 +464,25 @@ class SGExtended(Hooked):
     group_by = entities.group_by
     resolve = addresses.resolve
     entity_url = addresses.entity_url
+
+    create_many = many.create_many
+    update_many = many.update_many
+    delete_many = many.delete_many
+    set_status = many.set_status
+    ensure = entities.ensure
+    copy_entity = entities.copy_entity
+    assign = tasks.assign
+    unassign = tasks.unassign
+    add_to_playlist = playlists.add_to_playlist
+    remove_from_playlist = playlists.remove_from_playlist
+    order_playlist = playlists.order_playlist
+    add_note = notes.add_note
+    reply = notes.reply
+    log_time = time_logs.log_time
+    create_version = versions.create_version
+    publish = publishing.publish
+    upload_many = files.upload_many
+    download_many = files.download_many
 
 
 class SGWorker(SGExtended, abc.ABC):

@@ -101,7 +101,8 @@ class Hooked(NativeVerbs):
         It holds for this thread, for the threads of `map`, and for every wrapper that writes there. What reads, reads
         the site as it is. A create returns its fields with an id below 0, which stands for the one that it will have;
         an update returns the values as they would be, delete and revive True, an upload an id below 0, anything else
-        None. Other threads that write with this wrapper meanwhile are refused, as nobody knows which they belong to.
+        None. What was worked out from what was read, such as the number of a publish, is applied as it was planned.
+        Other threads that write with this wrapper meanwhile are refused, as nobody knows which they belong to.
 
         ``print(plan)`` shows it as a table, ``plan.apply()`` writes it, after the block.
 

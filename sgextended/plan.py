@@ -65,14 +65,17 @@ def is_same(one: Any, other: Any) -> bool:
     """
     Tell whether two values of a field are the same; links are by type and id, whatever else is known of them.
     """
-    return bool(_comparable(one) == _comparable(other))
+    return bool(comparable(one) == comparable(other))
 
 
-def _comparable(value: Any) -> Any:
+def comparable(value: Any) -> Any:
+    """
+    Return what two values have in common that are the same.
+    """
     if isinstance(value, dict) and "type" in value and "id" in value:
         return value["type"], value["id"]
     if isinstance(value, list):
-        return sorted((_comparable(each) for each in value), key=repr)
+        return sorted((comparable(each) for each in value), key=repr)
     return None if value == "" else value
 
 
@@ -208,7 +211,7 @@ def _rows_of(planned: Planned) -> List[Tuple[str, str, str, str]]:
     write, old = planned.write, planned.old
     if write.method == "delete" or not planned.new:
         return [(str(write), "", "" if old or write.method != "delete" else "(not there)", "")]
-    gone = "(not there)" if write.method == "update" and old is None else ""
+    gone = "(not there)" if write.method == "update" and old is None and (write.entity_id or 0) > 0 else ""
     rows: List[Tuple[str, str, str, str]] = []
     for name, value in planned.new.items():
         before = gone or (_text(old.get(name)) if old else "")
