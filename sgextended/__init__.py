@@ -27,11 +27,12 @@ from sgextended.errors import (
     WorkerError,
     WorkerLost,
 )
-from sgextended.extended import SGExtended, SGWorker, current
+from sgextended.extended import SGExtended, SGWorker
 from sgextended.hooks import Call, Write
 from sgextended.native import NativeClient
 from sgextended.plan import Plan, Planned
 from sgextended.pool import SGPool
+from sgextended.registered import current, registered_class
 from sgextended.retry import RetryPolicy
 from sgextended.site import Proxy, Secret, Site
 from sgextended.undo import UndoLog, Undone
@@ -75,6 +76,7 @@ __all__ = [
     "WorkerLost",
     "Write",
     "current",
+    "registered_class",
 ]
 
 

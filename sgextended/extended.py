@@ -569,13 +569,6 @@ def _work(worker: SGWorker, item: Any) -> Any:
 _OPTIONS = {each.name for each in fields(Options)}
 
 
-def current() -> SGExtended:
-    """
-    Return this thread's `SGExtended`: ``SGExtended.current()``.
-    """
-    return SGExtended.current()
-
-
 def _slots_of(owner: type) -> List[str]:
     slots = [name for base in owner.__mro__ for name in base.__dict__.get("__slots__", ())]
     return [name for name in slots if name not in ("__weakref__", "__dict__")]

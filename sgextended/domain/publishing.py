@@ -14,7 +14,7 @@ way; its number follows from the records before it alone:
 """
 
 import uuid
-from typing import Any, List, Optional, Union
+from typing import Any, List, Optional, Sequence, Union
 
 from sgextended.deadline import within
 from sgextended.domain.entities import get
@@ -137,12 +137,12 @@ def _try(sg: Any, fields: Row, final: Row) -> Optional[Row]:
     code = f"{UNDER_WAY}{uuid.uuid4().hex})"
     made = create_once_by(sg, "PublishedFile", {**fields, "code": code}, ["code", "project"])
     try:
-        before = _alike(sg, fields)
+        before = _alike(sg, fields, (False, True))
         number = _number_of(made["id"], before)
         if number is not None:
             values = _filled(final, fields["name"], number)
             sg.update("PublishedFile", made["id"], {"version_number": number, **values})
-            after = _alike(sg, fields)
+            after = _alike(sg, fields, (False,))
             if _is_alone(made["id"], number, before, after):
                 values.pop("image", None)
                 return {**made, **values, "version_number": number}
@@ -156,14 +156,14 @@ def _try(sg: Any, fields: Row, final: Row) -> Optional[Row]:
     return None
 
 
-def _alike(sg: Any, fields: Row) -> List[Row]:
+def _alike(sg: Any, fields: Row, ways: Sequence[bool]) -> List[Row]:
     """
-    Return all that share their numbers, retired ones included, lowest id first.
+    Return all that share their numbers, lowest id first; the retired ones too, where *ways* has True.
     """
     conditions = [[name, "is", fields[name]] for name in _KEY]
     found = {
         row["id"]: row  # once, also if it is retired between the two
-        for retired in (False, True)
+        for retired in ways
         for row in sg.find("PublishedFile", conditions, ["code", "version_number", *_KEY], retired_only=retired)
         if all(is_same(row[name], fields[name]) for name in _KEY)  # sites compare texts without regard to case
     }
