@@ -7,6 +7,7 @@ from typing import Any
 from sgextended.domain.record_classes import Link
 from sgextended.errors import (
     AmbiguousError,
+    BatchesFailed,
     CheckError,
     ClientClosed,
     ConfigurationError,
@@ -18,6 +19,7 @@ from sgextended.errors import (
     PoolClosed,
     PoolError,
     PoolTimeout,
+    ReadOnlyError,
     RecordError,
     SGExtendedError,
     StatusError,
@@ -28,16 +30,22 @@ from sgextended.errors import (
     WorkerError,
     WorkerLost,
 )
-from sgextended.extended import SGExtended, SGWorker, current
+from sgextended.extended import SGExtended, SGWorker
+from sgextended.hooks import Call, Write
 from sgextended.native import NativeClient
+from sgextended.plan import Plan, Planned
 from sgextended.pool import SGPool
+from sgextended.registered import current, registered_class
 from sgextended.retry import RetryPolicy
 from sgextended.schema import SiteSchema
 from sgextended.site import Proxy, Secret, Site
+from sgextended.undo import UndoLog, Undone
 from sgextended.workers import Failure
 
 __all__ = [
     "AmbiguousError",
+    "BatchesFailed",
+    "Call",
     "CheckError",
     "ClientClosed",
     "ConfigurationError",
@@ -49,10 +57,13 @@ __all__ = [
     "NotFoundError",
     "OutcomeUnknown",
     "PartlyDone",
+    "Plan",
+    "Planned",
     "PoolClosed",
     "PoolError",
     "PoolTimeout",
     "Proxy",
+    "ReadOnlyError",
     "RecordError",
     "RetryPolicy",
     "SGExtended",
@@ -66,10 +77,14 @@ __all__ = [
     "TLSError",
     "TransportError",
     "TransportTimeout",
+    "UndoLog",
+    "Undone",
     "Unreachable",
     "WorkerError",
     "WorkerLost",
+    "Write",
     "current",
+    "registered_class",
 ]
 
 

@@ -38,6 +38,14 @@ class FilterError(SGExtendedError, ValueError):
     __module__ = "sgextended"
 
 
+class ReadOnlyError(SGExtendedError, PermissionError):
+    """
+    Something was to be written where nothing may be; nothing was sent.
+    """
+
+    __module__ = "sgextended"
+
+
 class CheckError(SGExtendedError, ValueError):
     """
     What was asked for does not fit the site's schema; nothing was sent.
@@ -128,6 +136,21 @@ class PartlyDone(SGExtendedError, ShotgunError):
     def __init__(self, message: str, *, entity: Any = None) -> None:
         super().__init__(message)
         self.entity = entity
+
+
+class BatchesFailed(SGExtendedError, ShotgunError):
+    """
+    Of many writes some were not done, or nobody knows; the others were.
+
+    Attributes:
+        report: What came of each batch.
+    """
+
+    __module__ = "sgextended"
+
+    def __init__(self, message: str, *, report: Any = None) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 class PoolError(SGExtendedError):

@@ -34,11 +34,14 @@ from sgextended.domain import (
     bookings,
     entities,
     episodes,
+    files,
+    many,
     notes,
     pages,
     playlists,
     projects,
     published_files,
+    publishing,
     query_fields,
     records,
     sequences,
@@ -51,11 +54,11 @@ from sgextended.domain import (
     versions,
 )
 from sgextended.errors import ClientClosed, ConfigurationError
+from sgextended.hooked import Hooked
 from sgextended.native import NativeClient
 from sgextended.of_thread import as_current, current_of
 from sgextended.one_at_a_time import OneAtATime
 from sgextended.site import Site, split_basic_auth
-from sgextended.verbs import NativeVerbs
 from sgextended.workers import Failure, Options, Progress
 
 if TYPE_CHECKING:
@@ -144,7 +147,7 @@ def _usable(sg: Any) -> Any:
     Return what the wrapper keeps of a client that it was given.
     """
     if isinstance(sg, SGExtended):
-        return sg._sg  # noqa: SLF001 - part of the wrapper
+        return sg._client  # noqa: SLF001 - part of the wrapper
     if isinstance(sg, (NativeClient, OneAtATime)):
         return sg
     # The instance is asked, not its class: a mock or a studio's own forwarding wrapper has its names there.
@@ -158,7 +161,7 @@ def _usable(sg: Any) -> Any:
 
 
 @define(slots=False, eq=False, repr=False)
-class SGExtended(NativeVerbs):
+class SGExtended(Hooked):
     """
     The object to use instead of ``shotgun_api3.Shotgun``: every native name, and methods for daily work.
 
@@ -172,6 +175,8 @@ class SGExtended(NativeVerbs):
         site: Which site, and who asks. None, and no *sg*: what the environment says (`Site.from_env`).
 
         check: Hold every call against the site's schema before it is sent; see `checked`.
+        read_only: Whether all that writes is refused, with `ReadOnlyError`, before anything is sent. It holds for this
+            wrapper and its copies, not for another one around the same client.
 
     Raises:
         ConfigurationError: The environment does not name a site, or both arguments are given.
@@ -181,14 +186,15 @@ class SGExtended(NativeVerbs):
 
     _site: Optional[Site] = field(default=None, alias="site", kw_only=True)
     _checks: bool = field(default=False, alias="check", kw_only=True)
-    _sg: Any = field(  # a test may set another; a default by decorator is none to pyright
+    _read_only: bool = field(default=False, alias="read_only", kw_only=True)
+    _client: Any = field(  # a default by decorator is none to pyright
         alias="sg",
         default=Factory(_private_client, takes_self=True),
         converter=_usable,
         on_setattr=setters.convert,
     )
 
-    @_sg.validator
+    @_client.validator
     def _validate_one_source(self, _attribute: Any, value: Any) -> None:
         if self._site is not None and getattr(value, "_site", None) is not self._site:
             msg = "Give SGExtended either a client or a site, not both: it cannot tell which one you mean."
@@ -235,7 +241,7 @@ class SGExtended(NativeVerbs):
         for name in _slots_of(type(self)):  # those of a subclass under a bare @define
             if hasattr(self, name):
                 object.__setattr__(other, name, getattr(self, name))
-        other.__dict__.update(self.__dict__, _sg=self._sg.clone())
+        other.__dict__.update(self.__dict__, _client=self._client.clone())
         return other
 
     def checked(self: Wrapper) -> Wrapper:
@@ -261,8 +267,8 @@ class SGExtended(NativeVerbs):
         Raises:
             ConfigurationError: It wraps a client that is not ours; see `adopt`.
         """
-        if isinstance(self._sg, NativeClient):
-            return self._sg.site
+        if isinstance(self._client, NativeClient):
+            return self._client.site
         msg = f"{self!r} wraps a client that it was given, and has no Site: use {type(self).__name__}.adopt(sg)."
         raise ConfigurationError(msg)
 
@@ -271,7 +277,7 @@ class SGExtended(NativeVerbs):
         """
         Whether `close` was called, after which nothing can be asked any more.
         """
-        return isinstance(self._sg, NativeClient) and self._sg.is_closed
+        return isinstance(self._client, NativeClient) and self._client.is_closed
 
     @property
     def requests_sent(self) -> int:
@@ -288,10 +294,10 @@ class SGExtended(NativeVerbs):
         self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} over {self.__dict__.get('_sg', 'nothing yet')!r}>"
+        return f"<{type(self).__name__} over {self.__dict__.get('_client', 'nothing yet')!r}>"
 
     def __dir__(self) -> List[str]:
-        native = [name for name in dir(self.__dict__.get("_sg")) if not name.startswith("_")]
+        native = [name for name in dir(self.__dict__.get("_client")) if not name.startswith("_")]
         return sorted({*super().__dir__(), *native})
 
     if not TYPE_CHECKING:  # checkers must keep seeing typos
@@ -304,7 +310,7 @@ class SGExtended(NativeVerbs):
             if hasattr(type(self), name):  # one of our properties failed inside
                 msg = f"{owner}.{name} raised AttributeError while being computed"
                 raise AttributeError(msg)
-            return getattr(self._sg, name)
+            return self._forwarded(name)
 
     def deadline(self, seconds: Optional[float]) -> ContextManager[None]:
         """
@@ -480,6 +486,25 @@ class SGExtended(NativeVerbs):
     create_as = records.create_as
     update_as = records.update_as
 
+    create_many = many.create_many
+    update_many = many.update_many
+    delete_many = many.delete_many
+    set_status = many.set_status
+    ensure = entities.ensure
+    copy_entity = entities.copy_entity
+    assign = tasks.assign
+    unassign = tasks.unassign
+    add_to_playlist = playlists.add_to_playlist
+    remove_from_playlist = playlists.remove_from_playlist
+    order_playlist = playlists.order_playlist
+    add_note = notes.add_note
+    reply = notes.reply
+    log_time = time_logs.log_time
+    create_version = versions.create_version
+    publish = publishing.publish
+    upload_many = files.upload_many
+    download_many = files.download_many
+
 
 class SGWorker(SGExtended, abc.ABC):
     """
@@ -563,13 +588,6 @@ def _work(worker: SGWorker, item: Any) -> Any:
 
 
 _OPTIONS = {each.name for each in fields(Options)}
-
-
-def current() -> SGExtended:
-    """
-    Return this thread's `SGExtended`: ``SGExtended.current()``.
-    """
-    return SGExtended.current()
 
 
 def _slots_of(owner: type) -> List[str]:

@@ -10,7 +10,7 @@ import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Type, TypeVar
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Type, TypeVar
 
 from sgextended.pool import close
 
@@ -62,6 +62,13 @@ def current_of(cls: Type[Wrapper]) -> Wrapper:
         made.wrappers[cls] = cls()
     wrapper = made.wrappers[cls]
     return wrapper
+
+
+def set_for(cls: Type[Wrapper]) -> Optional[Wrapper]:
+    """
+    Return the wrapper that a block has set for a class; None outside of one.
+    """
+    return _set.get().get(cls)
 
 
 @contextmanager

@@ -58,17 +58,7 @@ def create_once(
         OutcomeUnknown: The outcome was unknown each time.
     """
     keys = [reconcile_on] if isinstance(reconcile_on, str) else list(reconcile_on)
-    missing = [name for name in keys if data.get(name) is None]
-    if missing or not keys:
-        msg = f"reconcile_on={reconcile_on!r}: give fields of the new {entity_type} that have a value in its data."
-        raise FilterError(msg)
-    vague = [name for name in keys if not _is_comparable(without_secrets(data)[name])]
-    if vague:
-        msg = (
-            f"reconcile_on={reconcile_on!r}: no {entity_type} can be found by its {', '.join(vague)}. Give fields with "
-            f"a text of at most {_LONGEST_TEXT} characters, a whole number, a checkbox or a link."
-        )
-        raise FilterError(msg)
+    check_keys(entity_type, data, keys)
     told = {name: data[name] for name in (*keys, *_TOLD_OF_MAKING) if name in data}
     policy = client.site.retry
     for attempt in range(1, policy.attempts + 1):
@@ -83,6 +73,26 @@ def create_once(
             if attempt == policy.attempts:
                 raise
     raise AssertionError  # the loop returns or raises
+
+
+def check_keys(entity_type: str, data: Row, keys: Sequence[str]) -> None:
+    """
+    See that an entity can be looked for by these fields.
+
+    Raises:
+        FilterError: It cannot.
+    """
+    missing = [name for name in keys if data.get(name) is None]
+    if missing or not keys:
+        msg = f"reconcile_on={list(keys)!r}: give fields of the new {entity_type} that have a value in its data."
+        raise FilterError(msg)
+    vague = [name for name in keys if not _is_comparable(without_secrets(data)[name])]
+    if vague:
+        msg = (
+            f"reconcile_on={list(keys)!r}: no {entity_type} can be found by its {', '.join(vague)}. Give fields with "
+            f"a text of at most {_LONGEST_TEXT} characters, a whole number, a checkbox or a link."
+        )
+        raise FilterError(msg)
 
 
 def _completed(client: Any, made: Row, data: Row, return_fields: Optional[List[str]]) -> Row:

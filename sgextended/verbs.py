@@ -30,7 +30,8 @@ class NativeVerbs(NativeMethods):
 
     __module__ = "sgextended"
 
-    _sg: Any
+    _sg: Any  # what to ask
+    _client: Any  # and whose it is, see `Hooked`
     _checks: bool
 
     def site_schema(self, project: Optional[Row] = None) -> SiteSchema:
@@ -40,7 +41,7 @@ class NativeVerbs(NativeMethods):
         It is read piece by piece when it is asked, kept for ``Site(schema_max_age=...)``, an hour, and shared by all
         threads of the process; a field that was made with one of its clients is seen at once.
         """
-        client = self._sg
+        client = self._client
         if not isinstance(client, NativeClient):
             return SiteSchema(self, project, kept=client.kept_schema, max_age=SCHEMA_MAX_AGE)
         site = client.site
@@ -130,11 +131,12 @@ class NativeVerbs(NativeMethods):
         rest = (order, filter_operator, limit, retired_only, page)
 
         def search(asked: Optional[List[str]]) -> Iterator[Row]:
-            if not isinstance(self._sg, NativeClient):
+            if not isinstance(self._client, NativeClient):
                 return iter(self._sg.find(entity_type, filters, asked, *rest, **newer))
-            return self._sg.find_iter(
+            found: Iterator[Row] = self._sg.find_iter(
                 entity_type, filters, asked, *rest, **newer, page_size=page_size, read_ahead=read_ahead
             )
+            return found
 
         return iter_with_query_fields(self, entity_type, fields, search) if query_fields else search(fields)
 
@@ -219,7 +221,7 @@ class NativeVerbs(NativeMethods):
                 fraction, a file, links of several, a text of more than 255 characters); nothing was sent.
         """
         self._check("create", entity_type, data=data, return_fields=return_fields)
-        if reconcile_on is not None and isinstance(self._sg, NativeClient):
+        if reconcile_on is not None and isinstance(self._client, NativeClient):
             return create_once(self._sg, entity_type, data, return_fields, reconcile_on)
         created: Any = self._sg.create(entity_type, data, return_fields)
         return created
@@ -343,7 +345,7 @@ class NativeVerbs(NativeMethods):
         return attachment_id
 
     def _reporting(self, progress: Optional[Report]) -> Dict[str, Any]:
-        if progress is not None and not isinstance(self._sg, NativeClient):
+        if progress is not None and not isinstance(self._client, NativeClient):
             msg = "The client that was handed in tells nobody how far a transfer is: use SGExtended.adopt(sg)."
             raise ConfigurationError(msg)
         return {} if progress is None else {"progress": progress}

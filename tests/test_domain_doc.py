@@ -3,6 +3,7 @@
 """
 
 import inspect
+import os
 import re
 from pathlib import Path
 
@@ -41,6 +42,20 @@ def sg(make_sg):
         yield make_sg(site, sudo_as_login=zoe["login"])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def files(tmp_path_factory):
+    """
+    A folder with the files that the page uploads.
+    """
+    folder = tmp_path_factory.mktemp("files")
+    for name in ("turntable.mov", "notes.txt"):
+        (folder / name).write_text(name)
+    before = Path.cwd()
+    os.chdir(folder)
+    yield
+    os.chdir(before)
+
+
 def test_every_line_finds_something(sg):
     """
     The lines run in order, and each one finds something: an example that finds nothing shows nothing.
@@ -62,10 +77,14 @@ def test_examples_are_right(sg):
     names = {"sg": sg}
     exec(compile("\n".join(BLOCKS), "domain.md", "exec"), names)
 
-    assert [row["code"] for row in names["scenes"]] == ["scene.v2"]
+    assert names["scenes"][0]["code"] == "scene.v2"
     assert [row["code"] for row in names["made_of"]] == ["model"]
     assert names["mine"] == names["hers"]
     assert names["me"]["type"] == "HumanUser"
+    assert len(names["new"]) == 250
+    assert sg.count("Shot", [["code", "starts_with", "NEW_"]]) == 0
+    assert names["again"] == names["published"]["version_number"] + 1
+    assert Path(names["paths"][0]).read_text() == "turntable.mov"
     assert [row["id"] for row in names["rows"]] == names["ids"][:20]
     assert names["url"].endswith(f"/detail/Shot/{names['shot']['id']}")
     assert sum(names["by_status"].values()) == len(names["shots"])

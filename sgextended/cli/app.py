@@ -80,7 +80,7 @@ def assets(
 
     The site and who asks come from the environment: SHOTGUN_URL, SHOTGUN_SCRIPT_NAME, SHOTGUN_API_KEY.
     """
-    report = assets_job.count_assets(sgextended.SGExtended(), names=project or None, workers=workers)
+    report = assets_job.count_assets(sgextended.registered_class()(), names=project or None, workers=workers)
     assets_job.show(report, output)
     raise typer.Exit(report.outcome.status)
 
@@ -147,7 +147,7 @@ def map_(
     failed, 2 if the command is wrong, 130 after Ctrl-C.
     """
     status = map_job.map_entities(
-        sgextended.SGExtended,
+        sgextended.registered_class(),
         function,
         map_job.Query(
             entity_type=entity_type,

@@ -10,7 +10,7 @@ from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequ
 from attrs import frozen
 
 from sgextended.cli.functions import UsageError
-from sgextended.cli.schema import did_you_mean
+from sgextended.schema import did_you_mean
 
 #: Of which a site has few, and which the records of every project are about.
 WHOLE = (

@@ -5,6 +5,7 @@ Entities of any type: by their ids, exactly one, how many, in groups.
 from typing import Any, Dict, Hashable, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from sgextended.deadline import within
+from sgextended.domain.many import create_once_by
 from sgextended.domain.query import (
     Entity,
     Finder,
@@ -18,13 +19,18 @@ from sgextended.domain.query import (
     to_link,
     values_of,
 )
-from sgextended.errors import AmbiguousError, FilterError, NotFoundError
+from sgextended.errors import AmbiguousError, FilterError, NotFoundError, ShotgunError
 from sgextended.native import NativeClient
 from sgextended.parallel import in_parallel
+from sgextended.plan import is_same
+from sgextended.reconcile import check_keys
 
 #: Ids in one request: what a site returns in one page.
 CHUNK = 500
 WORKERS = 6
+
+#: Data types of fields that a copy does not get unless they are named.
+_NOT_COPIED = frozenset({"image", "multi_entity", "url", "url_template", "summary", "calculated", "pivot_column"})
 
 _SHOWN = 10  # entities that an AmbiguousError holds
 
@@ -186,6 +192,119 @@ def exists(
     query = _which(entity_type, which)
     with within(sg, timeout):
         return bool(query.find(sg, entity_type, (), None, (), ["id"], limit=1))
+
+
+def ensure(
+    sg: Any,
+    entity_type: str,
+    key: Row,
+    *,
+    data: Optional[Row] = None,
+    fields: Optional[Iterable[str]] = None,
+    timeout: Optional[float] = None,
+) -> Row:
+    """
+    Return the entity with these values; if there is none, it is created.
+
+    Of several that do the same at once, all get the same entity: after a create it is looked again, and where there are
+    several, the one with the lowest id stays, and who created another retires it.
+
+    Args:
+        sg: Who is asked.
+
+        entity_type: Its type.
+
+        key: The fields by which it is told from all others, such as ``{"project": show, "code": "sh010"}``.
+
+        data: Fields that a new one gets as well; one that is there stays as it is.
+
+        fields: Fields to return; None: those of *key*.
+
+        timeout: Seconds for all of it, waits included. None: the site's limits.
+
+    Returns:
+        Dict with ``type``, ``id`` and the fields.
+
+    Raises:
+        FilterError: *key* is empty, or has a value by which no site can look; nothing was sent.
+
+        OutcomeUnknown: Nobody knows whether it was created; the same again is right.
+    """
+    check_keys(entity_type, key, list(key))
+    wanted = fields_of(fields, (), key)
+    conditions = [[name, "is", value] for name, value in key.items()]
+    order = [{"field_name": "id", "direction": "asc"}]
+
+    def look() -> List[Row]:
+        found = sg.find(entity_type, conditions, [*wanted, *key], order)
+        # Sites compare texts without regard to case.
+        same = [row for row in found if all(is_same(row.get(name), value) for name, value in key.items())]
+        return [{name: row.get(name) for name in ("type", "id", *wanted)} for row in same]
+
+    with within(sg, timeout):
+        found = look()
+        if found:
+            return found[0]
+        try:
+            made = create_once_by(sg, entity_type, {**(data or {}), **key}, key)
+        except ShotgunError:  # of some types the site itself lets nobody create a second one
+            found = look()
+            if found:
+                return found[0]
+            raise
+        found = look()
+        if not found:  # retired by somebody meanwhile, or in a dry run
+            return {name: made.get(name) for name in ("type", "id", *wanted)}
+        if made["id"] > found[0]["id"]:
+            sg.delete(entity_type, made["id"])
+        return found[0]
+
+
+def copy_entity(
+    sg: Any,
+    entity: Entity,
+    data: Optional[Row] = None,
+    *,
+    fields: Optional[Iterable[str]] = None,
+    timeout: Optional[float] = None,
+) -> Row:
+    """
+    Create a copy of an entity, and return it.
+
+    Args:
+        sg: Who is asked.
+
+        entity: Link to it.
+
+        data: Fields of the copy that are other than the original's, such as its ``code``.
+
+        fields: Fields to copy. None: all that may be edited and have a value, but for files and images, and for lists
+            of links: setting those often takes what is in them away from the original, as the tasks of a shot. Name
+            the ones that are wanted.
+
+        timeout: Seconds for all of it, waits included. None: the site's limits.
+
+    Returns:
+        Dict with ``type``, ``id`` and the fields that were set.
+
+    Raises:
+        NotFoundError: There is no such entity.
+    """
+    link = to_link(entity)
+    with within(sg, timeout):
+        chosen = None if fields is None else fields_of(fields)
+        if chosen is None:
+            schema = sg.schema_field_read(link["type"])
+            chosen = [name for name, field in schema.items() if _may_be_copied(name, field)]
+        row = get(sg, link["type"], link, fields=chosen)
+        copied = {name: row[name] for name in chosen if row.get(name) not in (None, [], "")}
+        made: Row = sg.create(link["type"], {**copied, **(data or {})})
+        return made
+
+
+def _may_be_copied(name: str, field: Row) -> bool:
+    is_own = name != "cached_display_name"  # the site makes it of the others
+    return bool(is_own and field["editable"]["value"] and field["data_type"]["value"] not in _NOT_COPIED)
 
 
 def group_by(_sg: Any, rows: Iterable[Row], field: str) -> List[Tuple[Any, List[Row]]]:

@@ -5,9 +5,26 @@ Notes, and what was answered to them.
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from sgextended.deadline import within
-from sgextended.domain.entities import CHUNK, find_by_ids
-from sgextended.domain.query import PEOPLE, Finder, Links, Names, Query, Row, SomeLinks, flag_of, ids_of
+from sgextended.domain.entities import CHUNK, find_by_ids, get
+from sgextended.domain.files import File, attach, file_at
+from sgextended.domain.query import (
+    ASSIGNEES,
+    PEOPLE,
+    Entity,
+    Finder,
+    Links,
+    Names,
+    Query,
+    Row,
+    SomeLinks,
+    flag_of,
+    ids_of,
+    rows_of,
+    to_link,
+    values_of,
+)
 from sgextended.domain.users import with_groups
+from sgextended.errors import FilterError
 
 NOTE_FIELDS = (
     "subject",
@@ -137,3 +154,101 @@ def find_threads(sg: Finder, notes: SomeLinks, *, timeout: Optional[float] = Non
             key=lambda row: (row["created_at"] is not None, row["created_at"], row["type"] != "Reply", row["id"])
         )
     return [list(threads[number]) for number in ids]
+
+
+def add_note(
+    sg: Any,
+    entity: SomeLinks,
+    content: str,
+    *,
+    subject: Optional[str] = None,
+    to: Links = None,
+    cc: Links = None,
+    tasks: Links = None,
+    attachments: Iterable[File] = (),
+    data: Optional[Row] = None,
+    timeout: Optional[float] = None,
+) -> Row:
+    """
+    Write a note about entities, with attachments, and return it.
+
+    Args:
+        sg: Who is asked.
+
+        entity: Links to what it is about, such as a version. The note is in the project of the first.
+
+        content: Its text.
+
+        subject: Its subject. None: the site makes one.
+
+        to: Links to people and groups that it is addressed to.
+
+        cc: Links to those who get a copy.
+
+        tasks: Links to tasks that it is about.
+
+        attachments: Paths of files.
+
+        data: More fields, such as ``sg_note_type``.
+
+        timeout: Seconds for all of it. None: the site's limits.
+
+    Returns:
+        Dict with ``type``, ``id`` and the fields that were set.
+
+    Raises:
+        PartlyDone: The note is there, and a file could not be attached; ``entity`` is the note, and the message says
+            which files are left.
+
+        FilterError: One of the links or files is none; nothing was sent.
+    """
+    about = [to_link(each) for each in rows_of(entity)]
+    if not about:
+        msg = "A note is about something: give a link to an entity, or several. Nothing was sent."
+        raise FilterError(msg)
+    paths = [file_at(path) for path in values_of(attachments) or ()]
+    fields: Row = {"note_links": about, "content": content}
+    for name, links, types in (
+        ("addressings_to", to, ASSIGNEES),
+        ("addressings_cc", cc, ASSIGNEES),
+        ("tasks", tasks, ("Task",)),
+    ):
+        if links is not None:
+            fields[name] = [to_link(each, name, types) for each in rows_of(links)]
+    if subject is not None:
+        fields["subject"] = subject
+    with within(sg, timeout):
+        first = rows_of(entity)[0]
+        if about[0]["type"] == "Project":
+            fields["project"] = about[0]
+        else:
+            fields["project"] = (
+                first.get("project") or get(sg, about[0]["type"], about[0], fields=["project"])["project"]
+            )
+        made: Row = sg.create("Note", {**fields, **(data or {})})
+        attach(sg, made, "Note was written", [(path, "attachments") for path in paths])
+        return made
+
+
+def reply(sg: Any, note: Entity, content: str, *, data: Optional[Row] = None, timeout: Optional[float] = None) -> Row:
+    """
+    Answer a note, and return the reply.
+
+    Args:
+        sg: Who is asked.
+
+        note: Link to the note.
+
+        content: The text.
+
+        data: More fields.
+
+        timeout: Seconds for all of it. None: the site's limits.
+
+    Returns:
+        Dict with ``type``, ``id`` and the fields that were set.
+    """
+    link = to_link(note, "note", ("Note",))
+    with within(sg, timeout):
+        made: Row = sg.create("Reply", {"entity": link, "content": content, **(data or {})})
+        return made

@@ -6,8 +6,23 @@ from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.deadline import within
 from sgextended.domain.entities import find_by_ids
-from sgextended.domain.query import PEOPLE, Entity, Finder, Links, Names, Query, Row, conditions_of, fields_of, to_link
+from sgextended.domain.many import change_lists, update_many
+from sgextended.domain.query import (
+    PEOPLE,
+    Entity,
+    Finder,
+    Links,
+    Names,
+    Query,
+    Row,
+    SomeLinks,
+    conditions_of,
+    fields_of,
+    rows_of,
+    to_link,
+)
 from sgextended.domain.versions import VERSION_FIELDS
+from sgextended.errors import NotFoundError
 
 PLAYLIST_FIELDS = ("code", "description", "sg_status", "sg_date_and_time", "created_by", "created_at", "project")
 
@@ -92,9 +107,110 @@ def find_playlist_versions(
     """
     wanted, conditions = fields_of(fields, extra_fields, VERSION_FIELDS), conditions_of(filters)
     with within(sg, timeout):
-        query = Query()
-        query.links("playlist", to_link(playlist, "playlist", ("Playlist",)))
-        places = query.find(sg, "PlaylistVersionConnection", ("version", "sg_sort_order"), None, (), ["id"])
-        places.sort(key=lambda row: (row["sg_sort_order"] is None, row["sg_sort_order"] or 0, row["id"]))
-        versions = [row["version"] for row in places if row["version"]]
+        versions = [place["version"] for place in _places_of(sg, to_link(playlist, "playlist", ("Playlist",)))]
         return find_by_ids(sg, "Version", versions, fields=wanted, filters=conditions)
+
+
+def add_to_playlist(sg: Any, playlist: Entity, versions: SomeLinks, *, timeout: Optional[float] = None) -> List[Row]:
+    """
+    Put versions at the end of a playlist, in the order given, and return its versions as links in their order.
+
+    Args:
+        sg: Who is asked.
+
+        playlist: Link to the playlist.
+
+        versions: Links to versions. Those that are on it stay where they are.
+
+        timeout: Seconds for all of it. None: the site's limits.
+    """
+    link, new = to_link(playlist, "playlist", ("Playlist",)), _versions_of(versions)
+    with within(sg, timeout):
+        there = [place["version"]["id"] for place in _places_of(sg, link)]
+        change_lists(sg, [link], "versions", new, "add")
+        added = [version for version in new if version["id"] not in there]
+        places = _places_of(sg, link)
+        wanted = [version["id"] for version in added]
+        places.sort(
+            key=lambda place: wanted.index(place["version"]["id"]) + 1 if place["version"]["id"] in wanted else 0
+        )
+        return _set_order(sg, places)
+
+
+def remove_from_playlist(
+    sg: Any, playlist: Entity, versions: SomeLinks, *, timeout: Optional[float] = None
+) -> List[Row]:
+    """
+    Take versions off a playlist, and return those that are left as links in their order.
+
+    Args:
+        sg: Who is asked.
+
+        playlist: Link to the playlist.
+
+        versions: Links to versions. Those that are not on it do no harm.
+
+        timeout: Seconds for all of it. None: the site's limits.
+    """
+    link, gone = to_link(playlist, "playlist", ("Playlist",)), _versions_of(versions)
+    with within(sg, timeout):
+        change_lists(sg, [link], "versions", gone, "remove")
+        return [place["version"] for place in _places_of(sg, link)]
+
+
+def order_playlist(sg: Any, playlist: Entity, versions: SomeLinks, *, timeout: Optional[float] = None) -> List[Row]:
+    """
+    Put a playlist into an order, and return its versions as links in it.
+
+    Args:
+        sg: Who is asked.
+
+        playlist: Link to the playlist.
+
+        versions: Links to versions in their order. Others that are on the playlist come after them, as they are.
+
+        timeout: Seconds for all of it. None: the site's limits.
+
+    Raises:
+        NotFoundError: One is not on the playlist; nothing was changed.
+    """
+    link, wanted = to_link(playlist, "playlist", ("Playlist",)), _versions_of(versions)
+    ids = [version["id"] for version in wanted]
+    with within(sg, timeout):
+        places = _places_of(sg, link)
+        missing = sorted(set(ids) - {place["version"]["id"] for place in places})
+        if missing:
+            some = ", ".join(map(str, missing[:10]))
+            msg = f"These versions are not on Playlist {link['id']}: {some}. Add them first. Nothing was changed."
+            raise NotFoundError(msg)
+        places.sort(key=lambda place: ids.index(place["version"]["id"]) if place["version"]["id"] in ids else len(ids))
+        return _set_order(sg, places)
+
+
+def _versions_of(versions: SomeLinks) -> List[Row]:
+    links = [to_link(version, "version", ("Version",)) for version in rows_of(versions)]
+    return list({link["id"]: link for link in links}.values())
+
+
+def _places_of(sg: Any, playlist: Row) -> List[Row]:
+    """
+    Return the connections of a playlist with its versions, in its order.
+    """
+    query = Query()
+    query.links("playlist", playlist)
+    places = query.find(sg, "PlaylistVersionConnection", ("version", "sg_sort_order"), None, (), ["id"])
+    places.sort(key=lambda row: (row["sg_sort_order"] is None, row["sg_sort_order"] or 0, row["id"]))
+    return [place for place in places if place["version"]]
+
+
+def _set_order(sg: Any, places: List[Row]) -> List[Row]:
+    """
+    Number places in the order in which they are given; return their versions.
+    """
+    changed = [
+        {"type": place["type"], "id": place["id"], "sg_sort_order": number}
+        for number, place in enumerate(places, 1)
+        if place["sg_sort_order"] != number
+    ]
+    update_many(sg, changed)
+    return [place["version"] for place in places]

@@ -301,7 +301,7 @@ class Query:
         """
         Let a date lie between two days, both included.
         """
-        begin, end = (None if day is None else _to_day(day) for day in (first, last))
+        begin, end = (None if day is None else to_day(day) for day in (first, last))
         if begin is not None and end is not None:
             self._filters.append([field, "between", [begin.isoformat(), end.isoformat()]])
             self._impossible = self._impossible or begin > end  # sites differ in what that is
@@ -408,7 +408,7 @@ class Query:
             self._filters.append([field, "in", values])
 
 
-def _to_day(day: Union[str, dt.date]) -> dt.date:
+def to_day(day: Union[str, dt.date]) -> dt.date:
     if isinstance(day, dt.datetime):
         return day.date()
     if isinstance(day, dt.date):

@@ -5,7 +5,20 @@ Tasks.
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.deadline import within
-from sgextended.domain.query import Day, Finder, Links, LinksOrNames, Names, Query, Row
+from sgextended.domain.many import change_lists
+from sgextended.domain.query import (
+    ASSIGNEES,
+    Day,
+    Finder,
+    Links,
+    LinksOrNames,
+    Names,
+    Query,
+    Row,
+    SomeLinks,
+    rows_of,
+    to_link,
+)
 from sgextended.domain.users import me, with_groups
 
 TASK_FIELDS = (
@@ -87,3 +100,44 @@ def find_tasks(
         if mine:
             query.links("task_assignees", with_groups(sg, me(sg)))
         return query.find(sg, "Task", TASK_FIELDS, fields, extra_fields, ["id"])
+
+
+def assign(sg: Any, tasks: SomeLinks, people: SomeLinks, *, timeout: Optional[float] = None) -> List[Row]:
+    """
+    Assign people or groups to tasks, beside those who are, and return the tasks with ``task_assignees``.
+
+    Two that assign at once do not undo each other: the site adds to the list as it is.
+
+    Args:
+        sg: Who is asked.
+
+        tasks: Links to tasks.
+
+        people: Links to people or groups.
+
+        timeout: Seconds for all of it. None: the site's limits.
+    """
+    return _change_assignees(sg, tasks, people, "add", timeout)
+
+
+def unassign(sg: Any, tasks: SomeLinks, people: SomeLinks, *, timeout: Optional[float] = None) -> List[Row]:
+    """
+    Take people or groups off tasks, and return the tasks with ``task_assignees``.
+
+    Args:
+        sg: Who is asked.
+
+        tasks: Links to tasks.
+
+        people: Links to people or groups. Those who are not assigned do no harm.
+
+        timeout: Seconds for all of it. None: the site's limits.
+    """
+    return _change_assignees(sg, tasks, people, "remove", timeout)
+
+
+def _change_assignees(sg: Any, tasks: SomeLinks, people: SomeLinks, mode: str, timeout: Optional[float]) -> List[Row]:
+    links = [to_link(task, "task", ("Task",)) for task in rows_of(tasks)]
+    who = [to_link(each, "people", ASSIGNEES) for each in rows_of(people)]
+    with within(sg, timeout):
+        return change_lists(sg, links, "task_assignees", who, mode)

@@ -2,10 +2,25 @@
 Time logs.
 """
 
+import datetime as dt
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.deadline import within
-from sgextended.domain.query import PEOPLE, Day, Finder, Links, LinksOrNames, Query, Row
+from sgextended.domain.entities import get
+from sgextended.domain.query import (
+    PEOPLE,
+    Day,
+    Entity,
+    Finder,
+    Links,
+    LinksOrNames,
+    Query,
+    Row,
+    to_day,
+    to_link,
+)
+from sgextended.domain.users import me
+from sgextended.errors import FilterError
 
 TIME_LOG_FIELDS = ("date", "duration", "user", "entity", "description", "project")
 
@@ -63,3 +78,55 @@ def find_time_logs(
         query.steps("entity.Task.step", step)
         query.days("date", date_from, date_to)
         return query.find(sg, "TimeLog", TIME_LOG_FIELDS, fields, extra_fields, ["date", "id"])
+
+
+def log_time(
+    sg: Any,
+    entity: Entity,
+    minutes: float,
+    *,
+    user: Optional[Entity] = None,
+    day: Day = None,
+    description: Optional[str] = None,
+    data: Optional[Row] = None,
+    timeout: Optional[float] = None,
+) -> Row:
+    """
+    Log time on a task or ticket, and return the time log.
+
+    Args:
+        sg: Who is asked.
+
+        entity: Link to the task or ticket. Its project is looked up, unless it comes with it.
+
+        minutes: How long.
+
+        user: Link to who has worked. None: who asks, see ``me``.
+
+        day: Date, or text ``"YYYY-MM-DD"``. None: today, as this machine has it.
+
+        description: What was done.
+
+        data: More fields.
+
+        timeout: Seconds for all of it. None: the site's limits.
+
+    Returns:
+        Dict with ``type``, ``id`` and the fields that were set.
+
+    Raises:
+        FilterError: *minutes* is no number above 0, or *day* no day; nothing was sent.
+    """
+    link = to_link(entity, "entity", _LOGGED_ON)
+    if isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not minutes > 0:
+        msg = f"minutes={minutes!r}: give a number of minutes above 0. Nothing was sent."
+        raise FilterError(msg)
+    when = dt.date.today() if day is None else to_day(day)  # noqa: DTZ011 - the day of who works here
+    with within(sg, timeout):
+        who = to_link(me(sg) if user is None else user, "user", PEOPLE)
+        project = entity.get("project") or get(sg, link["type"], link, fields=["project"])["project"]
+        fields: Row = {"entity": link, "project": project, "user": who, "date": when.isoformat(), "duration": minutes}
+        if description is not None:
+            fields["description"] = description
+        made: Row = sg.create("TimeLog", {**fields, **(data or {})})
+        return made

@@ -2,11 +2,27 @@
 Versions.
 """
 
+import functools
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.deadline import within
+from sgextended.domain.entities import get
+from sgextended.domain.files import File, attach, file_at, then
 from sgextended.domain.latest import Newest, latest_of
-from sgextended.domain.query import PEOPLE, Finder, Links, LinksOrNames, Names, Query, Row, fields_of
+from sgextended.domain.many import create_once_by
+from sgextended.domain.query import (
+    PEOPLE,
+    Entity,
+    Finder,
+    Links,
+    LinksOrNames,
+    Names,
+    Query,
+    Row,
+    fields_of,
+    to_link,
+)
+from sgextended.errors import FilterError
 
 VERSION_FIELDS = ("code", "entity", "sg_task", "user", "sg_status_list", "description", "created_at", "project")
 
@@ -162,3 +178,90 @@ def _query(
     query.links("playlists", playlist, "Playlist")
     query.names("sg_status_list", status)
     return query
+
+
+def create_version(
+    sg: Any,
+    entity: Entity,
+    name: str,
+    *,
+    task: Optional[Entity] = None,
+    user: Optional[Entity] = None,
+    description: Optional[str] = None,
+    status: Optional[str] = None,
+    frames: Optional[str] = None,
+    movie: Optional[File] = None,
+    thumbnail: Optional[File] = None,
+    task_status: Optional[str] = None,
+    data: Optional[Row] = None,
+    timeout: Optional[float] = None,
+) -> Row:
+    """
+    Create a version with its movie and thumbnail, then set the status of its task, and return the version.
+
+    Args:
+        sg: Who is asked.
+
+        entity: Link to what it is of, such as a shot; its project is looked up, unless it comes with it.
+
+        name: Its ``code``.
+
+        task: Link to the task that it was made for.
+
+        user: Link to the artist. None: who asks, as the site sets it.
+
+        description: What it is.
+
+        status: Short code. None: what the site sets.
+
+        frames: Path to the frames, for ``sg_path_to_frames``.
+
+        movie: A file to upload, for review; its path is in ``sg_path_to_movie`` too.
+
+        thumbnail: An image to upload. None: the site makes one of the movie.
+
+        task_status: Short code that the task gets when all is uploaded.
+
+        data: More fields.
+
+        timeout: Seconds for all of it. None: the site's limits.
+
+    Returns:
+        Dict with ``type``, ``id`` and the fields that were set.
+
+    Raises:
+        PartlyDone: The version is there, and what came after it is not; ``entity`` is the version, and the message
+            says what is left to do.
+
+        FilterError: A link or file is none, or there is a *task_status* and no task; nothing was sent.
+    """
+    link = to_link(entity)
+    files = [
+        (file_at(path), field)
+        for path, field in ((movie, "sg_uploaded_movie"), (thumbnail, "image"))
+        if path is not None
+    ]
+    fields: Row = {"entity": link, "code": name}
+    if task is not None:
+        fields["sg_task"] = to_link(task, "task", ("Task",))
+    elif task_status is not None:
+        msg = f"task_status={task_status!r} needs the task: give task=. Nothing was sent."
+        raise FilterError(msg)
+    if user is not None:
+        fields["user"] = to_link(user, "user", PEOPLE)
+    texts = {"description": description, "sg_status_list": status, "sg_path_to_frames": frames}
+    texts["sg_path_to_movie"] = None if movie is None else str(file_at(movie))
+    fields.update({field: text for field, text in texts.items() if text is not None})
+    with within(sg, timeout):
+        fields["project"] = entity.get("project") or get(sg, link["type"], link, fields=["project"])["project"]
+        made = create_once_by(sg, "Version", {**fields, **(data or {})}, ["code", "entity", "project"])
+        left = [f"set_status({fields['sg_task']!r}, {task_status!r})"] if task_status is not None else []
+        attach(sg, made, "Version was created", files, left)
+        if task_status is not None:
+            then(
+                made,
+                "Version was created with its files",
+                left,
+                functools.partial(sg.update, "Task", fields["sg_task"]["id"], {"sg_status_list": task_status}),
+            )
+        return made

@@ -213,3 +213,25 @@ def test_a_missing_extra_is_named(command, monkeypatch):
 
     assert status == 1
     assert "pip install 'sgextended[cli]'" in err
+
+
+def test_the_registered_class_is_used(command, environment, monkeypatch, tmp_path):
+    """
+    The class that a studio has registered is the one that asks; a wrong one is explained without a traceback.
+    """
+    (tmp_path / "studio_cli.py").write_text(
+        "from sgextended import SGExtended\n"
+        "class One(SGExtended):\n"
+        "    def find_projects(self, *args, **kwargs):\n"
+        "        return super().find_projects(*args, **kwargs)[:1]\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("SGEXTENDED_CLASS", "studio_cli:One")
+    status, out, _err = command("assets", "--format", "json")
+    monkeypatch.setenv("SGEXTENDED_CLASS", "studio_cli:Two")
+    wrong, nothing, err = command("assets")
+
+    assert (status, len(json.loads(out)["projects"])) == (0, 1)
+    assert (wrong, nothing) == (1, "")
+    assert "SGEXTENDED_CLASS names 'studio_cli:Two'" in err
+    assert "Traceback" not in err

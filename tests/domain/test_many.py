@@ -1,0 +1,276 @@
+"""
+Many writes: batches with a true report, whatever is lost on the way, and what goes on where it ended.
+"""
+
+import json
+
+import pytest
+
+from sgextended import BatchesFailed, ConfigurationError, FilterError, OutcomeUnknown, RetryPolicy, SGExtended
+from sgextended.domain.many import create_many
+from sgextended.localsite import LocalSite
+
+#: What goes wrong with the answers: they are lost after the site has done it, and before.
+LOST = ("reset-after:rpc=batch,rate=0.3", "status=502:rpc=batch,rate=0.1,when=after", "reset-before:rate=0.1")
+
+
+@pytest.fixture(scope="module")
+def tls_site():
+    """
+    A local site over HTTPS of these tests' own.
+    """
+    with LocalSite(tls=True) as site:
+        yield site
+
+
+@pytest.fixture
+def faults(tls_site):
+    """
+    What goes wrong on that site; nothing before and after a test.
+    """
+    yield tls_site.faults
+    tls_site.faults.clear()
+
+
+@pytest.fixture
+def sg(tls_site, make_sg):
+    """
+    A wrapper on it, which does not wait for long.
+    """
+    return make_sg(tls_site, retry=RetryPolicy(attempts=8, first_wait=0.001))
+
+
+@pytest.fixture
+def show(sg, request):
+    """
+    A project without shots.
+    """
+    return sg.create("Project", {"name": request.node.name})
+
+
+def rows_for(show, count):
+    return [{"project": show, "code": f"sh{number:04d}"} for number in range(count)]
+
+
+def codes(sg, show):
+    return sorted(row["code"] for row in sg.find("Shot", [["project", "is", show]], ["code"]))
+
+
+def test_a_thousand_are_created_whatever_is_lost(sg, show, faults):
+    """
+    With answers lost before and after the site has done a batch, all are there once, and the report has them in order.
+    """
+    for mishap in LOST:
+        faults.add(mishap)
+    rows = rows_for(show, 1000)
+    report = sg.create_many("Shot", rows, reconcile_on=["project", "code"], batch_size=50)
+    faults.clear()
+
+    assert report
+    assert [row["code"] for row in report.results] == [row["code"] for row in rows]
+    assert len({row["id"] for row in report.results}) == 1000
+    assert codes(sg, show) == [row["code"] for row in rows]
+    assert str(report) == "1000 of 1000 done, 0 failed, 0 uncertain."
+
+
+def test_a_report_is_true(sg, show, faults):
+    """
+    Without keys to look by, a batch whose answer was lost is uncertain, and one that the site refused has failed.
+    """
+    rows = rows_for(show, 40)
+    rows[25] = {**rows[25], "no_such_field": 1}
+    faults.add("reset-after:rpc=batch,next=1")
+    report = sg.create_many("Shot", rows, batch_size=10, workers=1, on_error="collect")
+
+    (lost,), (refused,) = report.uncertain, report.failed
+    assert (lost.first, refused.first) == (0, 20)
+    assert isinstance(lost.error, OutcomeUnknown)
+    assert len(report.results) == 20
+    assert not report
+    assert str(report).splitlines()[0] == "20 of 40 done, 10 failed, 10 uncertain."
+    assert len(codes(sg, show)) == 30
+
+
+def test_what_was_not_done_is_raised(sg, show):
+    """
+    Unless it is to be collected, a failure is raised in the end, with the report of all batches.
+    """
+    rows = rows_for(show, 4)
+    rows[0] = {"no_such_field": 1}
+    with pytest.raises(BatchesFailed, match="2 of 4 done, 2 failed, 0 uncertain") as caught:
+        sg.create_many("Shot", rows, batch_size=2)
+
+    assert len(caught.value.report.results) == 2
+
+
+def test_a_run_goes_on_where_it_ended(sg, show, faults, tmp_path):
+    """
+    The same call with its journal does only what is left, and a batch that was under way is not done twice.
+    """
+    rows, journal = rows_for(show, 60), tmp_path / "journal"
+    options = {"reconcile_on": ["project", "code"], "batch_size": 10, "workers": 1, "journal": journal}
+    first = sg.create_many("Shot", rows, **options)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:3]))  # as if it had died after two batches, and the others were under way
+    for row in first.results[40:]:
+        sg.delete("Shot", row["id"])
+
+    sent = sg.requests_sent
+    second = sg.create_many("Shot", rows, **options)
+    sent = sg.requests_sent - sent
+
+    assert [row["id"] for row in second.results[:40]] == [row["id"] for row in first.results[:40]]
+    assert codes(sg, show) == [row["code"] for row in rows]
+    assert sent == 4 + 2  # looks, and batches
+
+
+def test_progress_is_told(sg, show):
+    """
+    A function is told of the batches.
+    """
+    told = []
+    sg.create_many("Shot", rows_for(show, 5), batch_size=2, progress=lambda *numbers: told.append(numbers))
+
+    assert told[-1] == (3, 0, 3)
+
+
+def test_updates_and_deletes_are_batches_too(sg, show, faults):
+    """
+    What was found and changed is written, and retired, with every third answer lost.
+    """
+    rows = sg.create_many("Shot", rows_for(show, 60)).results
+    faults.add("reset-after:rpc=batch,rate=0.3")
+    for row in rows:
+        row["description"] = row["code"].upper()
+    updated = sg.update_many(rows, fields=["description"], batch_size=7).results
+    statuses = sg.set_status(rows, "ip")
+    deleted = sg.delete_many(rows, batch_size=7).results
+    faults.clear()
+
+    assert [row["description"] for row in updated] == [row["code"].upper() for row in rows]
+    assert [row["sg_status_list"] for row in statuses] == ["ip"] * 60
+    assert len(deleted) == 60
+    assert codes(sg, show) == []
+
+
+def test_the_status_of_a_project_is_another_field(sg, show):
+    """
+    set_status knows that projects have sg_status.
+    """
+    assert sg.set_status(show, "Active") == [{"type": "Project", "id": show["id"], "sg_status": "Active"}]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda sg: sg.create_many("Shot", ["sh010"]), "is a dict of fields"),
+        (lambda sg: sg.create_many("Shot", [{"code": "a"}], reconcile_on=["project"]), "that have a value"),
+        (lambda sg: sg.create_many("Shot", [{"code": "a"}] * 2, reconcile_on=["code"]), "number 0 and 1 have the same"),
+        (lambda sg: sg.create_many("Shot", [{"code": "a"}], journal="x"), "needs reconcile_on"),
+        (lambda sg: sg.create_many("Shot", [{"code": "a"}], batch_size=0), "batch_size=0"),
+        (lambda sg: sg.create_many("Shot", [{"code": "a"}], on_error="ignore"), "on_error='ignore'"),
+        (lambda sg: sg.update_many([{"type": "Shot", "id": 1}]), "no field to set"),
+        (lambda sg: sg.update_many([{"type": "Shot", "id": 1, "code": "a"}], fields=["name"]), "comes without 'name'"),
+        (lambda sg: sg.delete_many([1]), "must be dicts"),
+        (lambda sg: sg.ensure("Shot", {}), "that have a value"),
+    ],
+)
+def test_wrong_arguments_are_refused(sg, call, message):
+    """
+    What cannot work is refused before anything is sent.
+    """
+    sent = sg.requests_sent
+    with pytest.raises((FilterError, ConfigurationError), match=message):
+        call(sg)
+    assert sg.requests_sent == sent
+
+
+def test_nothing_costs_nothing(sg):
+    """
+    No rows are no requests.
+    """
+    sent = sg.requests_sent
+
+    assert sg.create_many("Shot", []).results == sg.update_many([]).results == sg.delete_many([]).results == []
+    assert sg.set_status([], "ip") == []
+    assert sg.requests_sent == sent
+
+
+def test_hooks_see_each_write(sg, show):
+    """
+    What many write passes before_write one by one, also in the clones of the workers.
+    """
+
+    class Upper(SGExtended):
+        def before_write(self, write):
+            write.data["code"] = write.data["code"].upper()
+            return write
+
+    Upper(sg).create_many("Shot", rows_for(show, 5), batch_size=2)
+
+    assert codes(sg, show) == [f"SH{number:04d}" for number in range(5)]
+
+
+def test_a_mockgun_is_written_to(make_mockgun):
+    """
+    The plain function takes a Mockgun.
+    """
+    report = create_many(make_mockgun(), "Shot", [{"code": "a"}, {"code": "b"}], batch_size=1)
+
+    assert [row["code"] for row in report.results] == ["a", "b"]
+    assert json.dumps(str(report)) == '"2 of 2 done, 0 failed, 0 uncertain."'
+
+
+# --- ensure and copy_entity
+
+
+def test_ensure_finds_or_creates(sg, show, faults):
+    """
+    The first call creates with all the data, the second finds; lost answers make no second one.
+    """
+    faults.add("reset-after:rpc=create,next=1")
+    key = {"project": show, "code": "sh010"}
+    made = sg.ensure("Shot", key, data={"description": "new"}, fields=["description"])
+    again = sg.ensure("Shot", key, data={"description": "newer"}, fields=["description"])
+
+    assert made == again == {"type": "Shot", "id": made["id"], "description": "new"}
+    assert codes(sg, show) == ["sh010"]
+
+
+def test_ensure_gives_all_the_same(sg, show):
+    """
+    Of several threads that ensure the same at once, all get one entity, and the others are retired.
+    """
+    key = {"project": show, "code": "sh010"}
+    found = list(sg.map(lambda sg, _number: sg.ensure("Shot", key)["id"], range(16), workers=8))
+
+    assert len(set(found)) == 1
+    assert codes(sg, show) == ["sh010"]
+
+
+def test_ensure_knows_what_sites_keep_unique(sg, show):
+    """
+    Where the site refuses the second project of a name, the first one is meant.
+    """
+    blind = [True]
+
+    class Late(SGExtended):
+        def find(self, *args, **kwargs):
+            return [] if blind and blind.pop() else super().find(*args, **kwargs)
+
+    assert Late(sg).ensure("Project", {"name": show["name"]})["id"] == show["id"]
+
+
+def test_a_copy_has_what_may_be_copied(sg, show):
+    """
+    A copy has the fields and links of the original but for its tasks, and what is given is other.
+    """
+    shot = sg.create("Shot", {"project": show, "code": "a", "description": "d", "sg_cut_in": 7})
+    task = sg.create("Task", {"project": show, "content": "anim", "entity": shot})
+    copy = sg.copy_entity(shot, {"code": "b"})
+
+    row = sg.get("Shot", copy, fields=["code", "description", "sg_cut_in", "project"])
+    assert (row["code"], row["description"], row["sg_cut_in"], row["project"]["id"]) == ("b", "d", 7, show["id"])
+    assert sg.find_tasks(shot)[0]["id"] == task["id"]
+    named = sg.copy_entity(shot, fields=["code", "project"])
+    assert sg.get("Shot", named, fields=["description"])["description"] is None

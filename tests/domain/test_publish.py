@@ -1,0 +1,212 @@
+"""
+Publishing: the next number is right, whoever publishes the same at the same time, and whatever is lost on the way.
+"""
+
+import multiprocessing
+import threading
+
+import pytest
+
+from sgextended import PartlyDone, RetryPolicy, SGExtended, Site
+from sgextended.localsite import LocalSite
+
+LOST = (
+    "reset-before:rate=0.03",
+    "reset-after:rate=0.03",
+    "status=502:rate=0.02,when=after",
+    "truncated:rate=0.02",
+)
+PROCESSES, EACH = 2, 20  # benchmarks/publish.py has them do 100
+
+
+@pytest.fixture(scope="module")
+def tls_site():
+    """
+    A local site over HTTPS of these tests' own.
+    """
+    with LocalSite(tls=True) as site:
+        yield site
+
+
+@pytest.fixture
+def faults(tls_site):
+    """
+    What goes wrong on that site; nothing after a test.
+    """
+    yield tls_site.faults
+    tls_site.faults.clear()
+
+
+@pytest.fixture
+def sg(tls_site, make_sg):
+    """
+    A wrapper on it.
+    """
+    return make_sg(tls_site, retry=RetryPolicy(attempts=8, first_wait=0.001))
+
+
+@pytest.fixture
+def shot(sg, request):
+    """
+    A shot of a project of its own.
+    """
+    project = sg.create("Project", {"name": request.node.name})
+    return sg.create("Shot", {"code": "sh010", "project": project})
+
+
+def publish_many(address, shot, begin, results):
+    """
+    Publish the same again and again; a process of its own.
+    """
+    url, script_name, api_key, ca_file = address
+    retry = RetryPolicy(attempts=8, first_wait=0.001)
+    sg = SGExtended(site=Site(url=url, script_name=script_name, api_key=api_key, ca_file=ca_file, retry=retry))
+    begin.wait(60)
+    results.put([sg.publish(shot, "scene")["version_number"] for _ in range(EACH)])
+
+
+def test_two_processes_get_different_numbers(sg, shot, tls_site, faults):
+    """
+    Two processes that publish the same thing at once, with faults on, get as many different numbers as they publish.
+    """
+    for mishap in LOST:
+        faults.add(mishap)
+    context = multiprocessing.get_context("spawn")
+    begin, results = context.Barrier(PROCESSES), context.Queue()
+    address = (tls_site.url, tls_site.script_name, tls_site.api_key, tls_site.ca_file)
+    processes = [context.Process(target=publish_many, args=(address, shot, begin, results)) for _ in range(PROCESSES)]
+    for process in processes:
+        process.start()
+    numbers = [number for _ in processes for number in results.get(timeout=120)]
+    for process in processes:
+        process.join(30)
+    faults.clear()
+    there = sg.find_published_files(shot)
+
+    assert len(set(numbers)) == PROCESSES * EACH
+    assert sorted(row["version_number"] for row in there) == sorted(numbers)
+    assert max(numbers) == PROCESSES * EACH  # on a site that shows what is there no number is left out
+
+
+def test_a_publish_is_whole(sg, shot):
+    """
+    It has its type, task, sources and names with the number, and the numbers of others do not count.
+    """
+    scene = sg.create("PublishedFileType", {"code": "Maya Scene"})
+    task = sg.create("Task", {"content": "anim", "entity": shot, "project": shot["project"]})
+    model = sg.publish(shot, "model")
+    options = {"file_type": "Maya Scene", "task": task, "upstream": model, "code": "{name}.v{version:03d}.ma"}
+    path = {"url": "file:///scene.v{version:03d}.ma", "name": "{name}"}
+    first = sg.publish(shot, "scene", **options, path=path, description="first")
+    second = sg.publish(shot, "scene", **options)
+    other = sg.publish(shot, "Scene", **options)
+
+    row = sg.get(
+        "PublishedFile", first, fields=["code", "version_number", "published_file_type", "task", "path", "description"]
+    )
+    assert (row["code"], row["version_number"], row["description"]) == ("scene.v001.ma", 1, "first")
+    assert (row["published_file_type"]["id"], row["task"]["id"]) == (scene["id"], task["id"])
+    assert row["path"]["url"] == "file:///scene.v001.ma"
+    assert sg.find_upstream_files(first)[0]["id"] == model["id"]
+    assert (second["code"], second["version_number"], other["version_number"]) == ("scene.v002.ma", 2, 1)
+
+
+def test_retired_numbers_are_not_given_again(sg, shot):
+    """
+    A publish that was retired keeps its number.
+    """
+    sg.publish(shot, "scene")
+    sg.delete("PublishedFile", sg.publish(shot, "scene")["id"])
+
+    assert sg.publish(shot, "scene")["version_number"] == 3
+
+
+def test_files_without_numbers_do_not_count(sg, shot):
+    """
+    Files of the name that somebody made without a number are no versions.
+    """
+    data = {"project": shot["project"], "entity": shot, "name": "scene", "code": "scene"}
+    sg.create("PublishedFile", data)
+    sg.create("PublishedFile", {**data, "version_number": 7})
+
+    assert sg.publish(shot, "scene")["version_number"] == 8
+
+
+class Meanwhile(SGExtended):
+    """
+    A wrapper that does something before its reads or writes of published files, once each.
+    """
+
+    before = None  # called with the number of the call
+
+    def find(self, entity_type, *args, **kwargs):
+        if entity_type == "PublishedFile":
+            self._happens("find")
+        return super().find(entity_type, *args, **kwargs)
+
+    def update(self, entity_type, *args, **kwargs):
+        self._happens("update")
+        return super().update(entity_type, *args, **kwargs)
+
+    def _happens(self, what):
+        todo = self.__dict__.setdefault("todo", [])
+        if todo and todo[0][0] == what:
+            todo.pop(0)[1]()
+
+
+def test_a_number_that_is_taken_is_left(sg, shot):
+    """
+    Where something else has taken the number by then, the record is retired and another one gets the next.
+    """
+    sg.publish(shot, "scene")
+    data = {"project": shot["project"], "entity": shot, "name": "scene", "code": "theirs", "version_number": 2}
+    mine = Meanwhile(sg)
+    mine.todo = [("find", lambda: sg.create("PublishedFile", data))]
+
+    assert mine.publish(shot, "scene")["version_number"] == 3
+    assert [row["version_number"] for row in sg.find_published_files(shot)] == [1, 2, 3]
+
+
+def test_a_record_that_comes_late_is_noticed(sg, shot):
+    """
+    A lower id that is seen only after the number was given makes the publish begin again: no number is given twice.
+    """
+    data = {"project": shot["project"], "entity": shot, "name": "scene", "code": "(publishing x)"}
+    late = sg.create("PublishedFile", data)
+    sg.update("PublishedFile", late["id"], {"name": "not yet to be seen"})
+    mine = Meanwhile(sg)
+    mine.todo = [("update", lambda: sg.update("PublishedFile", late["id"], {"name": "scene"}))]
+
+    assert mine.publish(shot, "scene")["version_number"] == 2  # 1 is what the late one may have
+    assert len(sg.find_published_files(shot)) == 2
+
+
+def test_threads_get_numbers_without_gaps(sg, shot):
+    """
+    Many threads at once get the numbers from 1, each once.
+    """
+    numbers, begin = [], threading.Barrier(6)
+
+    def work():
+        begin.wait(5)
+        numbers.extend(sg.publish(shot, "scene")["version_number"] for _ in range(4))
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert sorted(numbers) == list(range(1, 25))
+
+
+def test_a_publish_that_ends_in_the_middle_says_so(sg, shot, faults):
+    """
+    The error has the record and says how to go on; the next publish gets a number of its own.
+    """
+    faults.add("status=403:rpc=update")
+    with pytest.raises(PartlyDone, match=r"retire it with delete\('PublishedFile', \d+\), and publish again"):
+        sg.publish(shot, "scene")
+    faults.clear()
+
+    assert sg.publish(shot, "scene")["version_number"] == 2

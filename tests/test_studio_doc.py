@@ -1,0 +1,33 @@
+"""
+``docs/studio.md`` tells the truth: its layer is built step by step, and each step runs.
+"""
+
+import re
+from pathlib import Path
+
+from sgextended.localsite import LocalSite
+
+TEXT = (Path(__file__).parent.parent / "docs" / "studio.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+
+
+def test_the_layer_is_built(make_site, tmp_path, monkeypatch, capsys):
+    """
+    All steps run in order, and do and print what the page says.
+    """
+    monkeypatch.chdir(tmp_path)
+    with LocalSite(demo=True, tls=True) as local:
+        names = {"site": make_site(local), "__name__": "studio"}
+        for block in BLOCKS:
+            exec(compile(block, "studio.md", "exec"), names)
+        shot = names["sg"].get("Shot", names["shot"], fields=["description"])
+    said = capsys.readouterr().out
+
+    assert names["late"]
+    assert names["Measured"].seconds > 0
+    assert shot["description"] == "The last of the bridge."
+    assert "done: create Shot" in said
+    assert "Projects are retired by production" in said
+    assert "made with read_only=True" in said
+    assert re.search(r"create Shot +project", said)
+    assert "4 set back, 0 left." in said
