@@ -26,6 +26,7 @@ from sgextended.errors import (
     WorkerLost,
 )
 from sgextended.extended import SGExtended, SGWorker, current
+from sgextended.hooks import Call, Write
 from sgextended.native import NativeClient
 from sgextended.pool import SGPool
 from sgextended.retry import RetryPolicy
@@ -34,6 +35,7 @@ from sgextended.workers import Failure
 
 __all__ = [
     "AmbiguousError",
+    "Call",
     "ClientClosed",
     "ConfigurationError",
     "Failure",
@@ -61,6 +63,7 @@ __all__ = [
     "Unreachable",
     "WorkerError",
     "WorkerLost",
+    "Write",
     "current",
 ]
 

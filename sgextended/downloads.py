@@ -22,6 +22,7 @@ from urllib.request import url2pathname
 from sgextended import deadline
 from sgextended.connection import Answer
 from sgextended.errors import ShotgunFileDownloadError, StatusError, TransportError, TransportTimeout
+from sgextended.hooks import Tally
 from sgextended.identity import SealedText, identity_of
 from sgextended.retry import BUSY, Kind
 from sgextended.site import Secret
@@ -129,17 +130,22 @@ class Downloads(Transfers):
             token = self._download_session(refused)
             headers["cookie"] = SealedText(f"_session_id={token.reveal()}")
 
-        def send() -> Answer:
-            started = time.monotonic()
-            answer = transport.send(
-                "GET", path, body=None, headers=headers, limits=self._patient_limits, user=self, sink=receiver.begin
-            )
+        def send(tally: Tally) -> Answer:
+            started, before, limits = time.monotonic(), receiver.received, self._patient_limits
+            try:
+                answer = transport.send(
+                    "GET", path, body=None, headers=headers, limits=limits, user=self.config, sink=receiver.begin
+                )
+                tally.received += len(answer.body)
+            finally:
+                tally.received += receiver.received - before
             LOG.debug("download: %d, %.3f s, %d bytes", answer.status, time.monotonic() - started, receiver.size)
             if answer.status in BUSY:
                 raise _refusal(url, answer)
             return answer
 
-        return self._carry_out(send, rpc="download", kind=Kind.READ, transport=transport), token
+        answer: Answer = self._carry_out(send, rpc="download", kind=Kind.READ, transport=transport)
+        return answer, token
 
     def _download_session(self, refused: Optional[Secret]) -> Secret:
         """
@@ -193,6 +199,7 @@ class _Receiver:
     def __init__(self, file: BinaryIO, progress: Progress) -> None:
         self._file, self._progress = file, progress
         self.size = 0
+        self.received = 0  # by all attempts together
 
     def begin(self, answer: Answer) -> Optional[Callable[[bytes], object]]:
         """
@@ -216,6 +223,7 @@ class _Receiver:
         with _local():
             self._file.write(piece)
         self.size += len(piece)
+        self.received += len(piece)
         self._progress.note(0, self.size)
         self._progress.tell()
 

@@ -50,11 +50,11 @@ from sgextended.domain import (
     versions,
 )
 from sgextended.errors import ClientClosed, ConfigurationError
+from sgextended.hooked import Hooked
 from sgextended.native import NativeClient
 from sgextended.of_thread import as_current, current_of
 from sgextended.one_at_a_time import OneAtATime
 from sgextended.site import Site, split_basic_auth
-from sgextended.verbs import NativeVerbs
 from sgextended.workers import Failure, Options, Progress
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _usable(sg: Any) -> Any:
     Return what the wrapper keeps of a client that it was given.
     """
     if isinstance(sg, SGExtended):
-        return sg._sg  # noqa: SLF001 - part of the wrapper
+        return sg._client  # noqa: SLF001 - part of the wrapper
     if isinstance(sg, (NativeClient, OneAtATime)):
         return sg
     # The instance is asked, not its class: a mock or a studio's own forwarding wrapper has its names there.
@@ -157,7 +157,7 @@ def _usable(sg: Any) -> Any:
 
 
 @define(slots=False, eq=False, repr=False)
-class SGExtended(NativeVerbs):
+class SGExtended(Hooked):
     """
     The object to use instead of ``shotgun_api3.Shotgun``: every native name, and methods for daily work.
 
@@ -177,13 +177,13 @@ class SGExtended(NativeVerbs):
     __module__ = "sgextended"
 
     _site: Optional[Site] = field(default=None, alias="site", kw_only=True)
-    _sg: Any = field(alias="sg", converter=_usable, on_setattr=setters.convert)  # a test may set another
+    _client: Any = field(alias="sg", converter=_usable, on_setattr=setters.convert)
 
-    @_sg.default
+    @_client.default
     def _make_private_client(self) -> NativeClient:
         return _private_client(self)
 
-    @_sg.validator
+    @_client.validator
     def _validate_one_source(self, _attribute: Any, value: Any) -> None:
         if self._site is not None and getattr(value, "_site", None) is not self._site:
             msg = "Give SGExtended either a client or a site, not both: it cannot tell which one you mean."
@@ -230,7 +230,7 @@ class SGExtended(NativeVerbs):
         for name in _slots_of(type(self)):  # those of a subclass under a bare @define
             if hasattr(self, name):
                 object.__setattr__(other, name, getattr(self, name))
-        other.__dict__.update(self.__dict__, _sg=self._sg.clone())
+        other.__dict__.update(self.__dict__, _client=self._client.clone())
         return other
 
     def __copy__(self: Wrapper) -> Wrapper:
@@ -244,8 +244,8 @@ class SGExtended(NativeVerbs):
         Raises:
             ConfigurationError: It wraps a client that is not ours; see `adopt`.
         """
-        if isinstance(self._sg, NativeClient):
-            return self._sg.site
+        if isinstance(self._client, NativeClient):
+            return self._client.site
         msg = f"{self!r} wraps a client that it was given, and has no Site: use {type(self).__name__}.adopt(sg)."
         raise ConfigurationError(msg)
 
@@ -254,7 +254,7 @@ class SGExtended(NativeVerbs):
         """
         Whether `close` was called, after which nothing can be asked any more.
         """
-        return isinstance(self._sg, NativeClient) and self._sg.is_closed
+        return isinstance(self._client, NativeClient) and self._client.is_closed
 
     @property
     def requests_sent(self) -> int:
@@ -271,10 +271,10 @@ class SGExtended(NativeVerbs):
         self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} over {self.__dict__.get('_sg', 'nothing yet')!r}>"
+        return f"<{type(self).__name__} over {self.__dict__.get('_client', 'nothing yet')!r}>"
 
     def __dir__(self) -> List[str]:
-        native = [name for name in dir(self.__dict__.get("_sg")) if not name.startswith("_")]
+        native = [name for name in dir(self.__dict__.get("_client")) if not name.startswith("_")]
         return sorted({*super().__dir__(), *native})
 
     if not TYPE_CHECKING:  # checkers must keep seeing typos

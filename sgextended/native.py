@@ -20,12 +20,13 @@ from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Mapping, Opti
 import attrs
 from shotgun_api3.shotgun import SG_TIMEZONE, AuthenticationFault, Fault, ServerCapabilities, Shotgun
 
-from sgextended import deadline, paging, retry, wire
+from sgextended import paging, retry, wire
 from sgextended._version import __version__
 from sgextended.ahead import Sleep
 from sgextended.calls import as_first, check_answer, entity_type, may_be_text, status_error, web_page_error, written
 from sgextended.downloads import Downloads
-from sgextended.errors import ConfigurationError, OutcomeUnknown, TransportError
+from sgextended.errors import ConfigurationError, TransportError
+from sgextended.hooks import Tally, Watcher, rows_in
 from sgextended.identity import HidingConfig, SealedBytes, SealedText, identity_of, site_of
 from sgextended.retry import RetryPolicy
 from sgextended.site import Secret, Site
@@ -58,11 +59,13 @@ class NativeClient(Uploads, Downloads, Shotgun):
     """
 
     __module__ = "sgextended"
+    __slots__ = ("_watcher",)  # beside the attributes, which all views of one client share
 
     MAX_ATTEMPTS = 1  # sgextended.retry is the one layer that repeats
     obeys_deadlines = True
 
     def __init__(self, site: Site) -> None:
+        self._watcher: Optional[Watcher] = None
         self._site = site
         self._closed = False
         self._elsewhere: Dict[str, Endpoint] = {}  # where files have gone to, and come from
@@ -146,7 +149,17 @@ class NativeClient(Uploads, Downloads, Shotgun):
     def _of(self: Client, site: Site) -> Client:
         other = type(self)(site)
         other.__setstate__(self.__getstate__())
+        other._watcher = self._watcher  # noqa: SLF001 - it is one of us
         return other
+
+    def watched_by(self: Client, watcher: Optional[Watcher]) -> Client:
+        """
+        Return this client, the same in all but that *watcher* is told of the calls that go this way.
+        """
+        view = object.__new__(type(self))
+        view.__dict__ = self.__dict__
+        view._watcher = watcher
+        return view
 
     def __copy__(self: Client) -> Client:
         return self.clone()
@@ -199,7 +212,8 @@ class NativeClient(Uploads, Downloads, Shotgun):
         """
         host = self.config.server
         if self._server_caps is None or self._server_caps.host != host:
-            ask = lambda: ServerCapabilities(host, self.info())  # noqa: E731 - it is used here alone
+            # It is asked for all wrappers of the process, so that none of them is told.
+            ask = lambda: ServerCapabilities(host, self.watched_by(None).info())  # noqa: E731 - it is used here alone
             self._server_caps = self._transport.once(("server_caps", host), ask)
         return self._server_caps
 
@@ -222,9 +236,9 @@ class NativeClient(Uploads, Downloads, Shotgun):
         closed unless another client of the process uses them.
         """
         self._closed = True
-        self._transport.leave(self)
+        self._transport.leave(self.config)
         for endpoint in list(self._elsewhere.values()):
-            transport_to(endpoint).leave(self)
+            transport_to(endpoint).leave(self.config)
 
     @property
     def is_closed(self) -> bool:
@@ -258,11 +272,16 @@ class NativeClient(Uploads, Downloads, Shotgun):
         """
         token = self.config.secret("session_token")
         renewals = 0
+
+        def finish(reply: Any, tally: Tally) -> Any:
+            results = self._results(reply, method, params, first=first)
+            tally.rows = rows_in(method, results)
+            return results
+
         while True:
-            reply = self._persist(method, params, read, include_auth_params=include_auth_params)
             try:
-                return self._results(reply, method, params, first=first)
-            except AuthenticationFault:  # refused, so it was not carried out
+                return self._persist(method, params, read, include_auth_params=include_auth_params, finish=finish)
+            except AuthenticationFault:  # noqa: PERF203 - refused, so it was not carried out
                 token = self._renewed(token) if renewals < _MOST_RENEWALS else None
                 renewals += 1
                 if token is None:
@@ -298,49 +317,41 @@ class NativeClient(Uploads, Downloads, Shotgun):
         read: Callable[[bytes], Any],
         *,
         include_auth_params: bool = True,
+        finish: Optional[Callable[[Any, Tally], Any]] = None,
         sleep: Sleep = time.sleep,
     ) -> Any:
         """
-        Return what *read* makes of the site's answer to a call, which is repeated as `retry` allows.
+        Return what *finish* makes of what *read* makes of the site's answer to a call, which is repeated as `retry`
+        allows.
         """
         self._fail_if_closed()
         body = self._body(method, params, include_auth_params=include_auth_params)
-        started, sent_at, what = time.monotonic(), time.time(), " ".join(filter(None, (method, entity_type(params))))
+        what = " ".join(filter(None, (method, entity_type(params))))
 
         def read_and_check(answer: bytes) -> Any:
             reply = read(answer)
             check_answer(method, params, reply)
             return reply
 
-        try:
-            with deadline.deadline(None if deadline.current() else self._site.call_timeout):
-                return retry.persist(
-                    lambda: self._ask(what, body, read_and_check, may_be_text=may_be_text(method)),
-                    rpc=method,
-                    kind=retry.kind_of(method, params),
-                    # A one-time code is spent by the first attempt.
-                    policy=RetryPolicy(attempts=1) if self.config.auth_token else self._site.retry,
-                    gate=self._gate,
-                    again=functools.partial(as_first, method, params),
-                    sleep=sleep,
-                )
-        except TransportError as error:
-            error.elapsed, error.entity_type = time.monotonic() - started, entity_type(params)
-            if isinstance(error, OutcomeUnknown):
-                error.sent_at, error.clock_ahead = sent_at, self._transport.clock_ahead()
-                error.data = written(method, params)
-            LOG.debug("%s: failed after %.3f s: %s", what, error.elapsed, error)
-            raise
+        return self._carry_out(
+            lambda tally: self._ask(what, body, read_and_check, tally, may_be_text=may_be_text(method)),
+            rpc=method,
+            kind=retry.kind_of(method, params),
+            transport=self._transport,
+            entity_type=entity_type(params),
+            limit=self._site.call_timeout,
+            written=lambda: written(method, params),
+            # A one-time code is spent by the first attempt.
+            policy=RetryPolicy(attempts=1) if self.config.auth_token else self._site.retry,
+            again=functools.partial(as_first, method, params),
+            finish=finish,
+            sleep=sleep,
+        )
 
     def _body(self, method: str, params: Any, *, include_auth_params: bool) -> bytes:
         # Here and nowhere else are the secrets in clear: the traceback of a failed call does not show this frame.
         payload = self._build_payload(method, params, include_auth_params=include_auth_params)
         return SealedBytes(wire.encode(payload, local=self._local))
-
-    @property
-    def _gate(self) -> retry.Gate:
-        gate: retry.Gate = self._transport.once("gate", retry.Gate)
-        return gate
 
     @property
     def _local(self) -> wire.LocalTime:
@@ -358,7 +369,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
         results = reply["results"]
         return results[0] if first and isinstance(results, list) else results
 
-    def _ask(self, what: str, body: bytes, read: Callable[[bytes], Any], *, may_be_text: bool) -> Any:
+    def _ask(self, what: str, body: bytes, read: Callable[[bytes], Any], tally: Tally, *, may_be_text: bool) -> Any:
         """
         Return what *read* makes of the site's reply to one request; a reply that may be text, and is, as it came.
         """
@@ -366,7 +377,9 @@ class NativeClient(Uploads, Downloads, Shotgun):
         if self.config.localized is True:
             headers["locale"] = "auto"
         started = time.monotonic()
+        tally.sent += len(body)
         status, reply_headers, reply = self._make_call("POST", self.config.api_path, body, headers)
+        tally.received += len(reply)
         seconds = time.monotonic() - started
         LOG.debug("%s: %d, %.3f s, %d bytes sent, %d received", what, status[0], seconds, len(body), len(reply))
         if status[0] >= 300:
@@ -519,7 +532,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
     def _http_request(  # type: ignore[override]  # as above
         self, verb: str, path: str, body: Optional[bytes], headers: Mapping[str, str]
     ) -> Tuple[Tuple[int, str], Dict[str, str], bytes]:
-        answer = self._transport.send(verb, path, body=body, headers=headers, limits=self._limits, user=self)
+        answer = self._transport.send(verb, path, body=body, headers=headers, limits=self._limits, user=self.config)
         return (answer.status, answer.reason), dict(answer.headers), answer.body
 
     # --- What the official client does to its arguments and results
@@ -589,6 +602,7 @@ class _Scribe(NativeClient):
 
     def __init__(self, client: NativeClient) -> None:
         self.__dict__ = client.__dict__  # it is that client, but for one method
+        self._watcher = client._watcher  # noqa: SLF001 - as above
 
     def _call_rpc(self, method: str, params: Any, *args: Any, **kwargs: Any) -> Any:
         if method != "read":  # the site's version may have to be asked for

@@ -17,6 +17,7 @@ from attrs import evolve
 
 from sgextended import deadline, retry
 from sgextended.errors import ClientClosed, OutcomeUnknown, ShotgunError, TransportError
+from sgextended.hooks import Tally, Watcher, tell
 from sgextended.identity import SealedText
 from sgextended.parallel import PAUSE
 from sgextended.transport import Endpoint, Limits, Transport, transport_to
@@ -209,6 +210,7 @@ if TYPE_CHECKING:
         _site: Site
         _closed: bool
         _elsewhere: Dict[str, Endpoint]
+        _watcher: Optional[Watcher]
 
         @property
         def _transport(self) -> Transport: ...
@@ -286,19 +288,24 @@ class Transfers(Client):
 
     def _carry_out(
         self,
-        send: Callable[[], Result],
+        send: Callable[[Tally], Result],
         *,
         rpc: str,
         kind: retry.Kind,
         transport: Transport,
+        entity_type: Optional[str] = None,
         limit: Optional[float] = None,
-        about: Optional[Dict[str, Any]] = None,
-    ) -> Result:
+        written: Callable[[], Any] = lambda: None,
+        policy: Optional[retry.RetryPolicy] = None,
+        again: Optional[Callable[[Result], Result]] = None,
+        finish: Optional[Callable[[Result, Tally], Any]] = None,
+        sleep: Optional[Callable[[float], object]] = None,
+    ) -> Any:
         """
-        Return what *send* returns, repeated as `retry` allows.
+        Return what *send* returns, repeated as `retry` allows; whoever watches is told of it.
 
         Args:
-            send: Sends the request once.
+            send: Sends the request once, and counts what goes and comes.
 
             rpc: Name of the request.
 
@@ -306,28 +313,53 @@ class Transfers(Client):
 
             transport: Where it goes.
 
+            entity_type: What it is about.
+
             limit: Seconds for all of it where the caller sets no deadline. None: no limit of the whole.
 
-            about: What it is to write, without secrets.
+            written: Returns what it is to write, without secrets.
+
+            policy: How often it is tried. None: as the site says.
+
+            again: Makes the result of an answer to a repeated request.
+
+            finish: Makes what is returned of the result.
+
+            sleep: Waits so many seconds. None: as the thread that runs does.
         """
         self._fail_if_closed()
-        started, sent_at = time.monotonic(), time.time()
+        tally, sent_at = Tally(), time.time()
+        failure: Optional[BaseException] = None
         try:
             with deadline.deadline(None if deadline.current() else limit):
-                return retry.persist(
-                    send,
+                result = retry.persist(
+                    functools.partial(_counted, send, tally),
                     rpc=rpc,
                     kind=kind,
-                    policy=self._site.retry,
+                    policy=policy or self._site.retry,
                     gate=transport.once("gate", retry.Gate),
-                    sleep=PAUSE.get(),
+                    again=again,
+                    sleep=sleep or PAUSE.get(),
                 )
+            return result if finish is None else finish(result, tally)
         except TransportError as error:
-            error.elapsed, error.entity_type = time.monotonic() - started, (about or {}).get("entity_type")
+            failure = error
+            error.elapsed, error.entity_type = time.monotonic() - tally.started, entity_type
             if isinstance(error, OutcomeUnknown):
-                error.sent_at, error.clock_ahead, error.data = sent_at, transport.clock_ahead(), about
+                error.sent_at, error.clock_ahead, error.data = sent_at, transport.clock_ahead(), written()
             LOG.debug("%s: failed after %.3f s: %s", rpc, error.elapsed, error)
             raise
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            if self._watcher is not None:
+                tell(self._watcher, tally.call(rpc, entity_type, failure))
+
+
+def _counted(send: Callable[[Tally], Result], tally: Tally) -> Result:
+    tally.attempts += 1
+    return send(tally)
 
 
 def without_query(url: str) -> str:

@@ -24,6 +24,7 @@ from sgextended import deadline, retry
 from sgextended.calls import status_error, web_page_error
 from sgextended.connection import Answer, Body
 from sgextended.errors import PartlyDone, ShotgunError, StatusError, TransportError
+from sgextended.hooks import Tally
 from sgextended.identity import SealedBytes, SealedText
 from sgextended.parallel import Stopped, in_parallel
 from sgextended.retry import Kind
@@ -236,10 +237,12 @@ class Uploads(Transfers):
         rpc = path.rpartition("/")[2]
         kind, body = self._form(fields, files)
 
-        def send() -> str:
+        def send(tally: Tally) -> str:
             started = time.monotonic()
             headers = {"content-type": kind}
+            tally.sent += len(body) if isinstance(body, bytes) else body.size
             status, reply_headers, reply = self._make_call("POST", path, body, headers)
+            tally.received += len(reply)
             LOG.debug("%s: %d, %.3f s", rpc, status[0], time.monotonic() - started)
             if not 200 <= status[0] < 300:
                 raise status_error(self.config.server, status, reply_headers, reply)
@@ -250,14 +253,16 @@ class Uploads(Transfers):
                 raise TransportError(msg)
             return reply.decode("utf-8", "replace")
 
-        return self._carry_out(
+        text: str = self._carry_out(
             send,
             rpc=rpc,
             kind=retry.kind_of(rpc),
             transport=self._transport,
+            entity_type=fields.get("entity_type"),
             limit=None if files else self._site.call_timeout,
-            about={name: fields[name] for name in _TOLD if name in fields},
+            written=lambda: {name: fields[name] for name in _TOLD if name in fields},
         )
+        return text
 
     def _form(self, fields: Dict[str, Any], files: Dict[str, Any]) -> Tuple[str, Union[bytes, Body]]:
         """
@@ -340,10 +345,14 @@ class Uploads(Transfers):
     def _put_once(self, url: str, part: FilePart, kind: str, needs: str) -> Answer:
         transport, path, own = self._way_to(url)
 
-        def send() -> Answer:
+        def send(tally: Tally) -> Answer:
             headers = {**self._headers(own=own), "content-type": kind}
             started = time.monotonic()
-            answer = transport.send("PUT", path, body=part, headers=headers, limits=self._patient_limits, user=self)
+            tally.sent += part.size
+            answer = transport.send(
+                "PUT", path, body=part, headers=headers, limits=self._patient_limits, user=self.config
+            )
+            tally.received += len(answer.body)
             seconds = time.monotonic() - started
             LOG.debug("put: %d, %.3f s, %d bytes sent", answer.status, seconds, part.size)
             if not 200 <= answer.status < 300:
@@ -355,7 +364,8 @@ class Uploads(Transfers):
                 raise TransportError(msg)
             return answer
 
-        return self._carry_out(send, rpc="put", kind=Kind.STORE, transport=transport)
+        answer: Answer = self._carry_out(send, rpc="put", kind=Kind.STORE, transport=transport)
+        return answer
 
 
 def _storage_error(url: str, answer: Answer) -> TransportError:

@@ -25,7 +25,8 @@ class NativeVerbs(NativeMethods):
 
     __module__ = "sgextended"
 
-    _sg: Any
+    _sg: Any  # what to ask
+    _client: Any  # and whose it is, see `Hooked`
 
     def find(
         self,
@@ -101,11 +102,12 @@ class NativeVerbs(NativeMethods):
         rest = (order, filter_operator, limit, retired_only, page)
 
         def search(asked: Optional[List[str]]) -> Iterator[Row]:
-            if not isinstance(self._sg, NativeClient):
+            if not isinstance(self._client, NativeClient):
                 return iter(self._sg.find(entity_type, filters, asked, *rest, **newer))
-            return self._sg.find_iter(
+            found: Iterator[Row] = self._sg.find_iter(
                 entity_type, filters, asked, *rest, **newer, page_size=page_size, read_ahead=read_ahead
             )
+            return found
 
         return iter_with_query_fields(self, entity_type, fields, search) if query_fields else search(fields)
 
@@ -178,7 +180,7 @@ class NativeVerbs(NativeMethods):
             FilterError: A field of *reconcile_on* has no value in *data*, or one by which the site cannot look (a
                 fraction, a file, links of several, a text of more than 255 characters); nothing was sent.
         """
-        if reconcile_on is not None and isinstance(self._sg, NativeClient):
+        if reconcile_on is not None and isinstance(self._client, NativeClient):
             return create_once(self._sg, entity_type, data, return_fields, reconcile_on)
         created: Row = self._sg.create(entity_type, data, return_fields)
         return created
@@ -300,7 +302,7 @@ class NativeVerbs(NativeMethods):
         return attachment_id
 
     def _reporting(self, progress: Optional[Report]) -> Dict[str, Any]:
-        if progress is not None and not isinstance(self._sg, NativeClient):
+        if progress is not None and not isinstance(self._client, NativeClient):
             msg = "The client that was handed in tells nobody how far a transfer is: use SGExtended.adopt(sg)."
             raise ConfigurationError(msg)
         return {} if progress is None else {"progress": progress}
