@@ -16,6 +16,7 @@ from sgextended.errors import (
     PoolClosed,
     PoolError,
     PoolTimeout,
+    ReadOnlyError,
     SGExtendedError,
     StatusError,
     TLSError,
@@ -28,9 +29,11 @@ from sgextended.errors import (
 from sgextended.extended import SGExtended, SGWorker, current
 from sgextended.hooks import Call, Write
 from sgextended.native import NativeClient
+from sgextended.plan import Plan, Planned
 from sgextended.pool import SGPool
 from sgextended.retry import RetryPolicy
 from sgextended.site import Proxy, Secret, Site
+from sgextended.undo import UndoLog, Undone
 from sgextended.workers import Failure
 
 __all__ = [
@@ -45,10 +48,13 @@ __all__ = [
     "NotFoundError",
     "OutcomeUnknown",
     "PartlyDone",
+    "Plan",
+    "Planned",
     "PoolClosed",
     "PoolError",
     "PoolTimeout",
     "Proxy",
+    "ReadOnlyError",
     "RetryPolicy",
     "SGExtended",
     "SGExtendedError",
@@ -60,6 +66,8 @@ __all__ = [
     "TLSError",
     "TransportError",
     "TransportTimeout",
+    "UndoLog",
+    "Undone",
     "Unreachable",
     "WorkerError",
     "WorkerLost",

@@ -38,6 +38,14 @@ class FilterError(SGExtendedError, ValueError):
     __module__ = "sgextended"
 
 
+class ReadOnlyError(SGExtendedError, PermissionError):
+    """
+    Something was to be written where nothing may be; nothing was sent.
+    """
+
+    __module__ = "sgextended"
+
+
 class NotFoundError(SGExtendedError, LookupError):
     """
     Something that was asked for by name or id is not on the site.

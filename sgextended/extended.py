@@ -170,6 +170,9 @@ class SGExtended(Hooked):
 
         site: Which site, and who asks. None, and no *sg*: what the environment says (`Site.from_env`).
 
+        read_only: Whether all that writes is refused, with `ReadOnlyError`, before anything is sent. It holds for this
+            wrapper and its copies, not for another one around the same client.
+
     Raises:
         ConfigurationError: The environment does not name a site, or both arguments are given.
     """
@@ -177,6 +180,7 @@ class SGExtended(Hooked):
     __module__ = "sgextended"
 
     _site: Optional[Site] = field(default=None, alias="site", kw_only=True)
+    _read_only: bool = field(default=False, alias="read_only", kw_only=True)
     _client: Any = field(alias="sg", converter=_usable, on_setattr=setters.convert)
 
     @_client.default
@@ -287,7 +291,7 @@ class SGExtended(Hooked):
             if hasattr(type(self), name):  # one of our properties failed inside
                 msg = f"{owner}.{name} raised AttributeError while being computed"
                 raise AttributeError(msg)
-            return getattr(self._sg, name)
+            return self._forwarded(name)
 
     def deadline(self, seconds: Optional[float]) -> ContextManager[None]:
         """

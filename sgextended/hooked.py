@@ -3,11 +3,25 @@ The hooks of a studio's own layer: methods to override, called for native, domai
 calls alike.
 """
 
-from typing import Any
+import contextlib
+import functools
+import threading
+from typing import TYPE_CHECKING, Any, Callable, Iterator, List, SupportsIndex, TypeVar, Union
+from weakref import WeakKeyDictionary
 
-from sgextended.hooks import HOOKS, Call, Write
+from sgextended.errors import ConfigurationError, ReadOnlyError
+from sgextended.hooks import HOOKS, RECORDER, Call, Recorder, Write
+from sgextended.plan import Plan
+from sgextended.undo import UndoLog
 from sgextended.verbs import NativeVerbs
-from sgextended.watched import Watched
+from sgextended.watched import READING, Watched
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+#: Wrappers that are in a dry run, in whatever thread, and in how many.
+_in_dry_run: "WeakKeyDictionary[Hooked, int]" = WeakKeyDictionary()
+_guard = threading.Lock()
 
 
 class Hooked(NativeVerbs):
@@ -18,6 +32,7 @@ class Hooked(NativeVerbs):
     __module__ = "sgextended"
 
     _client: Any
+    _read_only: bool
 
     @property
     def _sg(self) -> Any:
@@ -39,7 +54,88 @@ class Hooked(NativeVerbs):
             or own.before_write is not base.before_write
             or own.after_write is not base.after_write
             or not self.__dict__.keys().isdisjoint(HOOKS)
+            or self._read_only
+            or RECORDER.get() is not None
+            or (len(_in_dry_run) > 0 and self in _in_dry_run)
         )
+
+    def _forwarded(self, name: str) -> Any:
+        """
+        Return what a name of the client is; a method that writes asks anew, when it is called, what stands around it.
+        """
+        value = getattr(self._sg, name)
+        return value if name in READING or not callable(value) else _Forwarded(self, name, value)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        if RECORDER.get() is not None:
+            msg = (
+                f"{self!r} cannot go to another process while a block records what it writes (dry_run, undoable): "
+                "nobody would record there. Use threads, or leave the block first."
+            )
+            raise ConfigurationError(msg)
+        return super().__reduce_ex__(protocol)
+
+    def check_that_it_may_write(self, writes: List[Write]) -> None:
+        """
+        Refuse what is to be written where this wrapper is read-only.
+
+        Raises:
+            ReadOnlyError: It is, or another thread is in a dry run of it.
+        """
+        what = ", ".join(map(str, writes[:3])) + (", ..." if writes[3:] else "")
+        if self._read_only:
+            msg = f"{what}: refused, since {self!r} was made with read_only=True. Nothing was sent."
+            raise ReadOnlyError(msg)
+        if RECORDER.get() is None and self in _in_dry_run:
+            msg = (
+                f"{what}: refused, since another thread is in a dry run of {self!r}, and nobody can tell whether this "
+                "belongs to it. Use sg.map for threads of a dry run, and sg.clone() for work beside it."
+            )
+            raise ReadOnlyError(msg)
+
+    @contextlib.contextmanager
+    def dry_run(self) -> Iterator[Plan]:
+        """
+        Put down what a ``with`` block would write, instead of sending it: the block is given the `Plan`.
+
+        It holds for this thread, for the threads of `map`, and for every wrapper that writes there. What reads, reads
+        the site as it is. A create returns its fields with an id below 0, which stands for the one that it will have;
+        an update returns the values as they would be, delete and revive True, an upload an id below 0, anything else
+        None. Other threads that write with this wrapper meanwhile are refused, as nobody knows which they belong to.
+
+        ``print(plan)`` shows it as a table, ``plan.apply()`` writes it, after the block.
+
+        Raises:
+            ConfigurationError: A wrapper is sent to another process in the block.
+        """
+        with _guard:
+            _in_dry_run[self] = _in_dry_run.get(self, 0) + 1
+        try:
+            with _recording(Plan()) as plan:
+                yield plan
+        finally:
+            with _guard:
+                _in_dry_run[self] -= 1
+                if not _in_dry_run[self]:
+                    del _in_dry_run[self]
+
+    @contextlib.contextmanager
+    def undoable(self, path: "Union[str, PathLike[str], None]" = None) -> Iterator[UndoLog]:
+        """
+        Keep what is needed to set back what a ``with`` block writes: the block is given the `UndoLog`.
+
+        It holds for this thread, for the threads of `map`, and for every wrapper that writes there. Each write costs a
+        read of the values that it changes. ``log.undo(sg)`` sets them back, and says what it could not set back.
+
+        Args:
+            path: A new file to keep it in as well: ``UndoLog.read(path).undo(sg)`` works in another process, also when
+                this one has died.
+
+        Raises:
+            ConfigurationError: The file is there already, or a wrapper is sent to another process in the block.
+        """
+        with contextlib.closing(UndoLog(path)) as log, _recording(log):
+            yield log
 
     def on_call(self, call: Call) -> None:
         """
@@ -78,3 +174,31 @@ class Hooked(NativeVerbs):
 
             result: What the native method returned; for a request of a batch, what that request returned.
         """
+
+
+class _Forwarded:
+    """
+    A method of the client that writes, as the wrapper hands it out.
+    """
+
+    def __init__(self, sg: Hooked, name: str, method: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, method)
+        self._sg, self._name = sg, name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self._sg._sg, self._name)(*args, **kwargs)  # noqa: SLF001 - part of the wrapper
+
+
+Recording = TypeVar("Recording", bound=Recorder)
+
+
+@contextlib.contextmanager
+def _recording(recorder: Recording) -> Iterator[Recording]:
+    if RECORDER.get() is not None:
+        msg = "A dry run or an undoable block is under way here already: leave it first."
+        raise ConfigurationError(msg)
+    token = RECORDER.set(recorder)
+    try:
+        yield recorder
+    finally:
+        RECORDER.reset(token)

@@ -185,4 +185,40 @@ def rows_in(rpc: str, results: Any) -> Optional[int]:
     return len(results) if rpc in ("read", "batch") and isinstance(results, list) else None
 
 
-Writes = List[Write]
+class Recorder(Protocol):
+    """
+    What stands between what a block writes and the site: a dry run, or what keeps what is needed to undo.
+    """
+
+    def around(self, client: Any, writes: List[Write], send: "Send") -> Any:
+        """
+        Return what the writes of one call come to.
+
+        Args:
+            client: Whom to ask what is there now.
+
+            writes: What is to be written.
+
+            send: Sends it.
+        """
+
+
+class Send(Protocol):
+    """
+    One call that is ready to be sent.
+    """
+
+    @property
+    def is_batch(self) -> bool:
+        """
+        Whether it has a result for each write.
+        """
+
+    def __call__(self, writes: Optional[List[Write]] = None) -> Any:
+        """
+        Send it, with these writes in the place of its own if they are given, and return what the site returns.
+        """
+
+
+#: Who records what the block that runs writes.
+RECORDER: "ContextVar[Optional[Recorder]]" = ContextVar("sgextended_recorder", default=None)

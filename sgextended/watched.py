@@ -6,12 +6,12 @@ Every public name that is not known to read counts as one that writes, those of 
 
 import functools
 import inspect
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from attrs import evolve, frozen
 
 from sgextended.errors import ConfigurationError, PartlyDone
-from sgextended.hooks import Row, Tally, Watcher, Write, in_hook, is_in_hook, rows_in, tell
+from sgextended.hooks import RECORDER, Row, Tally, Watcher, Write, in_hook, is_in_hook, rows_in, tell
 from sgextended.native import NativeClient
 
 #: Public names of a client that ask nothing.
@@ -69,7 +69,7 @@ class Watched:
             return value
         if not is_native and name not in _SILENT:
             value = _Told(name, value, watcher)
-        return value if name in READING else _Writing(name, value, watcher)
+        return value if name in READING else _Writing(name, value, client, watcher)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._client, name, value)
@@ -109,22 +109,44 @@ class _Told:
 
 class _Writing:
     """
-    A method that writes: the hooks of the wrapper are around it.
+    A method that writes: what the wrapper has to say is around it.
     """
 
-    def __init__(self, name: str, method: Callable[..., Any], watcher: Watcher) -> None:
+    def __init__(self, name: str, method: Callable[..., Any], client: Any, watcher: Any) -> None:
         functools.update_wrapper(self, method)
-        self._name, self._watcher = name, watcher
+        self._name, self._client, self._watcher = name, client, watcher
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         method: Callable[..., Any] = self.__wrapped__  # type: ignore[attr-defined]
-        if is_in_hook():
-            return method(*args, **kwargs)
         asked = _Asked.of(self._name, method, args, kwargs)
-        writes = [_before(self._watcher, write) for write in asked.writes]
-        result = asked.having(writes).carry_out(method)
-        for write, done in zip(writes, result if self._name == "batch" else [result]):
-            _after(self._watcher, write, done)
+        watcher, recorder = self._watcher, RECORDER.get()
+        watcher.check_that_it_may_write(asked.writes)
+        if not is_in_hook():
+            asked = asked.having([_before(watcher, write) for write in asked.writes])
+        ready = _Ready(asked, method, watcher)
+        return ready() if recorder is None else recorder.around(self._client, asked.writes, ready)
+
+
+@frozen
+class _Ready:
+    """
+    A call that may be sent: to be called for it, once or later.
+    """
+
+    asked: "_Asked"
+    method: Callable[..., Any]
+    watcher: Watcher
+
+    @property
+    def is_batch(self) -> bool:
+        return self.asked.name == "batch"
+
+    def __call__(self, writes: Optional[List[Write]] = None) -> Any:
+        asked = self.asked if writes is None else self.asked.having(writes)
+        result = asked.carry_out(self.method)
+        if not is_in_hook():
+            for write, done in zip(asked.writes, result if self.is_batch else [result]):
+                _after(self.watcher, write, done)
         return result
 
 
@@ -155,18 +177,26 @@ class _Asked:
         arguments = dict(self.arguments)
         if self.name == "batch":
             requests = zip(arguments.get("requests") or (), writes)
-            arguments["requests"] = [
-                {**request, "data": write.data} if "data" in request else request for request, write in requests
-            ]
+            arguments["requests"] = [_as_request(request, write) for request, write in requests]
         elif self.name in ("create", "update"):
             arguments["data"] = writes[0].data
         else:
             arguments.update(writes[0].data)
+        if "entity_id" in arguments and self.name != "batch":
+            arguments["entity_id"] = writes[0].entity_id or arguments["entity_id"]
         return evolve(self, arguments=arguments, writes=writes)
 
     def carry_out(self, method: Callable[..., Any]) -> Any:
         named = dict(self.arguments)
         return method(*[named.pop(name) for name in self.names], **named)
+
+
+def _as_request(request: Row, write: Write) -> Row:
+    return {
+        **request,
+        **({"data": write.data} if "data" in request else {}),
+        **({"entity_id": write.entity_id} if write.entity_id is not None else {}),
+    }
 
 
 def _parameters_of(method: Callable[..., Any]) -> List[str]:

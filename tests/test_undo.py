@@ -1,0 +1,175 @@
+"""
+Undo: what a block has written is set back, as far as nobody has changed it since.
+"""
+
+import datetime
+
+import attrs
+import pytest
+from fix_extended import make_site as make_scripted
+from fix_servers import Last, page
+
+from sgextended import ConfigurationError, OutcomeUnknown, SGExtended, UndoLog
+
+
+@pytest.fixture
+def sg(any_tls_site, make_sg):
+    """
+    A wrapper on a local site.
+    """
+    return make_sg(any_tls_site)
+
+
+@pytest.fixture
+def steps(sg):
+    """
+    Two steps to write to.
+    """
+    return [sg.create("Step", {"code": f"step {number}", "description": "old"}) for number in (1, 2)]
+
+
+def read(sg, *steps, retired_only=False):
+    ids = [step["id"] for step in steps]
+    order = [{"field_name": "id", "direction": "asc"}]
+    return sg.find("Step", [["id", "in", ids]], ["code", "description"], order, retired_only=retired_only)
+
+
+def write_some(sg, steps):
+    """
+    Write in every way that can be set back; return the new step.
+    """
+    one, two = steps
+    made = sg.create("Step", {"code": "made"})
+    sg.update("Step", one["id"], {"code": "first", "description": "new"})
+    sg.update("Step", one["id"], {"code": "second"})
+    sg.update("Step", made["id"], {"description": "later"})
+    sg.batch(
+        [
+            {"request_type": "update", "entity_type": "Step", "entity_id": two["id"], "data": {"description": None}},
+            {"request_type": "delete", "entity_type": "Step", "entity_id": two["id"]},
+        ]
+    )
+    return made
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+def test_a_block_is_set_back(sg, steps, tmp_path, from_file):
+    """
+    Updates, creates, deletes and batches are set back in reverse, from memory or from the file.
+    """
+    before = read(sg, *steps)
+    with sg.undoable(tmp_path / "log") as log:
+        made = write_some(sg, steps)
+    assert read(sg, *steps) != before
+
+    undone = (UndoLog.read(tmp_path / "log") if from_file else log).undo(sg)
+
+    assert undone
+    assert str(undone) == "6 set back, 0 left."
+    assert read(sg, *steps) == before
+    assert read(sg, made) == []
+
+
+def test_what_somebody_changed_since_is_left(sg, steps):
+    """
+    A field that is not as it was written any more stays, and the undo says which.
+    """
+    one, two = steps
+    with sg.undoable() as log:
+        made = sg.create("Step", {"code": "made"})
+        sg.update("Step", one["id"], {"code": "ours", "description": "ours"})
+        sg.delete("Step", two["id"])
+    sg.update("Step", one["id"], {"code": "theirs"})
+    sg.update("Step", made["id"], {"code": "theirs"})
+    sg.revive("Step", two["id"])
+
+    undone = log.undo(sg)
+
+    assert not undone
+    assert str(undone).splitlines() == [
+        "0 set back, 3 left.",
+        f"delete Step {two['id']}: it was set back by somebody already.",
+        f"update Step {one['id']}: somebody has changed code since; description was set back.",
+        f"create Step {made['id']}: somebody has changed code since: it is left.",
+    ]
+    assert (read(sg, one)[0]["code"], read(sg, one)[0]["description"]) == ("theirs", "old")
+
+
+def test_what_has_no_way_back_is_said(sg, steps, tmp_path):
+    """
+    An upload is named as left.
+    """
+    (tmp_path / "note.txt").write_text("x")
+    with sg.undoable() as log:
+        sg.upload("Step", steps[0]["id"], str(tmp_path / "note.txt"))
+
+    assert str(log.undo(sg)).splitlines()[1] == f"upload Step {steps[0]['id']}: there is no way back from it."
+
+
+def test_a_write_that_failed_is_not_set_back(sg, steps):
+    """
+    What the site refused is not in what is undone.
+    """
+    with sg.undoable() as log, pytest.raises(Exception, match="no_such_field"):
+        sg.update("Step", steps[0]["id"], {"no_such_field": 1})
+
+    assert log.undo(sg) == attrs.evolve(log.undo(sg), done=[], left=[])
+
+
+def test_an_uncertain_create_is_named(shot_server):
+    """
+    A create whose outcome nobody knows is left, and the undo says to look for it.
+    """
+    shot_server.answers["create"] = lambda _request: Last(reset=True)
+    sg = SGExtended(site=make_scripted(shot_server))
+    with sg.undoable() as log, pytest.raises(OutcomeUnknown):
+        sg.create("Shot", {"code": "maybe"})
+    shot_server.answers["read"] = page()
+
+    assert "nobody knows whether it was done" in str(log.undo(sg))
+
+
+def test_the_file_is_written_before_the_write_is_sent(sg, steps, tmp_path):
+    """
+    A process that dies while the write is under way leaves the old values; a torn line is left out.
+    """
+    seen = []
+
+    class Looking(SGExtended):
+        def on_call(self, call):
+            if call.rpc == "update":
+                seen.append(path.read_bytes())
+
+    path, looking = tmp_path / "log", Looking(sg)
+    with looking.undoable(path):
+        looking.update("Step", steps[0]["id"], {"code": "new"})
+    (tmp_path / "torn").write_bytes(seen[0] + b'{"number": 2, "meth')
+
+    (entry,) = UndoLog.read(tmp_path / "torn").entries
+    assert (entry.old, entry.new, entry.is_done) == ({"code": "step 1"}, {"code": "new"}, False)
+    assert UndoLog.read(tmp_path / "torn").undo(sg)
+    assert read(sg, steps[0])[0]["code"] == "step 1"
+
+
+def test_datetimes_survive_the_file(tmp_path):
+    """
+    A datetime that was overwritten comes back from the file as it was.
+    """
+    when = datetime.datetime(2026, 3, 9, 12, 30, tzinfo=datetime.timezone.utc)
+    log = UndoLog(tmp_path / "log")
+    log._append({"number": 1, "method": "update", "entity_type": "Note", "entity_id": 1, "old": {"d": when}})
+    log.close()
+
+    assert UndoLog.read(tmp_path / "log").entries[0].old == {"d": when}
+
+
+def test_a_file_that_is_there_is_kept(sg, tmp_path):
+    """
+    A log never overwrites a file, and a file that is none is refused.
+    """
+    (tmp_path / "log").write_text("dear diary\n")
+
+    with pytest.raises(ConfigurationError, match="is there already"), sg.undoable(tmp_path / "log"):
+        pass
+    with pytest.raises(ConfigurationError, match="is no undo log: line 1"):
+        UndoLog.read(tmp_path / "log")
