@@ -171,3 +171,35 @@ def web_page_error(server: str, reply: bytes) -> TransportError:
         "sign-in portal or another server stands in its place. Check the address, and the network in a browser."
     )
     return TransportError(msg)
+
+
+def value_of(
+    server: str,
+    status: Tuple[int, str],
+    headers: Mapping[str, str],
+    reply: bytes,
+    read: Callable[[bytes], Any],
+    *,
+    may_be_text: bool,
+) -> Any:
+    """
+    Return what *read* makes of an answer; one that may be text, and is, as it came.
+
+    Raises:
+        TransportError: It is no answer.
+    """
+    if status[0] >= 300:
+        raise status_error(server, status, headers, reply)
+    kind = headers.get("content-type", "application/json").lower()
+    if kind.startswith("text/html"):
+        raise web_page_error(server, reply)
+    if not kind.startswith(("application/json", "text/javascript")):
+        if may_be_text:
+            return reply
+        msg = f"What came from {server} is no answer but {kind.partition(';')[0]!r}, {len(reply)} bytes."
+        raise TransportError(msg)
+    try:
+        return read(reply)
+    except ValueError as error:
+        msg = f"The answer of {server} is cut off or garbled ({len(reply)} bytes): {error}."
+        raise TransportError(msg) from error

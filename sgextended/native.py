@@ -23,9 +23,9 @@ from shotgun_api3.shotgun import SG_TIMEZONE, AuthenticationFault, Fault, Server
 from sgextended import paging, retry, wire
 from sgextended._version import __version__
 from sgextended.ahead import Sleep
-from sgextended.calls import as_first, check_answer, entity_type, may_be_text, status_error, web_page_error, written
+from sgextended.calls import as_first, check_answer, entity_type, may_be_text, value_of, written
 from sgextended.downloads import Downloads
-from sgextended.errors import ConfigurationError, TransportError
+from sgextended.errors import ConfigurationError
 from sgextended.hooks import Tally, Watcher, rows_in
 from sgextended.identity import HidingConfig, SealedBytes, SealedText, identity_of, site_of
 from sgextended.retry import RetryPolicy
@@ -382,23 +382,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
         tally.received += len(reply)
         seconds = time.monotonic() - started
         LOG.debug("%s: %d, %.3f s, %d bytes sent, %d received", what, status[0], seconds, len(body), len(reply))
-        if status[0] >= 300:
-            raise status_error(self.config.server, status, reply_headers, reply)
-        kind = reply_headers.get("content-type", "application/json").lower()
-        if kind.startswith("text/html"):
-            raise web_page_error(self.config.server, reply)
-        if not kind.startswith(("application/json", "text/javascript")):
-            if may_be_text:
-                return reply
-            msg = (
-                f"What came from {self.config.server} is no answer but {kind.partition(';')[0]!r}, {len(reply)} bytes."
-            )
-            raise TransportError(msg)
-        try:
-            return read(reply)
-        except ValueError as error:
-            msg = f"The answer of {self.config.server} is cut off or garbled ({len(reply)} bytes): {error}."
-            raise TransportError(msg) from error
+        return value_of(self.config.server, status, reply_headers, reply, read, may_be_text=may_be_text)
 
     # --- Reading pages ahead
 
