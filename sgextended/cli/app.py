@@ -1,18 +1,15 @@
 """
-The commands and their options: what is typed, and how a mistake is answered.
+The command line: which commands there are, and how a mistake is answered. The options of a command stand in its module.
 """
 
 import sys
-from pathlib import Path
-from typing import Annotated, List, Optional
+from typing import Annotated
 
 import typer
 
 import sgextended
-from sgextended.cli import assets as assets_job
-from sgextended.cli import map as map_job
+from sgextended.cli import assets, demo, map, site  # noqa: A004 - the module of that command
 from sgextended.cli.functions import UsageError
-from sgextended.cli.output import Format
 from sgextended.errors import CallError, FilterError
 
 app = typer.Typer(
@@ -22,8 +19,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="How many projects are worked on at once.")]
 
 
 def run() -> None:
@@ -62,151 +57,8 @@ def options(
     """
 
 
-@app.command()
-def assets(
-    workers: Workers = 4,
-    project: Annotated[
-        Optional[List[str]], typer.Option("--project", help="Name of a project; may be given several times.")
-    ] = None,
-    output: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TABLE,
-) -> None:
-    """
-    Count the assets of projects, by status.
-
-    The site and who asks come from the environment: SHOTGUN_URL, SHOTGUN_SCRIPT_NAME, SHOTGUN_API_KEY.
-    """
-    report = assets_job.count_assets(sgextended.SGExtended(), names=project or None, workers=workers)
-    assets_job.show(report, output)
-    raise typer.Exit(report.outcome.status)
-
-
-@app.command("map")
-def map_(
-    function: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODULE:FUNCTION",
-            help="What to call, with (sg, entity); also path/to/file.py:function. Modules of this folder are found.",
-            show_default=False,
-        ),
-    ],
-    entity_type: Annotated[
-        str, typer.Argument(metavar="TYPE", help="What to call it for, such as Shot.", show_default=False)
-    ],
-    filters: Annotated[
-        Optional[List[str]],
-        typer.Option(
-            "--filter",
-            metavar="FIELD OPERATOR VALUE",
-            help="Which of them: 'sg_status_list in ip,fin', 'code contains \"my shot\"', 'entity is Shot:123', "
-            "'created_at in_last 7 DAY'; all that are given hold.",
-        ),
-    ] = None,
-    project: Annotated[
-        Optional[List[str]],
-        typer.Option("--project", metavar="NAME", help="Those of one project; may be given several times."),
-    ] = None,
-    fields: Annotated[
-        Optional[str], typer.Option(metavar="FIELD,...", help="Fields that the function gets; else the names.")
-    ] = None,
-    limit: Annotated[Optional[int], typer.Option(min=1, help="How many of them at most.")] = None,
-    workers: Annotated[
-        Optional[int],
-        typer.Option(
-            min=1,
-            max=256,
-            help="How many are worked on at once; else 8, or what the cluster has.",
-            show_default=False,
-        ),
-    ] = None,
-    processes: Annotated[
-        bool, typer.Option("--processes", help="Work in processes: for a function that computes much itself.")
-    ] = False,
-    dask: Annotated[
-        Optional[str], typer.Option(metavar="ADDRESS", help="Work on a Dask cluster, such as tcp://farm:8786.")
-    ] = None,
-    journal: Annotated[
-        Optional[Path],
-        typer.Option(
-            metavar="FILE",
-            dir_okay=False,
-            help="Keep what is done, with its result; the same command goes on from there.",
-        ),
-    ] = None,
-    output: Annotated[Format, typer.Option("--format", help="How to print the results.")] = Format.TABLE,
-) -> None:
-    """
-    Call a function of yours for each entity of a query, on several workers.
-
-    Results go to stdout; what is done and what failed goes to stderr. Exit status: 0 if all is done, 1 if something
-    failed, 2 if the command is wrong, 130 after Ctrl-C.
-    """
-    status = map_job.map_entities(
-        sgextended.SGExtended,
-        function,
-        map_job.Query(
-            entity_type=entity_type,
-            filters=filters or [],
-            projects=project or [],
-            fields=None if fields is None else [field.strip() for field in fields.split(",") if field.strip()],
-            limit=limit,
-        ),
-        where=map_job.Where(workers=workers, processes=processes, dask=dask),
-        journal=journal,
-        form=output,
-    )
-    raise typer.Exit(status)
-
-
-@app.command()
-def site(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
-    db: Annotated[Optional[Path], typer.Option(help="SQLite file that keeps the records; none: in memory.")] = None,
-    script_name: Annotated[str, typer.Option(help="Name of the script that may ask.")] = "sgextended",
-    api_key: Annotated[Optional[str], typer.Option(help="Its key; none: a new one, which is printed.")] = None,
-    tls: Annotated[bool, typer.Option("--tls", help="Serve https, with a certificate authority of its own.")] = False,
-    demo: Annotated[bool, typer.Option("--demo", help="Fill a new site with the demo production.")] = False,
-    latency: Annotated[float, typer.Option(min=0, help="Seconds that each answer is held back.")] = 0.0,
-    fault: Annotated[
-        Optional[List[str]],
-        typer.Option(
-            "--fault",
-            metavar="KIND[=VALUE][:OPTION=VALUE,...]",
-            help="What goes wrong on purpose, such as status=503:next=3 or reset-after:rpc=create,rate=0.1; may be "
-            "given several times.",
-        ),
-    ] = None,
-    direct_uploads: Annotated[
-        bool, typer.Option("--direct-uploads", help="Let clients upload files straight to storage, in parts.")
-    ] = False,
-    host: Annotated[str, typer.Option(help="Address to listen on; others than this one let the network in.")] = (
-        "127.0.0.1"
-    ),
-) -> None:
-    """
-    Serve a local site that speaks the protocol of a real one, until Ctrl-C.
-    """
-    from sgextended.cli.site import serve  # noqa: PLC0415 - needs the extra "site"
-
-    serve(
-        port=port,
-        db=db,
-        script_name=script_name,
-        api_key=api_key,
-        tls=tls,
-        demo=demo,
-        latency=latency,
-        faults=fault or [],
-        direct_uploads=direct_uploads,
-        host=host,
-    )
-
-
-@app.command()
-def demo(workers: Workers = 4) -> None:
-    """
-    Show the main job on a local site with a small production: no account needed.
-    """
-    from sgextended.cli.demo import show_demo  # noqa: PLC0415 - needs the extra "site"
-
-    show_demo(workers=workers)
+# The commands, in the order in which the help lists them.
+app.command("assets")(assets.command)
+app.command("map")(map.command)
+app.command("site")(site.command)
+app.command("demo")(demo.command)

@@ -9,13 +9,16 @@ import signal
 import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Annotated, Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
+import typer
 from attrs import frozen
 
 from sgextended import Failure, NotFoundError, SGExtended
 from sgextended.cli import filters as typed
 from sgextended.cli import functions, output, projects, work
+from sgextended.cli.asking import Connect, asks
+from sgextended.cli.options import FilterOption, FormatOption
 from sgextended.cli.schema import SiteSchema
 from sgextended.errors import ConfigurationError
 
@@ -26,6 +29,76 @@ WORKERS = 8
 PATIENCE = 10.0  # seconds for a cluster to answer
 
 _ADDRESS = re.compile(r"((tcp|tls|ucx|wss?)://)?[^/]+:\d+/?")
+
+
+@asks
+def command(
+    connect: Connect,
+    function: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE:FUNCTION",
+            help="What to call, with (sg, entity); also path/to/file.py:function. Modules of this folder are found.",
+            show_default=False,
+        ),
+    ],
+    entity_type: Annotated[
+        str, typer.Argument(metavar="TYPE", help="What to call it for, such as Shot.", show_default=False)
+    ],
+    filters: FilterOption = None,
+    project: Annotated[
+        Optional[List[str]],
+        typer.Option("--project", metavar="NAME", help="Those of one project; may be given several times."),
+    ] = None,
+    fields: Annotated[
+        Optional[str], typer.Option(metavar="FIELD,...", help="Fields that the function gets; else the names.")
+    ] = None,
+    limit: Annotated[Optional[int], typer.Option(min=1, help="How many of them at most.")] = None,
+    workers: Annotated[
+        Optional[int],
+        typer.Option(
+            min=1,
+            max=256,
+            help="How many are worked on at once; else 8, or what the cluster has.",
+            show_default=False,
+        ),
+    ] = None,
+    processes: Annotated[
+        bool, typer.Option("--processes", help="Work in processes: for a function that computes much itself.")
+    ] = False,
+    dask: Annotated[
+        Optional[str], typer.Option(metavar="ADDRESS", help="Work on a Dask cluster, such as tcp://farm:8786.")
+    ] = None,
+    journal: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help="Keep what is done, with its result; the same command goes on from there.",
+        ),
+    ] = None,
+    output_format: FormatOption = output.Format.TABLE,
+) -> int:
+    """
+    Call a function of yours for each entity of a query, on several workers.
+
+    Results go to stdout; what is done and what failed goes to stderr. Exit status: 0 if all is done, 1 if something
+    failed, 2 if the command is wrong, 130 after Ctrl-C.
+    """
+    return map_entities(
+        connect,
+        function,
+        Query(
+            entity_type=entity_type,
+            filters=filters or [],
+            projects=project or [],
+            fields=None if fields is None else [field.strip() for field in fields.split(",") if field.strip()],
+            limit=limit,
+        ),
+        where=Where(workers=workers, processes=processes, dask=dask),
+        journal=journal,
+        form=output_format,
+    )
 
 
 @frozen(kw_only=True)
