@@ -2,7 +2,7 @@
 sgextended: the thread-safe, fast and extensible object to use instead of ``shotgun_api3.Shotgun``.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sgextended.errors import (
     AmbiguousError,
@@ -36,9 +36,15 @@ from sgextended.site import Proxy, Secret, Site
 from sgextended.undo import UndoLog, Undone
 from sgextended.workers import Failure
 
+if TYPE_CHECKING:
+    from sgextended.aio import AsyncSGExtended as AsyncSGExtended
+    from sgextended.aio import CallCancelled as CallCancelled
+
 __all__ = [
     "AmbiguousError",
+    "AsyncSGExtended",
     "Call",
+    "CallCancelled",
     "ClientClosed",
     "ConfigurationError",
     "Failure",
@@ -81,5 +87,9 @@ def __getattr__(name: str) -> Any:
         from sgextended._version import __version__  # noqa: PLC0415 - lazy, as R2 asks
 
         return __version__
+    if name in ("AsyncSGExtended", "CallCancelled"):
+        from sgextended import aio  # noqa: PLC0415 - asyncio is imported by those who use it
+
+        return getattr(aio, name)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from os import PathLike
 
+    from sgextended.aio import AsyncSGExtended
     from sgextended.remote import Guard
 
 Row = Dict[str, Any]
@@ -307,6 +308,15 @@ class SGExtended(Hooked):
         """
         return within(self, seconds)
 
+    @property
+    def aio(self) -> "AsyncSGExtended":
+        """
+        The same methods for asyncio, each to be awaited: ``await sg.aio.find(...)``.
+        """
+        from sgextended.aio import AsyncSGExtended  # noqa: PLC0415 - asyncio is imported by those who use it
+
+        return AsyncSGExtended(self)
+
     # --- Work over many items
 
     @overload
@@ -360,7 +370,7 @@ class SGExtended(Hooked):
         journal: "Union[str, PathLike[str], None]" = None,
         key: Optional[Callable[[Any], str]] = None,
         guard: "Optional[Guard]" = None,
-    ) -> Any:
+    ) -> Iterator[Any]:
         """
         Return an iterator over ``function(sg, item)`` for each item, worked on by several workers.
 
