@@ -56,6 +56,17 @@ class CallCancelled(asyncio.CancelledError):
         self.written = written
         self.result = result
 
+    @classmethod
+    def behind(cls, error: Optional[BaseException]) -> "Optional[CallCancelled]":
+        """
+        Return the one that has led to an error, such as a ``TimeoutError``, or None.
+
+        Python 3.9 and 3.10 raise a new ``CancelledError`` where a task is awaited that was cancelled.
+        """
+        while error is not None and not isinstance(error, cls):
+            error = error.__cause__ or error.__context__
+        return error
+
 
 class AsyncSGExtended(AsyncMethods):
     """

@@ -21,7 +21,7 @@ async def cancel(task):
     try:
         await task
     except asyncio.CancelledError as error:
-        return error
+        return CallCancelled.behind(error) or error
     return None
 
 
@@ -201,7 +201,7 @@ def test_a_timeout_keeps_the_outcome_as_its_cause(ask):
 
     with pytest.raises(asyncio.TimeoutError) as caught:
         run(main())
-    assert caught.value.__cause__.written == (("create", SHOT),)
+    assert CallCancelled.behind(caught.value).written == (("create", SHOT),)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="TaskGroup came with Python 3.11")

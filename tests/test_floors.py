@@ -28,7 +28,10 @@ FLOORS = {
 }  # fmt: skip
 APART = "localsite"
 MAY_USE_APART = {"cli", "pytest_plugin"}
-EXTRAS = {"typer", "rich", "starlette", "uvicorn", "sqlalchemy", "trustme", "distributed", "dask", "orjson"}
+EXTRAS = {
+    "typer", "rich", "starlette", "uvicorn", "sqlalchemy", "trustme", "distributed", "dask", "orjson",
+    "keyring", "pyarrow", "qtpy",
+}  # fmt: skip
 
 
 @functools.cache

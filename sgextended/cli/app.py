@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import sgextended
-from sgextended.cli import assets, demo, map, site  # noqa: A004 - the module of that command
+from sgextended.cli import assets, demo, describe, doctor, export, find, map, site, whoami, write  # noqa: A004 - modules of commands
 from sgextended.cli.functions import UsageError
 from sgextended.errors import CallError, FilterError
 
@@ -16,7 +16,7 @@ app = typer.Typer(
     name="sgextended",
     help="Ask a Flow Production Tracking site, or serve one of your own to try things on.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
 )
 
@@ -58,6 +58,16 @@ def options(
 
 
 # The commands, in the order in which the help lists them.
+app.command("find")(find.find)
+app.command("count")(find.count)
+app.command("get")(find.get)
+app.command("create")(write.create)
+app.command("update")(write.update)
+app.command("delete")(write.delete)
+app.command("schema")(describe.command)
+app.command("export")(export.command)
+app.command("doctor")(doctor.command)
+app.command("whoami")(whoami.command)
 app.command("assets")(assets.command)
 app.command("map")(map.command)
 app.command("site")(site.command)

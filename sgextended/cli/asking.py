@@ -1,17 +1,39 @@
 """
-What all commands that ask a site have in common: who asks, and how the command ends.
+What all commands that ask a site have in common: who asks, the options for that, and how the command ends.
 """
 
 import functools
 import inspect
-from typing import Any, Callable
+from typing import Annotated, Any, Callable, List, Optional
 
 import typer
 
 from sgextended import SGExtended
+from sgextended.cli import profiles
 
 #: Makes who asks; a command calls it once nothing is wrong with what was typed.
 Connect = Callable[[], SGExtended]
+
+
+def _complete(incomplete: str) -> List[str]:
+    return [name for name in profiles.names() if name.startswith(incomplete)]
+
+
+_Profile = Annotated[
+    Optional[str],
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        autocompletion=_complete,
+        help="Which site, and who asks, by the name of a profile; else SHOTGUN_URL and the like say it.",
+    ),
+]
+
+
+def _options_of_all(*, profile: _Profile = None) -> None:
+    """
+    Stand for the options that each command has beside its own.
+    """
 
 
 def asks(command: Callable[..., int]) -> Callable[..., None]:
@@ -20,12 +42,17 @@ def asks(command: Callable[..., int]) -> Callable[..., None]:
     """
 
     @functools.wraps(command)
-    def asking(**options: Any) -> None:
-        raise typer.Exit(command(SGExtended, **options))
+    def asking(*, profile: Optional[str], **options: Any) -> None:
+        def connect() -> SGExtended:
+            return SGExtended() if profile is None else SGExtended(site=profiles.load(profile))
+
+        raise typer.Exit(command(connect, **options))
 
     signature = inspect.signature(command)
     # The first parameter is ours to give; the user types the others.
+    own, ours = list(signature.parameters.values())[1:], inspect.signature(_options_of_all).parameters.values()
     asking.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=list(signature.parameters.values())[1:], return_annotation=None
+        parameters=[*own, *ours], return_annotation=None
     )
+    asking.__annotations__ = {each.name: each.annotation for each in (*own, *ours)}
     return asking

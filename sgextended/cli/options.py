@@ -23,3 +23,17 @@ FilterOption = Annotated[
         "'created_at in_last 7 DAY'; all that are given hold.",
     ),
 ]
+
+ProjectOption = Annotated[
+    Optional[List[str]],
+    typer.Option("--project", metavar="NAME", help="Those of one project; may be given several times."),
+]
+
+TypeArgument = Annotated[str, typer.Argument(metavar="TYPE", help="Their type, such as Shot.", show_default=False)]
+
+IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Its id.", min=1, show_default=False)]
+
+FieldsOption = Annotated[
+    Optional[str],
+    typer.Option("--fields", metavar="FIELD,...", help="Fields to show, such as code,entity.Shot.code."),
+]

@@ -3,7 +3,7 @@ What a site has: its entity types and their fields, as far as a command must kno
 """
 
 import difflib
-from typing import Dict, Iterable, Mapping, Optional
+from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 from sgextended import NotFoundError, SGExtended
 from sgextended.errors import ShotgunError
@@ -29,16 +29,34 @@ class SiteSchema:
             NotFoundError: The site has no such type.
         """
         if entity_type not in self._fields:
-            try:
-                described = self._sg.schema_field_read(entity_type)
-            except ShotgunError as error:
-                unknown = self._unknown_type(entity_type)
-                if unknown is None:
-                    raise
-                raise unknown from error
+            described = self.describe(entity_type)
             types = {name: str(field["data_type"]["value"]) for name, field in described.items()}
             self._fields[entity_type] = {"id": "number", **types}
         return self._fields[entity_type]
+
+    def readable(self, entity_type: str) -> List[str]:
+        """
+        Return the fields of an entity type that the site gives; query fields and passwords it does not.
+
+        Raises:
+            NotFoundError: The site has no such type.
+        """
+        return [name for name, kind in self.fields(entity_type).items() if kind not in ("summary", "password")]
+
+    def describe(self, entity_type: str) -> Dict[str, Any]:
+        """
+        Return what the site says of each field of an entity type.
+
+        Raises:
+            NotFoundError: The site has no such type.
+        """
+        try:
+            return self._sg.schema_field_read(entity_type)
+        except ShotgunError as error:
+            unknown = self._unknown_type(entity_type)
+            if unknown is None:
+                raise
+            raise unknown from error
 
     def data_type(self, entity_type: str, path: str) -> Optional[str]:
         """
