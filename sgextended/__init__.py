@@ -33,6 +33,7 @@ from sgextended.plan import Plan, Planned
 from sgextended.pool import SGPool
 from sgextended.retry import RetryPolicy
 from sgextended.site import Proxy, Secret, Site
+from sgextended.trace import Trace
 from sgextended.undo import UndoLog, Undone
 from sgextended.workers import Failure
 
@@ -70,6 +71,7 @@ __all__ = [
     "Site",
     "StatusError",
     "TLSError",
+    "Trace",
     "TransportError",
     "TransportTimeout",
     "UndoLog",

@@ -4,11 +4,15 @@ Signatures of the methods of `AsyncSGExtended`: those of the methods themselves,
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
+from os import PathLike
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from shotgun_api3.shotgun import ServerCapabilities
 
 from sgextended.extended import SGExtended
+from sgextended.plan import Plan
+from sgextended.trace import Trace
+from sgextended.undo import UndoLog
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -30,6 +34,9 @@ class AsyncMethods:
     def server_info(self) -> Coroutine[Any, Any, dict[str, Any]]: ...
     def as_current(self) -> AbstractContextManager[SGExtended]: ...
     def deadline(self, seconds: float | None) -> AbstractContextManager[None]: ...
+    def dry_run(self) -> AbstractContextManager[Plan]: ...
+    def trace(self) -> AbstractContextManager[Trace]: ...
+    def undoable(self, path: str | PathLike[str] | None = None) -> AbstractContextManager[UndoLog]: ...
     async def run(self, function: Callable[Concatenate[Any, _P], _R], *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
     find_iter = looped(SGExtended.find_iter)
     map = looped(SGExtended.map)
@@ -72,7 +79,6 @@ class AsyncMethods:
     find_upstream_files = awaited(SGExtended.find_upstream_files)
     find_users = awaited(SGExtended.find_users)
     find_versions = awaited(SGExtended.find_versions)
-    find_with_query_fields = awaited(SGExtended.find_with_query_fields)  # type: ignore[arg-type]  # its **kwargs might hold a self
     follow = awaited(SGExtended.follow)
     followers = awaited(SGExtended.followers)
     following = awaited(SGExtended.following)

@@ -20,6 +20,7 @@ from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, AsyncGenerator, Callable, Deque, Generic, List, Optional, Tuple, TypeVar
 from weakref import WeakKeyDictionary
 
+from sgextended import trace
 from sgextended._async_methods import AsyncMethods
 from sgextended.native import NativeClient
 from sgextended.recall import Recall, Recalled, under
@@ -140,6 +141,15 @@ class AsyncSGExtended(AsyncMethods):
             await feed.close()
 
 
+def _is_block(method: Any) -> bool:
+    """
+    Tell whether a method is for a ``with`` statement, such as ``deadline``: it asks nothing by itself.
+    """
+    made_by = getattr(getattr(method, "__code__", None), "co_filename", None)
+    is_decorated = made_by == contextlib.contextmanager.__code__.co_filename
+    return is_decorated or _returns(method, contextlib.AbstractContextManager)
+
+
 def _returns(method: Any, kind: type) -> bool:
     """
     Tell whether a method says that it returns something of a kind.
@@ -165,6 +175,8 @@ class _Call(Generic[Result]):
         recall: Optional[Recall] = None,
     ) -> None:
         self._recall = recall or Recall()
+        if trace.current():
+            trace.note_question()  # the thread does not see who asks
         self._job = threads.submit((context or copy_context()).run, self._work, function)
         self.ended: asyncio.Future[Result] = asyncio.wrap_future(self._job)
 

@@ -55,6 +55,7 @@ from sgextended.native import NativeClient
 from sgextended.of_thread import as_current, current_of
 from sgextended.one_at_a_time import OneAtATime
 from sgextended.site import Site, split_basic_auth
+from sgextended.trace import Trace, trace
 from sgextended.workers import Failure, Options, Progress
 
 if TYPE_CHECKING:
@@ -307,6 +308,15 @@ class SGExtended(Hooked):
                 deadlines.
         """
         return within(self, seconds)
+
+    def trace(self) -> ContextManager[Trace]:
+        """
+        Count what a ``with`` block asks, in calls, seconds and bytes, by RPC and by the line that asks. The block is
+        given the `Trace`.
+
+        It holds for this thread and what its calls start, and for every wrapper that is asked there.
+        """
+        return trace()
 
     @property
     def aio(self) -> "AsyncSGExtended":

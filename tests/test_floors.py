@@ -17,12 +17,13 @@ LONGEST = 600  # lines
 
 FLOORS = {
     "_version": 0, "connection": 0, "deadline": 0, "errors": 0, "garbage": 0, "recall": 0, "retry": 0, "site": 0,
-    "transport": 0, "wire": 0,
+    "trace": 0, "transport": 0, "wire": 0,
     "ahead": 1, "calls": 1, "downloads": 1, "hooks": 1, "identity": 1, "native": 1, "one_at_a_time": 1, "paging": 1,
     "parallel": 1, "reconcile": 1, "transfers": 1, "uploads": 1, "watched": 1,
     "dask": 2, "domain": 2, "journal": 2, "plan": 2, "progress": 2, "remote": 2, "undo": 2,
     "workers": 2,
-    "_async_methods": 3, "_native_methods": 3, "aio": 3, "extended": 3, "hooked": 3, "of_thread": 3, "pool": 3, "verbs": 3,
+    "_async_methods": 3, "_native_methods": 3, "aio": 3, "extended": 3, "hooked": 3, "of_thread": 3, "pool": 3,
+    "verbs": 3,
     "": 4,  # the package itself
     "__main__": 5, "cli": 5, "pytest_plugin": 5,
 }  # fmt: skip

@@ -4,12 +4,14 @@ What all commands that ask a site have in common: who asks, the options for that
 
 import functools
 import inspect
+import sys
 from typing import Annotated, Any, Callable, List, Optional
 
 import typer
 
 from sgextended import SGExtended
 from sgextended.cli import profiles
+from sgextended.trace import trace as traced
 
 #: Makes who asks; a command calls it once nothing is wrong with what was typed.
 Connect = Callable[[], SGExtended]
@@ -30,7 +32,12 @@ _Profile = Annotated[
 ]
 
 
-def _options_of_all(*, profile: _Profile = None) -> None:
+_Trace = Annotated[
+    bool, typer.Option("--trace", help="Show at the end what was asked, by which lines, and what it cost.")
+]
+
+
+def _options_of_all(*, profile: _Profile = None, trace: _Trace = False) -> None:
     """
     Stand for the options that each command has beside its own.
     """
@@ -42,11 +49,17 @@ def asks(command: Callable[..., int]) -> Callable[..., None]:
     """
 
     @functools.wraps(command)
-    def asking(*, profile: Optional[str], **options: Any) -> None:
+    def asking(*, profile: Optional[str], trace: bool, **options: Any) -> None:
         def connect() -> SGExtended:
             return SGExtended() if profile is None else SGExtended(site=profiles.load(profile))
 
-        raise typer.Exit(command(connect, **options))
+        if not trace:
+            raise typer.Exit(command(connect, **options))
+        with traced() as what:
+            try:
+                raise typer.Exit(command(connect, **options))
+            finally:
+                sys.stderr.write(f"{what}\n")
 
     signature = inspect.signature(command)
     # The first parameter is ours to give; the user types the others.

@@ -143,3 +143,16 @@ def test_completion_is_offered(command):
     The shell's completion can be installed.
     """
     assert "--install-completion" in command("--help")[1]
+
+
+def test_trace_shows_what_was_asked(command, environment):
+    """
+    --trace says on stderr what a command has asked, and what it cost; stdout stays as it is.
+    """
+    _status, plain, _err = command("count", "Shot")
+    status, out, err = command("count", "Shot", "--trace")
+
+    assert (status, out) == (0, plain)
+    assert "summarize Shot" in err
+    assert "find.py:" in err
+    assert "2 calls, " in err
