@@ -323,7 +323,8 @@ class Transport:
         try:
             return make()
         except Exception as error:
-            if shared:  # and not where the deadline of this one thread may be the reason
+            # Not where the deadline of this one thread may be the reason, or who waits for it has taken it back.
+            if shared and not isinstance(error, recall.Recalled):
                 self._failures[key] = time.monotonic(), error
             raise
 

@@ -8,9 +8,10 @@ import threading
 
 import pytest
 from fix_aio import PAGE, SHOT, Held, run, started
-from fix_servers import HANG, Last, http_reply, results
+from fix_native import make_client
+from fix_servers import HANG, INFO, Last, http_reply, results
 
-from sgextended import CallCancelled, OutcomeUnknown
+from sgextended import CallCancelled, OutcomeUnknown, SGExtended
 
 
 async def cancel(task):
@@ -230,3 +231,31 @@ def test_a_task_group_ends_its_reads_when_one_fails(ask):
     with pytest.raises(ExceptionGroup) as caught:  # noqa: F821 - see above
         run(main())
     assert [type(error) for error in caught.value.exceptions] == [LookupError]
+
+
+def test_who_waits_for_the_same_thing_is_not_cancelled_with_it(make_site_server):
+    """
+    What all calls need to know first is asked by one of them: when that one is cancelled, another asks.
+    """
+    came, asked = threading.Event(), []
+
+    def info(_request):
+        asked.append(1)
+        if len(asked) == 1:
+            came.set()
+            return HANG
+        return results(INFO)
+
+    sg = SGExtended(make_client(make_site_server(info=info, read=lambda _request: PAGE)))
+
+    async def main():
+        first = asyncio.create_task(sg.aio.find("Shot", []))
+        await started(came)
+        second = asyncio.create_task(sg.aio.find("Shot", []))
+        await asyncio.sleep(0.05)  # it waits for the first, in a thread that nobody can see into
+        return await cancel(first), await second
+
+    error, found = run(main())
+
+    assert (type(error), found) == (asyncio.CancelledError, [SHOT])
+    assert len(asked) == 2

@@ -8,13 +8,29 @@ import pytest
 import typer
 
 from sgextended import SGExtended
+from sgextended.localsite import LocalSite
+
+
+@pytest.fixture(scope="module")
+def small_site():
+    """
+    A site with a project, three assets and a shot.
+    """
+    with LocalSite() as site:
+        sg = SGExtended.connect(site.url, site.script_name, site.api_key)
+        project = sg.create("Project", {"name": "Small"})
+        assets = [sg.create("Asset", {"code": code, "project": project}) for code in "abc"]
+        sg.create("Shot", {"code": "a", "project": project, "assets": assets})
+        yield site
 
 
 @pytest.fixture
-def sg(reader):
+def sg(small_site, monkeypatch):
     """
-    A wrapper on a site that may be written to, which the environment names.
+    A wrapper on that site, which the environment names.
     """
+    for name, value in small_site.environment().items():
+        monkeypatch.setenv(name, value)
     return SGExtended()
 
 
