@@ -304,6 +304,7 @@ def _pause(
     if limit is None or seconds < limit.left():
         reach = recall.current()
         (sleep if reach is None or uncertain else reach.wait)(seconds)
+        _fail_if_recalled(uncertain=uncertain)
         return
     why = f"the last attempt failed: {last}" if last else "the site has asked all its clients to wait."
     msg = f"'{rpc}' was not done within the {limit.seconds} s that the caller allows; {why}"
