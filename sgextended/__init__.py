@@ -2,7 +2,7 @@
 sgextended: the thread-safe, fast and extensible object to use instead of ``shotgun_api3.Shotgun``.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sgextended.domain.record_classes import Link
 from sgextended.errors import (
@@ -39,13 +39,20 @@ from sgextended.registered import current, registered_class
 from sgextended.retry import RetryPolicy
 from sgextended.schema import SiteSchema
 from sgextended.site import Proxy, Secret, Site
+from sgextended.trace import Trace
 from sgextended.undo import UndoLog, Undone
 from sgextended.workers import Failure
 
+if TYPE_CHECKING:
+    from sgextended.aio import AsyncSGExtended as AsyncSGExtended
+    from sgextended.aio import CallCancelled as CallCancelled
+
 __all__ = [
     "AmbiguousError",
+    "AsyncSGExtended",
     "BatchesFailed",
     "Call",
+    "CallCancelled",
     "CheckError",
     "ClientClosed",
     "ConfigurationError",
@@ -75,6 +82,7 @@ __all__ = [
     "SiteSchema",
     "StatusError",
     "TLSError",
+    "Trace",
     "TransportError",
     "TransportTimeout",
     "UndoLog",
@@ -93,5 +101,9 @@ def __getattr__(name: str) -> Any:
         from sgextended._version import __version__  # noqa: PLC0415 - lazy, as R2 asks
 
         return __version__
+    if name in ("AsyncSGExtended", "CallCancelled"):
+        from sgextended import aio  # noqa: PLC0415 - asyncio is imported by those who use it
+
+        return getattr(aio, name)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)

@@ -67,6 +67,7 @@ class Sending:
         self.query = query
         self.begun = False
         self.whole = body is None  # without a body nothing tells, so it counts as sent
+        self.aborted = False
         self.connection: Any = None
 
     @property
@@ -85,6 +86,7 @@ class Sending:
         """
         End the request where it stands: whoever waits for its bytes sees the connection end.
         """
+        self.aborted = True
         if self.connection is not None:
             self.connection.abort(self)
 
@@ -132,6 +134,8 @@ class _Abortable(HTTPConnection):
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
         sending = self._belong_to_this_thread()
+        if sending.aborted:  # while it had no connection that could be ended
+            raise ConnectionAbortedError("the request was ended before it was sent")
         super().request(method, f"{url}?{sending.query}" if sending.query else url, *args, **kwargs)
 
     @property

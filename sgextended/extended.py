@@ -12,7 +12,6 @@ from typing import (
     Callable,
     ContextManager,
     Dict,
-    Generic,
     Iterable,
     Iterator,
     List,
@@ -27,6 +26,7 @@ from typing import (
 from attrs import Factory, define, field, fields, frozen, setters
 
 from sgextended import workers as _workers
+from sgextended.connect import Connect
 from sgextended.deadline import within
 from sgextended.domain import (
     addresses,
@@ -58,84 +58,21 @@ from sgextended.hooked import Hooked
 from sgextended.native import NativeClient
 from sgextended.of_thread import as_current, current_of
 from sgextended.one_at_a_time import OneAtATime
-from sgextended.site import Site, split_basic_auth
+from sgextended.site import Site
+from sgextended.trace import Trace, trace
 from sgextended.workers import Failure, Options, Progress
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
     from os import PathLike
 
+    from sgextended.aio import AsyncSGExtended
     from sgextended.remote import Guard
 
 Row = Dict[str, Any]
 Wrapper = TypeVar("Wrapper", bound="SGExtended")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-class _Connector(Generic[Wrapper]):
-    """
-    What ``SGExtended.connect`` is on the class; on an instance it is the native method of that name.
-    """
-
-    def __init__(self, owner: Type[Wrapper]) -> None:
-        self._owner = owner
-
-    def __call__(
-        self,
-        base_url: str,
-        script_name: Optional[str] = None,
-        api_key: Optional[str] = None,
-        convert_datetimes_to_utc: bool = True,
-        http_proxy: Optional[str] = None,
-        connect: bool = True,
-        ca_certs: Optional[str] = None,
-        login: Optional[str] = None,
-        password: Optional[str] = None,
-        sudo_as_login: Optional[str] = None,
-        session_token: Optional[str] = None,
-        auth_token: Optional[str] = None,
-    ) -> Wrapper:
-        """
-        Return a wrapper made with exactly the arguments of ``shotgun_api3.Shotgun``.
-
-        Raises:
-            ConfigurationError: Arguments that cannot work; it is a ValueError, as native.
-        """
-        url, basic_auth = split_basic_auth(base_url)
-        site = Site(
-            url=url,
-            script_name=script_name,
-            api_key=api_key,
-            convert_datetimes_to_utc=convert_datetimes_to_utc,
-            proxy=http_proxy,
-            ca_file=ca_certs,
-            login=login,
-            password=password,
-            sudo_as_login=sudo_as_login,
-            session_token=session_token,
-            auth_token=auth_token,
-            basic_auth=basic_auth,
-        )
-        made = self._owner(site=site)
-        if connect:
-            _ = made._sg.server_caps  # noqa: SLF001 - as native: see that the site answers; in this process it is asked once
-        return made
-
-
-class _Connect:
-    """
-    Two meanings of one name: the native method on an instance, a way to make a wrapper on the class.
-    """
-
-    @overload
-    def __get__(self, instance: None, owner: Type[Wrapper]) -> _Connector[Wrapper]: ...
-
-    @overload
-    def __get__(self, instance: "SGExtended", owner: Type[Wrapper]) -> Callable[[], None]: ...
-
-    def __get__(self, instance: Any, owner: Any) -> Any:
-        return _Connector(owner) if instance is None else instance._sg.connect  # noqa: SLF001 - part of the wrapper
 
 
 def _private_client(wrapper: "SGExtended") -> NativeClient:
@@ -202,7 +139,7 @@ class SGExtended(Hooked):
 
     # --- Making and copying
 
-    connect = _Connect()
+    connect = Connect()
 
     @classmethod
     def adopt(cls: Type[Wrapper], sg: Any) -> Wrapper:
@@ -326,6 +263,24 @@ class SGExtended(Hooked):
         """
         return within(self, seconds)
 
+    def trace(self) -> ContextManager[Trace]:
+        """
+        Count what a ``with`` block asks, in calls, seconds and bytes, by RPC and by the line that asks. The block is
+        given the `Trace`.
+
+        It holds for this thread and what its calls start, and for every wrapper that is asked there.
+        """
+        return trace()
+
+    @property
+    def aio(self) -> "AsyncSGExtended":
+        """
+        The same methods for asyncio, each to be awaited: ``await sg.aio.find(...)``.
+        """
+        from sgextended.aio import AsyncSGExtended  # noqa: PLC0415 - asyncio is imported by those who use it
+
+        return AsyncSGExtended(self)
+
     # --- Work over many items
 
     @overload
@@ -379,7 +334,7 @@ class SGExtended(Hooked):
         journal: "Union[str, PathLike[str], None]" = None,
         key: Optional[Callable[[Any], str]] = None,
         guard: "Optional[Guard]" = None,
-    ) -> Any:
+    ) -> Iterator[Any]:
         """
         Return an iterator over ``function(sg, item)`` for each item, worked on by several workers.
 

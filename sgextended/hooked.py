@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, Iterator, List, SupportsIndex, TypeVar, Union
 from weakref import WeakKeyDictionary
 
+from sgextended import trace
 from sgextended.errors import ConfigurationError, ReadOnlyError
 from sgextended.hooks import HOOKS, RECORDER, Call, Recorder, Write
 from sgextended.plan import Plan
@@ -40,6 +41,9 @@ class Hooked(NativeVerbs):
         The private client, as the hooks see it.
         """
         client = self._client
+        if trace.current():
+            trace.note_question()
+            return Watched(client, self)
         return Watched(client, self) if self._has_hooks() else client
 
     @_sg.setter

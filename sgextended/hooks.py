@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterator, List, Optional, Protocol, Type
 
 from attrs import field, frozen
 
+from sgextended import trace
 from sgextended.identity import without_secrets
 
 LOG = logging.getLogger("sgextended")
@@ -139,6 +140,8 @@ def tell(watcher: Watcher, call: Call) -> None:
     """
     Tell of a call. What goes wrong there is logged: the call itself has gone as it went.
     """
+    for each in trace.current():
+        each.add(call)
     if is_in_hook():
         return
     with in_hook():

@@ -20,7 +20,7 @@ from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Mapping, Opti
 import attrs
 from shotgun_api3.shotgun import SG_TIMEZONE, AuthenticationFault, Fault, ServerCapabilities, Shotgun
 
-from sgextended import paging, retry, wire
+from sgextended import paging, recall, retry, wire
 from sgextended._version import __version__
 from sgextended.ahead import Sleep
 from sgextended.calls import as_first, check_answer, entity_type, may_be_text, value_of, written
@@ -281,6 +281,9 @@ class NativeClient(Uploads, Downloads, Shotgun):
         def finish(reply: Any, tally: Tally) -> Any:
             results = self._results(reply, method, params, first=first)
             tally.rows = rows_in(method, results)
+            reach = recall.current()
+            if reach is not None and retry.is_write(method, params):
+                reach.written.append((method, results))
             return results
 
         while True:

@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional, TypeVar
 
 from attrs import field, frozen
 
-from sgextended import deadline
+from sgextended import deadline, recall
 from sgextended.errors import (
     ConfigurationError,
     OutcomeUnknown,
@@ -74,6 +74,13 @@ def is_known(rpc: str) -> bool:
     Tell whether a call is one of those that the official client makes.
     """
     return rpc in _KINDS or rpc in ("batch", "create", "schema_field_create")
+
+
+def is_write(rpc: str, params: Any = None) -> bool:
+    """
+    Tell whether a call changes the site.
+    """
+    return kind_of(rpc, params) in _WRITES
 
 
 def _check_attempts(_instance: object, _attribute: Any, value: int) -> None:
@@ -203,14 +210,17 @@ def persist(
         TransportTimeout: The deadline leaves no time for another attempt.
 
         TransportError: The last attempt's failure, with the number of attempts.
+
+        Recalled: The call was taken back, and no attempt of it was carried out.
     """
     attempt, last = 0, None
     uncertain = False  # whether an attempt of a write may have been carried out
     while True:
         attempt += 1
         _wait_at(gate, sleep, rpc, attempt, last, uncertain=uncertain)
+        _fail_if_recalled(uncertain=uncertain)
         try:
-            result = send()
+            result = _send(send, kind)
         except PoolTimeout as error:
             if uncertain:
                 raise _unknown(rpc, kind, attempt, error) from error
@@ -219,6 +229,7 @@ def persist(
             error.rpc, error.attempts, last = rpc, attempt, error
             if kind in _WRITES and error.sent and not _surely_refused(error):
                 uncertain = True
+            _fail_if_recalled(uncertain=uncertain)  # that was the reason
             asked = getattr(error, "retry_after", None) or 0.0
             if attempt >= policy.attempts or not may_repeat(kind, error) or asked > policy.longest_asked:
                 _all_wait(gate, error, asked if asked <= policy.longest_asked else 0.0)
@@ -240,6 +251,19 @@ def _all_wait(gate: Optional[Gate], error: TransportError, seconds: float) -> bo
         return False
     gate.close(seconds)
     return True
+
+
+def _send(send: Callable[[], Result], kind: Kind) -> Result:
+    if recall.current() is None or kind not in _WRITES:
+        return send()
+    with recall.under(None):  # it would leave a write without an outcome
+        return send()
+
+
+def _fail_if_recalled(*, uncertain: bool) -> None:
+    reach = recall.current()
+    if reach is not None and not uncertain:
+        reach.fail_if_set()
 
 
 def _unknown(rpc: str, kind: Kind, attempts: int, error: Exception) -> OutcomeUnknown:
@@ -278,7 +302,9 @@ def _pause(
 ) -> None:
     limit = deadline.current()
     if limit is None or seconds < limit.left():
-        sleep(seconds)
+        reach = recall.current()
+        (sleep if reach is None or uncertain else reach.wait)(seconds)
+        _fail_if_recalled(uncertain=uncertain)
         return
     why = f"the last attempt failed: {last}" if last else "the site has asked all its clients to wait."
     msg = f"'{rpc}' was not done within the {limit.seconds} s that the caller allows; {why}"

@@ -167,6 +167,16 @@ class SiteSchema:
         """
         return self._fields(entity_type, self._max_age)
 
+    def readable(self, entity_type: str) -> List[str]:
+        """
+        Return the fields of an entity type that the site gives; query fields and passwords it does not.
+
+        Raises:
+            NotFoundError: The site has no such type.
+        """
+        fields = self.fields(entity_type)
+        return [name for name in fields if _fact(fields[name], "data_type") not in ("summary", "password")]
+
     def field_type(self, entity_type: str, path: str) -> Optional[str]:
         """
         Return the data type of a field, such as ``"status_list"``, or of one behind links: ``"entity.Shot.code"``.

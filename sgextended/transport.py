@@ -36,7 +36,7 @@ import urllib3
 from attrs import evolve, frozen
 from urllib3 import exceptions as http
 
-from sgextended import deadline
+from sgextended import deadline, recall
 from sgextended.connection import UNDER_WAY, Answer, Body, Pool, Sending, TLSPool
 from sgextended.deadline import WATCHDOG, Deadline
 from sgextended.errors import PoolTimeout, TLSError, TransportError, TransportTimeout, Unreachable
@@ -323,7 +323,8 @@ class Transport:
         try:
             return make()
         except Exception as error:
-            if shared:  # and not where the deadline of this one thread may be the reason
+            # Not where the deadline of this one thread may be the reason, or who waits for it has taken it back.
+            if shared and not isinstance(error, recall.Recalled):
                 self._failures[key] = time.monotonic(), error
             raise
 
@@ -347,12 +348,15 @@ class Transport:
 @contextlib.contextmanager
 def _watched(sending: Sending, deadline: Optional[Deadline]) -> Iterator[None]:
     """
-    Abort a request when its deadline passes: a limit on each wait does not end an answer that trickles.
+    Abort a request when its deadline passes: a limit on each wait does not end an answer that trickles. Or when its
+    caller takes it back.
     """
-    if deadline is None:
-        yield
-        return
-    with WATCHDOG.at(deadline.at, sending.abort):
+    with contextlib.ExitStack() as stack:
+        if deadline is not None:
+            stack.enter_context(WATCHDOG.at(deadline.at, sending.abort))
+        reach = recall.current()
+        if reach is not None:
+            stack.enter_context(reach.may_end(sending.abort))
         yield
 
 

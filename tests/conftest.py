@@ -13,7 +13,7 @@ from sgextended.localsite import LocalSite
 
 pytest_plugins = [
     "fix_servers", "fix_transport", "fix_native", "fix_extended", "fix_pool", "fix_secrets", "fix_transfers",
-    "fix_dask", "pytester",
+    "fix_dask", "fix_aio", "fix_docs", "pytester",
 ]  # fmt: skip
 
 SITES = {"measured": True}

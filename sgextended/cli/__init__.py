@@ -14,6 +14,8 @@ _EXTRAS = {
     "uvicorn": "site",
     "sqlalchemy": "site",
     "trustme": "site",
+    "keyring": "keyring",
+    "pyarrow": "parquet",
 }
 
 

@@ -2,8 +2,9 @@
 The main job: the assets of projects, counted by several workers.
 """
 
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Annotated, Any, Dict, List, Optional, Sequence, Tuple
 
+import typer
 from attrs import frozen
 from rich.console import Console
 from rich.markup import escape
@@ -11,7 +12,29 @@ from rich.table import Table
 
 from sgextended import SGExtended
 from sgextended.cli import output, work
+from sgextended.cli.asking import Connect, asks
+from sgextended.cli.options import FormatOption, WorkersOption
 from sgextended.cli.projects import find_named
+
+
+@asks
+def command(
+    connect: Connect,
+    *,
+    workers: WorkersOption = 4,
+    project: Annotated[
+        Optional[List[str]], typer.Option("--project", help="Name of a project; may be given several times.")
+    ] = None,
+    output_format: FormatOption = output.Format.TABLE,
+) -> int:
+    """
+    Count the assets of projects, by status.
+
+    The site and who asks come from the environment: SHOTGUN_URL, SHOTGUN_SCRIPT_NAME, SHOTGUN_API_KEY.
+    """
+    report = count_assets(connect(), names=project or None, workers=workers)
+    show(report, output_format)
+    return report.outcome.status
 
 
 @frozen(kw_only=True)

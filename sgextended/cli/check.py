@@ -15,6 +15,7 @@ from attrs import frozen
 
 from sgextended import SGExtended, SiteSchema
 from sgextended.checks import UNKNOWN, Place, problems_of
+from sgextended.cli.asking import Connect, asks
 from sgextended.cli.functions import UsageError
 from sgextended.cli.output import plural
 
@@ -26,9 +27,11 @@ _METHODS = {
 _TYPE = re.compile(r"[A-Z]\w*")
 
 
-def check(
+@asks
+def command(
+    connect: Connect,
     files: Annotated[List[Path], typer.Argument(metavar="FILE...", help="Python files.", show_default=False)],
-) -> None:
+) -> int:
     """
     Hold the calls in Python files against the site's schema: entity types, fields, operators, values and sorts.
 
@@ -38,13 +41,13 @@ def check(
     The site and who asks come from the environment: SHOTGUN_URL, SHOTGUN_SCRIPT_NAME, SHOTGUN_API_KEY.
     """
     calls = [call for path in files for call in calls_in(path)]
-    schema = SGExtended().site_schema()
+    schema = connect().site_schema()
     problems = [line for call in calls for line in problems_in(schema, call)]
     for line in problems:
         print(line)  # noqa: T201 - the result
     verdict = f"{plural(len(problems), 'problem')} in" if problems else "All fits:"
     sys.stderr.write(f"{verdict} {plural(len(calls), 'call')} of {plural(len(files), 'file')}.\n")
-    raise typer.Exit(1 if problems else 0)
+    return 1 if problems else 0
 
 
 @frozen

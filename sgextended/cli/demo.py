@@ -10,7 +10,7 @@ from rich.console import Console
 
 from sgextended import SGExtended
 from sgextended.cli import assets, output
-from sgextended.localsite import LocalSite
+from sgextended.cli.options import WorkersOption
 
 #: Seconds that the site holds each answer back, so that it answers as one on the internet does.
 LATENCY = 0.1
@@ -24,10 +24,12 @@ and try in Python ({python}):
   [bold]print(sg.find_tasks(sg.find_shots()\\[0]))[/bold]"""
 
 
-def show_demo(*, workers: int) -> None:
+def command(workers: WorkersOption = 4) -> None:
     """
-    Serve the demo production, count its assets with several workers and with one, and say how to go on.
+    Show the main job on a local site with a small production: no account needed.
     """
+    from sgextended.localsite import LocalSite  # noqa: PLC0415 - needs the extra "site"
+
     console = Console()
     console.print("Making a small production on a local site ...", highlight=False)
     with LocalSite(demo=True, latency=LATENCY) as site:
@@ -43,6 +45,6 @@ def show_demo(*, workers: int) -> None:
         ratio = alone.outcome.seconds / report.outcome.seconds
         console.print(f"{workers} workers are {ratio:.1f} times as fast as one.\n", highlight=False)
     python = min(sys.executable, os.path.relpath(sys.executable), key=len)
-    command = "sgextended" if shutil.which("sgextended") else f"{python} -m sgextended"
-    go_on = _GO_ON.format(command=command, python=python)
+    started = "sgextended" if shutil.which("sgextended") else f"{python} -m sgextended"
+    go_on = _GO_ON.format(command=started, python=python)
     console.print(go_on, highlight=False, soft_wrap=True)  # a line that is broken cannot be copied

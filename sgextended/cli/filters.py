@@ -35,6 +35,7 @@ _NEAREST = {">=": "greater_than", "<=": "less_than", "<>": "is_not", "~": "conta
 
 _NUMBERS = frozenset({"number", "duration", "percent", "timecode", "float", "currency"})
 _LINKS = frozenset({"entity", "multi_entity", "addressing"})
+_JSON = _LINKS | {"tag_list", "url", "serializable", "pivot_column", "image"}
 _UNITS = ("HOUR", "DAY", "WEEK", "MONTH", "YEAR")
 
 _SPACE = re.compile(r"\s*")
@@ -113,6 +114,39 @@ def to_native(filters: Sequence[Filter], schema: SiteSchema, entity_type: str) -
         FilterError: There is no such field, or it holds no such values; the message shows the place.
     """
     return [_native(each, schema, entity_type) if isinstance(each, Condition) else each for each in filters]
+
+
+def to_value(text: str, start: int, field: str, data_type: Optional[str]) -> Any:
+    """
+    Return the value that stands in a text from *start* on, as a field of that type has it.
+
+    None stands for no value, and ``"None"`` for that word. Several links are separated by commas. Where lists and dicts
+    belong, or links, they may be written in JSON too.
+
+    Raises:
+        FilterError: The field holds no such values; the message shows the place.
+    """
+    whole = Word(text[start:], start, len(text))
+
+    def refuse(word: Word, message: str) -> FilterError:
+        return _refusal(text, word.start, word.end, message)
+
+    if whole.text[:1] in {"[", "{"} and data_type in _JSON:
+        try:
+            return json.loads(whole.text)
+        except ValueError as error:
+            raise refuse(whole, f"A value that begins with {whole.text[0]} is JSON here: {error}.") from error
+    if whole.is_none:
+        return None
+    if data_type == "multi_entity":
+        if not whole.text:
+            return []
+        parts = _PLAIN.finditer(text, start)
+        return [_value(Word(each.group(), *each.span()), field, data_type, refuse) for each in parts]
+    quoted = _QUOTED.fullmatch(whole.text)
+    if quoted and whole.text[1:-1].lower() in {"none", "null"}:
+        return whole.text[1:-1]
+    return _value(whole, field, data_type, refuse)
 
 
 # --- Reading

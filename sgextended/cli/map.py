@@ -9,18 +9,18 @@ import signal
 import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Annotated, Any, Callable, Dict, Iterator, Optional, Tuple
 
+import typer
 from attrs import frozen
 
-from sgextended import Failure, NotFoundError, SGExtended
-from sgextended.cli import filters as typed
-from sgextended.cli import functions, output, projects, work
+from sgextended import Failure, SGExtended
+from sgextended.cli import functions, output, work
+from sgextended.cli.asking import Connect, asks
+from sgextended.cli.options import FilterOption, FormatOption, ProjectOption, TypeArgument
+from sgextended.cli.query import NAMES, Query
 from sgextended.errors import ConfigurationError
-from sgextended.schema import SiteSchema
 
-#: Fields by which people know an entity; a type has one of them, or several.
-NAMES = ("code", "name", "content")
 #: Entities that are worked on at once, where nothing else is asked for.
 WORKERS = 8
 PATIENCE = 10.0  # seconds for a cluster to answer
@@ -28,17 +28,64 @@ PATIENCE = 10.0  # seconds for a cluster to answer
 _ADDRESS = re.compile(r"((tcp|tls|ucx|wss?)://)?[^/]+:\d+/?")
 
 
-@frozen(kw_only=True)
-class Query:
+@asks
+def command(
+    connect: Connect,
+    function: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE:FUNCTION",
+            help="What to call, with (sg, entity); also path/to/file.py:function. Modules of this folder are found.",
+            show_default=False,
+        ),
+    ],
+    entity_type: TypeArgument,
+    filters: FilterOption = None,
+    project: ProjectOption = None,
+    fields: Annotated[
+        Optional[str], typer.Option(metavar="FIELD,...", help="Fields that the function gets; else the names.")
+    ] = None,
+    limit: Annotated[Optional[int], typer.Option(min=1, help="How many of them at most.")] = None,
+    workers: Annotated[
+        Optional[int],
+        typer.Option(
+            min=1,
+            max=256,
+            help="How many are worked on at once; else 8, or what the cluster has.",
+            show_default=False,
+        ),
+    ] = None,
+    processes: Annotated[
+        bool, typer.Option("--processes", help="Work in processes: for a function that computes much itself.")
+    ] = False,
+    dask: Annotated[
+        Optional[str], typer.Option(metavar="ADDRESS", help="Work on a Dask cluster, such as tcp://farm:8786.")
+    ] = None,
+    journal: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help="Keep what is done, with its result; the same command goes on from there.",
+        ),
+    ] = None,
+    output_format: FormatOption = output.Format.TABLE,
+) -> int:
     """
-    Which entities are worked on, as it was typed.
-    """
+    Call a function of yours for each entity of a query, on several workers.
 
-    entity_type: str
-    filters: Sequence[str] = ()
-    projects: Sequence[str] = ()
-    fields: Optional[Sequence[str]] = None
-    limit: Optional[int] = None
+    Results go to stdout; what is done and what failed goes to stderr. Exit status: 0 if all is done, 1 if something
+    failed, 2 if the command is wrong, 130 after Ctrl-C.
+    """
+    return map_entities(
+        connect,
+        function,
+        Query(entity_type=entity_type, filters=filters, projects=project, fields=fields),
+        limit=limit,
+        where=Where(workers=workers, processes=processes, dask=dask),
+        journal=journal,
+        form=output_format,
+    )
 
 
 @frozen(kw_only=True)
@@ -71,6 +118,7 @@ def map_entities(
     spec: str,
     query: Query,
     *,
+    limit: Optional[int],
     where: Where,
     journal: Optional[Path],
     form: output.Format,
@@ -85,6 +133,8 @@ def map_entities(
 
         query: Which entities.
 
+        limit: How many of them at most. None: all.
+
         where: Who does the work.
 
         journal: File of what is done, or None.
@@ -94,18 +144,18 @@ def map_entities(
     Raises:
         UsageError: There is no such function, or nobody to do it.
 
-        FilterError: A filter is none.
+        FilterError: A field holds no such values.
 
         NotFoundError: The site has no such type, field or project.
     """
     where.check()
-    conditions = [typed.parse(text) for text in query.filters]
     function = functions.load(spec)
     sg = make_sg()
     meter = work.Meter(sg)
-    filters, fields = _native_query(sg, query, conditions)
-    found = _count(sg, query, filters)
-    entities = sg.find_iter(query.entity_type, filters, fields, limit=query.limit or 0) if found else iter(())
+    native = query.to_native(sg)
+    found = sg.count(native.entity_type, native.filters)
+    found = found if limit is None else min(found, limit)
+    entities = sg.find_iter(native.entity_type, native.filters, native.fields, limit=limit or 0) if found else iter(())
     with _executor(where, function, needed=bool(found)) as (executor, workers, unit):
         how = work.How(workers=workers, executor=executor, journal=journal, unit=unit)
         outcome = work.run(sg, function, work.Counted(entities, found), how, meter=meter)
@@ -115,40 +165,6 @@ def map_entities(
     else:
         work.show_summary(outcome, function)
     return outcome.status
-
-
-# --- The query
-
-
-def _native_query(sg: SGExtended, query: Query, conditions: Sequence[typed.Filter]) -> Tuple[List[Any], List[str]]:
-    schema = SiteSchema(sg)
-    known = schema.fields(query.entity_type)
-    filters = typed.to_native(conditions, schema, query.entity_type)
-    if query.projects:
-        filters.append(_in_projects(query.entity_type, known, projects.find_named(sg, query.projects)))
-    if query.fields is None:
-        return filters, ["id", *(name for name in NAMES if name in known)]
-    for field in query.fields:
-        if field != "type":  # every entity has it, and no schema
-            schema.field_type(query.entity_type, field)
-    return filters, list(query.fields)
-
-
-def _in_projects(entity_type: str, known: Dict[str, Any], wanted: List[Dict[str, Any]]) -> List[Any]:
-    links = [{"type": "Project", "id": project["id"]} for project in wanted]
-    if entity_type == "Project":
-        return ["id", "in", [link["id"] for link in links]]
-    for field in ("project", "projects"):
-        if field in known:
-            return [field, "in", links]
-    msg = f"A {entity_type} belongs to no project: leave --project out, or give a --filter."
-    raise NotFoundError(msg)
-
-
-def _count(sg: SGExtended, query: Query, filters: List[Any]) -> int:
-    summary = sg.summarize(query.entity_type, filters, [{"field": "id", "type": "record_count"}])
-    count = int(summary["summaries"]["id"])
-    return count if query.limit is None else min(count, query.limit)
 
 
 # --- Who does it

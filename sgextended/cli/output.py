@@ -44,7 +44,7 @@ def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerows([cell(value) for value in row] for row in rows)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -55,7 +55,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     for column in columns:
         table.add_column(Text(column), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(str(_cell(value))) for value in row))  # a name in [brackets] is no markup
+        table.add_row(*(Text(_shown(value)) for value in row))  # a name in [brackets] is no markup
     Console().print(table)
 
 
@@ -76,7 +76,21 @@ def spread(results: Sequence[Any], taken: Sequence[str]) -> "tuple[List[str], Li
     return columns, [[(result or {}).get(key) for key in keys] for result in results]
 
 
-def _cell(value: Any) -> Any:
+def _shown(value: Any) -> str:
+    """
+    Return what people read: links by their names.
+    """
+    if isinstance(value, dict) and value.keys() >= {"type", "id", "name"}:
+        return f"{value['name']} ({value['type']}:{value['id']})"
+    if isinstance(value, list) and all(isinstance(each, (dict, str)) for each in value):
+        return ", ".join(map(_shown, value))
+    return str(cell(value))
+
+
+def cell(value: Any) -> Any:
+    """
+    Return what stands in a cell: lists and dicts as JSON.
+    """
     if value is None:
         return ""
     if isinstance(value, (list, tuple, dict)):

@@ -6,12 +6,14 @@ import contextlib
 import json
 import threading
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Annotated, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
+import typer
 from attrs import define, field
 from rich.console import Console
 
 from sgextended import Failure, SGExtended
+from sgextended.cli.asking import Connect, asks
 from sgextended.cli.functions import UsageError
 from sgextended.cli.output import plural
 from sgextended.cli.projects import find_named
@@ -26,6 +28,43 @@ _IDS_AT_ONCE = 500
 
 Report = Callable[[int, int], object]
 _TOLD = 5  # failures are told at most
+
+
+@asks
+def command(
+    connect: Connect,
+    *,
+    project: Annotated[List[str], typer.Option("--project", help="Name of a project; may be given several times.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", file_okay=False, help="Folder for the records.")
+    ],
+    entity: Annotated[
+        Optional[List[str]],
+        typer.Option(
+            "--entity", metavar="TYPE", help="The only types to pull of the projects; may be given several times."
+        ),
+    ] = None,
+    since: Annotated[
+        Optional[str], typer.Option(metavar="DAY", help="Leave out what was not changed since, such as 2026-03-10.")
+    ] = None,
+    media: Annotated[bool, typer.Option("--media", help="Pull files and thumbnails too.")] = False,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="Call persons by numbers instead of names.")] = False,
+) -> int:
+    """
+    Copy the records of projects into a folder, which sgextended site --load serves.
+
+    What they link to comes with them: people, steps, statuses. Passwords and keys stay on the site. A pull that was
+    interrupted goes on when the same command is given again.
+    """
+    return pull(
+        connect(),
+        output,
+        projects=project,
+        entity_types=entity or None,
+        since=since,
+        media=media,
+        anonymous=anonymous,
+    )
 
 
 def pull(

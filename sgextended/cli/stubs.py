@@ -14,7 +14,8 @@ from typing import Annotated, Any, Dict, Iterable, Iterator, List, Mapping, Opti
 import typer
 from attrs import frozen
 
-from sgextended import SGExtended, SiteSchema
+from sgextended import SiteSchema
+from sgextended.cli.asking import Connect, asks
 from sgextended.cli.functions import UsageError
 
 #: What an attribute holds for each data type; where a field may be empty it is Optional as well.
@@ -84,7 +85,9 @@ _METHODS = {
 _NARROWER = "  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]"
 
 
-def stubs(
+@asks
+def command(
+    connect: Connect,
     types: Annotated[
         Optional[List[str]],
         typer.Argument(metavar="TYPE...", help="Which entity types; else all but connections.", show_default=False),
@@ -92,20 +95,21 @@ def stubs(
     output: Annotated[
         Optional[Path], typer.Option("--output", "-o", metavar="FILE", help="Where to write it; none: to stdout.")
     ] = None,
-) -> None:
+) -> int:
     """
     Write the site's entity types, fields and statuses as a Python module, for the editor and the type checker.
 
     The site and who asks come from the environment: SHOTGUN_URL, SHOTGUN_SCRIPT_NAME, SHOTGUN_API_KEY.
     """
-    text = module(SGExtended().site_schema(), types or None)
+    text = module(connect().site_schema(), types or None)
     if output is None:
         sys.stdout.write(text)
-        return
+        return 0
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{str(output)!r} cannot be written: {error.strerror}.") from error
+    return 0
 
 
 @frozen

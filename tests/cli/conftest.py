@@ -114,6 +114,15 @@ def environment(demo_site, monkeypatch):
 
 
 @pytest.fixture
+def nobody(monkeypatch):
+    """
+    An environment that names no site.
+    """
+    for name in ("URL", "SCRIPT_NAME", "API_KEY", "LOGIN", "PASSWORD", "AUTH_TOKEN", "SESSION_TOKEN"):
+        monkeypatch.delenv(f"SHOTGUN_{name}", raising=False)
+
+
+@pytest.fixture
 def tools():
     """
     The source of the module ``tools``.

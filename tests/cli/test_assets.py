@@ -14,15 +14,6 @@ from sgextended import retry
 from sgextended.cli import assets
 
 
-@pytest.fixture
-def nobody(monkeypatch):
-    """
-    An environment that names no site.
-    """
-    for name in ("URL", "SCRIPT_NAME", "API_KEY", "LOGIN", "PASSWORD", "AUTH_TOKEN", "SESSION_TOKEN"):
-        monkeypatch.delenv(f"SHOTGUN_{name}", raising=False)
-
-
 def counted_by_hand(make_sg, site):
     """
     Return the number of assets by project and status, counted from the records themselves.

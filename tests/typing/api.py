@@ -10,6 +10,7 @@ from typing_extensions import assert_type
 
 import sgextended
 from sgextended import (
+    AsyncSGExtended,
     ConfigurationError,
     NativeClient,
     OutcomeUnknown,
@@ -199,6 +200,28 @@ def sites() -> None:
     assert_type(Site.from_env("SG_", connections=24), Site)
     assert_type(NativeClient(site).clone(), NativeClient)
     assert_type(Secret("x").reveal(), str)
+
+
+async def awaited(sg: SGExtended) -> None:
+    """
+    Under asyncio each method takes what it takes, and gives what it gives.
+    """
+    assert_type(sg.aio, AsyncSGExtended)
+    assert_type(await sg.aio.find("Shot", [], ["code"], limit=3), List[Any])
+    assert_type(await sg.aio.find_tasks({"type": "Shot", "id": 7}, status="ip"), List[Dict[str, Any]])
+    assert_type(await sg.aio.info(), Dict[str, Any])
+    assert_type(await sg.aio.run(len_of, "Shot", times=2), int)
+    async for row in sg.aio.find_iter("Shot", [], page_size=100):
+        assert_type(row, Any)
+    await sg.aio.find("Shot", [], limitt=3)  # type: ignore[call-arg]
+    await sg.aio.no_such_method()  # type: ignore[attr-defined]
+
+
+def len_of(sg: SGExtended, entity_type: str, *, times: int) -> int:
+    """
+    Stand for a studio's function.
+    """
+    return len(sg.find(entity_type, [])) * times
 
 
 def errors() -> None:

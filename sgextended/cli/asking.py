@@ -1,0 +1,72 @@
+"""
+What all commands that ask a site have in common: who asks, the options for that, and how the command ends.
+"""
+
+import functools
+import inspect
+import sys
+from typing import Annotated, Any, Callable, List, Optional
+
+import typer
+
+from sgextended import SGExtended, registered_class
+from sgextended.cli import profiles
+from sgextended.trace import trace as traced
+
+#: Makes who asks; a command calls it once nothing is wrong with what was typed.
+Connect = Callable[[], SGExtended]
+
+
+def _complete(incomplete: str) -> List[str]:
+    return [name for name in profiles.names() if name.startswith(incomplete)]
+
+
+_Profile = Annotated[
+    Optional[str],
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        autocompletion=_complete,
+        help="Which site, and who asks, by the name of a profile; else SHOTGUN_URL and the like say it.",
+    ),
+]
+
+
+_Trace = Annotated[
+    bool, typer.Option("--trace", help="Show at the end what was asked, by which lines, and what it cost.")
+]
+
+
+def _options_of_all(*, profile: _Profile = None, trace: _Trace = False) -> None:
+    """
+    Stand for the options that each command has beside its own.
+    """
+
+
+def asks(command: Callable[..., int]) -> Callable[..., None]:
+    """
+    Make a command of a function: it gets a `Connect` first, then its options, and returns the exit status.
+    """
+
+    @functools.wraps(command)
+    def asking(*, profile: Optional[str], trace: bool, **options: Any) -> None:
+        def connect() -> SGExtended:
+            make = registered_class()
+            return make() if profile is None else make(site=profiles.load(profile))
+
+        if not trace:
+            raise typer.Exit(command(connect, **options))
+        with traced() as what:
+            try:
+                raise typer.Exit(command(connect, **options))
+            finally:
+                sys.stderr.write(f"{what}\n")
+
+    signature = inspect.signature(command)
+    # The first parameter is ours to give; the user types the others.
+    own, ours = list(signature.parameters.values())[1:], inspect.signature(_options_of_all).parameters.values()
+    asking.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*own, *ours], return_annotation=None
+    )
+    asking.__annotations__ = {each.name: each.annotation for each in (*own, *ours)}
+    return asking

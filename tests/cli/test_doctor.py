@@ -1,0 +1,173 @@
+"""
+``sgextended doctor`` on sites that are well, and on others.
+"""
+
+import json
+import socket
+
+import pytest
+
+from sgextended.cli import doctor
+
+STEPS = ["versions", "settings", "name", "connection", "TLS", "site", "clock", "credentials", "latency", "throughput"]
+
+
+@pytest.fixture
+def examined(command):
+    """
+    Runs the doctor, and gives the exit status and the findings by step.
+    """
+
+    def run():
+        status, out, _err = command("doctor", "--format", "json")
+        return status, {finding["step"]: finding for finding in json.loads(out)}
+
+    return run
+
+
+def point_to(monkeypatch, url):
+    monkeypatch.setenv("SHOTGUN_URL", url)
+
+
+def test_a_site_that_is_well(examined, environment):
+    """
+    Every step is looked at, nothing failed, status 0.
+    """
+    status, findings = examined()
+
+    assert status == 0
+    assert list(findings) == STEPS
+    assert {finding["outcome"] for finding in findings.values()} == {"ok"}
+
+
+def test_people_read_a_line_for_each_step(command, environment):
+    """
+    A step is a line with its mark; advice stands below it.
+    """
+    _status, out, _err = command("doctor")
+
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("✓")] == STEPS
+
+
+def test_tls_shows_the_certificate(examined, any_tls_site, monkeypatch):
+    """
+    Over https its version, who signed the certificate and how long it is valid are told.
+    """
+    for name, value in any_tls_site.environment().items():
+        monkeypatch.setenv(name, value)
+    status, findings = examined()
+
+    assert status == 0
+    assert findings["TLS"]["found"].startswith("TLSv1")
+    assert "valid for" in findings["TLS"]["found"]
+
+
+def test_an_authority_that_is_not_trusted(examined, any_tls_site, monkeypatch):
+    """
+    The advice names the variable; what comes after is not looked at, status 1.
+    """
+    for name, value in any_tls_site.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SHOTGUN_API_CACERTS")
+    status, findings = examined()
+
+    assert status == 1
+    assert findings["TLS"]["outcome"] == "failed"
+    assert "SHOTGUN_API_CACERTS" in findings["TLS"]["advice"]
+    assert findings["credentials"]["outcome"] == "skipped"
+
+
+def test_wrong_version_number_is_plain_http(examined, environment, demo_site, monkeypatch):
+    """
+    https to a port that speaks http says so, instead of "wrong version number" alone.
+    """
+    point_to(monkeypatch, demo_site.url.replace("http:", "https:"))
+    _status, findings = examined()
+
+    assert "wrong version number" in findings["TLS"]["found"]
+    assert "speaks plain http, not TLS: write http:// in the address" in findings["TLS"]["advice"]
+
+
+def test_wrong_version_number_is_something_else(make_server, examined, environment, monkeypatch):
+    """
+    What speaks neither may be a proxy; and a program whose threads share a Shotgun sees the same.
+    """
+    server = make_server(lambda _request: None)
+    server.converse = lambda sock, _number: sock.sendall(b"220 mail.example\r\n" * 4)
+    point_to(monkeypatch, server.url.replace("http:", "https:"))
+    _status, findings = examined()
+
+    assert findings["TLS"]["outcome"] == "failed"
+    assert "they share one shotgun_api3.Shotgun" in findings["TLS"]["advice"]
+
+
+def test_a_name_that_is_unknown(examined, environment, monkeypatch):
+    """
+    DNS is named as the reason.
+    """
+
+    def unknown(*_args, **_kwargs):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(doctor.socket, "getaddrinfo", unknown)
+    point_to(monkeypatch, "https://studio.invalid")
+    _status, findings = examined()
+
+    assert "studio.invalid, is unknown here" in findings["name"]["found"]
+    assert "DNS" in findings["name"]["advice"]
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", None])
+def test_nobody_answers(examined, environment, monkeypatch, variable):
+    """
+    A refused connection says so, and a proxy in the environment, which is not read, is pointed at.
+    """
+    for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    if variable:
+        monkeypatch.setenv(variable, "http://proxy:3128")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        point_to(monkeypatch, f"http://127.0.0.1:{taken.getsockname()[1]}")
+        _status, findings = examined()
+
+    assert "takes no connection: Connection refused." in findings["connection"]["found"]
+    assert (variable or "firewall") in findings["connection"]["advice"]
+
+
+def test_a_wrong_key(examined, environment, monkeypatch):
+    """
+    A refused key is told as that, and where to look; the key is not shown.
+    """
+    monkeypatch.setenv("SHOTGUN_API_KEY", "not-the-key")
+    status, findings = examined()
+
+    assert status == 1
+    assert "Can't authenticate script" in findings["credentials"]["found"]
+    assert "the key is another" in findings["credentials"]["advice"]
+    assert "not-the-key" not in str(findings)
+
+
+def test_no_settings(examined, nobody):
+    """
+    Without an environment or a profile nothing else is looked at.
+    """
+    status, findings = examined()
+
+    assert status == 1
+    assert list(findings) == ["versions", "settings"]
+    assert "SHOTGUN_URL is not set" in findings["settings"]["found"]
+
+
+def test_a_clock_that_is_wrong_is_told(examined, environment, monkeypatch):
+    """
+    A minute between this machine and the site is a warning, with the direction.
+    """
+    from sgextended.transport import Transport
+
+    monkeypatch.setattr(Transport, "clock_ahead", lambda _self: 60.0)
+    status, findings = examined()
+
+    assert status == 0
+    assert findings["clock"]["outcome"] == "warning"
+    assert findings["clock"]["found"] == "this machine is 60 s behind the site"

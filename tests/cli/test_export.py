@@ -1,0 +1,197 @@
+"""
+``sgextended export``, called as its user calls it, and interrupted.
+"""
+
+import csv
+import json
+import tracemalloc
+
+import pytest
+
+from sgextended import SGExtended, TransportError
+from sgextended.cli import export, parquet
+from sgextended.cli.functions import UsageError
+
+FIELDS = "id,code,project,sg_cut_in,created_at"
+
+
+@pytest.fixture
+def there(tmp_path, monkeypatch):
+    """
+    The folder of a user.
+    """
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def broken_after(monkeypatch):
+    """
+    Lets a loop over entities fail after so many of them, once.
+    """
+    real = SGExtended.find_iter
+
+    def broken(number, error):
+        def find_iter(self, *args, **kwargs):
+            monkeypatch.setattr(SGExtended, "find_iter", real)
+            for count, row in enumerate(real(self, *args, **kwargs)):
+                if count == number:
+                    raise error
+                yield row
+
+        monkeypatch.setattr(SGExtended, "find_iter", find_iter)
+
+    return broken
+
+
+def rows_of(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_csv_has_all_of_them_in_order(command, environment, there, sg):
+    """
+    A row for each entity, lowest id first; links are JSON, datetimes ISO 8601; nothing else is left there.
+    """
+    status, out, err = command("export", "Shot", "shots.csv", "--fields", FIELDS)
+    rows = rows_of(there / "shots.csv")
+    expected = sg.find("Shot", [], FIELDS.split(","))
+
+    assert (status, out, err) == (0, "", f"{len(expected)} rows in shots.csv.\n")
+    assert [int(row["id"]) for row in rows] == [each["id"] for each in expected]
+    assert json.loads(rows[0]["project"]) == expected[0]["project"]
+    assert rows[0]["created_at"] == expected[0]["created_at"].isoformat()
+    assert [path.name for path in there.iterdir()] == ["shots.csv"]
+
+
+def test_json_lines_have_all_fields_where_none_are_given(command, environment, there, sg):
+    """
+    A line is an entity, with what the type has; filters and the limit hold.
+    """
+    status, _out, _err = command("export", "Shot", "a.jsonl", "--filter", "sg_status_list is ip", "--limit", "3")
+    lines = [json.loads(line) for line in (there / "a.jsonl").read_text(encoding="utf-8").splitlines()]
+    expected = sg.find("Shot", [["sg_status_list", "is", "ip"]], ["code", "assets"], limit=3)
+
+    assert status == 0
+    assert [(line["id"], line["code"], line["assets"]) for line in lines] == [
+        (each["id"], each["code"], each["assets"]) for each in expected
+    ]
+
+
+def test_parquet_has_types(command, environment, there, sg):
+    """
+    Numbers, datetimes and links are what they are, and nothing is a text that need not be.
+    """
+    read = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed: the extra parquet").read_table
+    status, _out, _err = command("export", "Shot", "a.parquet", "--fields", FIELDS)
+    table = read(there / "a.parquet")
+    expected = sg.find("Shot", [], FIELDS.split(","))
+
+    assert status == 0
+    assert [str(each) for each in table.schema.types] == [
+        "int64", "string", "struct<type: string, id: int64, name: string>", "int64", "timestamp[us, tz=UTC]",
+    ]  # fmt: skip
+    assert table.to_pylist() == [{name: each[name] for name in FIELDS.split(",")} for each in expected]
+    assert [path.name for path in there.iterdir()] == ["a.parquet"]
+
+
+def test_a_column_that_holds_something_else_is_named(tmp_path):
+    """
+    A value that its type does not allow is one message, not a broken file.
+    """
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed: the extra parquet")
+    lines = tmp_path / "lines"
+    lines.write_text('{"sg_cut_in": "ten"}\n', encoding="utf-8")
+
+    with pytest.raises(UsageError, match="sg_cut_in is a number and holds something else"):
+        parquet.converted(lines, {"sg_cut_in": "number"})
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(KeyboardInterrupt(), 130), (TransportError("The connection was lost."), 1)], ids=str
+)
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_what_was_interrupted_goes_on(command, environment, there, broken_after, monkeypatch, name, error, status):
+    """
+    The same command asks for what is missing only, and the file is as if nothing had happened.
+    """
+    monkeypatch.setattr(export, "STEP", 10)
+    command("export", "Shot", f"whole.{name}", "--fields", FIELDS)
+    broken_after(55, error)
+    ended, _out, told = command("export", "Shot", name, "--fields", FIELDS)
+    with (there / f"{name}.part").open("ab") as file:
+        file.write(b"half a li")  # as a power cut leaves it
+    again, _out, err = command("export", "Shot", name, "--fields", FIELDS)
+
+    assert (ended, again) == (status, 0)
+    assert f"55 rows in {name}.part: the same command goes on there." in told
+    assert err.startswith(f"Going on after 55 rows that are in {name}.part.\n")
+    assert (there / name).read_bytes() == (there / f"whole.{name}").read_bytes()
+
+
+def test_a_limit_holds_over_an_interruption(command, environment, there, broken_after):
+    """
+    What is there already counts.
+    """
+    broken_after(5, KeyboardInterrupt())
+    command("export", "Shot", "a.csv", "--limit", "8", "--fields", "id")
+    command("export", "Shot", "a.csv", "--limit", "8", "--fields", "id")
+
+    assert len(rows_of(there / "a.csv")) == 8
+
+
+def test_another_query_does_not_go_on(command, environment, there, broken_after):
+    """
+    What is there of another query is neither mixed with nor lost.
+    """
+    broken_after(5, KeyboardInterrupt())
+    command("export", "Shot", "a.csv", "--fields", "id")
+    before = (there / "a.csv.part").read_bytes()
+    status, _out, err = command("export", "Shot", "a.csv", "--fields", "id,code")
+    (there / "a.csv.part").write_bytes(b"")
+    _status, _out, shorter = command("export", "Shot", "a.csv", "--fields", "id")
+
+    assert status == 2
+    assert "a.csv.part belongs to another query: give another file, or delete it to begin anew." in err
+    assert before.count(b"\n") == 6
+    assert "a.csv.part is shorter than it was" in shorter
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [("a.xlsx", "a file that ends in .csv, .jsonl or .parquet is expected"), ("no/a.csv", "There is no folder")],
+)
+def test_a_file_that_cannot_be_is_refused_before(command, environment, there, file, expected):
+    """
+    Nothing is asked for a file that cannot be written.
+    """
+    status, out, err = command("export", "Shot", file)
+
+    assert (status, out) == (2, "")
+    assert expected in err
+
+
+def test_memory_does_not_grow_with_the_rows(environment, there, sg):
+    """
+    Ten times as many entities take no more memory.
+    """
+
+    class Many:
+        def count(self, *_args):
+            return 0
+
+        def find_iter(self, *_args, limit):
+            return ({"id": number + 1, "code": "x" * 500} for number in range(limit))
+
+    def peak_of(number):
+        what = export.Export(
+            site="", entity_type="Shot", filters=[], columns=["id", "code"], limit=number, form="jsonl"
+        )
+        tracemalloc.start()
+        with export.Part.open(there / f"{number}.jsonl", what) as part:
+            part.fetch(Many())
+        _now, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
+
+    assert peak_of(5_000) < 2 * peak_of(500) + 100_000

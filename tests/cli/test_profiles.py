@@ -1,0 +1,125 @@
+"""
+``--profile``: sites by name, with keys from where the profile says that they are.
+"""
+
+import json
+import sys
+
+import pytest
+
+from sgextended.cli import profiles
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch, nobody, demo_site):
+    """
+    Writes the file of profiles.
+    """
+    path = tmp_path / "config.ini"
+    monkeypatch.setenv("SGEXTENDED_CONFIG", str(path))
+    monkeypatch.setenv("STUDIO_KEY", demo_site.api_key)
+
+    def write(*lines):
+        site = [f"url = {demo_site.url}", f"script_name = {demo_site.script_name}"]
+        path.write_text("\n".join(["[studio]", *site, *lines]), encoding="utf-8")
+
+    return write
+
+
+@pytest.fixture
+def vault(monkeypatch):
+    """
+    A keyring that keeps its secrets in a dict.
+    """
+    keyring = pytest.importorskip("keyring", reason="keyring is not installed: the extra keyring")
+    kept = {}
+
+    class Vault(keyring.backend.KeyringBackend):
+        priority = 1
+
+        def get_password(self, service, username):
+            return kept.get((service, username))
+
+        def set_password(self, service, username, password):
+            kept[service, username] = password
+
+        def delete_password(self, service, username):
+            del kept[service, username]
+
+    before = keyring.get_keyring()
+    keyring.set_keyring(Vault())
+    yield keyring
+    keyring.set_keyring(before)
+
+
+def test_a_key_comes_from_the_variable(command, config, demo_site):
+    """
+    A profile names the variable, and its secret pickles as that name.
+    """
+    config("api_key = env:STUDIO_KEY", "connections = 3", "read_timeout = 7.5")
+    site = profiles.load("studio")
+
+    assert json.loads(command("whoami", "--profile", "studio", "--format", "json")[1])["site"] == demo_site.url
+    assert repr(site.api_key) == "Secret(from STUDIO_KEY)"
+    assert (site.connections, site.read_timeout) == (3, 7.5)
+
+
+def test_a_key_comes_from_the_keyring(command, config, demo_site, vault):
+    """
+    The keyring has the key under the name of the profile; where it has none, the message says how to enter it.
+    """
+    config("api_key = keyring")
+    status, _out, err = command("whoami", "--profile", "studio")
+    vault.set_password("sgextended", "studio", demo_site.api_key)
+
+    assert status == 2
+    assert "The keyring has no api_key of 'studio': enter it with 'keyring set sgextended studio'." in err
+    assert command("whoami", "--profile", "studio")[0] == 0
+
+
+def test_without_the_extra_it_is_named(command, config, monkeypatch):
+    """
+    Where keyring is not installed, the message says what to install.
+    """
+    config("api_key = keyring")
+    monkeypatch.setitem(sys.modules, "keyring", None)
+
+    assert "pip install 'sgextended[keyring]'" in command("whoami", "--profile", "studio")[2]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["api_key = s3cret"], "a file is no place for a key. Write api_key = env:VARIABLE"),
+        (["api_key = env:NOT_SET"], "NOT_SET is not set, where the profile 'studio' says that its api_key is."),
+        (["api_kay = env:STUDIO_KEY"], "there is no setting 'api_kay'. Did you mean 'api_key'?"),
+        (["api_key = env:STUDIO_KEY", "connections = many"], "connections is a number, and 'many' is none."),
+        (["s3cret"], "cannot be understood (line 4)"),
+        (["[other]", "script_name = a"], "[other]: the url of the site is missing."),
+    ],
+)
+def test_a_mistake_in_the_file_is_one_message_without_keys(command, config, lines, expected):
+    """
+    What is wrong is named by its place; what may be a key is not repeated. Status 2.
+    """
+    config(*lines)
+    status, out, err = command("whoami", "--profile", "other" if "[other]" in lines else "studio")
+
+    assert (status, out) == (2, "")
+    assert expected in err
+    assert "s3cret" not in err
+    assert "Traceback" not in err
+
+
+def test_an_unknown_profile_or_no_file_is_one_message(command, config, nobody, monkeypatch, tmp_path):
+    """
+    The nearest name is hinted at; where there is no file, its place is told.
+    """
+    config("api_key = env:STUDIO_KEY")
+    unknown = command("whoami", "--profile", "studo")[2]
+    names = profiles.names()
+    monkeypatch.setenv("SGEXTENDED_CONFIG", str(tmp_path / "none.ini"))
+
+    assert "has no profile 'studo'. Did you mean 'studio'?" in unknown
+    assert f"There is no file of profiles {tmp_path / 'none.ini'}" in command("whoami", "--profile", "studio")[2]
+    assert (names, profiles.names()) == (["studio"], [])

@@ -1,0 +1,128 @@
+"""
+``sgextended create``, ``update`` and ``delete``, called as their user calls them.
+"""
+
+import json
+
+import pytest
+import typer
+
+from sgextended import SGExtended
+from sgextended.localsite import LocalSite
+
+
+@pytest.fixture(scope="module")
+def small_site():
+    """
+    A site with a project, three assets and a shot.
+    """
+    with LocalSite() as site:
+        sg = SGExtended.connect(site.url, site.script_name, site.api_key)
+        project = sg.create("Project", {"name": "Small"})
+        assets = [sg.create("Asset", {"code": code, "project": project}) for code in "abc"]
+        sg.create("Shot", {"code": "a", "project": project, "assets": assets})
+        yield site
+
+
+@pytest.fixture
+def sg(small_site, monkeypatch):
+    """
+    A wrapper on that site, which the environment names.
+    """
+    for name, value in small_site.environment().items():
+        monkeypatch.setenv(name, value)
+    return SGExtended()
+
+
+def test_create_writes_values_of_the_fields_types(command, sg):
+    """
+    Texts, numbers, links, statuses and dates are what the fields hold; the new entity is shown.
+    """
+    project = sg.find_projects()[0]
+    values = ["code=0010", f"project=Project:{project['id']}", "sg_cut_in=1001", "assets=Asset:1,Asset:2"]
+    status, out, err = command("create", "Shot", *values, "description=two = 2", "--format", "json")
+    made = json.loads(out)
+    found = sg.get("Shot", made["id"], fields=["code", "project", "sg_cut_in", "assets", "description"])
+
+    assert (status, err) == (0, "")
+    assert (found["code"], found["sg_cut_in"], found["description"]) == ("0010", 1001, "two = 2")
+    assert found["project"]["id"] == project["id"]
+    assert sorted(each["id"] for each in found["assets"]) == [1, 2]
+
+
+def test_update_changes_what_is_given(command, sg):
+    """
+    None empties a field, a quoted None is that word, no text at all is an empty list of links.
+    """
+    shot = sg.find_one("Shot", [["assets", "is_not", None]])
+    words = ["description='None'", "sg_cut_in=None", "assets="]
+    status, out, _err = command("update", "Shot", str(shot["id"]), *words, "--format", "json")
+
+    assert status == 0
+    assert json.loads(out)["description"] == "None"
+    assert sg.get("Shot", shot["id"], fields=["description", "sg_cut_in", "assets"]) == {
+        "type": "Shot",
+        "id": shot["id"],
+        "description": "None",
+        "sg_cut_in": None,
+        "assets": [],
+    }
+
+
+def test_lists_may_be_json(command, sg):
+    """
+    What begins as JSON is read as it, where lists belong.
+    """
+    shot = sg.find_one("Shot", [])
+    command("update", "Shot", str(shot["id"]), 'tag_list=["a b", "c"]', 'assets=[{"type": "Asset", "id": 3}]')
+    found = sg.get("Shot", shot["id"], fields=["tag_list", "assets"])
+
+    assert found["tag_list"] == ["a b", "c"]
+    assert [each["id"] for each in found["assets"]] == [3]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["code"], "'code' is no FIELD=VALUE, such as sg_status_list=ip."),
+        (["=x"], "'=x' is no FIELD=VALUE"),
+        (["codee=x"], "Shot has no field 'codee'. Did you mean 'code'?"),
+        (["code=a", "code=b"], "'code' is given twice."),
+        (["sg_cut_in=ten"], "sg_cut_in is a number, and 'ten' is none.\n  sg_cut_in=ten\n            ^^^"),
+        (["project=12"], "project is a link: write the type and the id"),
+        (["assets=[1"], "A value that begins with [ is JSON here"),
+        (["entity.Shot.code=a"], "'entity.Shot.code' is a field of what is linked"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before(command, sg, values, expected):
+    """
+    Nothing is created by a command that holds a mistake; the message shows the place, status 2.
+    """
+    before = sg.count("Shot")
+    status, out, err = command("create", "Shot", *values)
+
+    assert (status, out) == (2, "")
+    assert expected in err
+    assert sg.count("Shot") == before
+
+
+def test_delete_asks_unless_told(command, sg, monkeypatch):
+    """
+    Without a terminal it wants --yes; with one it asks for each; what is not there is named and nothing is deleted.
+    """
+    project = sg.find_projects()[0]
+    ids = [sg.create("Sequence", {"code": code, "project": project})["id"] for code in ("a", "b")]
+    refused = command("delete", "Sequence", str(ids[0]))
+    missing = command("delete", "Sequence", str(ids[0]), "99999999", "--yes")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr(typer, "confirm", lambda question, err: "b?" in question)
+    asked = command("delete", "Sequence", *map(str, ids))
+    left = [row["id"] for row in sg.find_by_ids("Sequence", ids)]
+    monkeypatch.undo()
+
+    assert refused[0] == 2
+    assert "give --yes" in refused[2]
+    assert missing[0] == 1
+    assert "99999999" in missing[2]
+    assert asked[:2] == (0, f"Sequence {ids[1]} is deleted.\n")
+    assert left == ids[:1]
