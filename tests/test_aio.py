@@ -90,7 +90,7 @@ def test_find_iter_is_looped_over(sg):
 
 def test_blocks_are_those_of_the_wrapper(sg):
     """
-    What is for a ``with`` statement is so under asyncio: a dry run of the task holds in the threads, and writes nothing.
+    What is for a ``with`` statement is so under asyncio: a dry run of the task holds in the threads and writes nothing.
     """
 
     async def main():

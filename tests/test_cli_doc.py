@@ -1,0 +1,57 @@
+"""
+``docs/cli.md`` tells the truth: its commands, typed in order, print what it shows.
+"""
+
+import re
+import shlex
+import sys
+
+import pytest
+from fix_docs import DOCS, examples_of
+
+from sgextended.cli.app import app, run
+from sgextended.localsite import LocalSite
+
+
+@pytest.fixture
+def printed(monkeypatch, tmp_path, capfd):
+    """
+    Types a command as the page's reader does, and returns what comes out, errors too; numbers that are never the same
+    twice are an N, and the site's address is SITE.
+    """
+    with LocalSite(demo=True, script_name="demo") as site:
+        for name, value in site.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("COLUMNS", "100")
+        monkeypatch.chdir(tmp_path)
+
+        def type_in(line):
+            monkeypatch.setattr(sys, "argv", shlex.split(line))
+            with pytest.raises(SystemExit):
+                run()
+            out, err = capfd.readouterr()
+            text = (out + err).replace(site.url, "SITE")
+            return re.sub(r"\b\d+", "N", text) if "doctor" in line else text
+
+        yield type_in
+
+
+def test_the_commands_print_what_is_shown(printed):
+    """
+    Each command of the page prints what stands below it.
+    """
+    examples = examples_of("cli.md", "sh")
+
+    assert len(examples) >= 10
+    for source, shown in examples:
+        assert printed(source.strip()).splitlines() == shown.splitlines(), source
+
+
+def test_every_command_is_named():
+    """
+    Whoever reads the page learns of each command.
+    """
+    text = (DOCS / "cli.md").read_text(encoding="utf-8")
+    names = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
+
+    assert {name for name in names if not re.search(rf"\b{name}\b", text)} == set()
