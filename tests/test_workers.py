@@ -463,7 +463,7 @@ def test_a_map_that_a_worker_of_its_own_collects_ends_too():
     Garbage is collected in any thread: where it is one of the workers, it does not wait for itself, and all ends.
     """
     left, collected = threading.Event(), threading.Event()
-    before = threading.active_count()
+    before = set(threading.enumerate())
 
     def function(_sg, item):
         if item:
@@ -481,7 +481,8 @@ def test_a_map_that_a_worker_of_its_own_collects_ends_too():
         assert collected.wait(GUARD)
     finally:
         gc.enable()
-    for thread in threading.enumerate():
-        if thread.name.startswith("sgextended-"):
-            thread.join(GUARD)
-    assert threading.active_count() == before
+    own = {thread for thread in threading.enumerate() if thread.name.startswith("sgextended-")} - before
+    for thread in own:
+        thread.join(GUARD)
+
+    assert not [thread for thread in own if thread.is_alive()]
