@@ -30,6 +30,7 @@ ATTRIBUTES = {
     "retry_after": 7.0,
     "found": [{"type": "Shot", "id": 1}],
     "done": 5,
+    "report": [1, 2],
     "failed": 2,
 }
 MESSAGE = "No connection to 'studio' within 2.5 s: raise max_size."

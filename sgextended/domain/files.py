@@ -14,7 +14,7 @@ from attrs import frozen
 from sgextended.deadline import within
 from sgextended.domain.entities import find_by_ids
 from sgextended.domain.many import WORKERS, at_once
-from sgextended.domain.query import Entity, Row, rows_of, to_link
+from sgextended.domain.query import Entity, Row, check_text, rows_of, to_link
 from sgextended.errors import CallError, FilterError, PartlyDone
 from sgextended.journal import name_of
 from sgextended.workers import Failure, Options, Progress
@@ -245,6 +245,7 @@ def download_many(
 
         WorkerError: One failed.
     """
+    check_text(name, "name")
     links = [to_link(entity) for entity in rows_of(list(entities))]
     if not links:
         return []

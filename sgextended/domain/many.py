@@ -12,7 +12,18 @@ from attrs import evolve, frozen
 
 from sgextended import workers
 from sgextended.deadline import within
-from sgextended.domain.query import Entity, Links, Names, Row, client_of, fields_of, rows_of, texts_of, to_link
+from sgextended.domain.query import (
+    Entity,
+    Links,
+    Names,
+    Row,
+    check_text,
+    client_of,
+    fields_of,
+    rows_of,
+    texts_of,
+    to_link,
+)
 from sgextended.errors import BatchesFailed, CallError, ConfigurationError, FilterError, OutcomeUnknown
 from sgextended.native import NativeClient
 from sgextended.plan import comparable, is_same
@@ -168,7 +179,7 @@ def create_many(
     """
     keys, more = texts_of(reconcile_on, "reconcile_on"), texts_of(return_fields, "return_fields")
     requests = []
-    for row in rows:
+    for row in rows_of(rows):
         if not isinstance(row, dict):
             msg = f"Each of the rows is a dict of fields, and {row!r:.80} is none. Nothing was sent."
             raise FilterError(msg)
@@ -312,6 +323,7 @@ def set_status(
     Raises:
         BatchesFailed: As in `create_many`, where there are so many that they need several batches.
     """
+    check_text(status, "status")
     links = [to_link(entity) for entity in rows_of(entities)]
     rows = [{**link, field or _STATUS.get(link["type"], "sg_status_list"): status} for link in links]
     return update_many(sg, rows, timeout=timeout).results

@@ -17,6 +17,7 @@ from sgextended.domain.query import (
     Query,
     Row,
     SomeLinks,
+    check_text,
     flag_of,
     ids_of,
     rows_of,
@@ -202,6 +203,8 @@ def add_note(
 
         FilterError: One of the links or files is none; nothing was sent.
     """
+    check_text(content, "content")
+    check_text(subject, "subject")
     about = [to_link(each) for each in rows_of(entity)]
     if not about:
         msg = "A note is about something: give a link to an entity, or several. Nothing was sent."

@@ -20,7 +20,7 @@ from sgextended.deadline import within
 from sgextended.domain.entities import get
 from sgextended.domain.files import File, file_at
 from sgextended.domain.many import create_once_by
-from sgextended.domain.query import Entity, Links, Row, rows_of, to_link
+from sgextended.domain.query import Entity, Links, Row, check_text, rows_of, to_link
 from sgextended.errors import CallError, FilterError, NotFoundError, PartlyDone
 from sgextended.plan import is_same
 
@@ -95,6 +95,8 @@ def publish(
 
         NotFoundError: There is no such file type; nothing was written.
     """
+    check_text(name, "name")
+    check_text(code, "code")
     link = to_link(entity)
     fields: Row = {"entity": link, "name": name, "task": None}
     for field, given, of_type in (("task", task, "Task"), ("version", version, "Version")):

@@ -139,6 +139,18 @@ def texts_of(wanted: Names, what: str) -> Optional[List[str]]:
     return values
 
 
+def check_text(value: Optional[str], what: str) -> None:
+    """
+    Refuse what is neither text nor None.
+
+    Raises:
+        FilterError: It is something else; nothing was sent.
+    """
+    if value is not None and not isinstance(value, str):
+        msg = f"{what} must be text, not {value!r:.80}."
+        raise FilterError(msg)
+
+
 def flag_of(wanted: Optional[bool], what: str) -> Optional[bool]:
     """
     Return whether something is to be so.

@@ -19,6 +19,7 @@ from sgextended.domain.query import (
     Names,
     Query,
     Row,
+    check_text,
     fields_of,
     to_link,
 )
@@ -235,6 +236,8 @@ def create_version(
 
         FilterError: A link or file is none, or there is a *task_status* and no task; nothing was sent.
     """
+    check_text(name, "name")
+    check_text(status, "status")
     link = to_link(entity)
     files = [
         (file_at(path), field)

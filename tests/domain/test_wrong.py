@@ -40,9 +40,17 @@ class Record:
 
 
 #: What must be given beside the argument that is wrong.
+SHOT, PLAYLIST, VERSION = ({"type": each, "id": 1} for each in ("Shot", "Playlist", "Version"))
 NEEDED = {
+    "add_note": {"entity": SHOT, "content": "a"},
     "add_query_fields": {"rows": [{"type": "Shot", "id": 1}]},
+    "add_to_playlist": {"playlist": PLAYLIST, "versions": [VERSION]},
+    "copy_entity": {"entity": SHOT},
     "count": {"entity_type": "Shot"},
+    "create_many": {"entity_type": "Shot", "rows": []},
+    "create_version": {"entity": SHOT, "name": "a"},
+    "download_many": {"entities": [SHOT], "folder": "nowhere"},
+    "ensure": {"entity_type": "Shot", "key": {"code": "a"}},
     "exists": {"entity_type": "Shot"},
     "find_as": {"record": Record},
     "find_iter_as": {"record": Record},
@@ -54,7 +62,13 @@ NEEDED = {
     "find_upstream_files": {"published_file": {"type": "PublishedFile", "id": 1}},
     "get": {"entity_type": "Shot", "which": 1},
     "group_by": {"field": "code"},
+    "log_time": {"entity": SHOT, "minutes": 5},
+    "order_playlist": {"playlist": PLAYLIST, "versions": [VERSION]},
+    "publish": {"entity": SHOT, "name": "a"},
+    "remove_from_playlist": {"playlist": PLAYLIST, "versions": [VERSION]},
     "resolve": {"what": "Shot:1"},
+    "set_status": {"entities": [SHOT], "status": "ip"},
+    "update_many": {"rows": []},
 }
 NO_LINK = [5, 1.5, True, b"x", object(), {"type": "Shot"}, {"type": "Shot", "id": "12"}, {"type": "Shot", "id": None}]
 NO_LINK += [{"id": 3}, [None], [[1]], {"type": 5, "id": 5}, {"type": "Shot", "id": 1.5}]
