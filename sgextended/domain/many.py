@@ -23,6 +23,7 @@ from sgextended.domain.query import (
     rows_of,
     texts_of,
     to_link,
+    values_of,
 )
 from sgextended.errors import BatchesFailed, CallError, ConfigurationError, FilterError, OutcomeUnknown
 from sgextended.native import NativeClient
@@ -179,7 +180,7 @@ def create_many(
     """
     keys, more = texts_of(reconcile_on, "reconcile_on"), texts_of(return_fields, "return_fields")
     requests = []
-    for row in rows_of(rows):
+    for row in [None] if rows is None else values_of(rows) or ():
         if not isinstance(row, dict):
             msg = f"Each of the rows is a dict of fields, and {row!r:.80} is none. Nothing was sent."
             raise FilterError(msg)
