@@ -11,7 +11,9 @@ import functools
 import inspect
 import itertools
 import logging
+import os
 import pickle
+import signal
 import threading
 from collections import deque
 from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -256,13 +258,14 @@ class _Run:
             entry = self._take()
             if entry is None:
                 return
-            with self._changed:
-                self._done += entry.settled
-                self._in_flight += not entry.settled
-            self._window.append(entry)
-            if not entry.settled:
-                entry.future = self._submit(executor, entry.items)
-                entry.future.add_done_callback(functools.partial(self._settle, entry))
+            with _uninterrupted():  # what was handed out and not noted would be lost, done or not
+                with self._changed:
+                    self._done += entry.settled
+                    self._in_flight += not entry.settled
+                self._window.append(entry)
+                if not entry.settled:
+                    entry.future = self._submit(executor, entry.items)
+                    entry.future.add_done_callback(functools.partial(self._settle, entry))
 
     def _take(self) -> Optional[_Entry]:
         """
@@ -371,6 +374,32 @@ class _Run:
         running = [entry for entry in self._window if entry.future is not None and not entry.future.cancel()]
         with self._changed:
             self._changed.wait_for(lambda: all(entry.settled for entry in running))
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """
+    Keep Ctrl-C back to the end of a block: for a few steps that are done all or not at all.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield  # nothing is raised here
+        return
+    pid, kept = os.getpid(), []
+
+    def keep(number: int, frame: Any) -> None:
+        if os.getpid() == pid:
+            kept.append((number, frame))
+        else:  # a process that was forked in the block
+            handler(number, frame)
+
+    signal.signal(signal.SIGINT, keep)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if kept:
+            handler(*kept[0])
 
 
 def _outcomes(entry: _Entry, future: "Future[List[Outcome]]") -> List[Outcome]:

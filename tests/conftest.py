@@ -8,7 +8,7 @@ from typing import Callable, Iterator
 
 import pytest
 
-from sgextended import SGExtended, Site
+from sgextended import SGExtended, Site, of_thread
 from sgextended.localsite import LocalSite
 
 pytest_plugins = [
@@ -52,6 +52,16 @@ def sites_are_measured_by_their_own_tests() -> Iterator[None]:
     threading.settrace(begin)
     yield
     threading.settrace(measure)
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_current() -> Iterator[None]:
+    """
+    What ``current()`` has made from a test's environment is not there for the next test.
+    """
+    yield
+    for wrapper in of_thread._of_thread.made.wrappers.values():
+        wrapper.close()
 
 
 @pytest.fixture(scope="session")

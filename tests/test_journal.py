@@ -2,10 +2,12 @@
 The journal of a map: what is done stays done, whatever ended the run before.
 """
 
+import concurrent.futures
 import datetime
 import errno
 import json
 import os
+import signal
 
 import pytest
 from hypothesis import given, settings
@@ -59,6 +61,16 @@ def path(tmp_path):
     return tmp_path / "run.jsonl"
 
 
+@pytest.fixture
+def ctrl_c():
+    """
+    What Ctrl-C does in a script: it raises KeyboardInterrupt in the main thread.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
 def work(items, path, function=double, **options):
     return run(function, items, make=Maker(), options=Options(workers=2, journal=path, **options))
 
@@ -99,6 +111,30 @@ def test_leaving_the_loop_loses_nothing_that_is_done(path):
     before = list(DONE)
     list(work(range(50), path))
 
+    assert sorted(DONE) == list(range(50))
+    assert DONE[: len(before)] == before
+
+
+def test_ctrl_c_at_any_moment_loses_nothing_that_is_done(path, ctrl_c):
+    """
+    Ctrl-C while an item is handed out ends the map, and what was handed out is in the journal.
+    """
+
+    class Interrupted(concurrent.futures.ThreadPoolExecutor):
+        def submit(self, *args):
+            submitted.append(super().submit(*args))
+            if len(submitted) == 3:
+                signal.raise_signal(signal.SIGINT)
+            return submitted[-1]
+
+    submitted = []
+    with Interrupted(2) as executor, pytest.raises(KeyboardInterrupt):
+        list(work(range(50), path, executor=executor))
+    before = list(DONE)
+
+    assert len(submitted) == 3
+    assert signal.getsignal(signal.SIGINT) is ctrl_c
+    assert list(work(range(50), path)) == [item * 2 for item in range(50)]
     assert sorted(DONE) == list(range(50))
     assert DONE[: len(before)] == before
 
