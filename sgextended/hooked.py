@@ -111,7 +111,8 @@ class Hooked(NativeVerbs):
         ``print(plan)`` shows it as a table, ``plan.apply()`` writes it, after the block.
 
         Raises:
-            ConfigurationError: A wrapper is sent to another process in the block.
+            ConfigurationError: A wrapper is sent to another process in the block, or a journal is given there, which
+                would hold as done what is only planned.
         """
         with _guard:
             _in_dry_run[self] = _in_dry_run.get(self, 0) + 1

@@ -193,6 +193,8 @@ class Recorder(Protocol):
     What stands between what a block writes and the site: a dry run, or what keeps what is needed to undo.
     """
 
+    is_dry: bool  # whether nothing is sent
+
     def around(self, client: Any, writes: List[Write], send: "Send") -> Any:
         """
         Return what the writes of one call come to.

@@ -120,6 +120,8 @@ class Plan:
 
     __module__ = "sgextended"
 
+    is_dry = True
+
     def __init__(self) -> None:
         self.applied = 0
         self._steps: List[_Step] = []

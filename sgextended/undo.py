@@ -98,6 +98,8 @@ class UndoLog:
 
     __module__ = "sgextended"
 
+    is_dry = False
+
     def __init__(self, path: "Union[str, PathLike[str], None]" = None) -> None:
         self.entries: List[Entry] = []
         self._lock = threading.Lock()

@@ -135,13 +135,17 @@ class _Ready:
 
     asked: "_Asked"
     method: Callable[..., Any]
-    watcher: Watcher
+    watcher: Any
 
     @property
     def is_batch(self) -> bool:
         return self.asked.name == "batch"
 
     def __call__(self, writes: Optional[List[Write]] = None) -> Any:
+        if writes is not None and getattr(self.watcher, "is_closed", False):
+            with self.watcher.clone() as watcher:  # it was a worker's of a map, which has ended since
+                client = watcher._client.watched_by(watcher)  # noqa: SLF001 - part of the wrapper
+                return evolve(self, method=getattr(client, self.asked.name), watcher=watcher)(writes)
         asked = self.asked if writes is None else self.asked.having(writes)
         result = asked.carry_out(self.method)
         if not is_in_hook():

@@ -24,6 +24,7 @@ from attrs import evolve, frozen
 from sgextended.dask import Cluster, cluster_of
 from sgextended.deadline import Deadline, current, until
 from sgextended.errors import ConfigurationError, MapTimeout, WorkerError, WorkerLost
+from sgextended.hooks import RECORDER
 from sgextended.journal import Journal, name_of
 from sgextended.progress import Reporter, reporter
 from sgextended.remote import Crew, Guard, Outcome, outcomes_of, reason_of
@@ -107,6 +108,10 @@ def run(
         ConfigurationError: Before anything is begun.
     """
     check_function(function)
+    recorder = RECORDER.get()
+    if options.journal is not None and recorder is not None and recorder.is_dry:
+        msg = "In a dry run nothing is done, and a journal would say that it was: leave journal= out."
+        raise ConfigurationError(msg)
     limit = None if options.timeout is None else Deadline.after(options.timeout)
     journal = None if options.journal is None else Journal(options.journal, function, options.key)
     cluster = cluster_of(options.executor)

@@ -148,6 +148,39 @@ def test_threads_of_a_map_are_in_the_dry_run(sg, step):
     assert read(sg, step)["code"] == "before"
 
 
+def test_what_workers_planned_is_applied_when_they_have_ended(any_tls_site, make_site):
+    """
+    A map closes the wrappers of its workers; what they planned is written by others like them, hooks included.
+    """
+    told = []
+
+    class Told(SGExtended):
+        def after_write(self, write, result):
+            told.append((write.method, self.find_one(write.entity_type, [["id", "is", write.entity_id]], ["code"])))
+
+    sg = Told(site=make_site(any_tls_site))
+    step = sg.create("Step", {"code": "before"})
+    with sg.dry_run() as plan:
+        list(sg.map(lambda sg, text: sg.update("Step", step["id"], {"code": text}), ["after"], workers=1))
+        sg.update_many([{**step, "description": "of many"}], fields="description")
+    told.clear()
+    plan.apply()
+
+    assert read(sg, step) == {**step, "code": "after", "description": "of many"}
+    assert [(method, row["code"]) for method, row in told] == [("update", "after")] * 2
+
+
+def test_a_journal_is_refused_in_a_dry_run(sg, step, tmp_path):
+    """
+    It would hold as done what is only planned, and the run that is meant would leave it out.
+    """
+    path = tmp_path / "run.jsonl"
+    with sg.dry_run() as plan, pytest.raises(ConfigurationError, match="leave journal= out"):
+        sg.update_many([{**step, "description": "of many"}], fields="description", journal=path)
+
+    assert (len(plan), path.exists()) == (0, False)
+
+
 def test_other_threads_are_refused_while_a_dry_run_lasts(sg, step):
     """
     A thread that the block did not start with map is refused, rather than its write sent or lost; a clone is free.
