@@ -370,10 +370,11 @@ def did_you_mean(word: str, known: Iterable[str], meaning: Optional[Mapping[str,
         meaning: What to hint at instead of a known word.
     """
     by_lower = {each.lower(): each for each in known}
-    close = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    close = difflib.get_close_matches(word.lower(), by_lower)
     if not close:
         return ""
-    nearest = by_lower[close[0]]
+    begun = [each for each in close if each.startswith(word.lower())]  # a word that was not typed to its end
+    nearest = by_lower[(begun or close)[0]]
     return f" Did you mean {(meaning or {}).get(nearest, nearest)!r}?"
 
 

@@ -85,6 +85,7 @@ def test_schema_tells_of_fields(demo_site, make_sg):
 @pytest.mark.parametrize(
     ("entity_type", "path", "message"),
     [
+        ("Shot", "sg_statu", "Shot has no field 'sg_statu'. Did you mean 'sg_status_list'"),
         ("Shot", "sg_stauts_list", "Shot has no field 'sg_stauts_list'. Did you mean 'sg_status_list'"),
         ("Shot", "Cut In", "Shot has no field 'Cut In'. Did you mean 'sg_cut_in'"),
         ("Task", "entity.Shto.code", "Task.entity does not link to 'Shto'. Did you mean 'Shot'"),

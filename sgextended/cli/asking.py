@@ -2,16 +2,17 @@
 What all commands that ask a site have in common: who asks, the options for that, and how the command ends.
 """
 
+import contextlib
 import functools
 import inspect
 import sys
-from typing import Annotated, Any, Callable, List, Optional
+from typing import Annotated, Any, Callable, Iterator, List, Optional
 
 import typer
 
 from sgextended import SGExtended, registered_class
 from sgextended.cli import profiles
-from sgextended.trace import trace as traced
+from sgextended.trace import trace as trace_block
 
 #: Makes who asks; a command calls it once nothing is wrong with what was typed.
 Connect = Callable[[], SGExtended]
@@ -32,15 +33,30 @@ _Profile = Annotated[
 ]
 
 
-_Trace = Annotated[
+Trace = Annotated[
     bool, typer.Option("--trace", help="Show at the end what was asked, by which lines, and what it cost.")
 ]
 
 
-def _options_of_all(*, profile: _Profile = None, trace: _Trace = False) -> None:
+def _options_of_all(*, profile: _Profile = None, trace: Trace = False) -> None:
     """
     Stand for the options that each command has beside its own.
     """
+
+
+@contextlib.contextmanager
+def traced(wanted: bool) -> Iterator[None]:
+    """
+    Show on stderr what a block has asked of sites, if that is wanted.
+    """
+    if not wanted:
+        yield
+        return
+    with trace_block() as what:
+        try:
+            yield
+        finally:
+            sys.stderr.write(f"{what}\n")
 
 
 def asks(command: Callable[..., int]) -> Callable[..., None]:
@@ -54,13 +70,8 @@ def asks(command: Callable[..., int]) -> Callable[..., None]:
             make = registered_class()
             return make() if profile is None else make(site=profiles.load(profile))
 
-        if not trace:
+        with traced(trace):
             raise typer.Exit(command(connect, **options))
-        with traced() as what:
-            try:
-                raise typer.Exit(command(connect, **options))
-            finally:
-                sys.stderr.write(f"{what}\n")
 
     signature = inspect.signature(command)
     # The first parameter is ours to give; the user types the others.

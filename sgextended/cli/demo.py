@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 
 from sgextended import SGExtended
-from sgextended.cli import assets, output
+from sgextended.cli import asking, assets, output
 from sgextended.cli.options import WorkersOption
 
 #: Seconds that the site holds each answer back, so that it answers as one on the internet does.
@@ -24,7 +24,7 @@ and try in Python ({python}):
   [bold]print(sg.find_tasks(sg.find_shots()\\[0]))[/bold]"""
 
 
-def command(workers: WorkersOption = 4) -> None:
+def command(workers: WorkersOption = 4, *, trace: asking.Trace = False) -> None:
     """
     Show the main job on a local site with a small production: no account needed.
     """
@@ -32,7 +32,7 @@ def command(workers: WorkersOption = 4) -> None:
 
     console = Console()
     console.print("Making a small production on a local site ...", highlight=False)
-    with LocalSite(demo=True, latency=LATENCY) as site:
+    with LocalSite(demo=True, latency=LATENCY) as site, asking.traced(trace):
         console.print(
             f"The site is up at {site.url} and holds each answer back for {LATENCY} s, as the internet would.\n",
             highlight=False,

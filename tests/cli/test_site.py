@@ -127,15 +127,15 @@ def test_a_site_for_the_network_warns(start):
 
 def test_demo_shows_the_job_and_how_to_go_on():
     """
-    The demo ends with the table, both times and what to try next.
+    The demo ends with the table, both times and what to try next; --trace tells on stderr what it has asked.
     """
-    command = [sys.executable, "-m", "sgextended", "demo"]
+    command = [sys.executable, "-m", "sgextended", "demo", "--trace"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=GUARD, check=True)
 
     assert "Assets by project and status" in done.stdout
     assert "times as fast as one" in done.stdout
     assert "sgextended site --demo --port 8010" in done.stdout
-    assert done.stderr == ""
+    assert re.fullmatch(r"asked  calls .*summarize Asset .*\d+ calls, .* s, .* kB\n", done.stderr, re.DOTALL)
 
 
 def test_site_serves_a_team(start, tmp_path, monkeypatch):
