@@ -5,9 +5,10 @@ Signatures of the methods of `AsyncSGExtended`: those of the methods themselves,
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
 from os import PathLike
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, TypeVar
 
 from shotgun_api3.shotgun import ServerCapabilities
+from typing_extensions import Concatenate, ParamSpec
 
 from sgextended.extended import SGExtended
 from sgextended.plan import Plan

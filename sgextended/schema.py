@@ -373,9 +373,14 @@ def did_you_mean(word: str, known: Iterable[str], meaning: Optional[Mapping[str,
     close = difflib.get_close_matches(word.lower(), by_lower)
     if not close:
         return ""
-    begun = [each for each in close if each.startswith(word.lower())]  # a word that was not typed to its end
-    nearest = by_lower[(begun or close)[0]]
+    # Of those that are equally near, the one that was begun and not typed to its end.
+    order = {each: (_nearness(each, word.lower()), each.startswith(word.lower())) for each in close}
+    nearest = by_lower[max(close, key=order.__getitem__)]
     return f" Did you mean {(meaning or {}).get(nearest, nearest)!r}?"
+
+
+def _nearness(known: str, word: str) -> float:
+    return difflib.SequenceMatcher(None, known, word).ratio()
 
 
 # --- On disk

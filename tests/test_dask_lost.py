@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from fix_dask import PATIENCE, kill, noted, work_with_notes
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sgextended.dask
@@ -239,6 +239,7 @@ def claims():
     return claims
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # other processes may have the machine
 @given(st.lists(st.integers(min_value=0, max_value=3000), max_size=50))
 def test_a_number_is_granted_once(numbers):
     """

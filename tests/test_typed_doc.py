@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -71,11 +72,13 @@ def line_of(mistake):
     return next(number for number, line in enumerate(SHOTS.splitlines(), 1) if line.endswith(f"# {mistake}"))
 
 
-def test_program_runs(environment, make_sg, demo_site):
+def test_program_runs(environment, make_sg, demo_site, monkeypatch):
     """
     The Python of the page runs from top to bottom, and what it says of its results holds.
     """
-    names = {"__name__": "page"}
+    page = types.ModuleType("page")
+    monkeypatch.setitem(sys.modules, "page", page)  # Python 3.9 looks there for what annotations name
+    names = vars(page)
     exec(compile("\n".join(PROGRAM), "typed.md", "exec"), names)
     restored = make_sg(demo_site)
     restored.update("Shot", names["one"].id, {"sg_cut_in": names["shots"][0].sg_cut_in})

@@ -308,7 +308,7 @@ def _of_rows(summary: Summary, data_type: Optional[str], rows: Sequence[Row]) ->
         return _of_values(summary, data_type, [(value, 1) for value in values])
     if kind in {"checked", "unchecked"}:
         return sum(bool(value) is (kind == "checked") for value in values)
-    filled = [value for value in values if value not in (None, [], "")]
+    filled: List[Any] = [value for value in values if value not in (None, [], "")]
     if kind == "count":
         return len(filled)
     if not filled:
