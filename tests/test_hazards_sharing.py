@@ -115,7 +115,7 @@ def test_two_threads_get_what_they_created(two_creates):
         got, created = two_creates(sg)
 
     assert got == {"first": "first", "second": "second"}
-    assert created == ["first", "second"]
+    assert sorted(created) == ["first", "second"]  # which thread comes first is open
 
 
 def test_official_client_lends_a_password_to_other_threads(make_site_server, monkeypatch):
