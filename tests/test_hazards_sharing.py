@@ -72,7 +72,13 @@ def two_creates(make_site_server, monkeypatch):
 
     Gives what each thread got, and the codes of the shots that the site created.
     """
-    server = make_site_server(create=lambda request: results({"type": "Shot", "id": 1, "code": code_of(request)}))
+    arrived = threading.Event()  # on the site, whose threads note requests as they come to run
+
+    def answer(request):
+        arrived.set()
+        return results({"type": "Shot", "id": 1, "code": code_of(request)})
+
+    server = make_site_server(create=answer)
 
     def create(sg):
         got, pause = {}, Pause("getresponse", monkeypatch)
@@ -82,6 +88,7 @@ def two_creates(make_site_server, monkeypatch):
 
         def second():
             assert pause.reached.wait(GUARD)
+            assert arrived.wait(GUARD)
             try:
                 got["second"] = sg.create("Shot", {"code": "second"})["code"]
             finally:
@@ -115,7 +122,7 @@ def test_two_threads_get_what_they_created(two_creates):
         got, created = two_creates(sg)
 
     assert got == {"first": "first", "second": "second"}
-    assert sorted(created) == ["first", "second"]  # which thread comes first is open
+    assert created == ["first", "second"]
 
 
 def test_official_client_lends_a_password_to_other_threads(make_site_server, monkeypatch):
