@@ -370,17 +370,16 @@ def did_you_mean(word: str, known: Iterable[str], meaning: Optional[Mapping[str,
         meaning: What to hint at instead of a known word.
     """
     by_lower = {each.lower(): each for each in known}
-    close = difflib.get_close_matches(word.lower(), by_lower)
+    typed = word.lower()
+    close = difflib.get_close_matches(typed, by_lower)
     if not close:
         return ""
-    # Of those that are equally near, the one that was begun and not typed to its end.
-    order = {each: (_nearness(each, word.lower()), each.startswith(word.lower())) for each in close}
-    nearest = by_lower[max(close, key=order.__getitem__)]
+
+    def nearness(each: str) -> Tuple[float, bool]:  # of those that are equally near, one that was begun goes before
+        return difflib.SequenceMatcher(None, each, typed).ratio(), each.startswith(typed)
+
+    nearest = by_lower[max(close, key=nearness)]
     return f" Did you mean {(meaning or {}).get(nearest, nearest)!r}?"
-
-
-def _nearness(known: str, word: str) -> float:
-    return difflib.SequenceMatcher(None, known, word).ratio()
 
 
 # --- On disk
