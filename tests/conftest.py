@@ -17,6 +17,7 @@ pytest_plugins = [
 ]  # fmt: skip
 
 SITES = {"measured": True}
+GUARD = 20.0  # seconds after which a thread is left behind
 
 
 def pytest_collection_modifyitems(items) -> None:
@@ -62,6 +63,17 @@ def nothing_stays_current() -> Iterator[None]:
     yield
     for wrapper in of_thread._of_thread.made.wrappers.values():
         wrapper.close()
+
+
+@pytest.fixture(autouse=True)
+def no_page_comes_late() -> Iterator[None]:
+    """
+    Pages that a test has asked for ahead and does not want any more are not counted by the next test.
+    """
+    yield
+    for thread in threading.enumerate():
+        if thread.name.startswith("sgextended-page"):
+            thread.join(GUARD)
 
 
 @pytest.fixture(scope="session")

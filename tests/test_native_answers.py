@@ -190,7 +190,7 @@ def test_slow_create_is_sent_once(make_site_server):
     server = make_site_server(create=lambda _request: HANG)
 
     with pytest.raises(OutcomeUnknown):
-        make_client(server, read_timeout=0.05).create("Shot", {"code": "sh010"})
+        make_client(server, read_timeout=0.5).create("Shot", {"code": "sh010"})
 
     assert len(server.sent("create")) == 1
 

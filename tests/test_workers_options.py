@@ -25,10 +25,10 @@ def test_time_that_is_up_ends_the_map():
             stop.wait(GUARD)
         return item
 
-    results = work(function, range(50), 1, timeout=0.1)
+    results = work(function, range(50), 1, timeout=0.5)
     assert next(results) == 0
-    threading.Timer(0.2, stop.set).start()
-    with pytest.raises(MapTimeout, match=r"within 0\.1 s: 1 items are done, 0 failed") as caught:
+    threading.Timer(0.6, stop.set).start()
+    with pytest.raises(MapTimeout, match=r"within 0\.5 s: 1 items are done, 0 failed") as caught:
         next(results)
 
     assert (caught.value.done, caught.value.failed) == (1, 0)
@@ -47,11 +47,11 @@ def test_a_call_that_ends_with_the_time_of_the_map_is_no_failure_of_its_item():
             raise TimeoutError(msg)
 
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
-        results = work(function, [0, 1], 1, executor=executor, timeout=0.05)
+        results = work(function, [0, 1], 1, executor=executor, timeout=0.5)
         next(results)
         executor.submit(int).result()  # the failure is there
 
-        with pytest.raises(MapTimeout, match=r"within 0\.05 s: 1 items are done, 1 failed") as caught:
+        with pytest.raises(MapTimeout, match=r"within 0\.5 s: 1 items are done, 1 failed") as caught:
             next(results)
     assert type(caught.value.__cause__) is TimeoutError
 
