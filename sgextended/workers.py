@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 #: Chunks in flight for each worker: enough that none runs dry. As many more may be done and wait for their turn.
 AHEAD = 2
+_AWAKE = 0.2  # seconds a wait lasts at once: one that Ctrl-C does not end, as on Windows, ends then
 
 _log = logging.getLogger("sgextended")
 
@@ -328,12 +329,19 @@ class _Run:
         return entry
 
     def _wait(self, is_there: Callable[[], bool]) -> None:
-        limit = self._limit
+        if not self._wait_for(is_there, self._limit):
+            assert self._limit is not None
+            raise self._timeout(self._limit)
+
+    def _wait_for(self, is_there: Callable[[], bool], limit: Optional[Deadline]) -> bool:
+        """
+        Wait until it is so, or until the time is up; tell whether it is so.
+        """
         with self._changed:
-            if self._changed.wait_for(is_there, None if limit is None else limit.left()):
-                return
-        assert limit is not None
-        raise self._timeout(limit)
+            while not self._changed.wait_for(is_there, min(_AWAKE, limit.left()) if limit else _AWAKE):
+                if limit is not None and limit.left() <= 0:
+                    return False
+        return True
 
     def _timeout(self, limit: Deadline) -> MapTimeout:
         msg = (
@@ -377,8 +385,7 @@ class _Run:
         """
         self._stopping = True
         running = [entry for entry in self._window if entry.future is not None and not entry.future.cancel()]
-        with self._changed:
-            self._changed.wait_for(lambda: all(entry.settled for entry in running))
+        self._wait_for(lambda: all(entry.settled for entry in running), None)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import unmeasured
 
 from sgextended.localsite import LocalSite
 
@@ -40,7 +41,9 @@ def test_plugin_that_is_not_used_imports_nothing(tmp_path):
         "    assert [name for name in sys.modules if name.partition('.')[0] in ('sgextended', 'shotgun_api3')] == []\n"
     )
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=GUARD, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=unmeasured(), capture_output=True, text=True, timeout=GUARD, check=False
+    )
 
     assert done.returncode == 0, done.stdout
 
@@ -197,7 +200,9 @@ def test_examples_run_in_parallel():
     """
     words = ["-q", "-n", "2", "-p", "no:cacheprovider", "-k", "fresh or second or own or busy or lost or costs"]
     command = [sys.executable, "-m", "pytest", *words]
-    done = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, timeout=GUARD, check=False)
+    done = subprocess.run(
+        command, cwd=EXAMPLES, env=unmeasured(), capture_output=True, text=True, timeout=GUARD, check=False
+    )
 
     assert done.returncode == 0, done.stdout
     assert "18 passed" in done.stdout

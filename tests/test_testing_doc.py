@@ -4,7 +4,6 @@
 A block that begins with the name of a file is that file. Of the shell's blocks each line is a command.
 """
 
-import os
 import re
 import shlex
 import signal
@@ -13,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import unmeasured
 
 from sgextended.localsite import LocalSite
 
@@ -57,7 +57,7 @@ def test_tutorial_works_as_it_stands(demo, tmp_path):
     """
     Each file and each command of the page, in order, does what it is there for.
     """
-    environment = {**os.environ, **demo.environment(), "COLUMNS": "200"}
+    environment = unmeasured(**demo.environment(), COLUMNS="200")
     said = {}
     for language, source in BLOCKS:
         named = re.match(r"# (\w+\.\w+)\n", source)

@@ -15,6 +15,7 @@ import types
 from pathlib import Path
 
 import pytest
+from processes import unmeasured
 
 from sgextended.cli import main
 
@@ -111,7 +112,7 @@ def test_mypy_finds_field_and_type(folder):
     done = subprocess.run(
         [*command, *map(str, sorted(folder.glob("*.py")))],
         capture_output=True, text=True, check=False, cwd=ROOT, timeout=PATIENCE,
-        env={**os.environ, "MYPYPATH": str(folder)},
+        env=unmeasured(MYPYPATH=str(folder)),
     )  # fmt: skip
     errors = re.findall(r"(\w+\.py):(\d+): error: (.*)", done.stdout)
 
@@ -137,7 +138,9 @@ def pyright_found(folder):
     (folder / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
     command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "-p", str(folder)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, timeout=PATIENCE)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=folder, timeout=PATIENCE, env=unmeasured()
+        )
         report = json.loads(done.stdout)
     except (ValueError, subprocess.TimeoutExpired) as error:  # npm gave nothing
         pytest.skip(f"pyright was LEFT OUT: it does not run here ({type(error).__name__})")

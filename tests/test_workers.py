@@ -4,6 +4,7 @@ Running a function over many items: order, laziness, bounds and failures.
 
 import concurrent.futures
 import gc
+import signal
 import threading
 
 import pytest
@@ -303,6 +304,37 @@ def test_leaving_early_begins_nothing_more():
 
     assert waited
     assert begun == [0, 1]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="Windows sends signals to processes only")
+def test_ctrl_c_is_seen_though_it_ends_no_wait():
+    """
+    A signal that comes just before the caller waits, or is given to another thread, is not left until an item is done.
+    """
+    pressed = [threading.Event(), threading.Event()]
+
+    def press(_number, _frame):
+        is_first = not pressed[0].is_set()
+        pressed[not is_first].set()
+        if is_first:
+            raise KeyboardInterrupt
+
+    def function(_sg, _item):
+        seen = []
+        for each in pressed:  # once while the caller waits for the result, once while it waits for the end
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+            seen.append(each.wait(GUARD))
+        saw.append(seen)
+
+    saw = []
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(work(function, [0], 1))
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert saw == [[True, True]]
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, "2", None, True])

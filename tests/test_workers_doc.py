@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import unmeasured
 
 from sgextended import SGExtended
 from sgextended.localsite import LocalSite
@@ -70,7 +71,13 @@ class Reader:
         program, *words = shlex.split(command)
         start = {"python": [sys.executable], "sgextended": [sys.executable, "-m", "sgextended"]}[program]
         done = subprocess.run(
-            [*start, *words], cwd=self.folder, capture_output=True, text=True, timeout=PATIENCE, check=False
+            [*start, *words],
+            cwd=self.folder,
+            env=unmeasured(),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout

@@ -11,6 +11,7 @@ import sys
 import time
 
 import pytest
+from processes import unmeasured
 
 from sgextended.cli import map as map_job
 
@@ -56,7 +57,7 @@ def test_a_cluster_does_the_work(process, folder, demo_site):
     (folder / "elsewhere" / "cluster.py").write_text(script)
     cluster = subprocess.Popen(
         [sys.executable, "cluster.py"],
-        env={**os.environ, **demo_site.environment()},
+        env=unmeasured(**demo_site.environment()),
         cwd=folder / "elsewhere",
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
