@@ -321,27 +321,24 @@ class _Run:
         """
         first = self._window[0]
         if self._options.ordered:
-            self._wait(lambda: first.settled)
+            self._wait(lambda: first.settled, self._limit)
             return self._window.popleft()
-        self._wait(lambda: any(entry.settled for entry in self._window))
+        self._wait(lambda: any(entry.settled for entry in self._window), self._limit)
         entry = next(entry for entry in self._window if entry.settled)
         self._window.remove(entry)
         return entry
 
-    def _wait(self, is_there: Callable[[], bool]) -> None:
-        if not self._wait_for(is_there, self._limit):
-            assert self._limit is not None
-            raise self._timeout(self._limit)
-
-    def _wait_for(self, is_there: Callable[[], bool], limit: Optional[Deadline]) -> bool:
+    def _wait(self, is_so: Callable[[], bool], limit: Optional[Deadline]) -> None:
         """
-        Wait until it is so, or until the time is up; tell whether it is so.
+        Wait until it is so.
+
+        Raises:
+            MapTimeout: The time is up.
         """
         with self._changed:
-            while not self._changed.wait_for(is_there, min(_AWAKE, limit.left()) if limit else _AWAKE):
+            while not self._changed.wait_for(is_so, min(_AWAKE, limit.left()) if limit else _AWAKE):
                 if limit is not None and limit.left() <= 0:
-                    return False
-        return True
+                    raise self._timeout(limit)
 
     def _timeout(self, limit: Deadline) -> MapTimeout:
         msg = (
@@ -385,7 +382,7 @@ class _Run:
         """
         self._stopping = True
         running = [entry for entry in self._window if entry.future is not None and not entry.future.cancel()]
-        self._wait_for(lambda: all(entry.settled for entry in running), None)
+        self._wait(lambda: all(entry.settled for entry in running), None)  # however long it takes
 
 
 @contextlib.contextmanager
