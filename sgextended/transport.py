@@ -122,6 +122,7 @@ class Transport:
         self._memo_lock = threading.RLock()  # what one client asks first may need what another asked
         # Read once: 20 ms, and the file may be gone by the time that connections are closed.
         self._tls = _tls_context(endpoint.ca_file) if endpoint.scheme == "https" else None
+        self._left: WeakSet[urllib3.HTTPConnectionPool] = WeakSet()  # while requests were under way
         self._manager = self._new_manager()
 
     def _new_manager(self) -> urllib3.PoolManager:
@@ -204,6 +205,8 @@ class Transport:
         finally:
             with self._count_lock:
                 self._under_way -= 1
+            if self._left:
+                self._close_left()
 
     def _send(
         self,
@@ -337,12 +340,21 @@ class Transport:
             if self._users:
                 return
             old, self._manager = self._manager, self._new_manager()
-            is_idle = not self._under_way
-        if is_idle:
-            # urllib3 closes the connections of a pool that nobody holds; an error that somebody keeps may hold it.
-            for key in old.pools.keys():  # noqa: SIM118 - no dict
-                old.pools[key].close()
+            self._left.update(old.pools[key] for key in old.pools.keys())  # noqa: SIM118 - no dict
         old.clear()
+        self._close_left()
+
+    def _close_left(self) -> None:
+        """
+        Close the pools that were left, unless a request is under way: the last one does it then.
+
+        urllib3 closes the connections of a pool that nobody holds, but an error that somebody keeps may hold it.
+        """
+        with self._count_lock:
+            left = [] if self._under_way else list(self._left)
+            self._left.difference_update(left)
+        for pool in left:
+            pool.close()
 
 
 @contextlib.contextmanager

@@ -233,13 +233,22 @@ def test_leave_lets_requests_finish(make_server):
     assert [request.connection for request in server.requests] == [1, 2]
 
 
+@pytest.mark.parametrize("is_busy", [False, True], ids=["idle", "under way"])
 @pytest.mark.parametrize("is_kept", [False, True], ids=["alone", "held by an error that somebody keeps"])
-def test_leave_closes_the_sockets(make_server, is_kept):
+def test_leave_closes_the_sockets(make_server, is_kept, is_busy):
     """
-    The server sees the end of the connection, so nothing stays open unused, although an error of urllib3 has its pool.
+    The server sees the end of the connection, so nothing stays open unused, although an error of urllib3 has its pool
+    or a request was under way.
     """
-    ended = threading.Event()
-    server = make_server(lambda request: http_reply(request.body))
+    ended, arrived, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def answer(request):
+        if request.body == b"slow":
+            arrived.set()
+            go_on.wait(GUARD)
+        return http_reply(request.body)
+
+    server = make_server(answer)
     converse = server.converse
 
     def notify(sock, number):
@@ -251,7 +260,14 @@ def test_leave_closes_the_sockets(make_server, is_kept):
     post(transport)
     pools = transport._manager.pools
     errors = [EmptyPoolError(pools[key], "busy") for key in pools.keys()] if is_kept else []  # noqa: SIM118 - no dict
+    busy = threading.Thread(target=post, args=(transport, b"slow"))
+    if is_busy:
+        busy.start()
+        assert arrived.wait(GUARD)
     transport.leave(USER)
+    if is_busy:
+        go_on.set()
+        busy.join(GUARD)
 
     assert ended.wait(GUARD)
     assert len(errors) == is_kept
