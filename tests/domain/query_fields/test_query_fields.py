@@ -8,14 +8,12 @@ import datetime as dt
 import pickle
 
 import pytest
-from fix_query_fields import day, make_production
+from fix_query_fields import day
 
 from sgextended.domain.query_fields import NotComputed, add_query_fields
-from sgextended.localsite import LocalSite
 from sgextended.localsite.query_fields import (
     CURRENT_PROJECT,
     ME,
-    add_query_field,
     condition,
     current,
     group,
@@ -24,46 +22,6 @@ from sgextended.localsite.query_fields import (
 
 SHOT = current("Shot")
 OF_SHOT = condition("entity", "is", SHOT)
-
-
-@pytest.fixture(scope="module")
-def site():
-    """
-    A site of this module's own.
-    """
-    with LocalSite() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def sg(site, make_sg):
-    """
-    A wrapper on it.
-    """
-    return make_sg(site)
-
-
-@pytest.fixture(scope="module")
-def made(sg):
-    """
-    What there is, by name.
-    """
-    return make_production(sg)
-
-
-@pytest.fixture
-def define(site):
-    """
-    Makes a query field and returns its name.
-    """
-    numbers = iter(range(10**6))
-
-    def make(found_type, filters, summary="record_count", *, of="Shot", **options):
-        with site.store.writing() as tx:
-            label = f"Q {next(numbers)} {site.ledger.count()} {id(make)}"
-            return add_query_field(tx, of, label, (found_type, filters), summary, **options)
-
-    return make
 
 
 @pytest.fixture

@@ -6,15 +6,12 @@ import random
 
 import pytest
 import shotgun_api3
-from fix_query_fields import make_production
 
 from sgextended import FilterError, SGExtended
 from sgextended.domain.query_fields import NotComputed, add_query_fields, find_with_query_fields
-from sgextended.localsite import LocalSite
 from sgextended.localsite.query_fields import (
     CURRENT_PROJECT,
     ME,
-    add_query_field,
     condition,
     current,
     group,
@@ -31,46 +28,6 @@ VERSIONS = ("Version", group("and", OF_SHOT))
 NOTED = ("Note", group("and", condition("note_links", "is", SHOT)))
 OF_ASSET = ("Shot", group("and", condition("assets", "is", current("Asset"))))
 STATUS = {"field": "sg_status_list"}
-
-
-@pytest.fixture(scope="module")
-def site():
-    """
-    A site of this module's own.
-    """
-    with LocalSite() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def sg(site, make_sg):
-    """
-    A wrapper on it.
-    """
-    return make_sg(site)
-
-
-@pytest.fixture(scope="module")
-def made(sg):
-    """
-    What there is, by name.
-    """
-    return make_production(sg)
-
-
-@pytest.fixture
-def define(site):
-    """
-    Makes a query field and returns its name.
-    """
-    numbers = iter(range(10**6))
-
-    def make(found_type, filters, summary="record_count", *, of="Shot", **options):
-        with site.store.writing() as tx:
-            label = f"Q {next(numbers)} {site.ledger.count()} {id(make)}"
-            return add_query_field(tx, of, label, (found_type, filters), summary, **options)
-
-    return make
 
 
 def test_dotted_fields_are_those_of_the_link(sg, made, define):
