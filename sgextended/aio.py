@@ -22,6 +22,7 @@ from weakref import WeakKeyDictionary
 
 from sgextended import trace
 from sgextended._async_methods import AsyncMethods
+from sgextended.errors import SGExtendedError
 from sgextended.native import NativeClient
 from sgextended.recall import Recall, Recalled, under
 
@@ -37,12 +38,12 @@ ASKING = ("server_caps", "server_info")
 LOG = logging.getLogger("sgextended")
 
 
-class CallCancelled(asyncio.CancelledError):
+class CallCancelled(SGExtendedError):
     """
     An awaited call was cancelled, and had written something; nothing of it is under way any more.
 
-    It is an ``asyncio.CancelledError``, so that it passes as every cancellation does. A failure of the call is its
-    ``__cause__``, such as an `OutcomeUnknown`.
+    It is the ``__cause__`` of the ``asyncio.CancelledError`` that the await raises, and is not raised itself: timeouts
+    take none but Python's own. A failure of the call is its own ``__cause__``, such as an `OutcomeUnknown`.
 
     Attributes:
         written: What the site has done for the call: the name of each write and what the site gave back, in order.
@@ -60,9 +61,7 @@ class CallCancelled(asyncio.CancelledError):
     @classmethod
     def behind(cls, error: Optional[BaseException]) -> "Optional[CallCancelled]":
         """
-        Return the one that has led to an error, such as a ``TimeoutError``, or None.
-
-        Python 3.9 and 3.10 raise a new ``CancelledError`` where a task is awaited that was cancelled.
+        Return the one that has led to an error, a ``CancelledError`` or the ``TimeoutError`` of a timeout, or None.
         """
         while error is not None and not isinstance(error, cls):
             error = error.__cause__ or error.__context__
@@ -197,15 +196,13 @@ class _Call(Generic[Result]):
         Wait for the first of some futures.
 
         Raises:
-            CancelledError: The task was cancelled, and the call is over. `CallCancelled`, where it has done something.
+            CancelledError: The task was cancelled, and the call is over. Where it has done something, because of a
+                `CallCancelled`.
         """
         try:
             await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            told = await self.take_back()
-            if told is None:
-                raise
-            raise told from self._failure()
+        except asyncio.CancelledError as error:
+            raise error from await self.take_back()
 
     async def take_back(self) -> Optional[CallCancelled]:
         """
@@ -217,17 +214,16 @@ class _Call(Generic[Result]):
         while not self.ended.done():
             with contextlib.suppress(asyncio.CancelledError):  # told once, and that is under way
                 await asyncio.wait([self.ended])
-        error, written = self._failure(), tuple(self._recall.written)
+        error, written = self.ended.exception(), tuple(self._recall.written)
         if not written and _is_recalled(error):
             return None
         done = ", ".join(name for name, _result in written)
         how = "it came to its end" if error is None else f"it ended with {type(error).__name__}: {error}"
         msg = f"The call was cancelled; {how}." + (f" The site has done: {done}." if done else "")
         LOG.info("%s", msg)
-        return CallCancelled(msg, written=written, result=None if error else self.ended.result())
-
-    def _failure(self) -> Optional[BaseException]:
-        return self.ended.exception()
+        told = CallCancelled(msg, written=written, result=None if error else self.ended.result())
+        told.__cause__ = error
+        return told
 
 
 def _is_recalled(error: Optional[BaseException]) -> bool:

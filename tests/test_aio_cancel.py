@@ -208,6 +208,24 @@ def test_a_timeout_keeps_the_outcome_as_its_cause(ask):
     assert CallCancelled.behind(caught.value).written == (("create", SHOT),)
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.timeout came with Python 3.11")
+def test_a_block_with_a_timeout_raises_it_also_where_something_was_written(ask):
+    """
+    asyncio.timeout takes none but a plain CancelledError for its own: another one would end the task as cancelled.
+    """
+    create = Held(results(SHOT))
+    _server, sg = ask(create=create)
+
+    async def main():
+        asyncio.get_running_loop().call_later(0.05, create.may_go.set)
+        async with asyncio.timeout(0.01):
+            await sg.aio.create("Shot", {"code": "a"})
+
+    with pytest.raises(TimeoutError) as caught:
+        run(main())
+    assert CallCancelled.behind(caught.value).written == (("create", SHOT),)
+
+
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="TaskGroup came with Python 3.11")
 def test_a_task_group_ends_its_reads_when_one_fails(ask):
     """
