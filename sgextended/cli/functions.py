@@ -5,7 +5,9 @@ Functions that are named on the command line: ``module:function``, or ``path/to/
 import importlib
 import importlib.util
 import inspect
+import site
 import sys
+import sysconfig
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, Optional
@@ -93,12 +95,17 @@ def _broken(name: str, error: Exception) -> str:
 def file_of(function: Callable[..., Any]) -> Optional[Path]:
     """
     Return the file of a function whose whole module is one file that was not installed; None for all others.
+
+    A folder within that of Python is not what was installed: a virtual environment may stand in the project's own, and
+    a studio's tools below ``/usr``.
     """
     module = inspect.getmodule(function)
     path = Path(getattr(module, "__file__", None) or "")
     if module is None or path.suffix != ".py" or "." in module.__name__ or hasattr(module, "__path__"):
         return None
-    return None if any(path.is_relative_to(prefix) for prefix in {sys.prefix, sys.base_prefix}) else path
+    installed = {sysconfig.get_path("stdlib"), *site.getsitepackages(), site.getusersitepackages()}
+    installed -= set(site.PREFIXES)  # are among them on Windows
+    return None if any(path.is_relative_to(folder) for folder in installed) else path
 
 
 def _check(function: Any, spec: str) -> None:

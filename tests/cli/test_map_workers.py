@@ -74,7 +74,7 @@ def test_a_cluster_does_the_work(process, folder, demo_site):
 
     assert distributed
     assert started.returncode == 1
-    assert len(pids) == 1
+    assert len(pids) == 1, out + err
     assert not pids & {started.pid, cluster.pid}
     assert "3 items done in " in err
     assert " s with 2 Dask workers." in err
