@@ -22,7 +22,6 @@ os.environ["PATH"] = os.pathsep.join([*map(str, sorted(PYENV.glob("versions/3.*/
 CONFIG = configparser.ConfigParser()
 CONFIG.read("setup.cfg")
 PYTHONS = re.findall(r"Python :: (3\.\d+)", CONFIG["metadata"]["classifiers"])
-TESTERS = ["pytest", "pytest-xdist", "pytest-cov", "hypothesis", "proxy.py"]
 
 
 def oldest() -> "list[str]":
@@ -30,7 +29,7 @@ def oldest() -> "list[str]":
     Return every run-time requirement of setup.cfg, pinned to its lower bound.
     """
     lines = CONFIG["options"]["install_requires"].splitlines()
-    for extra in ("site", "cli", "dask", "fast", "typed"):
+    for extra in ("site", "cli", "dask", "fast", "typed", "keyring", "parquet", "qt"):
         lines += CONFIG["options.extras_require"][extra].splitlines()
     found = [re.match(r"([\w\[\]-]+)>=([\d.]+)", line.strip()) for line in lines if line.strip()]
     return [f"{match[1]}=={match[2]}" for match in found if match]
@@ -51,11 +50,11 @@ def tests(session: nox.Session, dependencies: str) -> None:
     session.run("python", "-m", "build", "--wheel", "--outdir", str(wheels), silent=True)
     wheel = next(wheels.glob("*.whl"))
     pins = oldest() if dependencies == "oldest" else []
-    session.install(f"{wheel}[all]", *TESTERS, *pins)
+    session.install(f"{wheel}[dev]", *pins)
     copied = place / "checkout"
     shutil.rmtree(copied, ignore_errors=True)
     copied.mkdir()
-    for name in ("tests", "docs", "README.md", "pyproject.toml", "setup.cfg", "CHANGELOG.md"):
+    for name in ("tests", "docs", "examples", "README.md", "pyproject.toml", "setup.cfg", "CHANGELOG.md"):
         source = Path(name)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, copied / name)
     session.chdir(copied)

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import pytest_sgextended
 from processes import unmeasured
 
 from sgextended.localsite import LocalSite
@@ -87,6 +88,6 @@ def test_every_fixture_stands_on_the_page():
     The table has the fixtures that the plugin offers, no more and no fewer.
     """
     table = set(re.findall(r"^\| `(\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
-    source = (PAGE.parent.parent / "pytest_sgextended.py").read_text(encoding="utf-8")
+    source = Path(pytest_sgextended.__file__).read_text(encoding="utf-8")
 
     assert table == set(re.findall(r"^def (sg\w*)\(", source, re.MULTILINE))
