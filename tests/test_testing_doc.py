@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import pytest_sgextended
 from processes import unmeasured
 
+import pytest_sgextended
 from sgextended.localsite import LocalSite
 
 PAGE = Path(__file__).parent.parent / "docs" / "testing.md"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import attr
 import pytest
-import pytest_sgextended
 
+import pytest_sgextended
 from sgextended.cli import functions
 
 
