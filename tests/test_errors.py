@@ -32,6 +32,8 @@ ATTRIBUTES = {
     "done": 5,
     "report": [1, 2],
     "failed": 2,
+    "written": (("create", {"type": "Shot", "id": 1}),),
+    "result": {"type": "Shot", "id": 1},
 }
 MESSAGE = "No connection to 'studio' within 2.5 s: raise max_size."
 
