@@ -195,6 +195,7 @@ class _Run:
         self._exhausted = False
         self._report: Reporter = lambda _done, _failed: None
         self._error: Optional[Exception] = None  # ends the map, after the results that there are
+        self._is_late = False  # there was more to begin when the time was up
         self._stopping = False
         self._changed = threading.Condition()  # guards what is counted, and tells that an entry is settled
         self._done = self._failed = 0
@@ -239,6 +240,8 @@ class _Run:
             if not self._window:
                 if self._error is not None:
                     raise self._error
+                if self._limit is not None and self._is_late:
+                    raise self._timeout(self._limit)
                 return
             entry = self._next()
             for item, outcome in zip(entry.items, entry.outcomes):
@@ -259,10 +262,13 @@ class _Run:
 
     def _feed(self, executor: Executor, most: int) -> None:
         while self._in_flight < most and not self._exhausted and len(self._window) < 2 * most:
-            if self._error is not None or (self._failed and self._options.on_error == "raise"):
+            if self._error is not None or self._is_late or (self._failed and self._options.on_error == "raise"):
                 return  # the failure comes in its turn, and nothing more is begun
             entry = self._take()
             if entry is None:
+                return
+            if self._limit is not None and self._limit.left() <= 0 and not entry.settled:
+                self._is_late = True
                 return
             with _uninterrupted():  # what was handed out and not noted would be lost, done or not
                 with self._changed:

@@ -4,6 +4,7 @@ Running a function over many items: its time, its progress, and what is refused.
 
 import concurrent.futures
 import threading
+import time
 
 import pytest
 from fix_workers import GUARD, Source, fails_at_odd, work
@@ -33,6 +34,33 @@ def test_time_that_is_up_ends_the_map():
 
     assert (caught.value.done, caught.value.failed) == (1, 0)
     assert begun == [0, 1]
+
+
+def test_time_that_is_up_is_seen_where_nothing_is_waited_for():
+    """
+    Items without end that come more slowly than they are done end with the time; what was begun is handed back.
+    """
+    done, last = threading.Semaphore(0), time.monotonic() + GUARD
+
+    def items():
+        while time.monotonic() < last:
+            yield 1
+            done.acquire(timeout=GUARD)
+
+    with pytest.raises(MapTimeout) as caught:
+        list(work(lambda _sg, _item: done.release(), items(), timeout=0.2))
+    assert caught.value.done > 0
+
+
+def test_a_loop_that_takes_its_time_gets_what_was_done_in_time():
+    """
+    Where nothing is left to begin when the time is up, nothing has failed.
+    """
+    results = work(lambda _sg, item: item, range(3), timeout=0.2)
+    assert next(results) == 0
+    threading.Event().wait(0.3)
+
+    assert list(results) == [1, 2]
 
 
 def test_a_call_that_ends_with_the_time_of_the_map_is_no_failure_of_its_item():
