@@ -115,7 +115,7 @@ class SGPool(Generic[Lent]):
         clock: For tests: what tells the time, in seconds.
 
     Raises:
-        ConfigurationError: A bound that cannot work.
+        ConfigurationError: A bound that cannot work, or an instance in the place of what makes one.
     """
 
     __module__ = "sgextended"
@@ -129,6 +129,9 @@ class SGPool(Generic[Lent]):
         max_idle: Optional[float] = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if not callable(factory):
+            msg = f"{factory!r:.80} makes no instances: give a class, or a function that makes one."
+            raise ConfigurationError(msg)
         if isinstance(max_size, bool) or not isinstance(max_size, int) or max_size < 1:
             msg = f"max_size={max_size!r}: a pool needs room for at least 1 instance."
             raise ConfigurationError(msg)

@@ -137,7 +137,8 @@ def check_function(function: Callable[..., Any]) -> None:
         raise ConfigurationError(msg)
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         kind = "asynchronous: nobody would await it" if inspect.iscoroutinefunction(function) else "a generator"
-        msg = f"{name_of(function)} is {kind}, so that nothing would be done. Give a function that does the work."
+        name = getattr(function, "__name__", name_of(function))  # a partial has none
+        msg = f"{name} is {kind}, so that nothing would be done. Give a function that does the work."
         raise ConfigurationError(msg)
 
 

@@ -257,6 +257,14 @@ def test_failed_factory_hands_its_place_to_a_waiter(make_pool):
 # --- Options and looks
 
 
+def test_pool_refuses_an_instance():
+    """
+    An instance in the place of its class is refused at once, and not where one is leased.
+    """
+    with pytest.raises(ConfigurationError, match="makes no instances: give a class"):
+        SGPool(Instance())
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
