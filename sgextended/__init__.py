@@ -32,13 +32,15 @@ from sgextended.errors import (
 )
 from sgextended.extended import SGExtended, SGWorker
 from sgextended.hooks import Call, Write
+from sgextended.http.proxy import Proxy
+from sgextended.http.retry import RetryPolicy
 from sgextended.native import NativeClient
 from sgextended.plan import Plan, Planned
 from sgextended.pool import SGPool
 from sgextended.registered import current, registered_class
-from sgextended.retry import RetryPolicy
 from sgextended.schema import SiteSchema
-from sgextended.site import Proxy, Secret, Site
+from sgextended.secret import Secret
+from sgextended.site import Site
 from sgextended.trace import Trace
 from sgextended.undo import UndoLog, Undone
 from sgextended.workers import Failure

@@ -23,8 +23,8 @@ from weakref import WeakKeyDictionary
 from sgextended import trace
 from sgextended._async_methods import AsyncMethods
 from sgextended.errors import SGExtendedError
+from sgextended.http.cancellation import CancelToken, RequestCancelled, under
 from sgextended.native import NativeClient
-from sgextended.recall import Recall, Recalled, under
 
 Async = TypeVar("Async", bound="AsyncSGExtended")
 Result = TypeVar("Result")
@@ -169,16 +169,16 @@ class _Call(Generic[Result]):
         function: Callable[[], Result],
         *,
         context: Optional[Context] = None,
-        recall: Optional[Recall] = None,
+        token: Optional[CancelToken] = None,
     ) -> None:
-        self._recall = recall or Recall()
+        self._token = token or CancelToken()
         if trace.current():
             trace.note_question()  # the thread does not see who asks
         self._job = threads.submit((context or copy_context()).run, self._work, function)
         self.ended: asyncio.Future[Result] = asyncio.wrap_future(self._job)
 
     def _work(self, function: Callable[[], Result]) -> Result:
-        with under(self._recall):
+        with under(self._token):
             try:
                 return function()
             except StopIteration as error:  # a future holds none, as a coroutine raises none
@@ -210,12 +210,12 @@ class _Call(Generic[Result]):
         """
         if self._job.cancel():  # it waited for its turn
             return None
-        self._recall.set()
+        self._token.set()
         while not self.ended.done():
             with contextlib.suppress(asyncio.CancelledError):  # told once, and that is under way
                 await asyncio.wait([self.ended])
-        error, written = self.ended.exception(), tuple(self._recall.written)
-        if not written and _is_recalled(error):
+        error, written = self.ended.exception(), tuple(self._token.written)
+        if not written and _is_cancelled(error):
             return None
         done = ", ".join(name for name, _result in written)
         how = "it came to its end" if error is None else f"it ended with {type(error).__name__}: {error}"
@@ -226,8 +226,8 @@ class _Call(Generic[Result]):
         return told
 
 
-def _is_recalled(error: Optional[BaseException]) -> bool:
-    while error is not None and not isinstance(error, Recalled):
+def _is_cancelled(error: Optional[BaseException]) -> bool:
+    while error is not None and not isinstance(error, RequestCancelled):
         error = error.__cause__
     return error is not None
 
@@ -262,7 +262,7 @@ class _Feed:
 
     def __init__(self, threads: ThreadPoolExecutor, begin: Callable[[], Any]) -> None:
         self._threads, self._begin = threads, begin
-        self._context, self._recall = copy_context(), Recall()
+        self._context, self._token = copy_context(), CancelToken()
         self._iterator: Any = None
         self._call: Optional[_Call[bool]] = None
         self._bell: Optional[_Bell] = None
@@ -291,7 +291,7 @@ class _Feed:
         """
         while not self.items and not self._ended:
             if self._call is None:
-                self._call = _Call(self._threads, self._pull, context=self._context, recall=self._recall)
+                self._call = _Call(self._threads, self._pull, context=self._context, token=self._token)
             bell = self._bell = _Bell()
             if not self.items:  # what comes from now on rings
                 await self._call.wait(self._call.ended, bell.rings)

@@ -7,9 +7,9 @@ import time
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 from sgextended.errors import OutcomeUnknown, StatusError, TransportError
+from sgextended.http.retry import is_known
+from sgextended.http.transport import page_title, retry_after
 from sgextended.identity import without_secrets
-from sgextended.retry import is_known
-from sgextended.transport import page_title, retry_after
 
 
 def entity_type(params: Any) -> Optional[str]:

@@ -21,11 +21,11 @@ from weakref import WeakKeyDictionary
 
 from attrs import frozen
 
-from sgextended.deadline import Deadline
 from sgextended.errors import ConfigurationError, PoolTimeout, WorkerError, WorkerLost
+from sgextended.http.deadline import Deadline
+from sgextended.http.transport import AROUND
 from sgextended.journal import name_of
 from sgextended.remote import Numbered, Outcome
-from sgextended.transport import AROUND
 
 Item = TypeVar("Item")
 

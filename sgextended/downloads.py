@@ -19,13 +19,14 @@ from typing import Any, BinaryIO, Callable, Dict, Hashable, Iterator, Optional, 
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 from urllib.request import url2pathname
 
-from sgextended import deadline
-from sgextended.connection import Answer
 from sgextended.errors import ShotgunFileDownloadError, StatusError, TransportError, TransportTimeout
 from sgextended.hooks import Tally
+from sgextended.http import deadline
+from sgextended.http.connection import Answer
+from sgextended.http.retry import BUSY, Kind
+from sgextended.http.transport import retry_after
 from sgextended.identity import SealedText, identity_of
-from sgextended.retry import BUSY, Kind
-from sgextended.site import Secret
+from sgextended.secret import Secret
 from sgextended.transfers import (
     CHUNK,
     EXPIRED,
@@ -38,7 +39,6 @@ from sgextended.transfers import (
     storage_message,
     without_query,
 )
-from sgextended.transport import retry_after
 
 #: Seconds for which a session is new: if a new one is refused, another would be too.
 NEW = 60.0

@@ -27,7 +27,6 @@ from attrs import Factory, define, field, fields, frozen, setters
 
 from sgextended import workers as _workers
 from sgextended.connect import Connect
-from sgextended.deadline import within
 from sgextended.domain import (
     addresses,
     assets,
@@ -55,6 +54,7 @@ from sgextended.domain import (
 )
 from sgextended.errors import ClientClosed, ConfigurationError
 from sgextended.hooked import Hooked
+from sgextended.http.deadline import within
 from sgextended.native import NativeClient
 from sgextended.of_thread import as_current, current_of
 from sgextended.one_at_a_time import OneAtATime

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from shotgun_api3.shotgun import _Config
 
 from sgextended.errors import ConfigurationError
-from sgextended.site import Secret, Site
+from sgextended.secret import Secret
+from sgextended.site import Site
 
 
 class SealedText(str):

@@ -20,18 +20,20 @@ from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Mapping, Opti
 import attrs
 from shotgun_api3.shotgun import SG_TIMEZONE, AuthenticationFault, Fault, ServerCapabilities, Shotgun
 
-from sgextended import paging, recall, retry, wire
+from sgextended import paging, wire
 from sgextended._version import __version__
 from sgextended.ahead import Sleep
 from sgextended.calls import as_first, check_answer, entity_type, may_be_text, value_of, written
 from sgextended.downloads import Downloads
 from sgextended.errors import ConfigurationError
 from sgextended.hooks import Tally, Watcher, rows_in
+from sgextended.http import cancellation, retry
+from sgextended.http.retry import RetryPolicy
+from sgextended.http.transport import Endpoint, Transport, transport_to
 from sgextended.identity import HidingConfig, SealedBytes, SealedText, identity_of, site_of
-from sgextended.retry import RetryPolicy
 from sgextended.schema import kept_by
-from sgextended.site import Secret, Site
-from sgextended.transport import Endpoint, Transport, transport_to
+from sgextended.secret import Secret
+from sgextended.site import Site
 from sgextended.uploads import Uploads
 
 LOG = logging.getLogger("sgextended")
@@ -62,7 +64,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
     __module__ = "sgextended"
     __slots__ = ("_watcher",)  # beside the attributes, which all views of one client share
 
-    MAX_ATTEMPTS = 1  # sgextended.retry is the one layer that repeats
+    MAX_ATTEMPTS = 1  # sgextended.http.retry is the one layer that repeats
     obeys_deadlines = True
 
     def __init__(self, site: Site) -> None:
@@ -281,7 +283,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
         def finish(reply: Any, tally: Tally) -> Any:
             results = self._results(reply, method, params, first=first)
             tally.rows = rows_in(method, results)
-            reach = recall.current()
+            reach = cancellation.current()
             if reach is not None and retry.is_write(method, params):
                 reach.written.append((method, results))
             return results

@@ -18,7 +18,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QCoreApplication, QObject, Qt, QThread, Signal  # type: ignore[attr-defined]
 
 from sgextended.errors import ConfigurationError
-from sgextended.recall import Recall, under
+from sgextended.http.cancellation import CancelToken, under
 
 LOG = logging.getLogger("sgextended")
 
@@ -145,7 +145,7 @@ class _Holder:
         """
         call, self.call = self.call, None
         if call is not None:
-            call.recall.set()
+            call.token.set()
         return call is not None
 
 
@@ -155,7 +155,7 @@ class _Call:
     """
 
     def __init__(self, asker: "weakref.ref[Asker]", work: _Work) -> None:
-        self.recall = Recall()
+        self.token = CancelToken()
         self._asker, self._work = asker, work
         self._news: Deque[_News] = deque()
         self._told = threading.Event()
@@ -167,13 +167,13 @@ class _Call:
     def _run(self) -> None:
         news: _News
         try:
-            with under(self.recall):
+            with under(self.token):
                 news = "done", self._all(self._work(self._report))
         except BaseException as error:  # noqa: BLE001 - it is emitted
             news = "failed", error
         self._tell(news)
-        if self.recall.is_set and self.recall.written:
-            done = ", ".join(name for name, _result in self.recall.written)
+        if self.token.is_set and self.token.written:
+            done = ", ".join(name for name, _result in self.token.written)
             LOG.info("A call that was taken back had written: %s.", done)
 
     def _all(self, result: Any) -> Any:
@@ -183,7 +183,7 @@ class _Call:
         with contextlib.ExitStack() as stack:
             stack.callback(getattr(result, "close", lambda: None))
             for item in result:
-                self.recall.fail_if_set()
+                self.token.raise_if_cancelled()
                 items.append(item)
                 self._tell(("item", item))
         return items

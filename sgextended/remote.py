@@ -18,8 +18,8 @@ from typing import Any, Callable, ContextManager, List, Optional, Protocol, Tupl
 
 from attrs import frozen
 
-from sgextended.deadline import deadline
 from sgextended.errors import WorkerError
+from sgextended.http.deadline import deadline
 
 #: What the workers of this many maps need is kept in a process for the next map of the same kind.
 KEPT_RECIPES = 4

@@ -2,7 +2,6 @@
 Which site, and who asks: its address, credentials and limits.
 """
 
-import hmac
 import os
 import re
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
@@ -12,151 +11,11 @@ import attrs
 from attrs import field, frozen
 
 from sgextended.errors import ConfigurationError
-from sgextended.retry import RetryPolicy
-
-DEFAULT_PROXY_PORT = 8080  # as in shotgun_api3
+from sgextended.http.proxy import Proxy, to_proxy
+from sgextended.http.retry import RetryPolicy
+from sgextended.secret import Secret, to_secret
 
 _LOOPBACK = re.compile(r"localhost|0\.0\.0\.0|127(\.\d+){3}")
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-
-
-class Secret:
-    """
-    A key, password or token that no repr, log, traceback or pickle shows.
-
-    It pickles only as the name of the environment variable that it came from.
-    """
-
-    __module__ = "sgextended"
-
-    __slots__ = ("_value", "_variable")
-
-    def __init__(self, value: str, *, variable: Optional[str] = None) -> None:
-        self._value = value
-        self._variable = variable
-
-    @classmethod
-    def from_env(cls, variable: str) -> "Secret":
-        """
-        Return the secret that an environment variable holds.
-
-        Raises:
-            ConfigurationError: The variable is not set here.
-        """
-        value = os.environ.get(variable)
-        if not value:
-            msg = (
-                f"{variable} is not set in this process. The site that was sent here names its secret by that "
-                "variable: set it on every machine that runs workers."
-            )
-            raise ConfigurationError(msg)
-        return cls(value, variable=variable)
-
-    def reveal(self) -> str:
-        """
-        Return the secret itself.
-        """
-        return self._value
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __repr__(self) -> str:
-        return f"Secret(from {self._variable})" if self._variable else "Secret(...)"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Secret):
-            return NotImplemented
-        how = ("utf-8", "surrogatepass")  # the environment may hold bytes that are no text
-        return hmac.compare_digest(self._value.encode(*how), other._value.encode(*how))
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._value))
-
-    def __copy__(self) -> "Secret":
-        return self
-
-    def __deepcopy__(self, memo: Dict[int, Any]) -> "Secret":
-        return self
-
-    def __reduce__(self) -> Tuple[Any, Tuple[str]]:
-        if self._variable is None:
-            msg = (
-                "This site holds a key or password as a literal value, and pickling would write it down in clear. "
-                "Put it into an environment variable and use Site.from_env(), which pickles as the name of the "
-                "variable, or build the Site with allow_pickle_secrets=True."
-            )
-            raise ConfigurationError(msg)
-        return Secret.from_env, (self._variable,)
-
-
-def _to_secret(value: Union[str, Secret, None]) -> Optional[Secret]:
-    if value is None or isinstance(value, Secret):
-        return value
-    if not isinstance(value, str):
-        # The value itself stays out of the message: it is meant to be a secret.
-        msg = f"A key, password or token is text, not {type(value).__name__}."
-        raise ConfigurationError(msg)
-    return Secret(value)
-
-
-@frozen(kw_only=True)
-class Proxy:
-    """
-    An HTTP proxy, as ``[user:password@]host[:port]`` in shotgun_api3's spelling.
-    """
-
-    __module__ = "sgextended"
-
-    host: str
-    port: int = DEFAULT_PROXY_PORT
-    user: Optional[str] = None
-    password: Optional[Secret] = field(default=None, converter=_to_secret)
-
-    @classmethod
-    def parse(cls, text: str) -> "Proxy":
-        """
-        Return the proxy that *text* describes; a leading ``http://`` is allowed.
-
-        Raises:
-            ConfigurationError: There is no host in it, or its port is no number.
-        """
-        rest = text.removeprefix("http://")
-        # The last @ ends the user's part: there may be one in the password.
-        who, _, where = rest.rpartition("@")
-        host, _, port = where.rstrip("/").partition(":")
-        if not host or _SCHEME.match(rest) or (port and not _is_port(port)):
-            shown = f"...@{where}" if who else where
-            msg = f"proxy {shown!r} is not understood: write host, host:port or user:password@host:port."
-            raise ConfigurationError(msg)
-        user, _, password = who.partition(":")
-        return cls(
-            host=host,
-            port=int(port) if port else DEFAULT_PROXY_PORT,
-            user=user or None,
-            password=Secret(password) if password else None,
-        )
-
-    @property
-    def native(self) -> str:
-        """
-        The proxy as ``shotgun_api3.Shotgun`` takes it, its password included.
-        """
-        who = f"{self.user}:{self.password.reveal() if self.password else ''}@" if self.user else ""
-        return f"{who}{self.host}:{self.port}"
-
-
-def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdigit() and 0 < int(text) < 65536
-
-
-def _to_proxy(value: Union[str, Proxy, None]) -> Optional[Proxy]:
-    if not value or isinstance(value, Proxy):
-        return value or None  # shotgun_api3 takes an empty text for none
-    if not isinstance(value, str):
-        msg = f"proxy is text such as 'host:port', or a Proxy, not {type(value).__name__}."
-        raise ConfigurationError(msg)
-    return Proxy.parse(value)
 
 
 def _check_url(value: str) -> None:
@@ -248,14 +107,14 @@ class Site:
 
     url: str = field()
     script_name: Optional[str] = None
-    api_key: Optional[Secret] = field(default=None, converter=_to_secret)
+    api_key: Optional[Secret] = field(default=None, converter=to_secret)
     login: Optional[str] = None
-    password: Optional[Secret] = field(default=None, converter=_to_secret)
-    auth_token: Optional[Secret] = field(default=None, converter=_to_secret)
-    session_token: Optional[Secret] = field(default=None, converter=_to_secret)
+    password: Optional[Secret] = field(default=None, converter=to_secret)
+    auth_token: Optional[Secret] = field(default=None, converter=to_secret)
+    session_token: Optional[Secret] = field(default=None, converter=to_secret)
     sudo_as_login: Optional[str] = None
-    basic_auth: Optional[Secret] = field(default=None, converter=_to_secret)
-    proxy: Optional[Proxy] = field(default=None, converter=_to_proxy)
+    basic_auth: Optional[Secret] = field(default=None, converter=to_secret)
+    proxy: Optional[Proxy] = field(default=None, converter=to_proxy)
     ca_file: Optional[str] = field(default=None, converter=attrs.converters.optional(os.fspath))
     connect_timeout: float = field(default=10.0)
     read_timeout: float = field(default=120.0)

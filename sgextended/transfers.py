@@ -15,17 +15,18 @@ from urllib.parse import urlsplit
 
 from attrs import evolve
 
-from sgextended import deadline, retry
 from sgextended.errors import ClientClosed, OutcomeUnknown, ShotgunError, TransportError
 from sgextended.hooks import Tally, Watcher, tell
+from sgextended.http import deadline, retry
+from sgextended.http.transport import Endpoint, Limits, Transport, transport_to
 from sgextended.identity import SealedText
 from sgextended.parallel import PAUSE
-from sgextended.transport import Endpoint, Limits, Transport, transport_to
 
 if TYPE_CHECKING:
     from shotgun_api3.shotgun import Shotgun
 
-    from sgextended.site import Secret, Site
+    from sgextended.secret import Secret
+    from sgextended.site import Site
 
 LOG = logging.getLogger("sgextended")
 

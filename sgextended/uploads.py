@@ -20,14 +20,15 @@ from urllib.parse import urlencode, urlsplit
 
 from attrs import define
 
-from sgextended import deadline, retry
 from sgextended.calls import status_error, web_page_error
-from sgextended.connection import Answer, Body
 from sgextended.errors import PartlyDone, ShotgunError, StatusError, TransportError
 from sgextended.hooks import Tally
+from sgextended.http import deadline, retry
+from sgextended.http.connection import Answer, Body
+from sgextended.http.retry import Kind
+from sgextended.http.transport import retry_after
 from sgextended.identity import SealedBytes, SealedText
 from sgextended.parallel import Stopped, in_parallel
-from sgextended.retry import Kind
 from sgextended.transfers import (
     EXPIRED,
     LOG,
@@ -40,12 +41,11 @@ from sgextended.transfers import (
     storage_message,
     without_query,
 )
-from sgextended.transport import retry_after
 
 if TYPE_CHECKING:
     import datetime
 
-    from sgextended.site import Secret
+    from sgextended.secret import Secret
 
 Row = Dict[str, Any]
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence,
 
 from sgextended._native_methods import NativeMethods
 from sgextended.checks import check_call
-from sgextended.deadline import within
 from sgextended.domain.query_fields import iter_with_query_fields, with_query_fields
 from sgextended.errors import ConfigurationError, OutcomeUnknown
+from sgextended.http.deadline import within
 from sgextended.native import NativeClient
 from sgextended.reconcile import create_once, reconcile
 from sgextended.schema import SiteSchema, kept_by

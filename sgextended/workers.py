@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any, Callable, Deque, Iterable, Iterator, List
 from attrs import evolve, frozen
 
 from sgextended.dask import Cluster, cluster_of
-from sgextended.deadline import Deadline, current, until
 from sgextended.errors import ConfigurationError, MapTimeout, WorkerError, WorkerLost
 from sgextended.hooks import RECORDER
+from sgextended.http.deadline import Deadline, current, until
 from sgextended.journal import Journal, name_of
 from sgextended.progress import Reporter, reporter
 from sgextended.remote import Crew, Guard, Outcome, outcomes_of, reason_of

@@ -14,7 +14,7 @@ import traceback
 import pytest
 
 from sgextended.errors import SGExtendedError
-from sgextended.site import Secret
+from sgextended.secret import Secret
 
 SHORTEST = 8  # characters of a secret that is looked for
 ADDRESS = re.compile(r"[\w.]+:\d+")  # of a proxy, which is a secret as a whole because it may hold a password

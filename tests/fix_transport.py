@@ -7,7 +7,7 @@ import threading
 import pytest
 from fix_servers import GUARD, http_reply
 
-from sgextended.transport import Endpoint, Limits, Transport
+from sgextended.http.transport import Endpoint, Limits, Transport
 
 LIMITS = Limits(connect=GUARD, read=GUARD, pool=GUARD)
 

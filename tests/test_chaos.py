@@ -23,8 +23,9 @@ from fix_chaos_notes import Notes, judge
 from fix_chaos_site import PLAN, ChaosSite
 
 import sgextended
-from sgextended import OutcomeUnknown, RetryPolicy, SGExtended, TransportError, retry
+from sgextended import OutcomeUnknown, RetryPolicy, SGExtended, TransportError
 from sgextended.errors import CallError
+from sgextended.http import retry
 from sgextended.localsite.faults import KINDS, Mishap
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ from fix_servers import ScriptedSite, page, results
 
 import sgextended.dask
 from sgextended import PoolTimeout, SGExtended, Site
-from sgextended.transport import AROUND
+from sgextended.http.transport import AROUND
 
 
 class InFlight:

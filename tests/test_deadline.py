@@ -22,10 +22,10 @@ from sgextended import (
     Site,
     TransportError,
     TransportTimeout,
-    deadline,
 )
-from sgextended.deadline import Watchdog
 from sgextended.domain.shots import find_shots
+from sgextended.http import deadline
+from sgextended.http.deadline import Watchdog
 
 SHORT = 0.2  # seconds: the deadline of a call that cannot be done
 

@@ -13,7 +13,8 @@ import shotgun_api3
 from fix_native import KEY, failing, make_client, meet
 from fix_servers import GUARD, Last, http_reply, page, results
 
-from sgextended import NativeClient, OutcomeUnknown, RetryPolicy, Secret, Site, StatusError, retry
+from sgextended import NativeClient, OutcomeUnknown, RetryPolicy, Secret, Site, StatusError
+from sgextended.http import retry
 
 AT_ONCE = RetryPolicy(attempts=4, first_wait=0, longest_wait=0)
 EXPIRED = http_reply(b'{"exception": true, "error_code": 102, "message": "Can\'t authenticate session token"}')

@@ -19,8 +19,8 @@ from sgextended import (
     TransportError,
     TransportTimeout,
 )
-from sgextended.deadline import deadline
-from sgextended.retry import BUSY, Gate, Kind, kind_of, may_repeat, persist
+from sgextended.http.deadline import deadline
+from sgextended.http.retry import BUSY, Gate, Kind, kind_of, may_repeat, persist
 
 READS = [
     "info",

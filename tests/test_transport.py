@@ -13,8 +13,8 @@ from fix_transport import LIMITS, SHORT, USER, User, in_threads, make_endpoint, 
 from urllib3.exceptions import EmptyPoolError
 
 from sgextended import PoolTimeout, Proxy, TransportError
-from sgextended import transport as transport_module
-from sgextended.transport import Endpoint, Limits, Transport, page_title, retry_after, transport_to
+from sgextended.http import transport as transport_module
+from sgextended.http.transport import Endpoint, Limits, Transport, page_title, retry_after, transport_to
 
 FORK = "fork" in multiprocessing.get_all_start_methods()
 
@@ -132,7 +132,7 @@ def test_a_connection_that_was_idle_for_long_is_not_used(echo, monkeypatch):
     post(transport)
     post(transport)
     used = echo.connections
-    monkeypatch.setattr("sgextended.connection.LONGEST_IDLE", 0.0)
+    monkeypatch.setattr("sgextended.http.connection.LONGEST_IDLE", 0.0)
     post(transport)
 
     assert (used, echo.connections) == (1, 2)

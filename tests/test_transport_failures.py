@@ -14,9 +14,9 @@ from fix_servers import GUARD, HANG, Last, ScriptedProxy, ScriptedServer, end, h
 from fix_transport import SHORT, USER, in_threads, make_transport, post
 
 from sgextended import Proxy, Secret, TLSError, TransportError, TransportTimeout, Unreachable
-from sgextended import transport as transport_module
-from sgextended.deadline import Deadline
-from sgextended.transport import Endpoint, Limits, Transport
+from sgextended.http import transport as transport_module
+from sgextended.http.deadline import Deadline
+from sgextended.http.transport import Endpoint, Limits, Transport
 
 # --- Failures
 

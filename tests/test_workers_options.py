@@ -9,7 +9,8 @@ import time
 import pytest
 from fix_workers import GUARD, Source, fails_at_odd, work
 
-from sgextended import ConfigurationError, MapTimeout, deadline
+from sgextended import ConfigurationError, MapTimeout
+from sgextended.http import deadline
 
 # --- Time
 

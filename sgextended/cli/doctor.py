@@ -25,7 +25,7 @@ from sgextended.cli.functions import UsageError
 from sgextended.cli.options import FormatOption
 from sgextended.cli.whoami import identity
 from sgextended.errors import CallError, ConfigurationError, StatusError, TransportError
-from sgextended.retry import BUSY
+from sgextended.http.retry import BUSY
 
 PATIENCE = 10.0  # seconds for a connection
 LATE = 30.0  # seconds by which a clock may differ before it is told

@@ -6,7 +6,6 @@ import re
 from typing import Any, Iterable, List, Mapping, Optional, Tuple, Union
 from urllib.parse import parse_qs, urlsplit
 
-from sgextended.deadline import within
 from sgextended.domain.entities import get
 from sgextended.domain.query import (
     Entity,
@@ -22,6 +21,7 @@ from sgextended.domain.query import (
     to_link,
 )
 from sgextended.errors import AmbiguousError, FilterError, NotFoundError
+from sgextended.http.deadline import within
 
 #: Types among which a name is looked for.
 NAMED_TYPES = ("Project", "Asset", "Shot", "Sequence", "Episode")

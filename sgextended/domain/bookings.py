@@ -4,8 +4,8 @@ Bookings of people, vacations among them.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.deadline import within
 from sgextended.domain.query import ASSIGNEES, Day, Finder, Links, Names, Query, Row
+from sgextended.http.deadline import within
 
 BOOKING_FIELDS = (
     "user",

@@ -4,7 +4,6 @@ Entities of any type: by their ids, exactly one, how many, in groups.
 
 from typing import Any, Dict, Hashable, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
-from sgextended.deadline import within
 from sgextended.domain.many import create_once_by
 from sgextended.domain.query import (
     Entity,
@@ -20,6 +19,7 @@ from sgextended.domain.query import (
     values_of,
 )
 from sgextended.errors import AmbiguousError, FilterError, NotFoundError, ShotgunError
+from sgextended.http.deadline import within
 from sgextended.native import NativeClient
 from sgextended.parallel import in_parallel
 from sgextended.plan import is_same

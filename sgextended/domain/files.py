@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, 
 
 from attrs import frozen
 
-from sgextended.deadline import within
 from sgextended.domain.entities import find_by_ids
 from sgextended.domain.many import WORKERS, at_once
 from sgextended.domain.query import Entity, Row, check_text, rows_of, to_link
 from sgextended.errors import CallError, FilterError, PartlyDone
+from sgextended.http.deadline import within
 from sgextended.journal import name_of
 from sgextended.workers import Failure, Options, Progress
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional,
 from attrs import evolve, frozen
 
 from sgextended import workers
-from sgextended.deadline import within
 from sgextended.domain.query import (
     Entity,
     Links,
@@ -26,10 +25,11 @@ from sgextended.domain.query import (
     values_of,
 )
 from sgextended.errors import BatchesFailed, CallError, ConfigurationError, FilterError, OutcomeUnknown
+from sgextended.http.deadline import within
+from sgextended.http.retry import RetryPolicy
 from sgextended.native import NativeClient
 from sgextended.plan import comparable, is_same
 from sgextended.reconcile import check_keys
-from sgextended.retry import RetryPolicy
 from sgextended.workers import Failure, Progress
 
 if TYPE_CHECKING:

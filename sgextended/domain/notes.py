@@ -4,7 +4,6 @@ Notes, and what was answered to them.
 
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
-from sgextended.deadline import within
 from sgextended.domain.entities import CHUNK, find_by_ids, get
 from sgextended.domain.files import File, attach, file_at
 from sgextended.domain.query import (
@@ -26,6 +25,7 @@ from sgextended.domain.query import (
 )
 from sgextended.domain.users import with_groups
 from sgextended.errors import FilterError
+from sgextended.http.deadline import within
 
 NOTE_FIELDS = (
     "subject",

@@ -6,11 +6,11 @@ import copy
 import json
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
-from sgextended.deadline import within
 from sgextended.domain.query import PEOPLE, Entity, Row, conditions_of, fields_of, is_id, to_link
 from sgextended.domain.query_fields import Asking
 from sgextended.domain.saved_filters import Unanswerable, Word, join, read_filter, to_native
 from sgextended.errors import ConfigurationError, FilterError, NotFoundError
+from sgextended.http.deadline import within
 
 _WIDGET = "SG.Widget.EntityQuery.EntityQueryPage"
 

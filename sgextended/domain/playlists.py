@@ -4,7 +4,6 @@ Playlists, and their versions in order.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.deadline import within
 from sgextended.domain.entities import find_by_ids
 from sgextended.domain.many import change_lists, update_many
 from sgextended.domain.query import (
@@ -23,6 +22,7 @@ from sgextended.domain.query import (
 )
 from sgextended.domain.versions import VERSION_FIELDS
 from sgextended.errors import NotFoundError
+from sgextended.http.deadline import within
 
 PLAYLIST_FIELDS = ("code", "description", "sg_status", "sg_date_and_time", "created_by", "created_at", "project")
 

@@ -4,8 +4,8 @@ Projects.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.deadline import within
 from sgextended.domain.query import PEOPLE, Finder, Ids, Links, Names, Query, Row
+from sgextended.http.deadline import within
 
 PROJECT_FIELDS = ("name", "tank_name", "sg_status", "sg_type", "archived")
 

@@ -4,7 +4,6 @@ Published files, and what they were made of.
 
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
-from sgextended.deadline import within
 from sgextended.domain.entities import find_by_ids
 from sgextended.domain.latest import Newest, latest_of
 from sgextended.domain.query import (
@@ -22,6 +21,7 @@ from sgextended.domain.query import (
     is_id,
 )
 from sgextended.errors import FilterError
+from sgextended.http.deadline import within
 
 PUBLISHED_FILE_FIELDS = (
     "code",

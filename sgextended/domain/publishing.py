@@ -16,12 +16,12 @@ way; its number follows from the records before it alone:
 import uuid
 from typing import Any, List, Optional, Sequence, Union
 
-from sgextended.deadline import within
 from sgextended.domain.entities import get
 from sgextended.domain.files import File, file_at
 from sgextended.domain.many import create_once_by
 from sgextended.domain.query import Entity, Links, Row, check_text, rows_of, to_link
 from sgextended.errors import CallError, FilterError, NotFoundError, PartlyDone
+from sgextended.http.deadline import within
 from sgextended.plan import is_same
 
 #: Begins the code of what is being published.

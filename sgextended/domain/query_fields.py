@@ -20,7 +20,6 @@ Beside these the schema of each type involved is read once in a call, and "Me" i
 import itertools
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from sgextended.deadline import within
 from sgextended.domain.query import PEOPLE, Entity, Row, fields_of, is_id, rows_of, to_link
 from sgextended.domain.query_asking import CHUNK, Summary
 from sgextended.domain.query_sums import NotComputed, compute
@@ -34,6 +33,7 @@ from sgextended.domain.saved_filters import (
     read_filter,
 )
 from sgextended.errors import FilterError
+from sgextended.http.deadline import within
 from sgextended.schema import SiteSchema
 
 __all__ = ["NotComputed", "add_query_fields", "find_with_query_fields", "iter_with_query_fields", "with_query_fields"]

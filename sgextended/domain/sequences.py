@@ -4,8 +4,8 @@ Sequences.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.deadline import within
 from sgextended.domain.query import Finder, Links, Names, Query, Row
+from sgextended.http.deadline import within
 
 SEQUENCE_FIELDS = ("code", "sg_status_list", "description", "episode", "project")
 

@@ -4,8 +4,8 @@ Shots.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.deadline import within
 from sgextended.domain.query import Finder, Links, Names, Query, Row
+from sgextended.http.deadline import within
 
 SHOT_FIELDS = ("code", "sg_sequence", "sg_status_list", "description", "sg_cut_in", "sg_cut_out", "project")
 

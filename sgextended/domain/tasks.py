@@ -4,7 +4,6 @@ Tasks.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.deadline import within
 from sgextended.domain.many import change_lists
 from sgextended.domain.query import (
     ASSIGNEES,
@@ -20,6 +19,7 @@ from sgextended.domain.query import (
     to_link,
 )
 from sgextended.domain.users import me, with_groups
+from sgextended.http.deadline import within
 
 TASK_FIELDS = (
     "content",

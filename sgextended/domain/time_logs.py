@@ -5,7 +5,6 @@ Time logs.
 import datetime as dt
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.deadline import within
 from sgextended.domain.entities import get
 from sgextended.domain.query import (
     PEOPLE,
@@ -21,6 +20,7 @@ from sgextended.domain.query import (
 )
 from sgextended.domain.users import me
 from sgextended.errors import FilterError
+from sgextended.http.deadline import within
 
 TIME_LOG_FIELDS = ("date", "duration", "user", "entity", "description", "project")
 

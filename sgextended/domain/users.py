@@ -4,7 +4,6 @@ People, who asks, and the groups and departments that they are in.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.deadline import within
 from sgextended.domain.entities import get
 from sgextended.domain.query import (
     ASSIGNEES,
@@ -21,6 +20,7 @@ from sgextended.domain.query import (
     values_of,
 )
 from sgextended.errors import ConfigurationError
+from sgextended.http.deadline import within
 
 USER_FIELDS = ("name", "login", "email", "sg_status_list", "department", "groups")
 GROUP_FIELDS = ("code", "users")

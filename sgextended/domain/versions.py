@@ -5,7 +5,6 @@ Versions.
 import functools
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.deadline import within
 from sgextended.domain.entities import get
 from sgextended.domain.files import File, attach, file_at, then
 from sgextended.domain.latest import Newest, latest_of
@@ -24,6 +23,7 @@ from sgextended.domain.query import (
     to_link,
 )
 from sgextended.errors import FilterError
+from sgextended.http.deadline import within
 
 VERSION_FIELDS = ("code", "entity", "sg_task", "user", "sg_status_list", "description", "created_at", "project")
 

@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from sgextended import retry
 from sgextended.cli import assets
+from sgextended.http import retry
 
 
 def counted_by_hand(make_sg, site):

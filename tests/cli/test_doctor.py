@@ -163,7 +163,7 @@ def test_a_clock_that_is_wrong_is_told(examined, environment, monkeypatch):
     """
     A minute between this machine and the site is a warning, with the direction.
     """
-    from sgextended.transport import Transport
+    from sgextended.http.transport import Transport
 
     monkeypatch.setattr(Transport, "clock_ahead", lambda _self: 60.0)
     status, findings = examined()

@@ -1,8 +1,8 @@
 """
-Taking a call back from another thread: its reads end where they stand, its writes are finished, nothing more is begun.
+Cancelling a call from another thread: its reads are cut off, its writes are finished, and nothing more is sent.
 
-Whoever runs a call in a thread for somebody else, as asyncio does, sets a `Recall` for it. It is a context variable: it
-holds for the call, and for the threads that it starts.
+Code that runs a call in a thread for somebody else, as asyncio does, sets a `CancelToken`. The token is a context
+variable: it holds for the call, and for the threads that the call starts.
 """
 
 import contextlib
@@ -13,13 +13,13 @@ from typing import Any, Callable, Iterator, List, Optional, Tuple
 from sgextended.errors import SGExtendedError
 
 
-class Recalled(SGExtendedError):
+class RequestCancelled(SGExtendedError):
     """
     The call was taken back; nothing of it is under way.
     """
 
 
-class Recall:
+class CancelToken:
     """
     What may be taken back at any time.
 
@@ -51,16 +51,16 @@ class Recall:
         for end in ends:
             end()
 
-    def fail_if_set(self) -> None:
+    def raise_if_cancelled(self) -> None:
         """
         Raises:
-            Recalled: The call was taken back.
+            RequestCancelled: The call was taken back.
         """
         if self._set.is_set():
-            raise Recalled("The call was taken back by whoever waited for it.")
+            raise RequestCancelled("The call was taken back by whoever waited for it.")
 
     @contextlib.contextmanager
-    def may_end(self, end: Callable[[], None]) -> Iterator[None]:
+    def on_cancel(self, end: Callable[[], None]) -> Iterator[None]:
         """
         Call *end* when the call is taken back in the ``with`` block, or was before.
         """
@@ -75,10 +75,10 @@ class Recall:
                 self._ends.remove(end)
 
 
-_current: "ContextVar[Optional[Recall]]" = ContextVar("sgextended_recall", default=None)
+_current: "ContextVar[Optional[CancelToken]]" = ContextVar("sgextended_recall", default=None)
 
 
-def current() -> Optional[Recall]:
+def current() -> Optional[CancelToken]:
     """
     Return what the call that runs can be taken back by, if it can.
     """
@@ -86,7 +86,7 @@ def current() -> Optional[Recall]:
 
 
 @contextlib.contextmanager
-def under(recall: Optional[Recall]) -> Iterator[None]:
+def under(recall: Optional[CancelToken]) -> Iterator[None]:
     """
     Let the ``with`` block be taken back by *recall*. None: by nobody, as a write must be finished.
     """

@@ -36,11 +36,11 @@ import urllib3
 from attrs import evolve, frozen
 from urllib3 import exceptions as http
 
-from sgextended import deadline, recall
-from sgextended.connection import UNDER_WAY, Answer, Body, Pool, Sending, TLSPool
-from sgextended.deadline import WATCHDOG, Deadline
 from sgextended.errors import PoolTimeout, TLSError, TransportError, TransportTimeout, Unreachable
-from sgextended.site import Proxy
+from sgextended.http import cancellation, deadline
+from sgextended.http.connection import UNDER_WAY, Answer, Body, Pool, Sending, TLSPool
+from sgextended.http.deadline import WATCHDOG, Deadline
+from sgextended.http.proxy import Proxy
 
 Result = TypeVar("Result")
 
@@ -327,7 +327,7 @@ class Transport:
             return make()
         except Exception as error:
             # Not where the deadline of this one thread may be the reason, or who waits for it has taken it back.
-            if shared and not isinstance(error, recall.Recalled):
+            if shared and not isinstance(error, cancellation.RequestCancelled):
                 self._failures[key] = time.monotonic(), error
             raise
 
@@ -366,9 +366,9 @@ def _watched(sending: Sending, deadline: Optional[Deadline]) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         if deadline is not None:
             stack.enter_context(WATCHDOG.at(deadline.at, sending.abort))
-        reach = recall.current()
+        reach = cancellation.current()
         if reach is not None:
-            stack.enter_context(reach.may_end(sending.abort))
+            stack.enter_context(reach.on_cancel(sending.abort))
         yield
 
 

@@ -13,7 +13,6 @@ from typing import Any, Callable, Optional, TypeVar
 
 from attrs import field, frozen
 
-from sgextended import deadline, recall
 from sgextended.errors import (
     ConfigurationError,
     OutcomeUnknown,
@@ -22,6 +21,7 @@ from sgextended.errors import (
     TransportError,
     TransportTimeout,
 )
+from sgextended.http import cancellation, deadline
 
 Result = TypeVar("Result")
 
@@ -211,14 +211,14 @@ def persist(
 
         TransportError: The last attempt's failure, with the number of attempts.
 
-        Recalled: The call was taken back, and no attempt of it was carried out.
+        RequestCancelled: The call was taken back, and no attempt of it was carried out.
     """
     attempt, last = 0, None
     uncertain = False  # whether an attempt of a write may have been carried out
     while True:
         attempt += 1
         _wait_at(gate, sleep, rpc, attempt, last, uncertain=uncertain)
-        _fail_if_recalled(uncertain=uncertain)
+        _fail_if_cancelled(uncertain=uncertain)
         try:
             result = _send(send, kind)
         except PoolTimeout as error:
@@ -229,7 +229,7 @@ def persist(
             error.rpc, error.attempts, last = rpc, attempt, error
             if kind in _WRITES and error.sent and not _surely_refused(error):
                 uncertain = True
-            _fail_if_recalled(uncertain=uncertain)  # that was the reason
+            _fail_if_cancelled(uncertain=uncertain)  # that was the reason
             asked = getattr(error, "retry_after", None) or 0.0
             if attempt >= policy.attempts or not may_repeat(kind, error) or asked > policy.longest_asked:
                 _all_wait(gate, error, asked if asked <= policy.longest_asked else 0.0)
@@ -254,16 +254,16 @@ def _all_wait(gate: Optional[Gate], error: TransportError, seconds: float) -> bo
 
 
 def _send(send: Callable[[], Result], kind: Kind) -> Result:
-    if recall.current() is None or kind not in _WRITES:
+    if cancellation.current() is None or kind not in _WRITES:
         return send()
-    with recall.under(None):  # it would leave a write without an outcome
+    with cancellation.under(None):  # it would leave a write without an outcome
         return send()
 
 
-def _fail_if_recalled(*, uncertain: bool) -> None:
-    reach = recall.current()
+def _fail_if_cancelled(*, uncertain: bool) -> None:
+    reach = cancellation.current()
     if reach is not None and not uncertain:
-        reach.fail_if_set()
+        reach.raise_if_cancelled()
 
 
 def _unknown(rpc: str, kind: Kind, attempts: int, error: Exception) -> OutcomeUnknown:
@@ -302,9 +302,9 @@ def _pause(
 ) -> None:
     limit = deadline.current()
     if limit is None or seconds < limit.left():
-        reach = recall.current()
+        reach = cancellation.current()
         (sleep if reach is None or uncertain else reach.wait)(seconds)
-        _fail_if_recalled(uncertain=uncertain)
+        _fail_if_cancelled(uncertain=uncertain)
         return
     why = f"the last attempt failed: {last}" if last else "the site has asked all its clients to wait."
     msg = f"'{rpc}' was not done within the {limit.seconds} s that the caller allows; {why}"

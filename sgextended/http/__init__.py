@@ -1,0 +1,3 @@
+"""
+The connections to a site, and one request on one of them: sending, retrying, deadlines, cancellation.
+"""
