@@ -210,7 +210,7 @@ class _Call(Generic[Result]):
         """
         if self._job.cancel():  # it waited for its turn
             return None
-        self._token.set()
+        self._token.cancel()
         while not self.ended.done():
             with contextlib.suppress(asyncio.CancelledError):  # told once, and that is under way
                 await asyncio.wait([self.ended])

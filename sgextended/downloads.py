@@ -11,18 +11,17 @@ import secrets
 import shutil
 import string
 import tempfile
-import threading
 import time
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, Hashable, Iterator, Optional, Tuple, Union
+from typing import Any, BinaryIO, Callable, Iterator, NamedTuple, Optional, Tuple, Union
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 from urllib.request import url2pathname
 
 from sgextended.errors import ShotgunFileDownloadError, StatusError, TransportError, TransportTimeout
 from sgextended.hooks import Tally
 from sgextended.http import deadline
-from sgextended.http.connection import Answer
+from sgextended.http.response import Response
 from sgextended.http.retry import BUSY, Kind
 from sgextended.http.transport import retry_after
 from sgextended.identity import SealedText, identity_of
@@ -120,7 +119,7 @@ class Downloads(Transfers):
             else:
                 raise _refusal(url, answer)
 
-    def _get(self, url: str, refused: Optional[Secret], receiver: "_Receiver") -> Tuple[Answer, Optional[Secret]]:
+    def _get(self, url: str, refused: Optional[Secret], receiver: "_Receiver") -> Tuple[Response, Optional[Secret]]:
         """
         Return the answer to one request, and the session that it was made with: None anywhere but at the site.
         """
@@ -130,7 +129,7 @@ class Downloads(Transfers):
             token = self._download_session(refused)
             headers["cookie"] = SealedText(f"_session_id={token.reveal()}")
 
-        def send(tally: Tally) -> Answer:
+        def send(tally: Tally) -> Response:
             started, before, limits = time.monotonic(), receiver.received, self._patient_limits
             try:
                 answer = transport.send(
@@ -144,51 +143,35 @@ class Downloads(Transfers):
                 raise _refusal(url, answer)
             return answer
 
-        answer: Answer = self._carry_out(send, rpc="download", kind=Kind.READ, transport=transport)
+        answer: Response = self._carry_out(send, rpc="download", kind=Kind.READ, transport=transport)
         return answer, token
 
     def _download_session(self, refused: Optional[Secret]) -> Secret:
         """
         Return the session for downloads: asked for once per identity and process, and again when it was *refused*.
         """
-        sessions: _Sessions = self._transport.once("download sessions", _Sessions)
         if refused is not None and refused == self.config.secret("session_token"):
             self._renewed(refused)
-        who = tuple(identity_of(self.config).values())
-        return sessions.of(who, self.get_session_token, refused)
+        transport, key = self._transport, ("download session", *identity_of(self.config).values())
+        found = transport.once(key, self._new_download_session)
+        if found.token == refused and time.monotonic() - found.made > NEW:
+            found = transport.renew(key, found, self._new_download_session)
+        return found.token
+
+    def _new_download_session(self) -> "_Session":
+        return _Session(Secret(self.get_session_token()), time.monotonic())
 
     def _has_new_session(self, refused: Secret) -> bool:
         return self._download_session(refused) != refused
 
 
-class _Sessions:
+class _Session(NamedTuple):
     """
-    The sessions with which files are fetched, one for each identity.
+    A session with which files are fetched, and when it was made, in seconds of the monotonic clock.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: Dict[Hashable, Tuple[Secret, float]] = {}
-
-    def of(self, who: Hashable, make: Callable[[], str], refused: Optional[Secret]) -> Secret:
-        """
-        Return the session of *who*: the known one, unless it is the *refused* one and no new one either.
-
-        Raises:
-            TransportTimeout: Another thread asks for it, and the deadline has passed.
-        """
-        limit = deadline.current()
-        if not self._lock.acquire(timeout=-1 if limit is None else limit.left()):
-            msg = "No session for the download came within the time that the caller allows."
-            raise TransportTimeout(msg, sent=False)
-        try:
-            token, made = self._known.get(who, (None, 0.0))
-            if token is None or (token == refused and time.monotonic() - made > NEW):
-                token = Secret(make())
-                self._known[who] = token, time.monotonic()
-            return token
-        finally:
-            self._lock.release()
+    token: Secret
+    made: float
 
 
 class _Receiver:
@@ -201,7 +184,7 @@ class _Receiver:
         self.size = 0
         self.received = 0  # by all attempts together
 
-    def begin(self, answer: Answer) -> Optional[Callable[[bytes], object]]:
+    def begin(self, answer: Response) -> Optional[Callable[[bytes], object]]:
         """
         Take an answer that is the file; others keep their bytes.
         """
@@ -303,7 +286,7 @@ def _taking_the_place_of(path: Union[str, "os.PathLike[str]"]) -> Iterator[Binar
         raise
 
 
-def _redirect(url: str, answer: Answer) -> Optional[str]:
+def _redirect(url: str, answer: Response) -> Optional[str]:
     """
     Return the address that an answer leads on to, if it does.
     """
@@ -318,7 +301,7 @@ def _redirect(url: str, answer: Answer) -> Optional[str]:
         raise TransportError(msg, lasting=True) from error
 
 
-def _refusal(url: str, answer: Answer) -> StatusError:
+def _refusal(url: str, answer: Response) -> StatusError:
     """
     Return the error of an answer that is no file, in the words of the official client.
     """

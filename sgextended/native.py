@@ -28,8 +28,9 @@ from sgextended.downloads import Downloads
 from sgextended.errors import ConfigurationError
 from sgextended.hooks import Tally, Watcher, rows_in
 from sgextended.http import cancellation, retry
+from sgextended.http.opening import Endpoint
 from sgextended.http.retry import RetryPolicy
-from sgextended.http.transport import Endpoint, Transport, transport_to
+from sgextended.http.transport import Transport, all_transports, transport_to
 from sgextended.identity import HidingConfig, SealedBytes, SealedText, identity_of, site_of
 from sgextended.schema import kept_by
 from sgextended.secret import Secret
@@ -195,8 +196,11 @@ class NativeClient(Uploads, Downloads, Shotgun):
 
     @property
     def _transport(self) -> Transport:
-        # Looked up each time: a forked child has transports of its own.
-        config = self.config
+        # A forked child has transports of its own, and what is set on the configuration may lead elsewhere.
+        config, known = self.config, self.__dict__.get("_known_transport")
+        address = (config.scheme, config.server)
+        if known is not None and known[0] is all_transports() and known[1] == address:
+            return known[2]  # type: ignore[no-any-return]
         host, _, port = config.server.partition(":")
         endpoint = Endpoint(
             scheme=config.scheme,
@@ -206,7 +210,9 @@ class NativeClient(Uploads, Downloads, Shotgun):
             ca_file=self.__dict__["_Shotgun__ca_certs"],
             connections=self._site.connections,
         )
-        return transport_to(endpoint)
+        transport = transport_to(endpoint)
+        self.__dict__["_known_transport"] = (all_transports(), address, transport)
+        return transport
 
     @property
     def server_caps(self) -> ServerCapabilities:

@@ -145,7 +145,7 @@ class _Holder:
         """
         call, self.call = self.call, None
         if call is not None:
-            call.token.set()
+            call.token.cancel()
         return call is not None
 
 
@@ -172,7 +172,7 @@ class _Call:
         except BaseException as error:  # noqa: BLE001 - it is emitted
             news = "failed", error
         self._tell(news)
-        if self.token.is_set and self.token.written:
+        if self.token.is_cancelled and self.token.written:
             done = ", ".join(name for name, _result in self.token.written)
             LOG.info("A call that was taken back had written: %s.", done)
 

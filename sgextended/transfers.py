@@ -18,7 +18,9 @@ from attrs import evolve
 from sgextended.errors import ClientClosed, OutcomeUnknown, ShotgunError, TransportError
 from sgextended.hooks import Tally, Watcher, tell
 from sgextended.http import deadline, retry
-from sgextended.http.transport import Endpoint, Limits, Transport, transport_to
+from sgextended.http.connection import Limits
+from sgextended.http.opening import DEFAULT_PORTS, Endpoint
+from sgextended.http.transport import Transport, transport_to
 from sgextended.identity import SealedText
 from sgextended.parallel import PAUSE
 
@@ -40,8 +42,6 @@ CHUNK = 1 << 16
 
 #: Statuses of storage that a fresh link may mend.
 EXPIRED = frozenset({400, 401, 403})
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class LocalError(Exception):
@@ -245,7 +245,9 @@ class Transfers(Client):
         """
         The same for a file: it waits for a free connection for longer, since other files keep theirs for long.
         """
-        return evolve(self._limits, pool=max(self._site.pool_timeout, self._site.call_timeout))
+        limits = self._limits
+        limits.pool = max(self._site.pool_timeout, self._site.call_timeout)
+        return limits
 
     def _fail_if_closed(self) -> None:
         if self._closed:
@@ -265,13 +267,13 @@ class Transfers(Client):
             host, port = parts.hostname or "", parts.port
         except ValueError:
             parts, host, port = urlsplit(""), "", None
-        if parts.scheme not in _DEFAULT_PORTS or not host:
+        if parts.scheme not in DEFAULT_PORTS or not host:
             msg = f"{without_query(url)!r} is no address of a web server, so nothing can be sent there."
             raise TransportError(msg, sent=False, lasting=True)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         site = own.endpoint
-        here = (site.scheme, site.host.lower(), site.port or _DEFAULT_PORTS[site.scheme])
-        if here == (parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme]):
+        here = (site.scheme, site.host.lower(), site.port or DEFAULT_PORTS[site.scheme])
+        if here == (parts.scheme, host, port or DEFAULT_PORTS[parts.scheme]):
             return own, path, True
         host = f"[{host}]" if ":" in host else host
         endpoint = evolve(site, scheme=parts.scheme, host=host, port=port)
@@ -338,7 +340,7 @@ class Transfers(Client):
                     rpc=rpc,
                     kind=kind,
                     policy=policy or self._site.retry,
-                    gate=transport.once("gate", retry.Gate),
+                    backoff=transport.backoff,
                     again=again,
                     sleep=sleep or PAUSE.get(),
                 )

@@ -24,7 +24,8 @@ from sgextended.calls import status_error, web_page_error
 from sgextended.errors import PartlyDone, ShotgunError, StatusError, TransportError
 from sgextended.hooks import Tally
 from sgextended.http import deadline, retry
-from sgextended.http.connection import Answer, Body
+from sgextended.http.connection import Body
+from sgextended.http.response import Response
 from sgextended.http.retry import Kind
 from sgextended.http.transport import retry_after
 from sgextended.identity import SealedBytes, SealedText
@@ -331,7 +332,7 @@ class Uploads(Transfers):
         etags = in_parallel(send, -(-size // step), workers, progress.tell)
         self._complete_multipart_upload(upload_info, name, etags)
 
-    def _put(self, url: str, part: FilePart, kind: str, another: Callable[[], str], *, needs: str = "") -> Answer:
+    def _put(self, url: str, part: FilePart, kind: str, another: Callable[[], str], *, needs: str = "") -> Response:
         """
         Return the answer of storage that has taken a part; where its link has expired, by *another* one.
         """
@@ -342,10 +343,10 @@ class Uploads(Transfers):
                 raise
         return self._put_once(another(), part, kind, needs)
 
-    def _put_once(self, url: str, part: FilePart, kind: str, needs: str) -> Answer:
+    def _put_once(self, url: str, part: FilePart, kind: str, needs: str) -> Response:
         transport, path, own = self._way_to(url)
 
-        def send(tally: Tally) -> Answer:
+        def send(tally: Tally) -> Response:
             headers = {**self._headers(own=own), "content-type": kind}
             started = time.monotonic()
             tally.sent += part.size
@@ -364,11 +365,11 @@ class Uploads(Transfers):
                 raise TransportError(msg)
             return answer
 
-        answer: Answer = self._carry_out(send, rpc="put", kind=Kind.STORE, transport=transport)
+        answer: Response = self._carry_out(send, rpc="put", kind=Kind.STORE, transport=transport)
         return answer
 
 
-def _storage_error(url: str, answer: Answer) -> TransportError:
+def _storage_error(url: str, answer: Response) -> TransportError:
     message = storage_message(answer.body)
     msg = f"Storage at {without_query(url)} answered the upload with HTTP status {answer.status}: {answer.reason}"
     msg += f" ({message})." if message else "."

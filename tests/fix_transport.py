@@ -7,7 +7,9 @@ import threading
 import pytest
 from fix_servers import GUARD, http_reply
 
-from sgextended.http.transport import Endpoint, Limits, Transport
+from sgextended.http.connection import Limits
+from sgextended.http.opening import Endpoint
+from sgextended.http.transport import Transport
 
 LIMITS = Limits(connect=GUARD, read=GUARD, pool=GUARD)
 

@@ -67,8 +67,8 @@ def test_a_wait_between_attempts_ends(ask):
     async def main():
         task = asyncio.create_task(sg.aio.find("Shot", []))
         await started(came)
-        gate = sg._client._transport.known("gate")
-        while not gate.left():  # noqa: ASYNC110 - until it waits; run() bounds the loop
+        backoff = sg._client._transport.backoff
+        while not backoff.left():  # noqa: ASYNC110 - until it waits; run() bounds the loop
             await asyncio.sleep(0)
         return await cancel(task)
 

@@ -105,8 +105,7 @@ def leased(sg):
     """
     Return how many connections did not come back to their pool.
     """
-    pools = sg._sg._transport._manager.pools
-    return sum(pools[key].pool.maxsize - pools[key].pool.qsize() for key in pools.keys())  # noqa: SIM118 - no dict
+    return sg._sg._transport._pool.lent
 
 
 def settled(before):
@@ -311,12 +310,11 @@ def test_chaos_finds_what_stays_open(chaos_site):
     go_on = threading.Event()
     with contextlib.ExitStack() as files, SGExtended(site=chaos_site.site()) as sg:
         sg.find_one("Project", [])
-        pools = sg._sg._transport._manager.pools
-        (pool,) = (pools[key] for key in pools.keys())  # noqa: SIM118 - no dict
-        connection = pool._get_conn()
+        pool = sg._sg._transport._pool
+        connection = pool.lend()
         kept = leased(sg)
-        pool._put_conn(connection)
-        del pool
+        pool.give_back(connection)
+        del pool, connection
         thread = threading.Thread(target=go_on.wait, args=(GUARD,))
         thread.start()
         for _ in range(MANY):

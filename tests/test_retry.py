@@ -20,7 +20,7 @@ from sgextended import (
     TransportTimeout,
 )
 from sgextended.http.deadline import deadline
-from sgextended.http.retry import BUSY, Gate, Kind, kind_of, may_repeat, persist
+from sgextended.http.retry import BUSY, Backoff, Kind, kind_of, may_repeat, persist
 
 READS = [
     "info",
@@ -412,9 +412,9 @@ class Clock:
         self.now += seconds
 
 
-def through(gate, clock, script):
+def through(backoff, clock, script):
     policy = RetryPolicy(attempts=4, first_wait=1.0)
-    return persist(script, rpc="read", kind=Kind.READ, policy=policy, gate=gate, sleep=clock.sleep, draw=lambda: 1.0)
+    return persist(script, rpc="read", kind=Kind.READ, policy=policy, backoff=backoff, sleep=clock.sleep, draw=lambda: 1.0)
 
 
 def test_what_one_is_asked_to_wait_all_wait():
@@ -422,36 +422,36 @@ def test_what_one_is_asked_to_wait_all_wait():
     A Retry-After holds for whoever asks the same site next, however new its call.
     """
     clock = Clock()
-    gate = Gate(clock)
-    gate.close(7.0)
-    through(gate, clock, Script("answer"))
+    backoff = Backoff(clock)
+    backoff.extend(7.0)
+    through(backoff, clock, Script("answer"))
 
     assert clock.slept == [7.0]
     assert clock.now == 107.0
 
 
 @pytest.mark.parametrize(("code", "closed"), [(429, 9.0), (503, 9.0), (502, 0.0), (504, 0.0)])
-def test_a_site_that_is_too_busy_closes_the_gate(code, closed):
+def test_a_site_that_is_too_busy_closes_the_backoff(code, closed):
     """
-    429 and 503 are about the site and hold for all; a gateway's failure is about one request.
+    429 and 503 are about the site and hold for all; a backoffway's failure is about one request.
     """
     clock = Clock()
-    gate = Gate(clock)
+    backoff = Backoff(clock)
     left = []
 
     class Watched(Script):
         def __call__(self):
-            left.append(gate.left())
+            left.append(backoff.left())
             return super().__call__()
 
     def sleep(seconds):
-        left.append(gate.left())
+        left.append(backoff.left())
         clock.sleep(seconds)
 
     policy = RetryPolicy(attempts=2, first_wait=1.0)
     persist(
         Watched(status(code, retry_after=9.0), "answer"),
-        rpc="read", kind=Kind.READ, policy=policy, gate=gate, sleep=sleep, draw=lambda: 1.0,
+        rpc="read", kind=Kind.READ, policy=policy, backoff=backoff, sleep=sleep, draw=lambda: 1.0,
     )  # fmt: skip
 
     assert left == [0.0, closed, 0.0]
@@ -459,42 +459,42 @@ def test_a_site_that_is_too_busy_closes_the_gate(code, closed):
 
 
 @pytest.mark.parametrize(("asked", "closed"), [(9.0, 9.0), (301.0, 0.0), (None, 0.0)])
-def test_who_gives_up_leaves_the_gate_closed(asked, closed):
+def test_who_gives_up_leaves_the_backoff_closed(asked, closed):
     """
     What the last attempt is asked to wait, the others wait too; unless it is longer than is obeyed.
     """
-    gate = Gate(Clock())
+    backoff = Backoff(Clock())
 
     with pytest.raises(StatusError):
         persist(
             Script(status(429, retry_after=asked)),
-            rpc="read", kind=Kind.READ, policy=RetryPolicy(attempts=1), gate=gate,
+            rpc="read", kind=Kind.READ, policy=RetryPolicy(attempts=1), backoff=backoff,
         )  # fmt: skip
-    assert gate.left() == closed
+    assert backoff.left() == closed
 
 
-def test_a_gate_that_is_closed_for_longer_stays_so():
+def test_a_backoff_that_is_closed_for_longer_stays_so():
     """
     A short wait does not open what another has closed for longer.
     """
     clock = Clock()
-    gate = Gate(clock)
-    gate.close(60.0)
-    gate.close(1.0)
+    backoff = Backoff(clock)
+    backoff.extend(60.0)
+    backoff.extend(1.0)
 
-    assert gate.left() == 60.0
+    assert backoff.left() == 60.0
 
 
-def test_a_wait_at_the_gate_ends_with_the_deadline():
+def test_a_wait_at_the_backoff_ends_with_the_deadline():
     """
     Who may not wait as long as the site asks for fails at once, and nothing is sent.
     """
     clock, script = Clock(), Script("answer")
-    gate = Gate(clock)
-    gate.close(60.0)
+    backoff = Backoff(clock)
+    backoff.extend(60.0)
 
     with pytest.raises(TransportTimeout, match=r"within the 30 s .* asked all its clients to wait"), deadline(30):
-        through(gate, clock, script)
+        through(backoff, clock, script)
     assert script.sends == 0
     assert clock.slept == []
 

@@ -10,11 +10,12 @@ import zlib
 import pytest
 from fix_servers import GUARD, Last, http_reply
 from fix_transport import LIMITS, SHORT, USER, User, in_threads, make_endpoint, make_transport, post
-from urllib3.exceptions import EmptyPoolError
 
 from sgextended import PoolTimeout, Proxy, TransportError
 from sgextended.http import transport as transport_module
-from sgextended.http.transport import Endpoint, Limits, Transport, page_title, retry_after, transport_to
+from sgextended.http.connection import Limits
+from sgextended.http.opening import Endpoint
+from sgextended.http.transport import Transport, page_title, retry_after, transport_to
 
 FORK = "fork" in multiprocessing.get_all_start_methods()
 
@@ -234,11 +235,9 @@ def test_leave_lets_requests_finish(make_server):
 
 
 @pytest.mark.parametrize("is_busy", [False, True], ids=["idle", "under way"])
-@pytest.mark.parametrize("is_kept", [False, True], ids=["alone", "held by an error that somebody keeps"])
-def test_leave_closes_the_sockets(make_server, is_kept, is_busy):
+def test_leave_closes_the_sockets(make_server, is_busy):
     """
-    The server sees the end of the connection, so nothing stays open unused, although an error of urllib3 has its pool
-    or a request was under way.
+    The server sees the end of the connection, so nothing stays open unused, also where a request was in flight.
     """
     ended, arrived, go_on = threading.Event(), threading.Event(), threading.Event()
 
@@ -258,8 +257,6 @@ def test_leave_closes_the_sockets(make_server, is_kept, is_busy):
     server.converse = notify
     transport = make_transport(server)
     post(transport)
-    pools = transport._manager.pools
-    errors = [EmptyPoolError(pools[key], "busy") for key in pools.keys()] if is_kept else []  # noqa: SIM118 - no dict
     busy = threading.Thread(target=post, args=(transport, b"slow"))
     if is_busy:
         busy.start()
@@ -270,7 +267,6 @@ def test_leave_closes_the_sockets(make_server, is_kept, is_busy):
         busy.join(GUARD)
 
     assert ended.wait(GUARD)
-    assert len(errors) == is_kept
 
 
 def test_leave_closes_nothing_that_another_uses(make_server):
@@ -358,15 +354,15 @@ def test_transport_to_makes_one_for_many_threads(echo):
     assert len(set(map(id, in_threads(8, ask)))) == 1
 
 
-def test_transport_used_last_is_kept(echo):
+def test_transport_in_use_is_kept(echo):
     """
-    When there are too many, the one that was not used for longest goes.
+    When there are too many transports, those without a living client are forgotten, and no others.
     """
     used, unused = make_endpoint(echo, connections=101), make_endpoint(echo, connections=102)
     kept, dropped = transport_to(used), transport_to(unused)
-    for number in range(transport_module.KEPT_TRANSPORTS - 1):
+    post(kept)
+    for number in range(transport_module.KEPT_TRANSPORTS):
         transport_to(make_endpoint(echo, connections=1000 + number))
-        transport_to(used)
 
     assert transport_to(used) is kept
     assert transport_to(unused) is not dropped
@@ -405,15 +401,14 @@ def test_fork_uses_connections_of_its_own(echo):
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_fork_is_not_blocked_by_a_busy_parent(make_server):
     """
-    A child forked while another thread holds the locks of the transport can use its own.
+    A child that is forked while another thread makes what all need can make its own.
     """
     holding, leave = threading.Event(), threading.Event()
     server = make_server(lambda request: http_reply(request.body))
     endpoint = make_endpoint(server)
 
     def hold():
-        with transport_module._lock:
-            transport.once("slow", lambda: holding.set() or leave.wait(GUARD))
+        transport.once("slow", lambda: holding.set() or leave.wait(GUARD))
 
     transport = transport_to(endpoint)
     holder = threading.Thread(target=hold)

@@ -6,11 +6,11 @@ variable: it holds for the call, and for the threads that the call starts.
 """
 
 import contextlib
-import threading
 from contextvars import ContextVar
 from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 from sgextended.errors import SGExtendedError
+from sgextended.wakeup import WakeUp
 
 
 class RequestCancelled(SGExtendedError):
@@ -21,58 +21,71 @@ class RequestCancelled(SGExtendedError):
 
 class CancelToken:
     """
-    What may be taken back at any time.
+    Cancels a call from another thread.
 
     Attributes:
-        written: What the site has done for the call so far: the name of each write, and what it gave back.
+        written: The writes that the site has carried out for the call so far: the name of each, and its result.
     """
 
     def __init__(self) -> None:
         self.written: List[Tuple[str, Any]] = []
-        self._set = threading.Event()
-        self._lock = threading.Lock()
+        self._is_cancelled = False
         self._ends: List[Callable[[], None]] = []
-        self.wait: Callable[[float], object] = self._set.wait  # sleeps, or until it is set
 
     @property
-    def is_set(self) -> bool:
+    def is_cancelled(self) -> bool:
         """
-        Whether the call was taken back.
+        Whether the call was cancelled.
         """
-        return self._set.is_set()
+        return self._is_cancelled
 
-    def set(self) -> None:
+    def cancel(self) -> None:
         """
-        Take the call back; from any thread.
+        Cancel the call; from any thread.
         """
-        self._set.set()
-        with self._lock:
-            ends = list(self._ends)
-        for end in ends:
+        self._is_cancelled = True
+        for end in list(self._ends):
             end()
 
     def raise_if_cancelled(self) -> None:
         """
         Raises:
-            RequestCancelled: The call was taken back.
+            RequestCancelled: The call was cancelled.
         """
-        if self._set.is_set():
-            raise RequestCancelled("The call was taken back by whoever waited for it.")
+        if self._is_cancelled:
+            raise RequestCancelled("The call was cancelled by the code that waited for it.")
 
-    @contextlib.contextmanager
-    def on_cancel(self, end: Callable[[], None]) -> Iterator[None]:
+    def on_cancel(self, end: Callable[[], None]) -> "OnCancel":
         """
-        Call *end* when the call is taken back in the ``with`` block, or was before.
+        Call *end* when the call is cancelled in the ``with`` block, or was cancelled before.
         """
-        with self._lock:
-            self._ends.append(end)
-        if self._set.is_set():
-            end()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._ends.remove(end)
+        return OnCancel(self, self._ends, end)
+
+    def wait(self, seconds: float) -> None:
+        """
+        Wait so many seconds, or until the call is cancelled.
+        """
+        wake = WakeUp()
+        with self.on_cancel(wake.set):
+            wake.wait(seconds)
+
+
+class OnCancel:
+    """
+    The block of `CancelToken.on_cancel`.
+    """
+
+    def __init__(self, token: CancelToken, ends: List[Callable[[], None]], end: Callable[[], None]) -> None:
+        self._token, self._ends, self._end = token, ends, end
+
+    def __enter__(self) -> None:
+        self._ends.append(self._end)
+        if self._token.is_cancelled:
+            self._end()
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(ValueError):
+            self._ends.remove(self._end)
 
 
 _current: "ContextVar[Optional[CancelToken]]" = ContextVar("sgextended_recall", default=None)

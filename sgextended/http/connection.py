@@ -1,36 +1,29 @@
 """
-One connection and the request that is on it: whose it is, how far it got, and how to end it from another thread.
+One connection, and the request that is on it: whose it is, how far it got, and how to end it from another thread.
 """
 
 import contextlib
+import re
 import socket
-import threading
+import string
 import time
-from typing import Any, ClassVar, Iterator, List, Mapping, Optional, Protocol, Union
+from typing import Any, Iterator, List, Mapping, Optional, Protocol, Tuple, Union
+from urllib.parse import quote
 
-import urllib3
-from attrs import field, frozen
-from urllib3 import exceptions as http
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.util.connection import allowed_gai_family
+from urllib3.util.wait import wait_for_read
+
+from sgextended.http.deadline import Deadline
+from sgextended.http.elsewhere import comes_from_elsewhere
+from sgextended.http.opening import Opener
+from sgextended.http.response import Response, Sink, read_response
+from sgextended.wakeup import WakeUp
 
 #: Seconds after which an unused connection is not used again: firewalls and balancers forget such ones silently.
 LONGEST_IDLE = 60.0
 
-_FAIR_TRY = 2.0  # seconds that each address of a name gets at least, while they last
-_AN_INSTANT = 0.001  # seconds; a limit of 0 means none to a socket
-
-
-@frozen(kw_only=True)
-class Answer:
-    """
-    One HTTP answer, read to its end: status, reason, headers with names in lower case, body without compression.
-    """
-
-    status: int
-    reason: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+_JOINED = 1 << 16  # bytes; a body of at most so many is sent together with the head
+_SHORTEST = 0.001  # seconds; a limit of 0 means none to a socket
+_VISIBLE = re.compile(r"[!-~]+")
 
 
 class Body(Protocol):
@@ -47,132 +40,239 @@ class Body(Protocol):
         ...
 
 
-class Sending:
+class Limits:
     """
-    One request while it is under way: whether all of its body went out, and on which connection it is.
+    How long one request may wait, in seconds: for a connection to be made, for bytes, for a free connection; and until
+    when it must be over with all of it.
+    """
 
-    A server that lacks a part of the body cannot have executed the request. So until the operating system has taken
-    the last byte, the request surely did not happen.
+    __slots__ = ("connect", "deadline", "pool", "read")
+
+    def __init__(self, *, connect: float, read: float, pool: float, deadline: Optional[Deadline] = None) -> None:
+        self.connect, self.read, self.pool, self.deadline = connect, read, pool, deadline
+
+
+class DeadlinePassed(Exception):
+    """
+    The deadline of the caller has passed while a request was in flight.
+    """
+
+
+class InFlightRequest:
+    """
+    One request in flight: whether all of it was sent, and on which connection it is.
+
+    A server that lacks a part of the request cannot have executed it. So until the last piece was handed to the
+    operating system, the request surely did not happen.
 
     Attributes:
-        begun: Whether there was a connection, and the first byte of the body was to go out.
+        begun: Whether there was a connection, and the first byte was to be sent.
 
-        whole: Whether the last one has.
+        whole: Whether the last piece was handed to the socket.
 
-        query: What follows the ``?`` of the address. It may be signed, so urllib3, which logs addresses, is not told.
+        receiving: Whether the thread waits for the response.
+
+        aborted: Whether another thread has ended it.
+
+        wake: Wakes the thread while it waits for a connection.
     """
 
-    def __init__(self, body: Union[bytes, Body, None], query: str = "") -> None:
-        self._body = body
-        self.query = query
-        self.begun = False
-        self.whole = body is None  # without a body nothing tells, so it counts as sent
-        self.aborted = False
-        self.connection: Any = None
+    __slots__ = ("_body", "_head", "_sock", "aborted", "begun", "limits", "receiving", "wake", "whole")
 
-    @property
-    def size(self) -> Optional[int]:
-        return len(self._body) if isinstance(self._body, bytes) else None if self._body is None else self._body.size
+    def __init__(self, head: bytes, body: Union[bytes, Body, None], limits: Limits) -> None:
+        self._head, self._body, self.limits = memoryview(head), body, limits  # a view does not show its bytes
+        self._sock: Optional[socket.socket] = None
+        self.wake: Optional[WakeUp] = None
+        self.begun = self.whole = self.receiving = self.aborted = False
 
-    def __iter__(self) -> Iterator[bytes]:
-        self.begun = True
-        if isinstance(self._body, bytes):
-            yield self._body
-        elif self._body is not None:
-            yield from self._body.chunks()
-        self.whole = True  # the next chunk is asked for when the one before has gone out
+    def belongs_to(self, sock: Optional[socket.socket]) -> None:
+        """
+        Note which socket the request is on: `abort` shuts it down.
+        """
+        self._sock = sock
 
     def abort(self) -> None:
         """
-        End the request where it stands: whoever waits for its bytes sees the connection end.
+        End the request where it stands, from any thread: its own thread sees the connection end.
         """
-        self.aborted = True
-        if self.connection is not None:
-            self.connection.abort(self)
+        self.aborted = True  # first: a thread that has let go of the socket looks at this after it has
+        wake, sock = self.wake, self._sock
+        if wake is not None:
+            wake.set()
+        if sock is not None:
+            _shut_down(sock)
+
+    def raise_if_aborted(self) -> None:
+        """
+        Raises:
+            ConnectionAbortedError: Another thread has ended the request.
+        """
+        if self.aborted:
+            msg = "the request was ended before it was sent"
+            raise ConnectionAbortedError(msg)
+
+    def seconds(self, limit: float) -> float:
+        """
+        Return how long to wait at most now: *limit*, or what is left of the deadline.
+
+        Raises:
+            DeadlinePassed: Nothing is left of it.
+        """
+        deadline = self.limits.deadline
+        if deadline is None:
+            return limit
+        left = deadline.at - time.monotonic()
+        if left <= 0:
+            raise DeadlinePassed
+        return min(limit, max(left, _SHORTEST))
+
+    def send_on(self, sock: socket.socket) -> None:
+        """
+        Send all of it, in pieces, each of which may take as long as the read limit.
+        """
+        self.begun = True
+        head, body = self._head, self._body
+        if body is None:
+            self._send(sock, head, is_last=True)
+        elif isinstance(body, bytes):
+            if len(body) <= _JOINED:
+                self._send(sock, memoryview(b"".join((head, body))), is_last=True)
+            else:
+                self._send(sock, head, is_last=False)
+                self._send(sock, memoryview(body), is_last=True)
+        else:
+            self._send(sock, head, is_last=not body.size)
+            left = body.size
+            for piece in body.chunks():
+                left -= len(piece)
+                self._send(sock, memoryview(piece), is_last=left <= 0)
+        self.receiving = True
+
+    def _send(self, sock: socket.socket, view: memoryview, *, is_last: bool) -> None:
+        read = self.limits.read
+        while view:
+            sock.settimeout(self.seconds(read))
+            self.whole = is_last  # before it is: an exception may come at any moment
+            view = view[sock.send(view) :]
+            if view:
+                self.whole = False
+
+    def receiver(self, sock: socket.socket) -> Any:
+        """
+        Return the function that receives the next bytes from a socket, within the limits of the request.
+        """
+        read, seconds, set_timeout, recv = self.limits.read, self.seconds, sock.settimeout, sock.recv
+
+        def receive(size: int) -> bytes:
+            set_timeout(seconds(read))
+            return recv(size)
+
+        return receive
 
 
-#: What each thread sends now.
-UNDER_WAY = threading.local()
-
-
-class _Abortable(HTTPConnection):
-    """
-    A connection that knows whose request is on it, and for how long it was not used.
-    """
-
-    sending: Optional[Sending] = None
-    used = 0.0
-    default_socket_options: ClassVar[Any] = [
-        *HTTPConnection.default_socket_options,
-        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    ]
-
-    def connect(self) -> None:
-        self._belong_to_this_thread()
-        super().connect()
-
-    def _new_conn(self) -> socket.socket:
-        # urllib3 allows each address of a name all of the time, and the TLS handshake as much again.
-        name, limit = self._dns_host, self.timeout or 0.0  # there always is one, see Limits
-        end = time.monotonic() + limit
-        addresses = _addresses(name, self.port)
+def _shut_down(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
         try:
-            for number, self._dns_host in enumerate(addresses, 1):
-                left = max(end - time.monotonic(), _AN_INSTANT)
-                self.timeout = max(left / (len(addresses) - number + 1), min(left, _FAIR_TRY))
-                try:
-                    sock = super()._new_conn()
-                except (http.ConnectTimeoutError, http.NewConnectionError):
-                    if number == len(addresses) or time.monotonic() >= end:
-                        raise
-                else:
-                    sock.settimeout(max(end - time.monotonic(), _AN_INSTANT))
-                    return sock
-        finally:
-            self._dns_host, self.timeout = name, limit
-        raise AssertionError  # the loop returns or raises
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # beneath TLS, which would want to say goodbye
+        except TypeError:
+            sock.shutdown(socket.SHUT_RDWR)  # a socket of eventlet
 
-    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
-        sending = self._belong_to_this_thread()
-        if sending.aborted:  # while it had no connection that could be ended
-            raise ConnectionAbortedError("the request was ended before it was sent")
-        super().request(method, f"{url}?{sending.query}" if sending.query else url, *args, **kwargs)
 
-    @property
-    def is_connected(self) -> bool:
-        return super().is_connected and time.monotonic() - self.used < LONGEST_IDLE
+class Connection:
+    """
+    A place for one connection in a pool; it is opened when it is needed.
 
-    def _belong_to_this_thread(self) -> Sending:
-        sending: Sending = UNDER_WAY.sending
-        self.sending, sending.connection = sending, self
-        return sending
+    Attributes:
+        requests: How many requests it has carried, or was to carry.
+    """
 
-    def abort(self, sending: Sending) -> None:
-        # Only while it is its request's own: by now another thread's may be on it.
-        sock = self.sock  # the thread whose request it is may close it meanwhile
-        if self.sending is sending and sock is not None:
+    __slots__ = ("__weakref__", "_is_clean", "_opener", "_sock", "_used", "requests")
+
+    def __init__(self, opener: Opener, requests: List[int]) -> None:
+        self._opener, self.requests = opener, requests
+        self._sock: Optional[socket.socket] = None
+        self._is_clean = False  # whether its last response was read to the end
+        self._used = 0.0
+
+    def exchange(self, request: InFlightRequest, sink: Optional[Sink]) -> Response:
+        """
+        Send a request and return the response to it. After any exception the connection has to be closed.
+        """
+        self.requests[0] += 1
+        sock = self._sock
+        if sock is None or not self._is_usable(sock):
+            self.close()
+            sock = self._sock = self._opened(request)
+        self._is_clean = False
+        request.belongs_to(sock)
+        request.raise_if_aborted()
+        receive = request.receiver(sock)
+        try:
+            request.send_on(sock)
+        except BrokenPipeError as error:
+            if comes_from_elsewhere(error):
+                raise
+            request.whole, request.receiving = False, True
+            # The server reads no more of the request, and may have said why.
+            response, is_reusable = read_response(receive, sink)[0], False
+        else:
+            response, is_reusable = read_response(receive, sink)
+        request.belongs_to(None)
+        self._used = time.monotonic()
+        if is_reusable and not request.aborted:
+            self._is_clean = True
+        else:
+            self.close()
+        return response
+
+    def _is_usable(self, sock: socket.socket) -> bool:
+        # A server that has closed it, or sends something that was not asked for, makes it readable.
+        return self._is_clean and time.monotonic() - self._used < LONGEST_IDLE and not wait_for_read(sock, timeout=0.0)
+
+    def _opened(self, request: InFlightRequest) -> socket.socket:
+        limits = request.limits
+        return self._opener.open(request.seconds(limits.connect), request.belongs_to)
+
+    def close(self) -> None:
+        """
+        Close the connection. The place can be used again.
+        """
+        sock, self._sock, self._is_clean = self._sock, None, False
+        if sock is not None:
             with contextlib.suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # beneath TLS, which would want to say goodbye
+                sock.close()
+
+    def __del__(self) -> None:
+        # A place that an exception has thrown away at the wrong moment. This takes no lock and decides nothing.
+        sock = getattr(self, "_sock", None)
+        if sock is not None:
+            with contextlib.suppress(Exception):
+                sock.close()
 
 
-def _addresses(name: str, port: int) -> List[str]:
+def head_of(
+    method: str, path: str, host: str, headers: Tuple[Mapping[str, str], ...], body: Union[bytes, Body, None]
+) -> bytes:
     """
-    Return the addresses of a name, each once and in order; the name itself when it has none.
+    Return the head of a request.
+
+    Raises:
+        ValueError: A header has a line break in its value.
     """
-    try:
-        found = socket.getaddrinfo(name.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return [name]  # urllib3 says what is wrong with it
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found)) or [name]
-
-
-class _AbortableTLS(_Abortable, HTTPSConnection):
-    pass
-
-
-class Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Abortable
-
-
-class TLSPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _AbortableTLS
+    if not _VISIBLE.fullmatch(path):
+        path = quote(path, safe=string.punctuation)
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "accept-encoding: gzip, deflate"]
+    if any("accept-encoding" in each for each in headers):
+        lines.pop()
+    for each in headers:
+        lines.extend(f"{name}: {value}" for name, value in each.items())
+    if body is not None:
+        lines.append(f"content-length: {len(body) if isinstance(body, bytes) else body.size}")
+    count = len(lines)
+    lines.append("\r\n")
+    text = "\r\n".join(lines)
+    if text.count("\n") != count + 1 or text.count("\r") != count + 1 or "\0" in text:
+        lines, text = [], ""  # a traceback with local variables is not to show them
+        msg = "A header of the request has a line break in its value."
+        raise ValueError(msg)
+    return text.encode("utf-8")

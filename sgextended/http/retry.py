@@ -7,7 +7,6 @@ All calls are POST requests, so HTTP tells nothing. A call that is not listed co
 import enum
 import math
 import random
-import threading
 import time
 from typing import Any, Callable, Optional, TypeVar
 
@@ -145,9 +144,9 @@ def may_repeat(kind: Kind, error: TransportError) -> bool:
     return kind is not Kind.ONCE
 
 
-class Gate:
+class Backoff:
     """
-    Until when nobody asks a site: a server that is too busy for one thread is so for all of them.
+    Until when no client of a site sends anything: a server that is overloaded for one thread is so for all of them.
 
     Args:
         clock: Gives the time in seconds.
@@ -155,21 +154,21 @@ class Gate:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
-        self._opens = 0.0
+        self._ends_at = 0.0
 
-    def close(self, seconds: float) -> None:
+    def extend(self, seconds: float) -> None:
         """
-        Let nobody ask for so long; a gate that is closed for longer stays so.
+        Let no client send anything for so long. A longer backoff that is in force stays.
         """
-        with self._lock:
-            self._opens = max(self._opens, self._clock() + seconds)
+        until = self._clock() + seconds
+        while self._ends_at < until:  # another thread may do the same
+            self._ends_at = until
 
     def left(self) -> float:
         """
-        Return the seconds until it opens, 0 when it is open.
+        Return the seconds until requests may be sent, 0 when they may be sent now.
         """
-        return max(0.0, self._opens - self._clock())
+        return max(0.0, self._ends_at - self._clock()) if self._ends_at else 0.0
 
 
 def persist(
@@ -178,7 +177,7 @@ def persist(
     rpc: str,
     kind: Kind,
     policy: RetryPolicy,
-    gate: Optional[Gate] = None,
+    backoff: Optional[Backoff] = None,
     again: Optional[Callable[[Result], Result]] = None,
     sleep: Callable[[float], object] = time.sleep,
     draw: Callable[[], float] = random.random,
@@ -195,7 +194,7 @@ def persist(
 
         policy: How often, and after which waits.
 
-        gate: What all who ask the same site have in common.
+        backoff: What all who ask the same site have in common.
 
         again: Makes the result of an answer to a repeated request, which an earlier attempt may have carried out.
 
@@ -217,7 +216,7 @@ def persist(
     uncertain = False  # whether an attempt of a write may have been carried out
     while True:
         attempt += 1
-        _wait_at(gate, sleep, rpc, attempt, last, uncertain=uncertain)
+        _wait_at(backoff, sleep, rpc, attempt, last, uncertain=uncertain)
         _fail_if_cancelled(uncertain=uncertain)
         try:
             result = _send(send, kind)
@@ -232,24 +231,24 @@ def persist(
             _fail_if_cancelled(uncertain=uncertain)  # that was the reason
             asked = getattr(error, "retry_after", None) or 0.0
             if attempt >= policy.attempts or not may_repeat(kind, error) or asked > policy.longest_asked:
-                _all_wait(gate, error, asked if asked <= policy.longest_asked else 0.0)
+                _all_wait(backoff, error, asked if asked <= policy.longest_asked else 0.0)
                 if uncertain:
                     raise _unknown(rpc, kind, attempt, error) from error
                 raise
             wait = policy.wait(attempt, draw(), asked)
-            if not _all_wait(gate, error, wait):
+            if not _all_wait(backoff, error, wait):
                 _pause(wait, sleep, rpc, attempt, error, uncertain=uncertain)
         else:
             return again(result) if again is not None and uncertain else result
 
 
-def _all_wait(gate: Optional[Gate], error: TransportError, seconds: float) -> bool:
+def _all_wait(backoff: Optional[Backoff], error: TransportError, seconds: float) -> bool:
     """
-    Close the gate if the site is too busy for all who ask it, and tell whether it is.
+    Close the backoff if the site is too busy for all who ask it, and tell whether it is.
     """
-    if gate is None or not isinstance(error, StatusError) or error.errcode not in _TOO_BUSY:
+    if backoff is None or not isinstance(error, StatusError) or error.errcode not in _TOO_BUSY:
         return False
-    gate.close(seconds)
+    backoff.extend(seconds)
     return True
 
 
@@ -279,7 +278,7 @@ def _unknown(rpc: str, kind: Kind, attempts: int, error: Exception) -> OutcomeUn
 
 
 def _wait_at(
-    gate: Optional[Gate],
+    backoff: Optional[Backoff],
     sleep: Callable[[float], object],
     rpc: str,
     attempt: int,
@@ -287,8 +286,8 @@ def _wait_at(
     *,
     uncertain: bool,
 ) -> None:
-    while gate is not None and gate.left():
-        _pause(gate.left(), sleep, rpc, attempt, last, uncertain=uncertain)
+    while backoff is not None and backoff.left():
+        _pause(backoff.left(), sleep, rpc, attempt, last, uncertain=uncertain)
 
 
 def _pause(
