@@ -1,5 +1,6 @@
 """
-A server that answers ``info``, ``read`` and ``batch`` with records encoded beforehand: it is never the bottleneck.
+A server that answers ``info``, ``read``, ``create``, ``update`` and ``batch`` with records encoded beforehand: it is
+never the bottleneck.
 
 Started by ``run.py`` in a process of its own. It prints its address, and with --tls the path of its authority's
 certificate, in one line, and serves until its input ends.
@@ -19,7 +20,7 @@ from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 import shotgun_api3
 import trustme
-from records import PAGE_SIZE, created, record
+from records import PAGE_SIZE, SHOT, created, record
 
 INFO = {"version": [8, 60, 0], "full_version": [8, 60, 0, 0], "api_max_entities_per_page": PAGE_SIZE}
 # Records beyond have an id of their own and the content of an earlier one, so that any number fits into memory.
@@ -91,6 +92,8 @@ class Answers:
     def __init__(self, total: int) -> None:
         self._total = total
         self._info = answer(packed(INFO))
+        self._shot = answer(packed({"results": SHOT}))
+        self._shots = answer(packed({"results": {"entities": [SHOT], "paging_info": {"has_next_page": False}}}))
         self._ends = [self._end(number) for number in range(1, min(total, DIFFERENT_RECORDS) + 1)]
         for first in range(1, len(self._ends) + 1, PAGE_SIZE):
             self._page(first, PAGE_SIZE, total)
@@ -106,8 +109,12 @@ class Answers:
         params = request["params"][-1]  # the first one says who asks
         if method == "batch":
             return self._created(len(params))
+        if method in {"create", "update"}:
+            return self._shot
         if method != "read":
             raise NotImplementedError(method)
+        if params.get("type") == "Shot":
+            return self._shots
         if params.get("type") == "Asset":
             (condition,) = params["filters"]["conditions"]
             return self._assets(condition["values"][0]["id"])

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from records import FIELDS, PAGE_SIZE, data
+from small_calls import import_client, profile, small, with_hook
 
 WORKERS = 16
 BATCHES, BATCH_SIZE, THREADS = 50, 100, 8
@@ -128,7 +129,10 @@ def parts(_connect: Connect, options: argparse.Namespace) -> Figures:
     return figures
 
 
-WORKS = {work.__name__: work for work in (find, find_iter, first_calls, create, bare_find, parts)}
+WORKS = {
+    work.__name__: work
+    for work in (find, find_iter, first_calls, create, bare_find, parts, small, import_client, profile)
+}
 
 
 class Meter:
@@ -221,7 +225,8 @@ def connector(options: argparse.Namespace) -> Connect:
         site = sgextended.Site(
             url=options.url, script_name="bench", api_key="bench", ca_file=options.ca_file or None, **words
         )
-        return functools.partial(sgextended.SGExtended, site=site)
+        client = with_hook(sgextended.SGExtended) if options.hook else sgextended.SGExtended
+        return functools.partial(client, site=site)
     if options.client == "nothing":
         return lambda: None
     shotgun_api3 = importlib.import_module("shotgun_api3")
@@ -252,6 +257,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="that share the client in create")
     parser.add_argument("--limit", type=int, default=1, help="records that each worker asks for")
     parser.add_argument("--asked-before", action="store_true", help="a client was used before the workers start")
+    parser.add_argument("--hook", action="store_true", help="use a subclass of SGExtended with an on_call hook")
+    parser.add_argument("--block", choices=("trace", "deadline"), help="make the small calls in such a with block")
     parser.add_argument("--without-orjson", action="store_true", help="as if it were not installed")
     parser.add_argument("--page-prefetch", type=int, help="pages that sg-python-api is told to prefetch")
     options = parser.parse_args()

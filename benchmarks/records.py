@@ -24,6 +24,16 @@ FIELDS = [
     "updated_at",
     "id",
 ]
+#: The record of the small calls: one value of each common kind.
+SHOT = {
+    "type": "Shot",
+    "id": 1001,
+    "code": "sh0010",
+    "sg_status_list": "ip",
+    "sg_cut_in": 1001,
+    "project": {"type": "Project", "id": 70, "name": "Benchmark"},
+    "updated_at": "2026-02-11T17:30:11Z",
+}
 #: Those that the site sets, not the caller.
 _OF_THE_SITE = ("type", "id", "created_at", "updated_at")
 

@@ -61,6 +61,37 @@ class Row:
         return "MB" if self.figure == "megabytes" else "s"
 
 
+@frozen(kw_only=True)
+class CostRow:
+    """
+    A row that says what one operation costs, as a multiple of what it costs with the official client.
+
+    Args:
+        key: As for `Row`.
+
+        label: As for `Row`.
+
+        server: As for `Row`.
+
+        works: As for `Row`.
+
+        figures: Which figure is the CPU time (``cpu``), and which the wall time (``wall``).
+
+        unit: The unit of the figures.
+
+        at_most: The largest wanted ratio of SGExtended to the official client. It is for the CPU time, where the row
+            has one, and else for the wall time.
+    """
+
+    key: str
+    label: str
+    server: Server
+    works: Dict[str, str]
+    figures: Dict[str, str]
+    unit: str
+    at_most: float
+
+
 def _clients(words: str, **others: str) -> Dict[str, str]:
     """
     Return the same work for the three clients, but for those that do *others*, an underscore for each hyphen.
@@ -159,5 +190,43 @@ def _beside() -> List[Row]:
     ]
 
 
+def _costs() -> List[CostRow]:
+    """
+    Return the rows of the small calls and of the import.
+    """
+    blocks = {"trace": "in `with sg.trace()`", "deadline": "in `with sg.deadline(30)`"}
+    ways = {"": ("small", ""), "-hook": ("small --hook", ", with an `on_call` hook")}
+    ways.update({f"-{block}": (f"small --block {block}", f", {label}") for block, label in blocks.items()})
+    small = [
+        CostRow(
+            key=f"small-{call}{way}",
+            label=f"{label}{more}",
+            server=NEAR,
+            works={"shotgun_api3": "small", "SGExtended": words},
+            figures={"cpu": f"{call}_cpu", "wall": f"{call}_wall"},
+            unit="us",
+            at_most=1,
+        )
+        for call, label in (
+            ("find_one", "`find_one`"),
+            ("find", "`find` of one record"),
+            ("create", "`create`"),
+            ("update", "`update`"),
+        )
+        for way, (words, more) in ways.items()
+    ]
+    imported = CostRow(
+        key="import",
+        label="`import`, less bare Python",
+        server=NEAR,
+        works=dict.fromkeys(("shotgun_api3", "SGExtended"), "import_client"),
+        figures={"wall": "import"},
+        unit="ms",
+        at_most=2,
+    )
+    return [*small, imported]
+
+
 WANTED = [*_finds(), *_workers(), *_others()]
 BESIDE = _beside()
+COSTS = _costs()

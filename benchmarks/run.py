@@ -3,7 +3,8 @@ The official client, sg-python-api and SGExtended, measured in one run against t
 
 Run with ``make bench``, or ``python benchmarks/run.py [--runs 5] [--only ROW]``. It prints the table, writes it into
 ``docs/benchmarks.md``, the figures of every run into ``docs/benchmarks/results.json``, and draws the plots beside that.
-With --only nothing is written: what belongs together is measured together.
+With --only nothing is written: what belongs together is measured together. ``--only small`` measures the small calls,
+``--only import`` the import. ``--profile`` prints where ``find_one`` spends its time instead.
 
 Each work is done in a process of its own (``measure.py``), against a server in another one (``canned.py``). The clients
 take turns, and a figure is the median of the runs.
@@ -19,11 +20,11 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import sg_python_api
 from attrs import frozen
-from rows import BESIDE, CLIENTS, WANTED, Row, Server
+from rows import BESIDE, CLIENTS, COSTS, NEAR, WANTED, CostRow, Row, Server
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
@@ -50,13 +51,14 @@ class Bench:
     Measures what the rows need, each job as often as there are runs.
     """
 
-    def __init__(self, rows: Sequence[Row], runs: int) -> None:
+    def __init__(self, rows: Sequence[Union[Row, CostRow]], runs: int) -> None:
         self.rows, self.runs = rows, runs
         self.versions: Dict[str, str] = {}
         self.notes: List[str] = []
         self._pythons: Dict[str, Optional[Path]] = dict.fromkeys(CLIENTS, Path(sys.executable))
-        self._pythons["sg-python-api"], why = sg_python_api.environment()
-        self.notes += [why] if why else []
+        if any("sg-python-api" in row.works for row in rows):
+            self._pythons["sg-python-api"], why = sg_python_api.environment()
+            self.notes += [why] if why else []
         self._taken: Dict[Job, List[Dict[str, Optional[float]]]] = {}
 
     def measure(self) -> None:
@@ -77,19 +79,35 @@ class Bench:
         """
         Return a row's figures: of each column those of all runs and their median, and what they come to.
         """
-        columns: Result = {}
-        for job in _jobs(row):
-            values = [figures[row.figure] for figures in self._taken.get(job, ()) if figures[row.figure] is not None]
-            if values:
-                columns[job.client] = {
-                    "median": round(statistics.median(values), 4),
-                    "runs": [round(value, 4) for value in values],
-                }
+        columns = self._columns(row, row.figure)
         result = {"row": row.key, "work": row.label, "unit": row.unit, "wanted": row.wanted, "columns": columns}
         if "SGExtended" in columns and "shotgun_api3" in columns:
             theirs, ours = (columns[name]["median"] for name in ("shotgun_api3", "SGExtended"))
             result["ratio"] = round(theirs / ours, 2)
         return result
+
+    def cost(self, row: CostRow) -> Result:
+        """
+        Return a cost row's figures, as `result` does, once for each kind of time. A ratio is SGExtended's median
+        divided by that of the official client.
+        """
+        result: Result = {"row": row.key, "work": row.label, "unit": row.unit, "at_most": row.at_most}
+        for kind, figure in row.figures.items():
+            columns = self._columns(row, figure)
+            theirs, ours = (columns[name]["median"] for name in ("shotgun_api3", "SGExtended"))
+            result[kind] = {"columns": columns, "ratio": round(ours / theirs, 3)}
+        return result
+
+    def _columns(self, row: Union[Row, CostRow], figure: str) -> Result:
+        columns: Result = {}
+        for job in _jobs(row):
+            values = [figures[figure] for figures in self._taken.get(job, ()) if figures[figure] is not None]
+            if values:
+                columns[job.client] = {
+                    "median": round(statistics.median(values), 4),
+                    "runs": [round(value, 4) for value in values],
+                }
+        return columns
 
     def _do(self, job: Job, address: List[str]) -> None:
         words = [str(self._pythons[job.client]), str(HERE / "measure.py"), *job.words.split(), CLIENTS[job.client]]
@@ -109,7 +127,7 @@ class Bench:
         self.versions.update(measured["versions"])
 
 
-def _jobs(row: Row) -> List[Job]:
+def _jobs(row: Union[Row, CostRow]) -> List[Job]:
     return [Job(row.server, client, words) for client, words in row.works.items()]
 
 
@@ -147,8 +165,8 @@ def shown(value: Optional[float], unit: str) -> str:
     """
     if value is None:
         return "-"
-    if unit == "MB":
-        return f"{value:.0f} MB"
+    if unit != "s":
+        return f"{value:.0f} {unit}"
     return f"{value:.1f} s" if value >= 10 else f"{value:.2f} s" if value >= 1 else f"{value:.3f} s"
 
 
@@ -175,15 +193,41 @@ def cells(result: Result) -> Tuple[str, ...]:
     )
 
 
+def cost_cells(result: Result) -> Tuple[str, ...]:
+    """
+    Return a row of the table of costs.
+    """
+    line = [result["row"], result["work"]]
+    for kind in ("cpu", "wall"):
+        if kind in result:
+            medians = [result[kind]["columns"][name]["median"] for name in ("shotgun_api3", "SGExtended")]
+            line += [shown(median, result["unit"]) for median in medians]
+            line.append(f"{math.ceil(result[kind]['ratio'] * 100) / 100:.2f}x")  # not rounded down to the wanted ratio
+        else:
+            line += ["-", "-", ""]
+    ratio = result["cpu" if "cpu" in result else "wall"]["ratio"]
+    return (*line, f"at most {result['at_most']:g}x" + ("" if ratio <= result["at_most"] else ": missed"))
+
+
 HEAD = ("row", "work", "shotgun_api3", "SGExtended", "ratio", "wanted", "sg-python-api", "floor")
+COST_HEAD = (
+    "row",
+    "work",
+    "shotgun_api3, CPU",
+    "SGExtended, CPU",
+    "ratio, CPU",
+    "shotgun_api3, wall",
+    "SGExtended, wall",
+    "ratio, wall",
+    "wanted",
+)
 
 
-def printed(results: Sequence[Result]) -> str:
+def printed(*lines: Tuple[str, ...]) -> str:
     """
-    Return the table for a terminal.
+    Return a table for a terminal. The first of the lines is its head.
     """
-    lines = [HEAD, *map(cells, results)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     left = [f"{{:<{width}}}" if column < 2 else f"{{:>{width}}}" for column, width in enumerate(widths)]
     return "\n".join("  ".join(left).format(*line).rstrip() for line in lines)
 
@@ -196,10 +240,14 @@ def page(report: Dict[str, Any]) -> str:
     took_part = ", ".join(f"{name} {version}" for name, version in sorted(machine["versions"].items()))
     where = f"{machine['python']} on {machine['system']}, {machine['cores']} cores"
     lines = [f"{where}; {took_part}. Medians of {machine['runs']} runs.", ""]
-    for title, results in (("", report["wanted"]), ("Beside them", report["beside"])):
+    for title, head, rows in (
+        ("", HEAD, map(cells, report["wanted"])),
+        ("Beside them", HEAD, map(cells, report["beside"])),
+        ("Small calls and import", COST_HEAD, map(cost_cells, report["costs"])),
+    ):
         lines += [f"### {title}", ""] if title else []
-        lines += ["| " + " | ".join(HEAD) + " |", "|---|---|" + "---:|" * (len(HEAD) - 2)]
-        lines += ["| " + " | ".join(cells(result)) + " |" for result in results] + [""]
+        lines += ["| " + " | ".join(head) + " |", "|---|---|" + "---:|" * (len(head) - 2)]
+        lines += ["| " + " | ".join(row) + " |" for row in rows] + [""]
     return "\n".join([*lines, *(f"{note}\n" for note in report["notes"])])
 
 
@@ -217,6 +265,15 @@ def write(report: Dict[str, Any]) -> None:
     plots.draw(report, RESULTS.parent)
 
 
+def profile() -> None:
+    """
+    Print where SGExtended spends the time of a small call, without latency.
+    """
+    with running(NEAR) as address:
+        words = [sys.executable, str(HERE / "measure.py"), "profile", CLIENTS["SGExtended"], *address]
+        subprocess.run(words, check=True, timeout=LIMIT)
+
+
 def main() -> None:
     """
     Measure, and show it.
@@ -224,11 +281,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", metavar="ROW", default="", help="a row of the table, or what several begin with")
+    parser.add_argument("--profile", action="store_true", help="print a profile of 2000 find_one calls, nothing else")
     options = parser.parse_args()
+    if options.profile:
+        profile()
+        return
     wanted, beside = ([row for row in rows if row.key.startswith(options.only)] for rows in (WANTED, BESIDE))
-    if not wanted + beside:
-        parser.error(f"no row {options.only!r}: {', '.join(row.key for row in WANTED + BESIDE)}")
-    bench = Bench(wanted + beside, options.runs)
+    costs = [row for row in COSTS if row.key.startswith(options.only)]
+    rows = [*wanted, *beside, *costs]
+    if not rows:
+        parser.error(f"no row {options.only!r}: {', '.join(row.key for row in [*WANTED, *BESIDE, *COSTS])}")
+    bench = Bench(rows, options.runs)
     bench.measure()
     report = {
         "machine": {
@@ -241,8 +304,12 @@ def main() -> None:
         "notes": bench.notes,
         "wanted": [bench.result(row) for row in wanted],
         "beside": [bench.result(row) for row in beside],
+        "costs": [bench.cost(row) for row in costs],
     }
-    print(printed([*report["wanted"], *report["beside"]]))
+    if wanted or beside:
+        print(printed(HEAD, *map(cells, [*report["wanted"], *report["beside"]])))
+    if costs:
+        print(printed(COST_HEAD, *map(cost_cells, report["costs"])))
     for note in report["notes"]:
         print(note)
     if not options.only:
