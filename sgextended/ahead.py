@@ -4,16 +4,24 @@ Fetching ahead: threads bring bytes that are needed soon, while the caller works
 Threads carry bytes and one thread burns the CPU: decoding in several would only make them fight for the interpreter.
 """
 
-import contextvars
 import threading
+import time
 from collections import deque
-from typing import Callable, Deque, Generic, Optional, TypeVar
+from contextlib import suppress
+from typing import Callable, Deque, Generic, List, Optional, TypeVar
+
+from sgextended.http.cancellation import CancelToken
+from sgextended.threads import start
+from sgextended.wakeup import WakeUp
 
 Job = TypeVar("Job")
 Sleep = Callable[[float], object]
 
 #: Jobs in flight when fetching begins; they double while the caller has to wait.
 FIRST_IN_FLIGHT = 2
+
+_LOOK_AGAIN = 0.25  # seconds after which a waiting caller sees to it that its job is being fetched
+_LONGEST_IDLE = 60.0  # seconds after which a thread without work ends, should nobody have closed what it works for
 
 
 class Closed(Exception):
@@ -27,13 +35,15 @@ class Asked(Generic[Job]):
     One job that was asked for: what to fetch, and later what came.
     """
 
-    __slots__ = ("arrived", "body", "error", "job")
+    __slots__ = ("arrived", "body", "error", "job", "thread", "wake")
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.arrived = False
         self.body = b""
         self.error: Optional[BaseException] = None
+        self.thread: Optional[threading.Thread] = None  # that fetches it
+        self.wake = WakeUp()  # the caller
 
 
 class ReadAhead(Generic[Job]):
@@ -41,17 +51,17 @@ class ReadAhead(Generic[Job]):
     Jobs that are fetched before their bytes are taken.
 
     `ask` while there `has_room`, `take` what was asked for, in any order, and `close` it when no more is wanted:
-    nothing more is fetched then, and what is under way ends by itself. A failure is raised where its bytes would
-    have been taken.
+    nothing more is fetched then, and what is in flight ends by itself. A failure is raised where its bytes would
+    have been taken. All methods are called by one thread at a time.
 
     Args:
         fetch: Returns the bytes of a job; called in threads, in the caller's context. It waits between attempts with
-            the function that it is given beside the job, which raises `Closed` when nobody wants the bytes any more.
+            the function that it is given beside the job, which raises `Closed` when the bytes are not wanted any more.
 
         bound: How many jobs are in flight at most; as many more may wait to be taken. With 0 the caller fetches
-            by itself what it takes, and there are no threads.
+            by itself what it takes, and there are no threads; so it is where no thread can be started.
 
-        may_grow: Tells whether one more may be in flight, for the sake of others that use the same connections.
+        may_grow: Returns whether one more may be in flight, for the sake of others that use the same connections.
 
         patience: Seconds that the caller waits for one job before more are fetched at the same time; it may be set
             later.
@@ -64,13 +74,13 @@ class ReadAhead(Generic[Job]):
         self._in_flight = min(FIRST_IN_FLIGHT, bound)
         self._queue: Deque[Asked[Job]] = deque()
         self._untaken = 0
-        self._threads = self._idle = 0
-        self._closed = threading.Event()
-        self._changed = threading.Condition()
+        self._threads: List[threading.Thread] = []
+        self._sleeping: Deque[WakeUp] = deque()  # threads that have nothing to do
+        self._token = CancelToken()  # cancelled when it is closed
 
     def has_room(self) -> bool:
         """
-        Tell whether one more job may be asked for before another one is taken.
+        Return whether one more job may be asked for before another one is taken.
         """
         return self._untaken < max(1, 2 * self._in_flight)
 
@@ -79,76 +89,107 @@ class ReadAhead(Generic[Job]):
         Have a job fetched, after those that were asked for before.
         """
         asked = Asked(job)
-        with self._changed:
-            self._untaken += 1
-            if self._bound:
-                self._queue.append(asked)
-                self._set_to_work()
+        self._untaken += 1
+        if self._bound:
+            self._queue.append(asked)
+            self._set_to_work()
         return asked
 
     def take(self, asked: Asked[Job]) -> bytes:
         """
         Return the bytes of a job, once; wait for them if they are not there yet.
         """
-        if not self._bound:
-            self._untaken -= 1
-            return self._fetch(asked.job, self._sleep)
-        with self._changed:
-            has_to_wait = not asked.arrived
-            while not asked.arrived:
-                if not self._changed.wait(self.patience):
-                    self._double()
-            self._untaken -= 1
-            if has_to_wait:
+        has_to_wait = not asked.arrived
+        while self._bound and not asked.arrived:
+            if not asked.wake.wait(min(self.patience, _LOOK_AGAIN)):
+                if self._is_lost(asked):
+                    break
                 self._double()
+        self._untaken -= 1
+        if not asked.arrived:
+            with suppress(ValueError):
+                self._queue.remove(asked)
+            return self._fetch(asked.job, self._sleep)
+        if has_to_wait:
+            self._double()
         if asked.error is not None:
             raise asked.error
         return asked.body
+
+    def _is_lost(self, asked: Asked[Job]) -> bool:
+        """
+        Return whether no thread fetches a job, nor ever will.
+        """
+        if asked in self._queue:
+            return not any(thread.is_alive() for thread in self._threads)
+        thread = asked.thread
+        return not asked.arrived and (thread is None or not thread.is_alive())
 
     def _double(self) -> None:
         self._in_flight = min(2 * self._in_flight, self._bound)
         self._set_to_work()
 
     def _set_to_work(self) -> None:
-        # Holds the lock. Who is idle is woken; where that is not enough, threads are added.
-        self._changed.notify_all()
+        """
+        Wake the threads that sleep; where that is not enough, start others.
+        """
+        jobs = len(self._queue)
+        while jobs and self._sleeping:
+            with suppress(IndexError):  # it has woken by itself
+                self._sleeping.popleft().set()
+                jobs -= 1
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
         while (
-            len(self._queue) > self._idle
-            and self._threads < self._in_flight
-            and (self._threads < FIRST_IN_FLIGHT or self._may_grow())
+            jobs > 0
+            and len(self._threads) < self._in_flight
+            and (len(self._threads) < FIRST_IN_FLIGHT or self._may_grow())
         ):
-            self._threads += 1
-            self._idle += 1  # until it takes its first job
-            run = contextvars.copy_context().run
-            name = f"sgextended-page-{self._threads}"
-            threading.Thread(target=run, args=(self._work,), name=name, daemon=True).start()
+            thread = start(self._work, f"sgextended-page-{len(self._threads) + 1}")
+            if thread is None:
+                if not self._threads:
+                    self._bound = 0
+                return
+            self._threads.append(thread)
+            jobs -= 1
 
     def close(self) -> None:
         """
-        Fetch nothing more. Who fetches now ends after it.
+        Fetch nothing more. A thread that fetches now ends after that.
         """
-        self._closed.set()
-        with self._changed:
-            self._changed.notify_all()
+        self._token.cancel()
+        for wake in list(self._sleeping):
+            wake.set()
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                while not self._queue and not self._closed.is_set():
-                    self._changed.wait()
-                if self._closed.is_set():
-                    return
-                asked = self._queue.popleft()
-                self._idle -= 1
+        idle_since = time.monotonic()
+        while not self._token.is_cancelled and time.monotonic() - idle_since < _LONGEST_IDLE:
             try:
+                asked = self._queue.popleft()
+            except IndexError:
+                self._wait_for_work()
+                continue
+            try:
+                asked.thread = threading.current_thread()
                 asked.body = self._fetch(asked.job, self._sleep)
             except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
                 asked.error = error
-            with self._changed:
+            finally:
                 asked.arrived = True
-                self._idle += 1
-                self._changed.notify_all()
+                asked.wake.set()
+            del asked
+            idle_since = time.monotonic()
+
+    def _wait_for_work(self) -> None:
+        wake = WakeUp()
+        self._sleeping.append(wake)
+        try:
+            if not self._queue and not self._token.is_cancelled:
+                wake.wait(_LONGEST_IDLE)
+        finally:
+            with suppress(ValueError):
+                self._sleeping.remove(wake)
 
     def _sleep(self, seconds: float) -> None:
-        if self._closed.wait(seconds):
+        self._token.wait(seconds)
+        if self._token.is_cancelled:
             raise Closed

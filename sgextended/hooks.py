@@ -163,7 +163,7 @@ class Tally:
         self.rows: Optional[int] = None
         self.started = time.monotonic()
 
-    def call(self, rpc: str, entity_type: Optional[str], error: Optional[BaseException]) -> Call:
+    def call(self, rpc: str, entity_type: Optional[str], error: Optional[Type[BaseException]]) -> Call:
         """
         Return the record of the call, which is over.
         """
@@ -175,7 +175,7 @@ class Tally:
             bytes_sent=self.sent,
             bytes_received=self.received,
             rows=self.rows,
-            error=None if error is None else type(error),
+            error=error,
         )
 
 

@@ -44,7 +44,6 @@ Client = TypeVar("Client", bound="NativeClient")
 # What a client may be told after it was made, beside its identity; a clone and a pickle take it along.
 _SETTINGS = ("timeout_secs", "session_uuid", "extra_auth_params", "localized", "convert_datetimes_to_utc")
 
-
 _MOST_RENEWALS = 2  # of a call; a site that refuses even new sessions is not asked for ever
 
 #: The sessions that this thread has a hook renew: the hook's own calls do not ask it again.
@@ -210,9 +209,8 @@ class NativeClient(Uploads, Downloads, Shotgun):
             ca_file=self.__dict__["_Shotgun__ca_certs"],
             connections=self._site.connections,
         )
-        transport = transport_to(endpoint)
-        self.__dict__["_known_transport"] = (all_transports(), address, transport)
-        return transport
+        self.__dict__["_known_transport"] = known = (all_transports(), address, transport_to(endpoint))
+        return known[2]
 
     @property
     def server_caps(self) -> ServerCapabilities:
@@ -478,8 +476,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
             Shotgun.find(_Scribe(self), *args, **kwargs)
         except _Written as written:
             return written.params
-        msg = "shotgun_api3 has found without reading."  # no version does
-        raise AssertionError(msg)
+        raise AssertionError("shotgun_api3 has found without reading.")  # no version does
 
     def _source(self, bound: int) -> paging.Source:
         return paging.Source(
@@ -600,4 +597,4 @@ class _Scribe(NativeClient):
         raise _Written(params)
 
 
-_LIMIT = list(inspect.signature(Shotgun.find).parameters).index("limit") - 1  # among the positional arguments
+_LIMIT = list(inspect.signature(Shotgun.find).parameters).index("limit") - 1  # among the positional ones

@@ -2,10 +2,13 @@
 Numbered pieces of work that are done at the same time, by a few threads, for a caller who waits for all of them.
 """
 
-import threading
 import time
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar
 from typing import Callable, Dict, Generic, List, TypeVar
+
+from sgextended.http.cancellation import CancelToken
+from sgextended.threads import start
+from sgextended.wakeup import WakeUp
 
 Result = TypeVar("Result")
 
@@ -24,78 +27,79 @@ class Stopped(Exception):
 
 
 def in_parallel(
-    work: Callable[[int, threading.Event], Result], count: int, workers: int, tell: Callable[[], object]
+    work: Callable[[int, CancelToken], Result], count: int, workers: int, tell: Callable[[], object]
 ) -> List[Result]:
     """
     Return what *work* returns for each number from 1 to *count*, done in threads, in the caller's context.
 
     Args:
-        work: Is given the number, and the event that says that the result is not wanted any more.
+        work: Is given the number, and the token that is cancelled when the result is not wanted any more.
 
         count: How many there are.
 
-        workers: How many threads work.
+        workers: How many threads work. Where none can be started, the caller works.
 
         tell: Is called in the caller's thread, now and then.
     """
     tell()
-    crew = _Crew(work, count)
-    threads = [
-        threading.Thread(target=copy_context().run, args=(crew.run,), name=f"sgextended-part-{number}", daemon=True)
-        for number in range(1, min(workers, count) + 1)
-    ]
-    for thread in threads:
-        thread.start()
+    parts = _Parts(work, count)
+    started = [start(parts.run, f"sgextended-part-{number}") for number in range(1, min(workers, count) + 1)]
+    threads = [thread for thread in started if thread is not None]
     try:
-        while not crew.is_over():
+        if not threads:
+            parts.run()
+        while not parts.is_over() and any(thread.is_alive() for thread in threads):
+            parts.wake.wait(_TELL_EVERY)
             tell()
     finally:
-        crew.stopped.set()
+        parts.stopped.cancel()
         until = time.monotonic() + _PATIENCE
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
     tell()
-    return crew.results()
+    return parts.results()
 
 
-class _Crew(Generic[Result]):
+class _Parts(Generic[Result]):
     """
     What the threads have in common.
     """
 
-    def __init__(self, work: Callable[[int, threading.Event], Result], count: int) -> None:
+    def __init__(self, work: Callable[[int, CancelToken], Result], count: int) -> None:
         self._work, self._count = work, count
         self._numbers = iter(range(1, count + 1))
         self._done: Dict[int, Result] = {}
         self._failures: List[BaseException] = []
-        self._changed = threading.Condition()
-        self.stopped = threading.Event()
+        self.wake = WakeUp()  # the caller
+        self.stopped = CancelToken()
 
     def run(self) -> None:
-        PAUSE.set(self._pause)
-        while not self.stopped.is_set():
-            with self._changed:
+        token = PAUSE.set(self._pause)
+        try:
+            while not self.stopped.is_cancelled:
                 number = next(self._numbers, None)
-            if number is None:
-                return
-            try:
-                self._done[number] = self._work(number, self.stopped)
-            except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
-                self._failures.append(error)
-                self.stopped.set()
-            with self._changed:
-                self._changed.notify_all()
+                if number is None:
+                    return
+                try:
+                    self._done[number] = self._work(number, self.stopped)
+                except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
+                    self._failures.append(error)
+                    self.stopped.cancel()
+                finally:
+                    self.wake.set()
+        finally:
+            PAUSE.reset(token)
 
     def _pause(self, seconds: float) -> None:
-        if self.stopped.wait(seconds):
+        self.stopped.wait(seconds)
+        if self.stopped.is_cancelled:
             raise Stopped
 
     def is_over(self) -> bool:
         """
-        Wait for a moment; tell whether all is done, or something has failed.
+        Return whether all is done, or something has failed.
         """
-        with self._changed:
-            return self._changed.wait_for(lambda: bool(self._failures) or len(self._done) == self._count, _TELL_EVERY)
+        return bool(self._failures) or len(self._done) == self._count
 
     def results(self) -> List[Result]:
         if self._failures:

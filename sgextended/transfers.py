@@ -332,7 +332,9 @@ class Transfers(Client):
         """
         self._fail_if_closed()
         tally, sent_at = Tally(), time.time()
-        failure: Optional[BaseException] = None
+        failure: Optional[Type[BaseException]] = (
+            None  # the class alone: the error would keep this frame, and itself, alive
+        )
         try:
             with deadline.deadline(None if deadline.current() else limit):
                 result = retry.persist(
@@ -346,14 +348,14 @@ class Transfers(Client):
                 )
             return result if finish is None else finish(result, tally)
         except TransportError as error:
-            failure = error
+            failure = type(error)
             error.elapsed, error.entity_type = time.monotonic() - tally.started, entity_type
             if isinstance(error, OutcomeUnknown):
                 error.sent_at, error.clock_ahead, error.data = sent_at, transport.clock_ahead(), written()
             LOG.debug("%s: failed after %.3f s: %s", rpc, error.elapsed, error)
             raise
         except BaseException as error:
-            failure = error
+            failure = type(error)
             raise
         finally:
             if self._watcher is not None:

@@ -10,7 +10,6 @@ import io
 import mimetypes
 import os
 import re
-import threading
 import time
 import uuid
 from contextvars import ContextVar
@@ -24,6 +23,7 @@ from sgextended.calls import status_error, web_page_error
 from sgextended.errors import PartlyDone, ShotgunError, StatusError, TransportError
 from sgextended.hooks import Tally
 from sgextended.http import deadline, retry
+from sgextended.http.cancellation import CancelToken
 from sgextended.http.connection import Body
 from sgextended.http.response import Response
 from sgextended.http.retry import Kind
@@ -314,10 +314,10 @@ class Uploads(Transfers):
         size, step = Path(path).stat().st_size, self._MULTIPART_UPLOAD_CHUNK_SIZE
         progress.total = size
 
-        def send(number: int, stopped: threading.Event) -> str:
+        def send(number: int, stopped: CancelToken) -> str:
             def moved(done: int) -> None:
                 progress.note(number, done)
-                if stopped.is_set():
+                if stopped.is_cancelled:
                     raise Stopped
 
             def link() -> str:

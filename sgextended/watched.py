@@ -97,7 +97,7 @@ class _Told:
             result = self.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
             tally.rows = rows_in("read" if self._name == "find" else self._name, result)
         except BaseException as error:
-            failure = error
+            failure = type(error)
             raise
         else:
             return result

@@ -16,11 +16,12 @@ import pickle
 import signal
 import threading
 from collections import deque
-from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any, Callable, Deque, Iterable, Iterator, List, Optional, Sized, Union
 
 from attrs import evolve, frozen
 
+from sgextended import threads
 from sgextended.dask import Cluster, cluster_of
 from sgextended.errors import ConfigurationError, MapTimeout, WorkerError, WorkerLost
 from sgextended.hooks import RECORDER
@@ -213,7 +214,7 @@ class _Run:
             stack.push(self._dismiss)
             executor = options.executor
             if executor is None:
-                executor = ThreadPoolExecutor(options.workers, thread_name_prefix="sgextended-worker")
+                executor = threads.executor(options.workers, "sgextended-worker")
                 stack.enter_context(executor)
             elif isinstance(executor, Cluster):
                 stack.enter_context(executor)

@@ -16,6 +16,9 @@ import shotgun_api3
 from fix_native import KEY, make_client, meet
 from fix_servers import GUARD, page, results
 
+from sgextended import NativeClient
+from sgextended.http import connection
+
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 FORK = pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork here")
@@ -47,14 +50,23 @@ def code_of(request):
     return field["value"]
 
 
+def reads_response(sg):
+    """
+    Return the function with which a client reads a response, as its owner and its name.
+    """
+    return (
+        (connection, "read_response") if isinstance(sg, NativeClient) else (http.client.HTTPConnection, "getresponse")
+    )
+
+
 class Pause:
     """
-    Holds the first call of a method of http.client's connections until *go* is set; *reached* says that it is there.
+    Holds the first call of a function until *go* is set; *reached* says that it is there.
     """
 
-    def __init__(self, method, patch):
+    def __init__(self, owner, name, patch):
         self.reached, self.go = threading.Event(), threading.Event()
-        real = getattr(http.client.HTTPConnection, method)
+        real = getattr(owner, name)
 
         def paused(*args, **kwargs):
             if not self.reached.is_set():
@@ -62,7 +74,7 @@ class Pause:
                 assert self.go.wait(GUARD)
             return real(*args, **kwargs)
 
-        patch.setattr(http.client.HTTPConnection, method, paused)
+        patch.setattr(owner, name, paused)
 
 
 @pytest.fixture
@@ -81,7 +93,7 @@ def two_creates(make_site_server, monkeypatch):
     server = make_site_server(create=answer)
 
     def create(sg):
-        got, pause = {}, Pause("getresponse", monkeypatch)
+        got, pause = {}, Pause(*reads_response(sg), monkeypatch)
 
         def first():
             got["first"] = sg.create("Shot", {"code": "first"})["code"]
@@ -131,7 +143,7 @@ def test_official_client_lends_a_password_to_other_threads(make_site_server, mon
     """
     server = make_site_server()
     with make_official(server) as sg:
-        pause = Pause("request", monkeypatch)
+        pause = Pause(http.client.HTTPConnection, "request", monkeypatch)
 
         def other():
             assert pause.reached.wait(GUARD)

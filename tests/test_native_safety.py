@@ -14,7 +14,6 @@ from fix_native import KEY, failing, make_client, meet
 from fix_servers import GUARD, Last, http_reply, page, results
 
 from sgextended import NativeClient, OutcomeUnknown, RetryPolicy, Secret, Site, StatusError
-from sgextended.http import retry
 
 AT_ONCE = RetryPolicy(attempts=4, first_wait=0, longest_wait=0)
 EXPIRED = http_reply(b'{"exception": true, "error_code": 102, "message": "Can\'t authenticate session token"}')
@@ -95,22 +94,22 @@ def test_one_thread_is_told_to_wait_and_all_do(make_site_server):
     server = make_site_server(read=failing(http_reply(status=429, headers={"retry-after": "1"}), then=page()))
     client, other = make_client(server), make_client(server)
     client.server_caps  # noqa: B018
-    gate = client._transport.once("gate", retry.Gate)
+    backoff = client._transport.backoff
     closed = threading.Event()
 
-    def close(seconds):
-        type(gate).close(gate, seconds)
+    def extend(seconds):
+        type(backoff).extend(backoff, seconds)
         closed.set()
 
-    gate.close = close
+    backoff.extend = extend
     first = threading.Thread(target=client.find, args=("Shot", []))
     first.start()
     assert closed.wait(GUARD)
     other.find("Shot", [])
     first.join(GUARD)
 
-    assert other._transport.once("gate", retry.Gate) is gate
-    assert gate.left() == 0  # the other has waited for it too
+    assert other._transport.backoff is backoff
+    assert backoff.left() == 0  # the other has waited for it too
     assert len(server.sent("read")) == 3
 
 

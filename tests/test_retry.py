@@ -414,7 +414,9 @@ class Clock:
 
 def through(backoff, clock, script):
     policy = RetryPolicy(attempts=4, first_wait=1.0)
-    return persist(script, rpc="read", kind=Kind.READ, policy=policy, backoff=backoff, sleep=clock.sleep, draw=lambda: 1.0)
+    return persist(
+        script, rpc="read", kind=Kind.READ, policy=policy, backoff=backoff, sleep=clock.sleep, draw=lambda: 1.0
+    )
 
 
 def test_what_one_is_asked_to_wait_all_wait():

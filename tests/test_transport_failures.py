@@ -14,8 +14,8 @@ from fix_servers import GUARD, HANG, Last, ScriptedProxy, ScriptedServer, end, h
 from fix_transport import SHORT, USER, in_threads, make_transport, post
 
 from sgextended import Proxy, Secret, TLSError, TransportError, TransportTimeout, Unreachable
-from sgextended.http.deadline import Deadline
 from sgextended.http.connection import Limits
+from sgextended.http.deadline import Deadline
 from sgextended.http.opening import Endpoint, tls_context
 from sgextended.http.transport import Transport
 
@@ -377,7 +377,9 @@ def test_a_body_that_is_not_taken_says_so(make_server):
     transport = make_transport(make_server(lambda _request: None, kind=Deaf))
     limits = Limits(connect=GUARD, read=GUARD, pool=GUARD, deadline=Deadline.after(0.2))
 
-    with pytest.raises(TransportTimeout, match=r"did not take all of the request, .*sending, within the 0\.2 s") as caught:
+    with pytest.raises(
+        TransportTimeout, match=r"did not take all of the request, .*sending, within the 0\.2 s"
+    ) as caught:
         post(transport, bytes(30_000_000), limits=limits)
     assert not caught.value.sent
 

@@ -2,21 +2,22 @@
 One connection, and the request that is on it: whose it is, how far it got, and how to end it from another thread.
 """
 
-import contextlib
 import re
 import socket
 import string
 import time
-from typing import Any, Iterator, List, Mapping, Optional, Protocol, Tuple, Union
+from typing import TYPE_CHECKING, Any, Iterator, List, Mapping, Optional, Protocol, Tuple, Union
 from urllib.parse import quote
 
 from urllib3.util.wait import wait_for_read
 
-from sgextended.http.deadline import Deadline
-from sgextended.http.elsewhere import comes_from_elsewhere
+from sgextended.http.elsewhere import raise_what_comes_from_elsewhere
 from sgextended.http.opening import Opener
 from sgextended.http.response import Response, Sink, read_response
-from sgextended.wakeup import WakeUp
+
+if TYPE_CHECKING:
+    from sgextended.http.deadline import Deadline
+    from sgextended.wakeup import WakeUp
 
 #: Seconds after which an unused connection is not used again: firewalls and balancers forget such ones silently.
 LONGEST_IDLE = 60.0
@@ -48,7 +49,7 @@ class Limits:
 
     __slots__ = ("connect", "deadline", "pool", "read")
 
-    def __init__(self, *, connect: float, read: float, pool: float, deadline: Optional[Deadline] = None) -> None:
+    def __init__(self, *, connect: float, read: float, pool: float, deadline: "Optional[Deadline]" = None) -> None:
         self.connect, self.read, self.pool, self.deadline = connect, read, pool, deadline
 
 
@@ -123,7 +124,8 @@ class InFlightRequest:
             return limit
         left = deadline.at - time.monotonic()
         if left <= 0:
-            raise DeadlinePassed
+            msg = "the deadline has passed"
+            raise DeadlinePassed(msg)
         return min(limit, max(left, _SHORTEST))
 
     def send_on(self, sock: socket.socket) -> None:
@@ -170,12 +172,23 @@ class InFlightRequest:
         return receive
 
 
+def close(sock: socket.socket) -> None:
+    """
+    Close a socket; that it was lost already does not matter.
+    """
+    try:
+        sock.close()
+    except OSError as error:
+        raise_what_comes_from_elsewhere(error)
+
+
 def _shut_down(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        try:
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # beneath TLS, which would want to say goodbye
-        except TypeError:
-            sock.shutdown(socket.SHUT_RDWR)  # a socket of eventlet
+    try:
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)  # beneath TLS, which would want to say goodbye
+    except TypeError:
+        sock.shutdown(socket.SHUT_RDWR)  # a socket of eventlet
+    except OSError as error:
+        raise_what_comes_from_elsewhere(error)
 
 
 class Connection:
@@ -210,8 +223,7 @@ class Connection:
         try:
             request.send_on(sock)
         except BrokenPipeError as error:
-            if comes_from_elsewhere(error):
-                raise
+            raise_what_comes_from_elsewhere(error)
             request.whole, request.receiving = False, True
             # The server reads no more of the request, and may have said why.
             response, is_reusable = read_response(receive, sink)[0], False
@@ -239,15 +251,7 @@ class Connection:
         """
         sock, self._sock, self._is_clean = self._sock, None, False
         if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.close()
-
-    def __del__(self) -> None:
-        # A place that an exception has thrown away at the wrong moment. This takes no lock and decides nothing.
-        sock = getattr(self, "_sock", None)
-        if sock is not None:
-            with contextlib.suppress(Exception):
-                sock.close()
+            close(sock)
 
 
 def head_of(

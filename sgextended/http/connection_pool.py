@@ -38,6 +38,11 @@ class _Waiter:
         self.wake = WakeUp()
         self.looked = time.monotonic()
 
+    def raise_if_closed(self) -> None:
+        if self.was_closed:
+            msg = "The client was closed while this call waited for a connection. Nothing was sent."
+            raise ClientClosed(msg)
+
 
 class ConnectionPool:
     """
@@ -112,9 +117,7 @@ class ConnectionPool:
                     if connection is not None:
                         break
                 request.raise_if_aborted()
-                if waiter.was_closed:
-                    msg = "The client was closed while this call waited for a connection. Nothing was sent."
-                    raise ClientClosed(msg)
+                waiter.raise_if_closed()
                 left = ends_at - time.monotonic()
                 if left <= 0:
                     break

@@ -4,16 +4,18 @@ What to raise when a request fails: what happened, why, and what to do.
 
 import socket
 import ssl
-from typing import Optional
+from typing import TYPE_CHECKING
 
 from urllib3 import exceptions as http
 
 from sgextended.errors import PoolTimeout, TLSError, TransportError, TransportTimeout, Unreachable
-from sgextended.http.connection import DeadlinePassed, InFlightRequest
-from sgextended.http.deadline import Deadline
+from sgextended.http.connection import DeadlinePassed, InFlightRequest, Limits
 from sgextended.http.opening import Endpoint, ProxyRefused
 from sgextended.http.proxy import Proxy
 from sgextended.http.response import CutOff, Malformed, NoResponse
+
+if TYPE_CHECKING:
+    from sgextended.http.deadline import Deadline
 
 #: What a connection raises when it fails.
 FAILURES = (OSError, http.HTTPError, CutOff, Malformed, DeadlinePassed, ProxyRefused, UnicodeError)
@@ -44,20 +46,24 @@ def translated(error: Exception, endpoint: Endpoint, request: InFlightRequest) -
         return _timeout(url, request)
     if isinstance(error, (ssl.SSLError, ssl.CertificateError)):
         return _tls_error(error, url, sent=sent)
+    return TransportError(_what_was_lost(error, url), sent=sent)
+
+
+def _what_was_lost(error: Exception, url: str) -> str:
     if isinstance(error, NoResponse):
-        return TransportError(f"The connection to {url} was lost: it was closed without a response.", sent=sent)
+        return f"The connection to {url} was lost: it was closed without a response."
     if isinstance(error, CutOff):
-        return TransportError(f"The connection to {url} was lost: the response is cut off, {error}.", sent=sent)
+        return f"The connection to {url} was lost: the response is cut off, {error}."
     if isinstance(error, Malformed):
-        return TransportError(f"The response of {url} is garbled: {error}.", sent=sent)
-    return TransportError(f"The connection to {url} was lost: {reason_of(error)}.", sent=sent)
+        return f"The response of {url} is garbled: {error}."
+    return f"The connection to {url} was lost: {reason_of(error)}."
 
 
-def no_connection(endpoint: Endpoint, seconds: float, deadline: Optional[Deadline]) -> PoolTimeout:
+def no_connection(endpoint: Endpoint, limits: Limits) -> PoolTimeout:
     """
     Return what to raise when no connection came free in time.
     """
-    url = endpoint.url
+    url, seconds, deadline = endpoint.url, limits.pool, limits.deadline
     if deadline is not None and not deadline.left():
         seconds = deadline.seconds
         msg = f"No connection to {url} came free within the {seconds} s that the caller allows: all are in use."
@@ -80,7 +86,7 @@ def _timeout(url: str, request: InFlightRequest) -> TransportTimeout:
     return TransportTimeout(msg, sent=request.whole)
 
 
-def _too_late(url: str, deadline: Deadline, request: InFlightRequest) -> TransportTimeout:
+def _too_late(url: str, deadline: "Deadline", request: InFlightRequest) -> TransportTimeout:
     if request.whole:
         what = "gave no whole response"
     else:

@@ -17,6 +17,7 @@ from urllib3.util import make_headers
 from urllib3.util.connection import allowed_gai_family
 
 from sgextended.errors import TLSError
+from sgextended.http.elsewhere import raise_what_comes_from_elsewhere
 from sgextended.http.proxy import Proxy
 
 # Python loads this codec for the first name that is looked up, which fails at the end of the interpreter.
@@ -139,7 +140,8 @@ class _Opening(HTTPConnection):
                 self.timeout = max(left / (len(addresses) - number + 1), min(left, _FAIR_TRY))
                 try:
                     sock = super()._new_conn()
-                except (http.ConnectTimeoutError, http.NewConnectionError):
+                except (http.ConnectTimeoutError, http.NewConnectionError) as error:
+                    raise_what_comes_from_elsewhere(error)
                     if number == len(addresses) or time.monotonic() >= self.ends_at:
                         raise
                 else:
@@ -198,7 +200,8 @@ def _addresses(name: str, port: int) -> List[str]:
     """
     try:
         found = socket.getaddrinfo(name.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+    except (OSError, UnicodeError) as error:
+        raise_what_comes_from_elsewhere(error)
         return [name]  # urllib3 says what is wrong with it
     return list(dict.fromkeys(str(entry[4][0]) for entry in found)) or [name]
 

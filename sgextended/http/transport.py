@@ -4,26 +4,29 @@
 All clients of a site use the same transport, so that another client costs no handshake and no request.
 """
 
+import atexit
 import os
 import re
 import time
 from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from html import unescape
-from typing import Any, Callable, ContextManager, Dict, List, Mapping, Optional, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, ContextManager, Dict, List, Mapping, Optional, Tuple, TypeVar, Union
 from weakref import ref
 
-from sgextended.errors import TransportTimeout
+from sgextended.errors import TransportError, TransportTimeout
 from sgextended.http import cancellation
 from sgextended.http.connection import Body, InFlightRequest, Limits, head_of
 from sgextended.http.connection_pool import ConnectionPool
-from sgextended.http.deadline import Deadline
-from sgextended.http.elsewhere import comes_from_elsewhere
+from sgextended.http.elsewhere import raise_what_comes_from_elsewhere
 from sgextended.http.failures import FAILURES, no_connection, proxy_error, translated
 from sgextended.http.opening import Endpoint, Opener
 from sgextended.http.response import Response, Sink
 from sgextended.http.retry import Backoff
 from sgextended.http.single_flight import SingleFlight
+
+if TYPE_CHECKING:
+    from sgextended.http.deadline import Deadline
 
 Result = TypeVar("Result")
 
@@ -128,17 +131,18 @@ class Transport:
         try:
             connection = pool.lend() or pool.wait(request, user)
             if connection is None:
-                raise no_connection(self.endpoint, request.limits.pool, request.limits.deadline)
+                raise no_connection(self.endpoint, request.limits)  # noqa: TRY301 - nothing of it is caught
             response = connection.exchange(request, sink)
         except BaseException as error:
             request.belongs_to(None)
             if connection is None:
-                if isinstance(error, ConnectionAbortedError) and not comes_from_elsewhere(error):
-                    raise translated(error, self.endpoint, request) from error
+                if not isinstance(error, ConnectionAbortedError):
+                    raise
+            else:
+                connection.close()  # it may hold the rest of a response
+            if not isinstance(error, FAILURES) or isinstance(error, TransportError):  # it says already what is wrong
                 raise
-            connection.close()  # it may hold the rest of a response
-            if not isinstance(error, FAILURES) or comes_from_elsewhere(error):
-                raise
+            raise_what_comes_from_elsewhere(error)
             raise translated(error, self.endpoint, request) from error
         finally:
             if connection is not None:
@@ -186,6 +190,12 @@ class Transport:
         """
         return any(each() is not None for each in list(self._users.values()))
 
+    def close_idle(self) -> None:
+        """
+        Close the connections that carry no request.
+        """
+        self._pool.close_idle()
+
     def leave(self, user: object) -> None:
         """
         Close the connections if only *user* uses them. Requests in flight finish, and later ones connect again.
@@ -194,7 +204,7 @@ class Transport:
         self._pool.leave(user)
         if not self.has_users():
             self._users.clear()
-            self._pool.close_idle()
+            self.close_idle()
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> Optional[float]:
@@ -256,16 +266,25 @@ def _forget_unused(transports: Dict[Endpoint, Transport]) -> None:
     for endpoint, transport in list(transports.items()):
         if not transport.has_users():
             transports.pop(endpoint, None)
+            transport.close_idle()
 
 
 def _forget_after_fork() -> None:
     """
     Leave the parent's connections alone: a child that used or closed one would break the parent's stream.
     """
-    global _transports
+    global _transports  # noqa: PLW0603 - all that a fork has to replace
     _inherited.append(_transports)  # kept alive: collecting them could end the parent's connections
     _transports = {}
 
+
+def _close_at_exit() -> None:
+    for transport in list(_transports.values()):
+        transport.close_idle()
+
+
+# Sockets that the end of the interpreter finds open cause warnings. Calls after this open others.
+atexit.register(_close_at_exit)
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_after_fork)
