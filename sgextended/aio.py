@@ -12,12 +12,13 @@ import functools
 import inspect
 import logging
 import os
+import sys
 import threading
 import typing
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any, AsyncGenerator, Callable, Deque, Generic, List, Optional, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, AsyncGenerator, Callable, ContextManager, Deque, Generic, List, Optional, Tuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from sgextended import trace
@@ -211,9 +212,10 @@ class _Call(Generic[Result]):
         if self._job.cancel():  # it waited for its turn
             return None
         self._token.cancel()
-        while not self.ended.done():
-            with contextlib.suppress(asyncio.CancelledError):  # told once, and that is under way
-                await asyncio.wait([self.ended])
+        with _shielded():
+            while not self.ended.done():
+                with contextlib.suppress(asyncio.CancelledError):  # it was cancelled already
+                    await asyncio.wait([self.ended])
         error, written = self.ended.exception(), tuple(self._token.written)
         if not written and _is_cancelled(error):
             return None
@@ -224,6 +226,16 @@ class _Call(Generic[Result]):
         told = CallCancelled(msg, written=written, result=None if error else self.ended.result())
         told.__cause__ = error
         return told
+
+
+def _shielded() -> ContextManager[object]:
+    """
+    Return a block in which a cancelled scope of anyio, if there is one, lets the task wait in peace.
+
+    Such a scope cancels its task again in each turn of the loop until the task has ended, which takes all of a CPU.
+    """
+    anyio = sys.modules.get("anyio")
+    return contextlib.nullcontext() if anyio is None else anyio.CancelScope(shield=True)
 
 
 def _is_cancelled(error: Optional[BaseException]) -> bool:

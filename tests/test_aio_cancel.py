@@ -102,6 +102,35 @@ def test_a_write_is_finished_and_its_outcome_told(ask):
     assert [request.rpc for request in server.requests].count("create") == 1
 
 
+def test_a_cancelled_scope_of_anyio_does_not_spin(ask, monkeypatch):
+    """
+    A scope of anyio that is cancelled while a write is finished lets the loop sleep until the write is done.
+    """
+    anyio = pytest.importorskip("anyio")
+    create = Held(results(SHOT))
+    _server, sg = ask(create=create)
+    wakes = []
+
+    async def main():
+        with anyio.CancelScope() as scope:
+            loop = asyncio.get_running_loop()
+
+            def stop():
+                if not create.came.is_set():
+                    return loop.call_later(0.01, stop)
+                scope.cancel()
+                run_once = loop._run_once
+                monkeypatch.setattr(loop, "_run_once", lambda: wakes.append(1) or run_once())
+                return loop.call_later(0.2, create.may_go.set)
+
+            stop()
+            await sg.aio.create("Shot", {"code": "a"})
+        return scope.cancelled_caught
+
+    assert anyio.run(main)
+    assert len(wakes) < 100  # a loop that spins turns thousands of times in 0.2 s
+
+
 def test_a_write_whose_answer_is_lost_is_told_as_unknown(ask):
     """
     Where nobody knows what a cancelled create did, the error's cause says so, for sg.reconcile.
