@@ -26,7 +26,7 @@ from sgextended.errors import ConfigurationError, MapTimeout, WorkerError, Worke
 from sgextended.hooks import RECORDER
 from sgextended.http.deadline import Deadline, current, until
 from sgextended.journal import Journal, name_of
-from sgextended.progress import Reporter, reporter
+from sgextended.progress import Progress, Reporter, reporter
 from sgextended.remote import Crew, Guard, Outcome, outcomes_of, reason_of
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ AHEAD = 2
 _AWAKE = 0.2  # seconds a wait lasts at once: one that Ctrl-C does not end, as on Windows, ends then
 
 _log = logging.getLogger("sgextended")
-
-Progress = Union[bool, Callable[[int, int, Optional[int]], object], None]
 
 
 @frozen
