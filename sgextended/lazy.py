@@ -14,6 +14,7 @@ Calls also run in ``atexit`` handlers and in ``__del__`` at the end of the proce
 module that ``find``, ``create``, ``update``, ``delete`` or ``batch`` needs is imported in the ordinary way.
 """
 
+import functools
 import importlib
 from typing import Any, List, Optional
 
@@ -49,9 +50,10 @@ class LazyModule:
         return f"<lazy module {self._name!r}>"
 
 
+@functools.cache  # so that a module which one user has imported is there for all others
 def lazy_module(name: str) -> Any:
     """
-    Return a stand-in for a module; the module is imported when one of its names is first read.
+    Return the stand-in for a module; the module is imported when one of its names is first read.
 
     Args:
         name: The full name of the module, such as ``"sgextended.workers"``.

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, Generator, List, Optional
 
-from attrs import define, frozen
+from attrs import frozen
 
 from sgextended.ahead import Asked, ReadAhead, Sleep
 from sgextended.wire import has_next_page
@@ -20,7 +20,7 @@ FILL = 0.9  # of a page is what a range of ids is made to hold: one that holds m
 GROWTH = 8  # times as wide as the one before is a range of ids at most
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)  # each method that attrs makes costs time at import
 class Source:
     """
     How one client reads pages.
@@ -108,15 +108,15 @@ def _turned(request: Request, number: int) -> Request:
     return {**request, "paging": {**request["paging"], "current_page": number}}
 
 
-@define
 class _Ids:
     """
     A range of ids: those above *low*, up to *high*.
     """
 
-    low: int
-    high: int
-    asked: Optional[Asked[Request]] = None
+    __slots__ = ("asked", "high", "low")
+
+    def __init__(self, low: int, high: int, asked: Optional[Asked[Request]] = None) -> None:
+        self.low, self.high, self.asked = low, high, asked
 
 
 def by_id(source: Source, request: Request, limit: int) -> Generator[List[Any], None, None]:

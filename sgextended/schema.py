@@ -390,7 +390,7 @@ def did_you_mean(word: str, known: Iterable[str], meaning: Optional[Mapping[str,
 # --- On disk
 
 
-@frozen
+@frozen(eq=False, repr=False)  # each method that attrs makes costs time at import
 class _File:
     """
     A part of a schema on disk, as JSON. What somebody else could have written is not believed.

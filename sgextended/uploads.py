@@ -57,7 +57,7 @@ _IMAGES = {"image": "upload_thumbnail", "filmstrip_image": "upload_filmstrip_thu
 _TOLD = ("entity_type", "entity_id", "field_name", "display_name", "filename", "entities", "source_entity")
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Upload:
     """
     One file that is being uploaded.

@@ -127,7 +127,7 @@ class _Writing:
         return ready() if recorder is None else recorder.around(self._client, asked.writes, ready)
 
 
-@frozen
+@frozen(eq=False, repr=False)  # each method that attrs makes costs time at import
 class _Ready:
     """
     A call that may be sent: to be called for it, once or later.
@@ -154,7 +154,7 @@ class _Ready:
         return result
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _Asked:
     """
     What one call is to write, and how it was asked for.

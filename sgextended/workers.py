@@ -396,8 +396,8 @@ def _uninterrupted() -> Iterator[None]:
     Keep Ctrl-C back to the end of a block: for a few steps that are done all or not at all.
     """
     handler = signal.getsignal(signal.SIGINT)
-    if not callable(handler) or threading.current_thread() is not threading.main_thread():
-        yield  # nothing is raised here
+    if not callable(handler):
+        yield  # Ctrl-C raises nothing
         return
     pid, kept = os.getpid(), []
 
@@ -407,13 +407,19 @@ def _uninterrupted() -> Iterator[None]:
         else:  # a process that was forked in the block
             handler(number, frame)
 
-    signal.signal(signal.SIGINT, keep)
+    is_set = False
+    # Python runs handlers in its main thread alone. It knows that thread better than the module threading does, which
+    # takes the thread that imported it first for the main one.
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, keep)
+        is_set = True
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
-        if kept:
-            handler(*kept[0])
+        if is_set:
+            signal.signal(signal.SIGINT, handler)
+            if kept:
+                handler(*kept[0])
 
 
 def _outcomes(entry: _Entry, future: "Future[List[Outcome]]") -> List[Outcome]:

@@ -11,10 +11,10 @@ from sgextended.domain.query import Finder, Names, Query, Row, texts_of
 from sgextended.errors import FilterError
 
 # "v003" in "sh010_v003", but nothing of "mov10".
-_NUMBER = re.compile(r"[._-]?(?<![a-z])v(\d+)(?![a-z\d])", re.IGNORECASE)
+_NUMBER = r"[._-]?(?<![a-z])v(\d+)(?![a-z\d])"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)  # each method that attrs makes costs time at import
 class Newest:
     """
     Which is the latest among the entities of one type.
@@ -117,7 +117,7 @@ def _number_in(name: str) -> Any:
     """
     Return the last match of a version number: what stands before it may be a name like ``rev2_v003``.
     """
-    found = list(_NUMBER.finditer(name))
+    found = list(re.finditer(_NUMBER, name, re.IGNORECASE))
     return found[-1] if found else None
 
 
