@@ -89,4 +89,4 @@ def _is_theirs(frame: "FrameType") -> bool:
     Tell whether a frame runs a line of the program, not of a library between the program and a wrapper.
     """
     module = str(frame.f_globals.get("__name__"))  # code that was run by exec may have none
-    return module.startswith("sgextended.cli.") or module.partition(".")[0] not in _BETWEEN
+    return f"{module}.".startswith("sgextended.cli.") or module.partition(".")[0] not in _BETWEEN

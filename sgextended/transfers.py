@@ -9,7 +9,6 @@ import logging
 import re
 import threading
 import time
-from html import unescape
 from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Tuple, Type, TypeVar, Union
 from urllib.parse import urlsplit
 
@@ -20,13 +19,18 @@ from sgextended.hooks import Tally, Watcher, tell
 from sgextended.http import deadline, retry
 from sgextended.http.transport import Endpoint, Limits, Transport, transport_to
 from sgextended.identity import SealedText
+from sgextended.lazy import lazy_module
 from sgextended.parallel import PAUSE
 
 if TYPE_CHECKING:
+    import html
+
     from shotgun_api3.shotgun import Shotgun
 
     from sgextended.secret import Secret
     from sgextended.site import Site
+else:
+    html = lazy_module("html")
 
 LOG = logging.getLogger("sgextended")
 
@@ -378,4 +382,4 @@ def storage_message(body: bytes) -> str:
     Return what storage says in its answer, if it says something; the rest of the answer may hold signatures.
     """
     found = re.search(rb"<Message>([^<]+)</Message>", body)
-    return unescape(found.group(1).decode("utf-8", "replace")) if found else ""
+    return html.unescape(found.group(1).decode("utf-8", "replace")) if found else ""

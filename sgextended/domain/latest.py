@@ -5,8 +5,6 @@ The latest of each kind, out of all that match.
 import re
 from typing import Any, Dict, Iterable, List, Mapping, Tuple
 
-from attrs import frozen
-
 from sgextended.domain.query import Finder, Names, Query, Row, texts_of
 from sgextended.errors import FilterError
 
@@ -14,7 +12,6 @@ from sgextended.errors import FilterError
 _NUMBER = r"[._-]?(?<![a-z])v(\d+)(?![a-z\d])"
 
 
-@frozen(kw_only=True, eq=False, repr=False)  # each method that attrs makes costs time at import
 class Newest:
     """
     Which is the latest among the entities of one type.
@@ -27,9 +24,8 @@ class Newest:
         names_hold_numbers: Whether that is a name with the number in it, such as ``sh010_anim_v003``.
     """
 
-    parts: Mapping[str, str]
-    number: str
-    names_hold_numbers: bool
+    def __init__(self, *, parts: Mapping[str, str], number: str, names_hold_numbers: bool) -> None:
+        self.parts, self.number, self.names_hold_numbers = parts, number, names_hold_numbers
 
     def fields_of(self, per: Names, by: str) -> List[str]:
         """

@@ -6,8 +6,8 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tu
 
 from sgextended.domain.query import PEOPLE, Entity, Row, fields_of, to_link
 from sgextended.domain.query_asking import Summary
-from sgextended.domain.query_fields import CHUNK, NotComputed
-from sgextended.domain.query_sums import compute
+from sgextended.domain.query_fields import CHUNK
+from sgextended.domain.query_sums import NotComputed, compute
 from sgextended.domain.saved_filters import (
     Key,
     Owner,

@@ -20,8 +20,6 @@ Beside these the schema of each type involved is read once in a call, and "Me" i
 import itertools
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Optional
 
-from attrs import frozen
-
 from sgextended.domain.query import Entity, Row, fields_of, is_id, rows_of
 from sgextended.errors import FilterError
 from sgextended.http.deadline import within
@@ -29,6 +27,7 @@ from sgextended.lazy import lazy_module
 
 if TYPE_CHECKING:
     from sgextended.domain import query_field_reader
+    from sgextended.domain.query_sums import NotComputed
 else:
     query_field_reader = lazy_module("sgextended.domain.query_field_reader")
 
@@ -36,27 +35,6 @@ __all__ = ["NotComputed", "add_query_fields", "find_with_query_fields", "iter_wi
 
 #: How many records one call asks about.
 CHUNK = 500
-
-
-@frozen
-class NotComputed:
-    """
-    Stands where the value of a query field would be that could not be computed. It is false, and its text says why.
-
-    Attributes:
-        field: The query field, such as ``"Shot.sg_open_tasks"``.
-
-        reason: Why there is no value.
-    """
-
-    field: str
-    reason: str
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __str__(self) -> str:
-        return f"{self.field} is not computed: {self.reason}."
 
 
 def add_query_fields(
@@ -217,3 +195,10 @@ def iter_with_query_fields(
     rows = iter(search(plan.asked))
     while chunk := list(itertools.islice(rows, CHUNK)):
         yield from asking.finish(chunk, plan)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "NotComputed":  # it is public here, and made by those who work out the values
+        return lazy_module("sgextended.domain.query_sums").NotComputed
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -9,10 +9,10 @@ cannot, the rows themselves are asked for.
 import functools
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from sgextended.domain.query_asking import DATES, NUMBERS, Question, Row, Summary, owned_rows
-from sgextended.domain.query_fields import CHUNK, NotComputed
+from sgextended.domain.query_fields import CHUNK
 from sgextended.domain.saved_filters import (
     Matcher,
     Owner,
@@ -36,6 +36,29 @@ _BY_VALUE = {*_SHARES, "status_list"}
 _KINDS = {*_ADDED, *_LEAST, *_MOST, *_BY_VALUE, "average", "single_record"}
 _CODES = {"list", "status_list"}
 _UNFILTERED = {"calculated", "summary", "url", "serializable", "password", "image", "pivot_column"}
+
+
+@frozen
+class NotComputed:
+    """
+    Stands where the value of a query field would be that could not be computed. It is false, and its text says why.
+
+    Attributes:
+        field: The query field, such as ``"Shot.sg_open_tasks"``.
+
+        reason: Why there is no value.
+    """
+
+    __module__ = "sgextended.domain.query_fields"
+
+    field: str
+    reason: str
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __str__(self) -> str:
+        return f"{self.field} is not computed: {self.reason}."
 
 
 def compute(sg: Any, schema: SiteSchema, jobs: Sequence[Tuple[Summary, Sequence[Owner]]]) -> List[List[Any]]:
