@@ -15,7 +15,7 @@ from sgextended.http.proxy import Proxy, to_proxy
 from sgextended.http.retry import RetryPolicy
 from sgextended.secret import Secret, to_secret
 
-_LOOPBACK = re.compile(r"localhost|0\.0\.0\.0|127(\.\d+){3}")
+_LOOPBACK = r"localhost|0\.0\.0\.0|127(\.\d+){3}"
 
 
 def _check_url(value: str) -> None:
@@ -168,7 +168,7 @@ class Site:
         Whether its secrets travel in clear over a network.
         """
         parts = urlsplit(self.url)
-        return parts.scheme.lower() == "http" and not _LOOPBACK.fullmatch(parts.hostname or "")
+        return parts.scheme.lower() == "http" and not re.fullmatch(_LOOPBACK, parts.hostname or "")
 
     @classmethod
     def from_env(cls, prefix: str = "SHOTGUN_", **settings: Any) -> "Site":

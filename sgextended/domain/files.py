@@ -29,9 +29,9 @@ else:
     journals = lazy_module("sgextended.journal")
 
 #: Characters that no file name has on one of the systems that studios use.
-_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+_FORBIDDEN = r'[<>:"/\\|?*\x00-\x1f]'
 #: Names that Windows keeps for itself.
-_RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+_RESERVED = r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)"
 _LONGEST_NAME = 200  # bytes
 
 File = Union[str, "PathLike[str]"]
@@ -356,11 +356,11 @@ def safe_name(text: str, *, empty: str = "_") -> str:
     """
     Return text as a name that a file may have on any system, and that leads nowhere else.
     """
-    name = _FORBIDDEN.sub("_", text)
+    name = re.sub(_FORBIDDEN, "_", text)
     if name.strip(". ") == "" and name:
         return "_" * len(name)
     name = name.rstrip(" ")
-    if _RESERVED.match(name):
+    if re.match(_RESERVED, name, re.IGNORECASE):
         name = f"_{name}"
     stem, dot, suffix = name.rpartition(".")
     while len(name.encode("utf-8", "surrogatepass")) > _LONGEST_NAME:
