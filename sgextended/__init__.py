@@ -2,9 +2,8 @@
 sgextended: the thread-safe, fast and extensible object to use instead of ``shotgun_api3.Shotgun``.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, List
 
-from sgextended.domain.record_classes import Link
 from sgextended.errors import (
     AmbiguousError,
     BatchesFailed,
@@ -34,20 +33,25 @@ from sgextended.extended import SGExtended, SGWorker
 from sgextended.hooks import Call, Write
 from sgextended.http.proxy import Proxy
 from sgextended.http.retry import RetryPolicy
+from sgextended.lazy import lazy_module
 from sgextended.native import NativeClient
-from sgextended.plan import Plan, Planned
-from sgextended.pool import SGPool
-from sgextended.registered import current, registered_class
 from sgextended.schema import SiteSchema
 from sgextended.secret import Secret
 from sgextended.site import Site
-from sgextended.trace import Trace
-from sgextended.undo import UndoLog, Undone
-from sgextended.workers import Failure
 
 if TYPE_CHECKING:
     from sgextended.aio import AsyncSGExtended as AsyncSGExtended
     from sgextended.aio import CallCancelled as CallCancelled
+    from sgextended.domain.record_classes import Link as Link
+    from sgextended.plan import Plan as Plan
+    from sgextended.plan import Planned as Planned
+    from sgextended.pool import SGPool as SGPool
+    from sgextended.registered import current as current
+    from sgextended.registered import registered_class as registered_class
+    from sgextended.trace_report import Trace as Trace
+    from sgextended.undo import UndoLog as UndoLog
+    from sgextended.undo import Undone as Undone
+    from sgextended.workers import Failure as Failure
 
 __all__ = [
     "AmbiguousError",
@@ -98,14 +102,30 @@ __all__ = [
 ]
 
 
+#: Names whose modules are imported when they are first read, so that the import of the package stays quick.
+_LAZY = {
+    name: lazy_module(module)
+    for module, names in {
+        "sgextended._version": ("__version__",),
+        "sgextended.aio": ("AsyncSGExtended", "CallCancelled"),
+        "sgextended.domain.record_classes": ("Link",),
+        "sgextended.plan": ("Plan", "Planned"),
+        "sgextended.pool": ("SGPool",),
+        "sgextended.registered": ("current", "registered_class"),
+        "sgextended.trace_report": ("Trace",),
+        "sgextended.undo": ("UndoLog", "Undone"),
+        "sgextended.workers": ("Failure",),
+    }.items()
+    for name in names
+}
+
+
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from sgextended._version import __version__  # noqa: PLC0415 - lazy, as R2 asks
-
-        return __version__
-    if name in ("AsyncSGExtended", "CallCancelled"):
-        from sgextended import aio  # noqa: PLC0415 - asyncio is imported by those who use it
-
-        return getattr(aio, name)
+    if name in _LAZY:
+        return getattr(_LAZY[name], name)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
+
+
+def __dir__() -> List[str]:
+    return sorted({*globals(), *_LAZY})

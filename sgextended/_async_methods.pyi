@@ -12,7 +12,7 @@ from typing_extensions import Concatenate, ParamSpec
 
 from sgextended.extended import SGExtended
 from sgextended.plan import Plan
-from sgextended.trace import Trace
+from sgextended.trace_report import Trace
 from sgextended.undo import UndoLog
 
 _P = ParamSpec("_P")

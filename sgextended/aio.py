@@ -18,7 +18,19 @@ import typing
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any, AsyncGenerator, Callable, ContextManager, Deque, Generic, List, Optional, Tuple, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    AsyncGenerator,
+    Callable,
+    ContextManager,
+    Deque,
+    Generic,
+    List,
+    Optional,
+    Tuple,
+    TypeVar,
+)
 from weakref import WeakKeyDictionary
 
 from sgextended import trace

@@ -7,7 +7,6 @@ The session of a site goes to the site alone: redirects are followed here, one b
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import string
 import tempfile
@@ -257,7 +256,7 @@ def _taking_the_place_of(path: Union[str, "os.PathLike[str]"]) -> Iterator[Binar
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
     is_plain = not is_there or there.is_file()
     target = there.resolve()  # a link stays one
-    beside = target.with_name(f".sgextended-{secrets.token_hex(8)}.part")
+    beside = target.with_name(f".sgextended-{os.urandom(8).hex()}.part")
     file: Optional[BinaryIO] = None
     try:
         file = beside.open("xb") if is_plain else None

@@ -5,6 +5,7 @@ It stays thin: threads, retries and decoding are the `NativeClient`'s business.
 """
 
 import abc
+import functools
 import inspect
 from typing import (
     TYPE_CHECKING,
@@ -12,6 +13,7 @@ from typing import (
     Callable,
     ContextManager,
     Dict,
+    FrozenSet,
     Iterable,
     Iterator,
     List,
@@ -23,9 +25,8 @@ from typing import (
     overload,
 )
 
-from attrs import Factory, define, field, fields, frozen, setters
+from attrs import Factory, define, field, fields, setters
 
-from sgextended import workers as _workers
 from sgextended.connect import Connect
 from sgextended.domain import (
     addresses,
@@ -55,19 +56,29 @@ from sgextended.domain import (
 from sgextended.errors import ClientClosed, ConfigurationError
 from sgextended.hooked import Hooked
 from sgextended.http.deadline import within
+from sgextended.lazy import lazy_module
 from sgextended.native import NativeClient
 from sgextended.of_thread import as_current, current_of
 from sgextended.one_at_a_time import OneAtATime
+from sgextended.progress import Progress
 from sgextended.site import Site
-from sgextended.trace import Trace, trace
-from sgextended.workers import Failure, Options, Progress
+from sgextended.trace import trace
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
     from os import PathLike
 
+    from sgextended import aio as _aio
+    from sgextended import checks as _check_module
+    from sgextended import workers as _workers
     from sgextended.aio import AsyncSGExtended
     from sgextended.remote import Guard
+    from sgextended.trace_report import Trace
+    from sgextended.workers import Failure
+else:
+    _aio = lazy_module("sgextended.aio")
+    _check_module = lazy_module("sgextended.checks")
+    _workers = lazy_module("sgextended.workers")
 
 Row = Dict[str, Any]
 Wrapper = TypeVar("Wrapper", bound="SGExtended")
@@ -130,6 +141,12 @@ class SGExtended(Hooked):
         converter=_usable,
         on_setattr=setters.convert,
     )
+
+    @_checks.validator
+    def _import_checks(self, _attribute: Any, value: bool) -> None:
+        # The calls of this wrapper need the module, also at the end of the process, where an import may fail.
+        if value:
+            _check_module.check_call  # noqa: B018 - reading the name imports the module
 
     @_client.validator
     def _validate_one_source(self, _attribute: Any, value: Any) -> None:
@@ -263,7 +280,7 @@ class SGExtended(Hooked):
         """
         return within(self, seconds)
 
-    def trace(self) -> ContextManager[Trace]:
+    def trace(self) -> "ContextManager[Trace]":
         """
         Count what a ``with`` block asks, in calls, seconds and bytes, by RPC and by the line that asks. The block is
         given the `Trace`.
@@ -277,9 +294,7 @@ class SGExtended(Hooked):
         """
         The same methods for asyncio, each to be awaited: ``await sg.aio.find(...)``.
         """
-        from sgextended.aio import AsyncSGExtended  # noqa: PLC0415 - asyncio is imported by those who use it
-
-        return AsyncSGExtended(self)
+        return _aio.AsyncSGExtended(self)
 
     # --- Work over many items
 
@@ -317,7 +332,7 @@ class SGExtended(Hooked):
         journal: "Union[str, PathLike[str], None]" = ...,
         key: Optional[Callable[[Item], str]] = ...,
         guard: "Optional[Guard]" = ...,
-    ) -> Iterator[Union[Result, Failure]]: ...
+    ) -> "Iterator[Union[Result, Failure]]": ...
 
     def map(
         self: Any,
@@ -386,7 +401,7 @@ class SGExtended(Hooked):
         if self.is_closed:
             msg = f"{self!r} is closed: make a new one, it costs nothing."
             raise ClientClosed(msg)
-        options = Options(
+        options = _workers.Options(
             workers=workers,
             executor=executor,
             ordered=ordered,
@@ -502,35 +517,35 @@ class SGWorker(SGExtended, abc.ABC):
 
             WorkerError: While iterating: one item failed; see `SGExtended.map`.
         """
-        settings = {name: options.pop(name) for name in options.keys() - _OPTIONS}
+        settings = {name: options.pop(name) for name in options.keys() - _map_options()}
         try:
             inspect.signature(cls).bind(**settings)
         except TypeError as error:
-            msg = f"Neither map nor {cls.__name__} can be given this: {error}. Map takes {', '.join(sorted(_OPTIONS))}."
+            known = ", ".join(sorted(_map_options()))
+            msg = f"Neither map nor {cls.__name__} can be given this: {error}. Map takes {known}."
             raise ConfigurationError(msg) from error
-        return _workers.run(_work, items, make=_Instances(cls, settings), options=Options(**options))
+        return _workers.run(_work, items, make=_Instances(cls, settings), options=_workers.Options(**options))
 
 
-@frozen
 class _Clones:
     """
     Makes the wrappers of workers as clones of one.
     """
 
-    sg: SGExtended
+    def __init__(self, sg: SGExtended) -> None:
+        self.sg = sg
 
     def __call__(self) -> SGExtended:
         return self.sg.clone()
 
 
-@frozen
 class _Instances:
     """
     Makes workers as instances of a class, each set up.
     """
 
-    owner: Type[SGWorker]
-    settings: Dict[str, Any]
+    def __init__(self, owner: Type[SGWorker], settings: Dict[str, Any]) -> None:
+        self.owner, self.settings = owner, settings
 
     def __call__(self) -> SGWorker:
         worker = self.owner(**self.settings)
@@ -542,7 +557,9 @@ def _work(worker: SGWorker, item: Any) -> Any:
     return worker(item)
 
 
-_OPTIONS = {each.name for each in fields(Options)}
+@functools.cache
+def _map_options() -> FrozenSet[str]:
+    return frozenset(each.name for each in fields(_workers.Options))
 
 
 def _slots_of(owner: type) -> List[str]:

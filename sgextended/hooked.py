@@ -12,13 +12,20 @@ from weakref import WeakKeyDictionary
 from sgextended import trace
 from sgextended.errors import ConfigurationError, ReadOnlyError
 from sgextended.hooks import HOOKS, RECORDER, Call, Recorder, Write
-from sgextended.plan import Plan
-from sgextended.undo import UndoLog
+from sgextended.lazy import lazy_module
 from sgextended.verbs import NativeVerbs
 from sgextended.watched import READING, Watched
 
 if TYPE_CHECKING:
     from os import PathLike
+
+    from sgextended import plan as plans
+    from sgextended import undo
+    from sgextended.plan import Plan
+    from sgextended.undo import UndoLog
+else:
+    plans = lazy_module("sgextended.plan")
+    undo = lazy_module("sgextended.undo")
 
 #: Wrappers that are in a dry run, in whatever thread, and in how many.
 _in_dry_run: "WeakKeyDictionary[Hooked, int]" = WeakKeyDictionary()
@@ -98,7 +105,7 @@ class Hooked(NativeVerbs):
             raise ReadOnlyError(msg)
 
     @contextlib.contextmanager
-    def dry_run(self) -> Iterator[Plan]:
+    def dry_run(self) -> "Iterator[Plan]":
         """
         Put down what a ``with`` block would write, instead of sending it: the block is given the `Plan`.
 
@@ -117,7 +124,7 @@ class Hooked(NativeVerbs):
         with _guard:
             _in_dry_run[self] = _in_dry_run.get(self, 0) + 1
         try:
-            with _recording(Plan()) as plan:
+            with _recording(plans.Plan()) as plan:
                 yield plan
         finally:
             with _guard:
@@ -126,7 +133,7 @@ class Hooked(NativeVerbs):
                     del _in_dry_run[self]
 
     @contextlib.contextmanager
-    def undoable(self, path: "Union[str, PathLike[str], None]" = None) -> Iterator[UndoLog]:
+    def undoable(self, path: "Union[str, PathLike[str], None]" = None) -> "Iterator[UndoLog]":
         """
         Keep what is needed to set back what a ``with`` block writes: the block is given the `UndoLog`.
 
@@ -140,7 +147,7 @@ class Hooked(NativeVerbs):
         Raises:
             ConfigurationError: The file is there already, or a wrapper is sent to another process in the block.
         """
-        with contextlib.closing(UndoLog(path)) as log, _recording(log):
+        with contextlib.closing(undo.UndoLog(path)) as log, _recording(log):
             yield log
 
     def on_call(self, call: Call) -> None:

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Type, TypeVar
 
-from sgextended.pool import close
+from sgextended.closing import close
 
 Wrapper = TypeVar("Wrapper")
 

@@ -8,8 +8,6 @@ import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, Generator, List, Optional
 
-from attrs import define, frozen
-
 from sgextended.ahead import Asked, ReadAhead, Sleep
 from sgextended.wire import has_next_page
 
@@ -20,7 +18,6 @@ FILL = 0.9  # of a page is what a range of ids is made to hold: one that holds m
 GROWTH = 8  # times as wide as the one before is a range of ids at most
 
 
-@frozen(kw_only=True)
 class Source:
     """
     How one client reads pages.
@@ -37,11 +34,18 @@ class Source:
         may_grow: See `ReadAhead`.
     """
 
-    read: Callable[[Request, Callable[[bytes], object]], Page]
-    fetch: Callable[[Request, Sleep], bytes]
-    decode: Callable[[Request, bytes], Page]
-    bound: int
-    may_grow: Callable[[], bool]
+    # A plain class, as those below: what attrs generates for a class costs time at import.
+    def __init__(
+        self,
+        *,
+        read: Callable[[Request, Callable[[bytes], object]], Page],
+        fetch: Callable[[Request, Sleep], bytes],
+        decode: Callable[[Request, bytes], Page],
+        bound: int,
+        may_grow: Callable[[], bool],
+    ) -> None:
+        self.read, self.fetch, self.decode = read, fetch, decode
+        self.bound, self.may_grow = bound, may_grow
 
     def ahead(self, fetch: Callable[[Request, Sleep], bytes]) -> ReadAhead[Request]:
         """
@@ -108,15 +112,15 @@ def _turned(request: Request, number: int) -> Request:
     return {**request, "paging": {**request["paging"], "current_page": number}}
 
 
-@define
 class _Ids:
     """
     A range of ids: those above *low*, up to *high*.
     """
 
-    low: int
-    high: int
-    asked: Optional[Asked[Request]] = None
+    __slots__ = ("asked", "high", "low")
+
+    def __init__(self, low: int, high: int, asked: Optional[Asked[Request]] = None) -> None:
+        self.low, self.high, self.asked = low, high, asked
 
 
 def by_id(source: Source, request: Request, limit: int) -> Generator[List[Any], None, None]:

@@ -18,6 +18,7 @@ from xmlrpc.client import ProtocolError  # shotgun_api3's own
 
 from attrs import define, field
 
+from sgextended.closing import close
 from sgextended.errors import ConfigurationError, PoolClosed, PoolError, PoolTimeout
 
 LOG = logging.getLogger("sgextended")
@@ -442,19 +443,6 @@ class SGPool(Generic[Lent]):
             f"<SGPool of {self._name}: {stats['size']} of {self._max_size}, {stats['leased']} leased, "
             f"{stats['waiting']} waiting>"
         )
-
-
-def close(instance: Any) -> None:
-    """
-    Close an instance if it can be closed; a failure is logged, since whoever is served next is not to blame.
-    """
-    method = getattr(instance, "close", None)
-    if method is None:
-        return
-    try:
-        method()
-    except Exception:
-        LOG.warning("A %s could not be closed.", type(instance).__name__, exc_info=True)
 
 
 def _is_closed(instance: object) -> bool:

@@ -8,15 +8,15 @@ import time
 from typing import Any, Callable, Iterator, Optional, Union
 
 Reporter = Callable[[int, int], object]
+#: What callers give as ``progress=``: whether to show a bar, or a function that is called with (done, failed, total).
+Progress = Union[bool, Callable[[int, int, Optional[int]], object], None]
 
 _PAUSE = 0.2  # seconds between two lines of plain text
 _WIDTH = 30  # characters of the plain bar
 
 
 @contextlib.contextmanager
-def reporter(
-    progress: Union[bool, Callable[[int, int, Optional[int]], object], None], total: Optional[int]
-) -> Iterator[Reporter]:
+def reporter(progress: Progress, total: Optional[int]) -> Iterator[Reporter]:
     """
     Give the function that is to be called with how many items are done and how many have failed.
 
@@ -43,14 +43,15 @@ def _is_terminal(stream: Any) -> bool:
 def _rich_bar(total: Optional[int]) -> Any:
     try:
         from rich.console import Console  # noqa: PLC0415 - an extra
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+        from rich.progress import Progress as RichProgress  # noqa: PLC0415
     except ImportError:
         return None
 
     @contextlib.contextmanager
     def bar() -> Iterator[Reporter]:
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[failed]}"), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        with RichProgress(*columns, console=Console(stderr=True), transient=True) as shown:
             task = shown.add_task("", total=total, failed="")
             yield lambda done, failed: shown.update(
                 task, completed=done + failed, failed=f"{failed} failed" if failed else ""

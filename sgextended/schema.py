@@ -3,7 +3,6 @@ What a site has: its entity types and their fields. Here is the one place that r
 """
 
 import contextlib
-import difflib
 import json
 import logging
 import os
@@ -14,11 +13,17 @@ import threading
 import time
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Callable, Dict, Hashable, Iterable, Iterator, List, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Hashable, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from attrs import frozen
 
 from sgextended.errors import ConfigurationError, NotFoundError, ShotgunError
+from sgextended.lazy import lazy_module
+
+if TYPE_CHECKING:
+    import difflib
+else:
+    difflib = lazy_module("difflib")
 
 LOG = logging.getLogger("sgextended")
 
@@ -385,7 +390,7 @@ def did_you_mean(word: str, known: Iterable[str], meaning: Optional[Mapping[str,
 # --- On disk
 
 
-@frozen
+@frozen(eq=False, repr=False)  # each method that attrs makes costs time at import
 class _File:
     """
     A part of a schema on disk, as JSON. What somebody else could have written is not believed.

@@ -15,7 +15,7 @@ from sgextended.http.proxy import Proxy, to_proxy
 from sgextended.http.retry import RetryPolicy
 from sgextended.secret import Secret, to_secret
 
-_LOOPBACK = re.compile(r"localhost|0\.0\.0\.0|127(\.\d+){3}")
+_LOOPBACK = r"localhost|0\.0\.0\.0|127(\.\d+){3}"
 
 
 def _check_url(value: str) -> None:
@@ -40,6 +40,11 @@ def _check_url(value: str) -> None:
     if ":" in parts.hostname:
         msg = f"{value!r}: shotgun_api3 knows no IPv6 addresses. Give a name or an IPv4 address."
         raise ConfigurationError(msg)
+
+
+def _to_path(value: "Union[str, os.PathLike[str], None]") -> Optional[str]:
+    # As a converter, os.fspath itself costs milliseconds at import: attrs asks for its signature, which is not Python.
+    return None if value is None else os.fspath(value)
 
 
 #: Seconds for which a schema is used.
@@ -115,7 +120,7 @@ class Site:
     sudo_as_login: Optional[str] = None
     basic_auth: Optional[Secret] = field(default=None, converter=to_secret)
     proxy: Optional[Proxy] = field(default=None, converter=to_proxy)
-    ca_file: Optional[str] = field(default=None, converter=attrs.converters.optional(os.fspath))
+    ca_file: Optional[str] = field(default=None, converter=_to_path)
     connect_timeout: float = field(default=10.0)
     read_timeout: float = field(default=120.0)
     pool_timeout: float = field(default=60.0)
@@ -124,7 +129,7 @@ class Site:
     convert_datetimes_to_utc: bool = True
     localized: bool = False
     schema_max_age: float = field(default=SCHEMA_MAX_AGE)
-    schema_folder: Optional[str] = field(default=None, converter=attrs.converters.optional(os.fspath))
+    schema_folder: Optional[str] = field(default=None, converter=_to_path)
     retry: RetryPolicy = field(factory=RetryPolicy)
     renew_session: Optional[Callable[["Site"], Union[str, Secret, None]]] = None
     allow_pickle_secrets: bool = field(default=False)
@@ -163,7 +168,7 @@ class Site:
         Whether its secrets travel in clear over a network.
         """
         parts = urlsplit(self.url)
-        return parts.scheme.lower() == "http" and not _LOOPBACK.fullmatch(parts.hostname or "")
+        return parts.scheme.lower() == "http" and not re.fullmatch(_LOOPBACK, parts.hostname or "")
 
     @classmethod
     def from_env(cls, prefix: str = "SHOTGUN_", **settings: Any) -> "Site":

@@ -7,8 +7,7 @@ thread was to do is done by the caller.
 
 import contextvars
 import threading
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import Any, Callable, Optional
+from typing import Callable, Optional
 
 
 def start(target: Callable[[], object], name: str) -> Optional[threading.Thread]:
@@ -21,38 +20,3 @@ def start(target: Callable[[], object], name: str) -> Optional[threading.Thread]
     except RuntimeError:
         return None
     return thread
-
-
-def executor(workers: int, name: str) -> Executor:
-    """
-    Return an executor with so many threads; where no thread can be started, the caller of ``submit`` does the work.
-    """
-    trial = start(_nothing, name)
-    if trial is None:
-        return _CallersThread()
-    trial.join()
-    return _Threads(workers, thread_name_prefix=name)
-
-
-def _nothing() -> None:
-    pass
-
-
-class _Threads(ThreadPoolExecutor):
-    def _adjust_thread_count(self) -> None:
-        try:
-            super()._adjust_thread_count()
-        except RuntimeError:
-            if not self._threads:
-                raise  # with fewer threads than wanted the work is done, too
-
-
-class _CallersThread(Executor):
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        future: Future[Any] = Future()
-        future.set_running_or_notify_cancel()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - the future has it
-            future.set_exception(error)
-        return future

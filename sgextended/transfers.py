@@ -9,7 +9,6 @@ import logging
 import re
 import threading
 import time
-from html import unescape
 from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Tuple, Type, TypeVar, Union
 from urllib.parse import urlsplit
 
@@ -22,13 +21,18 @@ from sgextended.http.connection import Limits
 from sgextended.http.opening import DEFAULT_PORTS, Endpoint
 from sgextended.http.transport import Transport, transport_to
 from sgextended.identity import SealedText
+from sgextended.lazy import lazy_module
 from sgextended.parallel import PAUSE
 
 if TYPE_CHECKING:
+    import html
+
     from shotgun_api3.shotgun import Shotgun
 
     from sgextended.secret import Secret
     from sgextended.site import Site
+else:
+    html = lazy_module("html")
 
 LOG = logging.getLogger("sgextended")
 
@@ -382,4 +386,4 @@ def storage_message(body: bytes) -> str:
     Return what storage says in its answer, if it says something; the rest of the answer may hold signatures.
     """
     found = re.search(rb"<Message>([^<]+)</Message>", body)
-    return unescape(found.group(1).decode("utf-8", "replace")) if found else ""
+    return html.unescape(found.group(1).decode("utf-8", "replace")) if found else ""

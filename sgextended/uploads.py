@@ -58,7 +58,7 @@ _IMAGES = {"image": "upload_thumbnail", "filmstrip_image": "upload_filmstrip_thu
 _TOLD = ("entity_type", "entity_id", "field_name", "display_name", "filename", "entities", "source_entity")
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Upload:
     """
     One file that is being uploaded.
@@ -249,7 +249,7 @@ class Uploads(Transfers):
                 raise status_error(self.config.server, status, reply_headers, reply)
             if reply.lstrip()[:1] == b"<":
                 raise web_page_error(self.config.server, reply)
-            if reply[:1] != b"0" and rpc in _ANSWERS and not _ANSWERS[rpc].match(reply):
+            if reply[:1] != b"0" and rpc in _ANSWERS and not re.match(_ANSWERS[rpc], reply):
                 msg = f"The answer of {self.config.server} to {rpc} is cut off or garbled ({len(reply)} bytes)."
                 raise TransportError(msg)
             return reply.decode("utf-8", "replace")
@@ -447,11 +447,11 @@ def _without_images(data: Row) -> Tuple[Row, Dict[str, str]]:
 
 
 # What forms are answered with when they did what they should: the id of what they made, or a link with its particulars.
-_ID, _LINK = re.compile(rb"1:\d+"), re.compile(rb"1\n\S+")
+_ID, _LINK = rb"1:\d+", rb"1\n\S+"
 _ANSWERS = {
     "upload_file": _ID,
     "publish_thumbnail": _ID,
     "api_link_file": _ID,
-    "api_get_upload_link_info": re.compile(rb"1\n\S+\n.*\n.*\n"),
+    "api_get_upload_link_info": rb"1\n\S+\n.*\n.*\n",
     "api_get_upload_link_for_part": _LINK,
 }

@@ -5,10 +5,10 @@ The native methods that studios override, as real ones, so that ``super().find(.
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from sgextended._native_methods import NativeMethods
-from sgextended.checks import check_call
 from sgextended.domain.query_fields import iter_with_query_fields, with_query_fields
 from sgextended.errors import ConfigurationError, OutcomeUnknown
 from sgextended.http.deadline import within
+from sgextended.lazy import lazy_module
 from sgextended.native import NativeClient
 from sgextended.reconcile import create_once, reconcile
 from sgextended.schema import SiteSchema, kept_by
@@ -17,6 +17,10 @@ from sgextended.transfers import Report
 
 if TYPE_CHECKING:
     import datetime
+
+    from sgextended import checks
+else:
+    checks = lazy_module("sgextended.checks")
 
 Row = Dict[str, Any]
 
@@ -51,7 +55,7 @@ class NativeVerbs(NativeMethods):
 
     def _check(self, method: str, entity_type: Optional[str], **arguments: Any) -> None:
         if self._checks:
-            check_call(self.site_schema(), method, {"entity_type": entity_type, **arguments})
+            checks.check_call(self.site_schema(), method, {"entity_type": entity_type, **arguments})
 
     def find(
         self,

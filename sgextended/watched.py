@@ -8,7 +8,7 @@ import functools
 import inspect
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sgextended.errors import ConfigurationError, PartlyDone
 from sgextended.hooks import RECORDER, Row, Tally, Watcher, Write, in_hook, is_in_hook, rows_in, tell
@@ -127,15 +127,14 @@ class _Writing:
         return ready() if recorder is None else recorder.around(self._client, asked.writes, ready)
 
 
-@frozen
 class _Ready:
     """
     A call that may be sent: to be called for it, once or later.
     """
 
-    asked: "_Asked"
-    method: Callable[..., Any]
-    watcher: Any
+    # A plain class, as the next one: what attrs generates for a class costs time at import.
+    def __init__(self, asked: "_Asked", method: Callable[..., Any], watcher: Any) -> None:
+        self.asked, self.method, self.watcher = asked, method, watcher
 
     @property
     def is_batch(self) -> bool:
@@ -145,7 +144,7 @@ class _Ready:
         if writes is not None and getattr(self.watcher, "is_closed", False):
             with self.watcher.clone() as watcher:  # it was a worker's of a map, which has ended since
                 client = watcher._client.watched_by(watcher)  # noqa: SLF001 - part of the wrapper
-                return evolve(self, method=getattr(client, self.asked.name), watcher=watcher)(writes)
+                return _Ready(self.asked, getattr(client, self.asked.name), watcher)(writes)
         asked = self.asked if writes is None else self.asked.having(writes)
         result = asked.carry_out(self.method)
         if not is_in_hook():
@@ -154,16 +153,14 @@ class _Ready:
         return result
 
 
-@frozen
 class _Asked:
     """
     What one call is to write, and how it was asked for.
     """
 
-    name: str
-    names: Sequence[str]  # of the arguments that were given by position
-    arguments: Row
-    writes: List[Write]
+    def __init__(self, name: str, names: Sequence[str], arguments: Row, writes: List[Write]) -> None:
+        self.name, self.arguments, self.writes = name, arguments, writes
+        self.names = names  # of the arguments that were given by position
 
     @classmethod
     def of(cls, name: str, method: Callable[..., Any], args: Sequence[Any], kwargs: Row) -> "_Asked":
@@ -188,7 +185,7 @@ class _Asked:
             arguments.update(writes[0].data)
         if "entity_id" in arguments and self.name != "batch":
             arguments["entity_id"] = writes[0].entity_id or arguments["entity_id"]
-        return evolve(self, arguments=arguments, writes=writes)
+        return _Asked(self.name, self.names, arguments, writes)
 
     def carry_out(self, method: Callable[..., Any]) -> Any:
         named = dict(self.arguments)

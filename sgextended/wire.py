@@ -132,7 +132,7 @@ def _fast_loads() -> Optional[Callable[[bytes], Any]]:
     # Imported when it is first needed: the package itself imports no extra.
     try:
         import orjson  # noqa: PLC0415
-    except ImportError:
+    except Exception:  # noqa: BLE001 - at the end of the process an import may fail in any way, and json does as well
         return None
     return orjson.loads
 

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any, Callable, Deque, Iterable, Iterator, List
 
 from attrs import evolve, frozen
 
-from sgextended import threads
+from sgextended import thread_executor
 from sgextended.dask import Cluster, cluster_of
 from sgextended.errors import ConfigurationError, MapTimeout, WorkerError, WorkerLost
 from sgextended.hooks import RECORDER
 from sgextended.http.deadline import Deadline, current, until
 from sgextended.journal import Journal, name_of
-from sgextended.progress import Reporter, reporter
+from sgextended.progress import Progress, Reporter, reporter
 from sgextended.remote import Crew, Guard, Outcome, outcomes_of, reason_of
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ AHEAD = 2
 _AWAKE = 0.2  # seconds a wait lasts at once: one that Ctrl-C does not end, as on Windows, ends then
 
 _log = logging.getLogger("sgextended")
-
-Progress = Union[bool, Callable[[int, int, Optional[int]], object], None]
 
 
 @frozen
@@ -214,7 +212,7 @@ class _Run:
             stack.push(self._dismiss)
             executor = options.executor
             if executor is None:
-                executor = threads.executor(options.workers, "sgextended-worker")
+                executor = thread_executor.executor(options.workers, "sgextended-worker")
                 stack.enter_context(executor)
             elif isinstance(executor, Cluster):
                 stack.enter_context(executor)
@@ -399,8 +397,8 @@ def _uninterrupted() -> Iterator[None]:
     Keep Ctrl-C back to the end of a block: for a few steps that are done all or not at all.
     """
     handler = signal.getsignal(signal.SIGINT)
-    if not callable(handler) or threading.current_thread() is not threading.main_thread():
-        yield  # nothing is raised here
+    if not callable(handler):
+        yield  # Ctrl-C raises nothing
         return
     pid, kept = os.getpid(), []
 
@@ -410,13 +408,19 @@ def _uninterrupted() -> Iterator[None]:
         else:  # a process that was forked in the block
             handler(number, frame)
 
-    signal.signal(signal.SIGINT, keep)
+    is_set = False
+    # Python runs handlers in its main thread alone. It knows that thread better than the module threading does, which
+    # takes the thread that imported it first for the main one.
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, keep)
+        is_set = True
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
-        if kept:
-            handler(*kept[0])
+        if is_set:
+            signal.signal(signal.SIGINT, handler)
+            if kept:
+                handler(*kept[0])
 
 
 def _outcomes(entry: _Entry, future: "Future[List[Outcome]]") -> List[Outcome]:

@@ -16,8 +16,8 @@ ROOT = Path(sgextended.__file__).parent
 LONGEST = 600  # lines
 
 FLOORS = {
-    "_version": 0, "errors": 0, "garbage": 0, "http": 0, "secret": 0, "site": 0, "threads": 0,
-    "trace": 0, "wakeup": 0, "wire": 0,
+    "_version": 0, "closing": 0, "errors": 0, "garbage": 0, "http": 0, "lazy": 0, "secret": 0, "site": 0,
+    "thread_executor": 0, "threads": 0, "trace": 0, "trace_report": 0, "wakeup": 0, "wire": 0,
     "ahead": 1, "calls": 1, "checks": 1, "downloads": 1, "hooks": 1, "identity": 1, "native": 1, "one_at_a_time": 1,
     "paging": 1, "parallel": 1, "reconcile": 1, "schema": 1, "transfers": 1, "uploads": 1, "watched": 1,
     "dask": 2, "domain": 2, "journal": 2, "plan": 2, "progress": 2, "remote": 2, "undo": 2,
@@ -51,7 +51,7 @@ def modules():
 @functools.cache
 def imports_of(path):
     """
-    Return the dotted names that a file imports when it runs, those below TYPE_CHECKING left out.
+    Return the dotted names that a file imports, at once or lazily; those below TYPE_CHECKING alone are left out.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     hidden = {
@@ -71,6 +71,8 @@ def imports_of(path):
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports by a relative name"
             names += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "lazy_module" and node.args:
+            names += [ast.literal_eval(node.args[0])] if isinstance(node.args[0], ast.Constant) else []
     return names
 
 

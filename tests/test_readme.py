@@ -24,7 +24,7 @@ def names(demo_site, make_sg):
     sg = make_sg(demo_site)
     official = shotgun_api3.Shotgun(demo_site.url, demo_site.script_name, demo_site.api_key)
     yield {
-        **vars(sgextended),
+        **{name: getattr(sgextended, name) for name in sgextended.__all__},
         "functools": functools,
         "url": demo_site.url,
         "script_name": demo_site.script_name,

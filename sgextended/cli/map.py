@@ -213,7 +213,8 @@ def _leave_interrupts() -> None:
     """
     Let Ctrl-C be the business of the process that has started this one; a terminal tells both.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(ValueError):  # where the work is not done in the main thread of Python, no Ctrl-C comes
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import threading
 import time
 import traceback
 from collections import deque
@@ -230,7 +229,7 @@ def _interruptible() -> Iterator[None]:
     Say what happens on Ctrl-C, and leave at once on the second one.
     """
     before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before is signal.SIG_IGN:  # it is in the background
+    if before is signal.SIG_IGN:  # the shell has started the command in the background
         yield
         return
     pressed = False
@@ -246,11 +245,15 @@ def _interruptible() -> Iterator[None]:
         os.write(2, b"\nStopping: what is under way is finished first. Ctrl-C again leaves at once.\n")
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGINT, stop)
+    is_set = False
+    with contextlib.suppress(ValueError):  # this is not the main thread of Python, which alone gets signals
+        signal.signal(signal.SIGINT, stop)
+        is_set = True
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        if is_set:
+            signal.signal(signal.SIGINT, before)
 
 
 # --- The summary

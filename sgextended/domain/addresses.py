@@ -40,10 +40,11 @@ _NAMES = {
 _WITHOUT_PROJECT = {"Department", "Group", "HumanUser", "Project", "PublishedFileType", "Status", "Step", "Tag"}
 
 _USUAL_PORTS = {"http": 80, "https": 443}
-_TYPE_AND_ID = re.compile(r"([A-Z]\w*)\s*:\s*(\d+)")
-_DETAIL = re.compile(r"/detail/(\w+)/(\d+)\b")
-_SELECTED = re.compile(r"([A-Z][A-Za-z0-9]*)_(\d+)(?:_|$)")
-_PAGE = re.compile(r"/page/(\d+)\b")
+# Plain texts: compiling them at import would cost time, and re keeps what it has compiled.
+_TYPE_AND_ID = r"([A-Z]\w*)\s*:\s*(\d+)"
+_DETAIL = r"/detail/(\w+)/(\d+)\b"
+_SELECTED = r"([A-Z][A-Za-z0-9]*)_(\d+)(?:_|$)"
+_PAGE = r"/page/(\d+)\b"
 
 
 def resolve(
@@ -124,7 +125,7 @@ def _link_of(sg: Any, what: Any, types: Optional[List[str]]) -> Optional[Row]:
     elif isinstance(text, str) and text:
         if "://" in text:
             return _at_address(sg, text)
-        match = _TYPE_AND_ID.fullmatch(text)
+        match = re.fullmatch(_TYPE_AND_ID, text)
         return {"type": match.group(1), "id": int(match.group(2))} if match else None
     msg = f"{what!r:.80} says no entity: give a web address, 'Shot:123', a link, a name, or an id with one entity_type."
     raise FilterError(msg)
@@ -143,7 +144,7 @@ def _at_address(sg: Any, text: str) -> Row:
         raise FilterError(msg)
     asked = {name: values[0] for name, values in parse_qs(address.query).items()}
     # What is selected on a page is meant rather than the page.
-    match = _DETAIL.search(address.path) or _SELECTED.match(address.fragment)
+    match = re.search(_DETAIL, address.path) or re.match(_SELECTED, address.fragment)
     if match:
         return {"type": match.group(1), "id": int(match.group(2))}
     pairs: List[Tuple[Optional[str], Optional[str]]] = [
@@ -151,7 +152,7 @@ def _at_address(sg: Any, text: str) -> Row:
         (asked.get("entity_type"), asked.get("entity_id")),
         ("Project", asked.get("project_id")),
     ]
-    page = _PAGE.match(address.path)
+    page = re.match(_PAGE, address.path)
     for kind, number in [*pairs, ("Page", page and page.group(1))]:
         if kind and number and number.isdigit():
             return {"type": kind, "id": int(number)}

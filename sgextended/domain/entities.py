@@ -2,7 +2,7 @@
 Entities of any type: by their ids, exactly one, how many, in groups.
 """
 
-from typing import Any, Dict, Hashable, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, Hashable, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from sgextended.domain.many import create_once_by
 from sgextended.domain.query import (
@@ -20,10 +20,15 @@ from sgextended.domain.query import (
 )
 from sgextended.errors import AmbiguousError, FilterError, NotFoundError, ShotgunError
 from sgextended.http.deadline import within
+from sgextended.lazy import lazy_module
 from sgextended.native import NativeClient
 from sgextended.parallel import in_parallel
-from sgextended.plan import is_same
 from sgextended.reconcile import check_keys
+
+if TYPE_CHECKING:
+    from sgextended import plan
+else:
+    plan = lazy_module("sgextended.plan")
 
 #: Ids in one request: what a site returns in one page.
 CHUNK = 500
@@ -238,7 +243,7 @@ def ensure(
     def look() -> List[Row]:
         found = sg.find(entity_type, conditions, [*wanted, *key], order)
         # Sites compare texts without regard to case.
-        same = [row for row in found if all(is_same(row.get(name), value) for name, value in key.items())]
+        same = [row for row in found if all(plan.is_same(row.get(name), value) for name, value in key.items())]
         return [{name: row.get(name) for name in ("type", "id", *wanted)} for row in same]
 
     with within(sg, timeout):

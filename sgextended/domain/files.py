@@ -9,23 +9,29 @@ import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
-from attrs import frozen
-
 from sgextended.domain.entities import find_by_ids
-from sgextended.domain.many import WORKERS, at_once
+from sgextended.domain.many import WORKERS
 from sgextended.domain.query import Entity, Row, check_text, rows_of, to_link
 from sgextended.errors import CallError, FilterError, PartlyDone
 from sgextended.http.deadline import within
-from sgextended.journal import name_of
-from sgextended.workers import Failure, Options, Progress
+from sgextended.lazy import lazy_module
+from sgextended.progress import Progress
 
 if TYPE_CHECKING:
     from os import PathLike
 
+    from sgextended import journal as journals
+    from sgextended import workers as crews
+    from sgextended.domain import batches
+else:
+    batches = lazy_module("sgextended.domain.batches")
+    crews = lazy_module("sgextended.workers")
+    journals = lazy_module("sgextended.journal")
+
 #: Characters that no file name has on one of the systems that studios use.
-_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+_FORBIDDEN = r'[<>:"/\\|?*\x00-\x1f]'
 #: Names that Windows keeps for itself.
-_RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+_RESERVED = r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)"
 _LONGEST_NAME = 200  # bytes
 
 File = Union[str, "PathLike[str]"]
@@ -94,18 +100,16 @@ def then(made: Row, done: str, left: Sequence[str], do: Callable[[], object]) ->
         raise PartlyDone(msg, entity=made) from error
 
 
-@frozen(repr=False)
 class _Upload:
     """
     One file, and where it goes.
     """
 
-    link: Row
-    path: str
-    field: Optional[str]
+    def __init__(self, link: Row, path: str, field: Optional[str]) -> None:
+        self.link, self.path, self.field = link, path, field
 
     def __repr__(self) -> str:
-        return f"{Path(self.path).name} for {name_of(self.link)}"
+        return f"{Path(self.path).name} for {journals.name_of(self.link)}"
 
     @property
     def item(self) -> Any:
@@ -166,18 +170,16 @@ def upload_many(
     return _many(sg, jobs, workers, on_error, progress, journal, timeout)
 
 
-@frozen(repr=False)
 class _Download:
     """
     One file of an entity, and where it is to be.
     """
 
-    link: Row
-    value: Any
-    path: Path
+    def __init__(self, link: Row, value: Any, path: Path) -> None:
+        self.link, self.value, self.path = link, value, path
 
     def __repr__(self) -> str:
-        return f"{self.path.name} of {name_of(self.link)}"
+        return f"{self.path.name} of {journals.name_of(self.link)}"
 
     @property
     def item(self) -> Any:
@@ -285,10 +287,13 @@ def _many(
     journal: "Union[str, PathLike[str], None]",
     timeout: Optional[float],
 ) -> List[Any]:
-    options = Options(workers=workers, on_error=on_error, progress=progress, journal=journal, key=lambda job: job.key())
+    options = crews.Options(
+        workers=workers, on_error=on_error, progress=progress, journal=journal, key=lambda job: job.key()
+    )
     with within(sg, timeout):
-        outcomes = at_once(sg, _do, jobs, options)
-    return [Failure(job.item, each.error) if isinstance(each, Failure) else each for job, each in zip(jobs, outcomes)]
+        outcomes = batches.at_once(sg, _do, jobs, options)
+    failure = crews.Failure
+    return [failure(job.item, each.error) if isinstance(each, failure) else each for job, each in zip(jobs, outcomes)]
 
 
 def _do(sg: Any, job: Any) -> Any:
@@ -351,11 +356,11 @@ def safe_name(text: str, *, empty: str = "_") -> str:
     """
     Return text as a name that a file may have on any system, and that leads nowhere else.
     """
-    name = _FORBIDDEN.sub("_", text)
+    name = re.sub(_FORBIDDEN, "_", text)
     if name.strip(". ") == "" and name:
         return "_" * len(name)
     name = name.rstrip(" ")
-    if _RESERVED.match(name):
+    if re.match(_RESERVED, name, re.IGNORECASE):
         name = f"_{name}"
     stem, dot, suffix = name.rpartition(".")
     while len(name.encode("utf-8", "surrogatepass")) > _LONGEST_NAME:

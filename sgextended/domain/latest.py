@@ -5,16 +5,13 @@ The latest of each kind, out of all that match.
 import re
 from typing import Any, Dict, Iterable, List, Mapping, Tuple
 
-from attrs import frozen
-
 from sgextended.domain.query import Finder, Names, Query, Row, texts_of
 from sgextended.errors import FilterError
 
 # "v003" in "sh010_v003", but nothing of "mov10".
-_NUMBER = re.compile(r"[._-]?(?<![a-z])v(\d+)(?![a-z\d])", re.IGNORECASE)
+_NUMBER = r"[._-]?(?<![a-z])v(\d+)(?![a-z\d])"
 
 
-@frozen(kw_only=True)
 class Newest:
     """
     Which is the latest among the entities of one type.
@@ -27,9 +24,8 @@ class Newest:
         names_hold_numbers: Whether that is a name with the number in it, such as ``sh010_anim_v003``.
     """
 
-    parts: Mapping[str, str]
-    number: str
-    names_hold_numbers: bool
+    def __init__(self, *, parts: Mapping[str, str], number: str, names_hold_numbers: bool) -> None:
+        self.parts, self.number, self.names_hold_numbers = parts, number, names_hold_numbers
 
     def fields_of(self, per: Names, by: str) -> List[str]:
         """
@@ -117,7 +113,7 @@ def _number_in(name: str) -> Any:
     """
     Return the last match of a version number: what stands before it may be a name like ``rev2_v003``.
     """
-    found = list(_NUMBER.finditer(name))
+    found = list(re.finditer(_NUMBER, name, re.IGNORECASE))
     return found[-1] if found else None
 
 

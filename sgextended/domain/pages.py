@@ -4,13 +4,20 @@ Page entities: the records that a saved page of the web application shows.
 
 import copy
 import json
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
 from sgextended.domain.query import PEOPLE, Entity, Row, conditions_of, fields_of, is_id, to_link
-from sgextended.domain.query_fields import Asking
-from sgextended.domain.saved_filters import Unanswerable, Word, join, read_filter, to_native
 from sgextended.errors import ConfigurationError, FilterError, NotFoundError
 from sgextended.http.deadline import within
+from sgextended.lazy import lazy_module
+
+if TYPE_CHECKING:
+    from sgextended.domain import query_field_reader, saved_filters
+    from sgextended.domain.query_field_reader import Asking
+    from sgextended.domain.saved_filters import Word
+else:
+    query_field_reader = lazy_module("sgextended.domain.query_field_reader")
+    saved_filters = lazy_module("sgextended.domain.saved_filters")
 
 _WIDGET = "SG.Widget.EntityQuery.EntityQueryPage"
 
@@ -78,7 +85,7 @@ def find_page(
     with within(sg, timeout):
         page = _page(sg, page_id)
         name = f"Page {page_id} {page['name']!r}"
-        asking = Asking(sg, "", me)
+        asking = query_field_reader.Asking(sg, "", me)
         widget_of = _Settings(name, _settings(sg, page_id, asking, own_settings=own_settings))
         widget, panel = widget_of.widget(layout), widget_of.panel()
         options = widget.get("settings") or {}
@@ -112,7 +119,7 @@ def _page(sg: Any, page_id: int) -> Row:
     return page
 
 
-def _settings(sg: Any, page_id: int, asking: Asking, *, own_settings: bool) -> Any:
+def _settings(sg: Any, page_id: int, asking: "Asking", *, own_settings: bool) -> Any:
     """
     Return the settings of a page as the person who asks sees them.
     """
@@ -128,7 +135,7 @@ def _settings(sg: Any, page_id: int, asking: Asking, *, own_settings: bool) -> A
     if own and own_settings and isinstance(root, dict):
         try:
             me = asking.me()
-        except Unanswerable:  # a script has no settings of its own
+        except saved_filters.Unanswerable:  # a script has no settings of its own
             return root
         for row in own:
             if row["user"]["id"] == me["id"] and row["user"]["type"] == me["type"]:
@@ -205,12 +212,12 @@ def _columns(widget: Mapping[str, Any]) -> List[str]:
     return [name for name in names if isinstance(name, str)]
 
 
-def _conditions(name: str, asking: Asking, entity_type: str, saved: Sequence[Any], project: Any) -> List[Any]:
-    def fill(word: Word) -> Any:
-        if word is Word.ME:
+def _conditions(name: str, asking: "Asking", entity_type: str, saved: Sequence[Any], project: Any) -> List[Any]:
+    def fill(word: "Word") -> Any:
+        if word is saved_filters.Word.ME:
             try:
                 return asking.me()
-            except Unanswerable as error:
+            except saved_filters.Unanswerable as error:
                 msg = f"{name} cannot be shown: {error}."
                 raise ConfigurationError(msg) from None
         if project is None:
@@ -220,11 +227,11 @@ def _conditions(name: str, asking: Asking, entity_type: str, saved: Sequence[Any
 
     has_project = "project" in asking.schema.fields(entity_type)
     try:
-        trees = [read_filter(each, fill, has_project=has_project) for each in saved]
-    except Unanswerable as error:
+        trees = [saved_filters.read_filter(each, fill, has_project=has_project) for each in saved]
+    except saved_filters.Unanswerable as error:
         msg = f"{name} cannot be shown: {error}."
         raise FilterError(msg) from None
-    return to_native(join([tree for tree in trees if tree is not None], is_all=True))
+    return saved_filters.to_native(saved_filters.join([tree for tree in trees if tree is not None], is_all=True))
 
 
 def _order(options: Mapping[str, Any]) -> List[Dict[str, str]]:

@@ -14,7 +14,7 @@ way; its number follows from the records before it alone:
 """
 
 import uuid
-from typing import Any, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Union
 
 from sgextended.domain.entities import get
 from sgextended.domain.files import File, file_at
@@ -22,7 +22,12 @@ from sgextended.domain.many import create_once_by
 from sgextended.domain.query import Entity, Links, Row, check_text, rows_of, to_link
 from sgextended.errors import CallError, FilterError, NotFoundError, PartlyDone
 from sgextended.http.deadline import within
-from sgextended.plan import is_same
+from sgextended.lazy import lazy_module
+
+if TYPE_CHECKING:
+    from sgextended import plan
+else:
+    plan = lazy_module("sgextended.plan")
 
 #: Begins the code of what is being published.
 UNDER_WAY = "(publishing "
@@ -167,7 +172,7 @@ def _alike(sg: Any, fields: Row, ways: Sequence[bool]) -> List[Row]:
         row["id"]: row  # once, also if it is retired between the two
         for retired in ways
         for row in sg.find("PublishedFile", conditions, ["code", "version_number", *_KEY], retired_only=retired)
-        if all(is_same(row[name], fields[name]) for name in _KEY)  # sites compare texts without regard to case
+        if all(plan.is_same(row[name], fields[name]) for name in _KEY)  # sites compare texts without regard to case
     }
     return [found[number] for number in sorted(found)]
 

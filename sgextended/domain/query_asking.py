@@ -12,8 +12,6 @@ from sgextended.schema import SiteSchema
 
 Row = Dict[str, Any]
 
-#: Records that are asked about in one call.
-CHUNK = 500
 NUMBERS = {"number", "float", "currency", "percent", "duration", "timecode", "calculated"}
 DATES = {"date", "date_time"}
 

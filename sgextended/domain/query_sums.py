@@ -11,7 +11,8 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from attrs import define, field, frozen
 
-from sgextended.domain.query_asking import CHUNK, DATES, NUMBERS, Question, Row, Summary, owned_rows
+from sgextended.domain.query_asking import DATES, NUMBERS, Question, Row, Summary, owned_rows
+from sgextended.domain.query_fields import CHUNK
 from sgextended.domain.saved_filters import (
     Matcher,
     Owner,

@@ -17,6 +17,7 @@ import functools
 import itertools
 import weakref
 from typing import (
+    TYPE_CHECKING,
     Any,
     Callable,
     Dict,
@@ -34,9 +35,15 @@ from typing import (
 
 from sgextended.domain.entities import get
 from sgextended.domain.query import Entity, Finder, conditions_of
-from sgextended.domain.record_classes import Shape, changes, check_value, reader_of, shape_of, to_site
 from sgextended.errors import PartlyDone, RecordError
 from sgextended.garbage import Collector
+from sgextended.lazy import lazy_module
+
+if TYPE_CHECKING:
+    from sgextended.domain import record_classes
+    from sgextended.domain.record_classes import Shape
+else:
+    record_classes = lazy_module("sgextended.domain.record_classes")
 
 Row = Dict[str, Any]
 Record = TypeVar("Record")
@@ -170,8 +177,8 @@ def create_as(sg: Any, record: Type[Record], data: Mapping[str, Any]) -> Record:
         if member.is_dotted or member.field in ("id", "type"):
             msg = f"{record.__name__}.{name} (field {member.field}) cannot be set when an entity is created."
             raise RecordError(msg)
-        check_value(shape, member, value)
-        fields[member.field] = to_site(value)
+        record_classes.check_value(shape, member, value)
+        fields[member.field] = record_classes.to_site(value)
     created = sg.create(shape.entity_type, fields)
     try:
         (made,) = read([get(sg, str(shape.entity_type), created["id"], fields=shape.fields)])
@@ -198,7 +205,7 @@ def update_as(sg: Any, record: Any, *, before: Any = None) -> Row:
         RecordError: What changed is not the entity's own, or nobody knows what *record* was before; nothing was sent.
     """
     owner: Any = type(record)
-    shape = shape_of(owner)
+    shape = record_classes.shape_of(owner)
     if before is None:
         before = _KNOWN.before(record)
     if before is None:
@@ -210,10 +217,10 @@ def update_as(sg: Any, record: Any, *, before: Any = None) -> Row:
     if before.id != record.id:
         msg = f"before= is {shape.entity_type} {before.id}, and what is to be written is {record.id}."
         raise RecordError(msg)
-    changed = changes(shape, before, record)
+    changed = record_classes.changes(shape, before, record)
     for member in shape.members:
         if member.field in changed:
-            check_value(shape, member, getattr(record, member.name))
+            record_classes.check_value(shape, member, getattr(record, member.name))
     if changed:
         sg.update(shape.entity_type, record.id, changed)
         _KNOWN.keep(record, copy.deepcopy(record))
@@ -225,7 +232,7 @@ def _conditions(filters: Any) -> List[Any]:
     Return conditions with their values as the site takes them.
     """
     return [
-        {**each, "filters": _conditions(each["filters"])} if isinstance(each, Mapping) else to_site(each)
+        {**each, "filters": _conditions(each["filters"])} if isinstance(each, Mapping) else record_classes.to_site(each)
         for each in conditions_of(filters)
     ]
 
@@ -245,9 +252,9 @@ def _options(
     return options
 
 
-def _reader(record: Type[Record]) -> Tuple[Callable[[Iterable[Row]], Iterator[Record]], Shape]:
+def _reader(record: Type[Record]) -> Tuple[Callable[[Iterable[Row]], Iterator[Record]], "Shape"]:
     owner: Any = record
-    shape, make, keep = shape_of(owner), reader_of(owner), _KNOWN.keep
+    shape, make, keep = record_classes.shape_of(owner), record_classes.reader_of(owner), _KNOWN.keep
     if not hasattr(record, "__weakref__"):
         return make, shape
 
@@ -283,7 +290,7 @@ class _Known:
         if reference is None or reference() is not record:
             return None
         owner: Any = type(record)
-        return next(reader_of(owner)([was])) if isinstance(was, dict) else was
+        return next(record_classes.reader_of(owner)([was])) if isinstance(was, dict) else was
 
 
 _KNOWN = _Known()

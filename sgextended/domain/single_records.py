@@ -5,7 +5,8 @@ Query fields that show single records: the first of those found, in the order of
 import datetime as dt
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
-from sgextended.domain.query_asking import CHUNK, DATES, NUMBERS, Question, Row, Summary, owned_rows
+from sgextended.domain.query_asking import DATES, NUMBERS, Question, Row, Summary, owned_rows
+from sgextended.domain.query_fields import CHUNK
 from sgextended.domain.saved_filters import (
     Matcher,
     Native,
