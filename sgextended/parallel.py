@@ -4,13 +4,15 @@ Numbered pieces of work that are done at the same time, by a few threads, for a 
 
 import threading
 import time
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from typing import Callable, Dict, Generic, List, TypeVar
+
+from sgextended.scoped import ScopedValue
 
 Result = TypeVar("Result")
 
 #: How the thread that runs waits between attempts.
-PAUSE: "ContextVar[Callable[[float], object]]" = ContextVar("sgextended_pause", default=time.sleep)
+PAUSE: "ScopedValue[Callable[[float], object]]" = ScopedValue("sgextended_pause", time.sleep)
 
 _TELL_EVERY = 0.1  # seconds
 #: Seconds for which a caller waits, when one piece has failed, until the others have stopped.
@@ -72,7 +74,10 @@ class _Crew(Generic[Result]):
         self.stopped = threading.Event()
 
     def run(self) -> None:
-        PAUSE.set(self._pause)
+        with PAUSE.bind(self._pause):
+            self._run()
+
+    def _run(self) -> None:
         while not self.stopped.is_set():
             with self._changed:
                 number = next(self._numbers, None)

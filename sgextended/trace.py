@@ -5,7 +5,6 @@ A trace is a context variable: it holds for the block, for the threads and tasks
 every wrapper that is asked there. Without one, a call costs the look at that variable.
 """
 
-import contextlib
 import itertools
 import json
 import os
@@ -14,9 +13,11 @@ import threading
 import time
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Set, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set, Tuple, Union
 
 from attrs import define, field, frozen
+
+from sgextended.scoped import Block, ScopedValue
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -265,7 +266,8 @@ def _size(number: int) -> str:
 
 # --- Which traces there are, and which line asks
 
-_traces: "ContextVar[Tuple[Trace, ...]]" = ContextVar("sgextended_traces", default=())
+_traces: "ScopedValue[Tuple[Trace, ...]]" = ScopedValue("sgextended_traces", ())
+#: A note without a block: each call of a wrapper replaces it, and a trace alone reads it.
 _question: "ContextVar[Optional[_Question]]" = ContextVar("sgextended_question", default=None)
 _numbers = itertools.count(1)
 
@@ -273,17 +275,16 @@ _numbers = itertools.count(1)
 current = _traces.get
 
 
-@contextlib.contextmanager
-def trace() -> Iterator[Trace]:
+def trace() -> Block[Trace]:
     """
-    Trace a ``with`` block; it is given the `Trace`. One inside another is told of the same calls.
+    Trace a ``with`` block; it is given the `Trace`. Inside another one, both record the same calls.
     """
+    return Block(_traces, _begin)
+
+
+def _begin(_held: object) -> Tuple[Tuple[Trace, ...], Trace]:
     made = Trace()
-    token = _traces.set((*_traces.get(), made))
-    try:
-        yield made
-    finally:
-        _traces.reset(token)
+    return (*_traces.get(), made), made
 
 
 def note_question() -> None:

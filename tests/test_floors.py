@@ -16,7 +16,7 @@ ROOT = Path(sgextended.__file__).parent
 LONGEST = 600  # lines
 
 FLOORS = {
-    "_version": 0, "errors": 0, "garbage": 0, "http": 0, "secret": 0, "site": 0,
+    "_version": 0, "errors": 0, "garbage": 0, "http": 0, "scoped": 0, "secret": 0, "site": 0,
     "trace": 0, "wire": 0,
     "ahead": 1, "calls": 1, "checks": 1, "downloads": 1, "hooks": 1, "identity": 1, "native": 1, "one_at_a_time": 1,
     "paging": 1, "parallel": 1, "reconcile": 1, "schema": 1, "transfers": 1, "uploads": 1, "watched": 1,

@@ -7,10 +7,10 @@ variable: it holds for the call, and for the threads that the call starts.
 
 import contextlib
 import threading
-from contextvars import ContextVar
 from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 from sgextended.errors import SGExtendedError
+from sgextended.scoped import Block, ScopedValue
 
 
 class RequestCancelled(SGExtendedError):
@@ -75,23 +75,14 @@ class CancelToken:
                 self._ends.remove(end)
 
 
-_current: "ContextVar[Optional[CancelToken]]" = ContextVar("sgextended_recall", default=None)
+_current: "ScopedValue[Optional[CancelToken]]" = ScopedValue("sgextended_recall", None)
+
+#: Return the token that cancels the call that runs; None: nothing cancels it.
+current = _current.get
 
 
-def current() -> Optional[CancelToken]:
+def under(token: Optional[CancelToken]) -> Block[None]:
     """
-    Return what the call that runs can be taken back by, if it can.
+    Let *token* cancel the calls of a ``with`` block. None: nothing cancels them, since a write must be finished.
     """
-    return _current.get()
-
-
-@contextlib.contextmanager
-def under(recall: Optional[CancelToken]) -> Iterator[None]:
-    """
-    Let the ``with`` block be taken back by *recall*. None: by nobody, as a write must be finished.
-    """
-    token = _current.set(recall)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+    return _current.bind(token)

@@ -13,12 +13,12 @@ import math
 import os
 import threading
 import time
-from contextvars import ContextVar
-from typing import Any, Callable, ContextManager, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Tuple, Union
 
 from attrs import frozen
 
 from sgextended.errors import ConfigurationError
+from sgextended.scoped import NO_BLOCK, Block, NoBlock, ScopedValue
 
 LOG = logging.getLogger("sgextended")
 
@@ -57,47 +57,36 @@ class Deadline:
         return max(0.0, self.at - time.monotonic())
 
 
-_current: "ContextVar[Optional[Deadline]]" = ContextVar("sgextended_deadline", default=None)
+_current: "ScopedValue[Optional[Deadline]]" = ScopedValue("sgextended_deadline", None)
+
+#: Return the deadline of the block that runs; None: it has none.
+current = _current.get
 
 
-def current() -> Optional[Deadline]:
-    """
-    Return the deadline of the block that runs, if it has one.
-    """
-    return _current.get()
-
-
-@contextlib.contextmanager
-def deadline(seconds: Optional[float]) -> Iterator[None]:
+def deadline(seconds: Optional[float]) -> "Union[Block[None], NoBlock]":
     """
     Bound a ``with`` block: every call in it fails once *seconds* have passed. Inside another one, the sooner holds.
 
     None sets no bound.
     """
     if seconds is None:
-        yield
-        return
-    new, outer = Deadline.after(seconds), _current.get()
-    token = _current.set(new if outer is None or new.at < outer.at else outer)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+        return NO_BLOCK
+
+    def begin(_held: object) -> Tuple[Deadline, None]:
+        new, outer = Deadline.after(seconds), _current.get()
+        return (new if outer is None or new.at < outer.at else outer), None
+
+    return Block(_current, begin)
 
 
-@contextlib.contextmanager
-def until(limit: Optional[Deadline]) -> Iterator[None]:
+def until(limit: Optional[Deadline]) -> "Union[Block[None], NoBlock]":
     """
     Run a ``with`` block under a deadline that was set before; None leaves it as it is.
     """
-    token = _current.set(limit if limit is not None else _current.get())
-    try:
-        yield
-    finally:
-        _current.reset(token)
+    return NO_BLOCK if limit is None else _current.bind(limit)
 
 
-def within(sg: Any, seconds: Optional[float]) -> ContextManager[None]:
+def within(sg: Any, seconds: Optional[float]) -> "Union[Block[None], NoBlock]":
     """
     Return the `deadline` of a block that asks *sg*.
 

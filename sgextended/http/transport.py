@@ -12,7 +12,6 @@ import string
 import threading
 import time
 from collections import OrderedDict
-from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import (
@@ -41,6 +40,7 @@ from sgextended.http import cancellation, deadline
 from sgextended.http.connection import UNDER_WAY, Answer, Body, Pool, Sending, TLSPool
 from sgextended.http.deadline import WATCHDOG, Deadline
 from sgextended.http.proxy import Proxy
+from sgextended.scoped import ScopedValue
 
 Result = TypeVar("Result")
 
@@ -52,8 +52,8 @@ KEPT_TRANSPORTS = 32
 Sink = Callable[[Answer], Optional[Callable[[bytes], object]]]
 
 #: Returns what is around one request, given until when its caller waits; None: nothing is. A cluster sets it.
-AROUND: "ContextVar[Optional[Callable[[Optional[Deadline]], ContextManager[None]]]]" = ContextVar(
-    "sgextended_around", default=None
+AROUND: "ScopedValue[Optional[Callable[[Optional[Deadline]], ContextManager[None]]]]" = ScopedValue(
+    "sgextended_around", None
 )
 
 _CHUNK = 1 << 16  # bytes of a streamed answer at a time
