@@ -60,7 +60,7 @@ class _Entry:
 
 class _Scope:
     """
-    The parts of a block that its own methods need. It refers to the value weakly; see `_Method`.
+    The parts of a block that its own methods need. It refers to the value weakly; see `DetachedMethod`.
     """
 
     __slots__ = ("begin", "end", "entry", "held", "variable")
@@ -78,18 +78,19 @@ class _Scope:
 
 class _BoundMethod(functools.partial):  # type: ignore[type-arg] # Python 3.9 knows no arguments here at run time
     """
-    A method of a block, bound to it. The ``with`` statement holds this, and so the block.
+    A method of a block, bound to it. The ``with`` statement holds this object, and so the block.
     """
 
     block: Any
 
 
-class _Method:
+class DetachedMethod:
     """
-    A method whose frame refers to the parts of a block and not to the block itself.
+    A method of a context manager whose frame refers to the attribute ``parts`` and not to the context manager.
 
     An exception that interrupts a plain method keeps its frame, and with it ``self``, for as long as somebody keeps
-    the exception. The value would stay in force for as long.
+    the exception. The block would live for as long, and
+    with it what it has set.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -98,7 +99,7 @@ class _Method:
     def __get__(self, block: Any, owner: Any = None) -> Any:
         if block is None:  # contextlib.ExitStack looks the methods up on the class
             return self._of_class
-        bound = _BoundMethod(self._function, block._scope)  # noqa: SLF001 - part of the block
+        bound = _BoundMethod(self._function, block.parts)
         bound.block = block
         return bound
 
@@ -150,7 +151,7 @@ class Block(contextlib.ContextDecorator, Generic[Given]):
         end: Optional[Callable[[Any], object]] = None,
     ) -> None:
         self._held = _Held()
-        self._scope = _Scope(variable, begin, end, weakref.ref(self._held))
+        self.parts = _Scope(variable, begin, end, weakref.ref(self._held))
 
     if TYPE_CHECKING:
 
@@ -164,12 +165,12 @@ class Block(contextlib.ContextDecorator, Generic[Given]):
             End the block.
             """
     else:
-        __enter__ = _Method(_enter)
-        __exit__ = _Method(_exit)
+        __enter__ = DetachedMethod(_enter)
+        __exit__ = DetachedMethod(_exit)
 
     def _recreate_cm(self) -> "Block[Given]":
         # Called by contextlib for each call of a decorated function.
-        return Block(self._scope.variable, self._scope.begin, self._scope.end)
+        return Block(self.parts.variable, self.parts.begin, self.parts.end)
 
 
 class ScopedValue(Generic[Value]):
