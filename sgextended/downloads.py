@@ -11,7 +11,6 @@ import secrets
 import shutil
 import string
 import tempfile
-import threading
 import time
 from io import BytesIO
 from pathlib import Path
@@ -39,6 +38,7 @@ from sgextended.transfers import (
     storage_message,
     without_query,
 )
+from sgextended.turns import Turns
 
 #: Seconds for which a session is new: if a new one is refused, another would be too.
 NEW = 60.0
@@ -167,7 +167,7 @@ class _Sessions:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._turns = Turns()
         self._known: Dict[Hashable, Tuple[Secret, float]] = {}
 
     def of(self, who: Hashable, make: Callable[[], str], refused: Optional[Secret]) -> Secret:
@@ -178,17 +178,15 @@ class _Sessions:
             TransportTimeout: Another thread asks for it, and the deadline has passed.
         """
         limit = deadline.current()
-        if not self._lock.acquire(timeout=-1 if limit is None else limit.left()):
+        with self._turns.take(None, None if limit is None else limit.left()) as in_turn:
+            if in_turn:
+                token, made = self._known.get(who, (None, 0.0))
+                if token is None or (token == refused and time.monotonic() - made > NEW):
+                    token = Secret(make())
+                    self._known[who] = token, time.monotonic()
+                return token
             msg = "No session for the download came within the time that the caller allows."
             raise TransportTimeout(msg, sent=False)
-        try:
-            token, made = self._known.get(who, (None, 0.0))
-            if token is None or (token == refused and time.monotonic() - made > NEW):
-                token = Secret(make())
-                self._known[who] = token, time.monotonic()
-            return token
-        finally:
-            self._lock.release()
 
 
 class _Receiver:

@@ -2,9 +2,11 @@
 Numbered pieces of work that are done at the same time, by a few threads, for a caller who waits for all of them.
 """
 
+import contextlib
 import threading
 import time
 from contextvars import copy_context
+from queue import Empty, SimpleQueue
 from typing import Callable, Dict, Generic, List, TypeVar
 
 from sgextended.scoped import ScopedValue
@@ -70,7 +72,7 @@ class _Crew(Generic[Result]):
         self._numbers = iter(range(1, count + 1))
         self._done: Dict[int, Result] = {}
         self._failures: List[BaseException] = []
-        self._changed = threading.Condition()
+        self._news: SimpleQueue[None] = SimpleQueue()  # one for each piece that has ended
         self.stopped = threading.Event()
 
     def run(self) -> None:
@@ -79,8 +81,7 @@ class _Crew(Generic[Result]):
 
     def _run(self) -> None:
         while not self.stopped.is_set():
-            with self._changed:
-                number = next(self._numbers, None)
+            number = next(self._numbers, None)  # one step of the interpreter
             if number is None:
                 return
             try:
@@ -88,8 +89,7 @@ class _Crew(Generic[Result]):
             except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
                 self._failures.append(error)
                 self.stopped.set()
-            with self._changed:
-                self._changed.notify_all()
+            self._news.put(None)
 
     def _pause(self, seconds: float) -> None:
         if self.stopped.wait(seconds):
@@ -99,8 +99,13 @@ class _Crew(Generic[Result]):
         """
         Wait for a moment; tell whether all is done, or something has failed.
         """
-        with self._changed:
-            return self._changed.wait_for(lambda: bool(self._failures) or len(self._done) == self._count, _TELL_EVERY)
+        if not self._is_done():
+            with contextlib.suppress(Empty):
+                self._news.get(timeout=_TELL_EVERY)
+        return self._is_done()
+
+    def _is_done(self) -> bool:
+        return bool(self._failures) or len(self._done) == self._count
 
     def results(self) -> List[Result]:
         if self._failures:

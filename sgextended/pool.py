@@ -21,38 +21,16 @@ from xmlrpc.client import ProtocolError  # shotgun_api3's own
 
 from sgextended.errors import ConfigurationError, PoolClosed, PoolError, PoolTimeout
 from sgextended.scoped import DetachedMethod
+from sgextended.turns import SLICE, Signal
 
 LOG = logging.getLogger("sgextended")
 
 #: Seconds that the thread which closes idle instances sleeps at least, so that no setting makes it spin.
 SHORTEST_PAUSE = 1.0
 
-#: Seconds after which a caller that waits looks for itself whether it has a place.
-SLICE = 0.25
-
 _CALL: Any = functools.partial.__call__  # written in C
 
 Lent = TypeVar("Lent")
-
-
-class _Signal:
-    """
-    Wakes the one thread that waits for it.
-
-    A bare lock, since the garbage collector may end a lease at any moment, in any thread. In the middle of a method of
-    a `threading.Event`, setting that event once more would wait for ever.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
-
-    def set(self) -> None:
-        with suppress(RuntimeError):  # it is set already
-            self._lock.release()
-
-    def wait(self, seconds: float) -> bool:
-        return self._lock.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX))
 
 
 class _Place:
@@ -111,7 +89,9 @@ class _Lease(Generic[Lent]):
         __exit__ = DetachedMethod(_end)
 
     def __del__(self, getpid: Callable[[], int] = os.getpid) -> None:
-        parts = self.parts
+        parts = getattr(self, "parts", None)
+        if parts is None:  # it was interrupted while it was made
+            return
         if parts.held and not parts.has_ended and parts.pid == getpid():
             # Somebody may still use the instance: it is neither closed nor lent again.
             parts.pool._forgotten.append(None)  # noqa: SLF001 - part of the pool
@@ -178,14 +158,14 @@ class SGPool(Generic[Lent]):
     def _start(self) -> None:
         self._queue: Dict[int, ref[_Place]] = {}  # in order of arrival: leases, then callers that wait
         self._numbers = itertools.count()
-        self._signals: Dict[int, _Signal] = {}  # of the callers that wait, by their numbers in the queue
+        self._signals: Dict[int, Signal] = {}  # of the callers that wait, by their numbers in the queue
         self._idle: Deque[Tuple[float, Lent]] = deque()  # since when, the longest idle first
-        self._closers: List[_Signal] = []  # of the callers that wait for the end of the last lease
+        self._closers: List[Signal] = []  # of the callers that wait for the end of the last lease
         self._forgotten: Deque[None] = deque()  # one for each lease that was never ended
         self._counts: Dict[Tuple[str, int], int] = {}  # by name and thread, so that no two threads write the same one
         self._waits: Dict[int, float] = {}  # the longest wait of each thread, in seconds
         self._watcher: Optional[threading.Thread] = None  # closes what is idle for too long
-        self._wake = _Signal()
+        self._wake = Signal()
 
     # --- Lending
 
@@ -253,7 +233,7 @@ class SGPool(Generic[Lent]):
 
             PoolClosed: The pool was closed.
         """
-        signal = self._signals[parts.number] = _Signal()
+        signal = self._signals[parts.number] = Signal()
         left = parts.timeout
         until = time.monotonic() + left
         try:
@@ -469,7 +449,7 @@ class SGPool(Generic[Lent]):
             raise ConfigurationError(msg)
         limit = self._timeout if timeout is None else _finite(timeout)
         self._warn_of_forgotten()
-        done = _Signal()
+        done = Signal()
         self._closed = True
         for signal in list(self._signals.values()):
             signal.set()
@@ -558,7 +538,7 @@ def _finite(timeout: float) -> float:
     return timeout
 
 
-def _close_idle(watched: "ref[SGPool[Any]]", wake: _Signal, pause: Optional[float]) -> None:
+def _close_idle(watched: "ref[SGPool[Any]]", wake: Signal, pause: Optional[float]) -> None:
     # Between two looks it holds no pool, so that one which nobody uses any more can go.
     while pause is not None:
         if wake.wait(pause):

@@ -31,6 +31,13 @@ class _ThreadMark(threading.local):
 _here = _ThreadMark()
 
 
+def thread_mark() -> object:
+    """
+    Return the object that stands for this thread.
+    """
+    return _here.mark
+
+
 class _Held:
     """
     Holds the value of a block for as long as the ``with`` statement lives.

@@ -6,11 +6,11 @@ variable: it holds for the call, and for the threads that the call starts.
 """
 
 import contextlib
-import threading
 from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 from sgextended.errors import SGExtendedError
 from sgextended.scoped import Block, ScopedValue
+from sgextended.turns import Signal
 
 
 class RequestCancelled(SGExtendedError):
@@ -29,34 +29,47 @@ class CancelToken:
 
     def __init__(self) -> None:
         self.written: List[Tuple[str, Any]] = []
-        self._set = threading.Event()
-        self._lock = threading.Lock()
+        self._is_set = False
+        self._signals: List[Signal] = []  # of the threads that wait
         self._ends: List[Callable[[], None]] = []
-        self.wait: Callable[[float], object] = self._set.wait  # sleeps, or until it is set
 
     @property
     def is_set(self) -> bool:
         """
         Whether the call was taken back.
         """
-        return self._set.is_set()
+        return self._is_set
 
     def set(self) -> None:
         """
         Take the call back; from any thread.
         """
-        self._set.set()
-        with self._lock:
-            ends = list(self._ends)
-        for end in ends:
+        self._is_set = True
+        for signal in list(self._signals):
+            signal.set()
+        for end in list(self._ends):
             end()
+
+    def wait(self, seconds: float) -> bool:
+        """
+        Sleep for so many seconds, or until the call is cancelled; return whether it is.
+        """
+        signal = Signal()
+        try:
+            self._signals.append(signal)
+            if not self._is_set:  # looked at after the signal is known to `set`
+                signal.wait(seconds)
+        finally:
+            if signal in self._signals:
+                self._signals.remove(signal)
+        return self._is_set
 
     def raise_if_cancelled(self) -> None:
         """
         Raises:
             RequestCancelled: The call was taken back.
         """
-        if self._set.is_set():
+        if self._is_set:
             raise RequestCancelled("The call was taken back by whoever waited for it.")
 
     @contextlib.contextmanager
@@ -64,15 +77,13 @@ class CancelToken:
         """
         Call *end* when the call is taken back in the ``with`` block, or was before.
         """
-        with self._lock:
-            self._ends.append(end)
-        if self._set.is_set():
-            end()
+        self._ends.append(end)
         try:
+            if self._is_set:
+                end()
             yield
         finally:
-            with self._lock:
-                self._ends.remove(end)
+            self._ends.remove(end)
 
 
 _current: "ScopedValue[Optional[CancelToken]]" = ScopedValue("sgextended_recall", None)
