@@ -46,13 +46,14 @@ class _Parts(Generic[Lent]):
     The parts of a lease. They refer to its place weakly; see `DetachedMethod`.
     """
 
-    def __init__(self, pool: "SGPool[Lent]", timeout: float, place: "ref[_Place]") -> None:
-        self.pool, self.timeout, self.place = pool, timeout, place
+    def __init__(self, pool: "SGPool[Lent]", timeout: float, place: _Place) -> None:
+        self.pool, self.timeout = pool, timeout
         self.unused = [None]  # the caller that pops it begins the block
         self.pid = 0
         self.number = 0  # in the queue
         self.held: List[Tuple[float, Lent]] = []  # since when, and the instance
-        self.has_ended = False
+        note = functools.partial(_note_forgotten, pool._forgotten, self.held)  # noqa: SLF001 - part of the pool
+        self.place = ref(place, note)
 
 
 def _begin(parts: "_Parts[Lent]") -> Lent:
@@ -77,7 +78,7 @@ class _Lease(Generic[Lent]):
 
     def __init__(self, pool: "SGPool[Lent]", timeout: float) -> None:
         self._place = _Place()
-        self.parts = _Parts(pool, timeout, ref(self._place))
+        self.parts = _Parts(pool, timeout, self._place)
 
     if TYPE_CHECKING:
 
@@ -88,13 +89,16 @@ class _Lease(Generic[Lent]):
         __enter__ = DetachedMethod(_begin)
         __exit__ = DetachedMethod(_end)
 
-    def __del__(self, getpid: Callable[[], int] = os.getpid) -> None:
-        parts = getattr(self, "parts", None)
-        if parts is None:  # it was interrupted while it was made
-            return
-        if parts.held and not parts.has_ended and parts.pid == getpid():
-            # Somebody may still use the instance: it is neither closed nor lent again.
-            parts.pool._forgotten.append(None)  # noqa: SLF001 - part of the pool
+
+def _note_forgotten(forgotten: Deque[None], held: List[Any], _gone: object) -> None:
+    """
+    Note that a place is gone whose lease was never ended.
+
+    Somebody may still use the instance: it is neither closed nor lent again. This is no ``__del__`` of the lease: an
+    exception there would be kept with its frame by some programs, and the lease with it.
+    """
+    if held:
+        forgotten.append(None)
 
 
 class SGPool(Generic[Lent]):
@@ -201,8 +205,8 @@ class SGPool(Generic[Lent]):
                 self._wait(parts, since)
             self._equip(parts)
         except BaseException:  # interrupted perhaps: nobody is to wait for this place, nor for the instance
-            parts.has_ended = True
             self._idle.extend(parts.held)
+            parts.held.clear()
             self._leave(parts.number)
             raise
         self._close_unwanted()
@@ -283,7 +287,6 @@ class SGPool(Generic[Lent]):
         self._watch()
 
     def _end_lease(self, parts: _Parts[Lent], error: Optional[BaseException]) -> None:
-        parts.has_ended = True
         instance = parts.held[0][1]
         broken = True
         try:
@@ -362,7 +365,10 @@ class SGPool(Generic[Lent]):
         while self._forgotten:
             with suppress(IndexError):  # another thread took the last one
                 self._forgotten.popleft()
-                msg = f"A lease of {self!r} was never ended: write 'with pool.lease() as sg:'."
+                msg = (
+                    f"A lease of {self!r} was never ended, so its instance was not closed. Write 'with pool.lease() as "
+                    "sg:'. An exception in a signal handler, such as KeyboardInterrupt, has the same effect."
+                )
                 warnings.warn(msg, ResourceWarning, stacklevel=4)
 
     def _refuse_if_closed(self) -> None:
