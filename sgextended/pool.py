@@ -330,23 +330,30 @@ class SGPool(Generic[Lent]):
         Each has a place until it is closed, so that there are never more than *max_size* open ones.
         """
         while self._idle and (self._closed or self._has_expired(self._longest_idle(), self._clock())):
-            place, number = _Place(), next(self._numbers)
-            held: List[Tuple[float, Lent]] = []
-            try:
-                self._queue[number] = ref(place)
-                if not self._closed and not self._is_admitted(number):
-                    return  # callers wait: they look at what is idle themselves
-                held.extend(itertools.islice(iter(self._idle.popleft, None), 1))
-                if not self._closed and not self._has_expired(held[0][0], self._clock()):
-                    self._idle.extendleft(held)  # another thread took the one that has expired
+            # The loop alone refers to the place: a frame that an interruption keeps would keep a variable.
+            for place in map(ref, [_Place()]):
+                if not self._close_longest_idle(place):
                     return
-                if not self._closed:
-                    self._count("expired")
-                close(held[0][1])
-            except IndexError:  # another thread took the last one
-                return
-            finally:
-                self._leave(number)
+
+    def _close_longest_idle(self, place: "ref[_Place]") -> bool:
+        number = next(self._numbers)
+        held: List[Tuple[float, Lent]] = []
+        try:
+            self._queue[number] = place
+            if not self._closed and not self._is_admitted(number):
+                return False  # callers wait: they look at what is idle themselves
+            held.extend(itertools.islice(iter(self._idle.popleft, None), 1))
+            if not self._closed and not self._has_expired(held[0][0], self._clock()):
+                self._idle.extendleft(held)  # another thread took the one that has expired
+                return False
+            if not self._closed:
+                self._count("expired")
+            close(held[0][1])
+        except IndexError:  # another thread took the last one
+            return False
+        finally:
+            self._leave(number)
+        return True
 
     def _longest_idle(self) -> float:
         try:

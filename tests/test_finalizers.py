@@ -81,6 +81,7 @@ def test_collector_may_end_wrappers_and_leases_anywhere(threshold):
     assert (done.returncode, done.stdout) == (0, "no hang\n"), done.stderr
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # an interrupted weakref callback
 @pytest.mark.filterwarnings("ignore:A lease of .* was never ended:ResourceWarning")
 @pytest.mark.parametrize("max_idle", [None, 0])
 def test_no_interruption_loses_a_place_of_a_pool(make_pool, max_idle):
