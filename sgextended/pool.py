@@ -197,10 +197,11 @@ class SGPool(Generic[Lent]):
 
     def _take(self, parts: _Parts[Lent]) -> Lent:
         self._warn_of_forgotten()
+        self._refuse_if_closed()
         since, parts.number = self._clock(), next(self._numbers)
         try:
             self._queue[parts.number] = parts.place
-            self._refuse_if_closed()
+            self._refuse_if_closed()  # again: `close` may have looked at the queue just before
             if not self._is_admitted(parts.number):
                 self._wait(parts, since)
             self._equip(parts)
