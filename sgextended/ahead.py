@@ -12,7 +12,7 @@ from typing import Callable, Deque, Generic, List, Optional, TypeVar
 
 from sgextended.http.cancellation import CancelToken
 from sgextended.threads import start
-from sgextended.wakeup import WakeUp
+from sgextended.wakeup import LOOK_AGAIN, WakeUp
 
 Job = TypeVar("Job")
 Sleep = Callable[[float], object]
@@ -20,7 +20,6 @@ Sleep = Callable[[float], object]
 #: Jobs in flight when fetching begins; they double while the caller has to wait.
 FIRST_IN_FLIGHT = 2
 
-_LOOK_AGAIN = 0.25  # seconds after which a waiting caller sees to it that its job is being fetched
 _LONGEST_IDLE = 60.0  # seconds after which a thread without work ends, should nobody have closed what it works for
 
 
@@ -101,7 +100,7 @@ class ReadAhead(Generic[Job]):
         """
         has_to_wait = not asked.arrived
         while self._bound and not asked.arrived:
-            if not asked.wake.wait(min(self.patience, _LOOK_AGAIN)):
+            if not asked.wake.wait(min(self.patience, LOOK_AGAIN)):
                 if self._is_lost(asked):
                     break
                 self._double()
@@ -190,6 +189,5 @@ class ReadAhead(Generic[Job]):
                 self._sleeping.remove(wake)
 
     def _sleep(self, seconds: float) -> None:
-        self._token.wait(seconds)
-        if self._token.is_cancelled:
+        if self._token.wait(seconds):
             raise Closed

@@ -13,7 +13,6 @@ import inspect
 import logging
 import os
 import sys
-import threading
 import typing
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -338,7 +337,6 @@ class _Feed:
 # --- Threads: as many as connections, and one for a client that is lent to one call at a time
 
 _threads: "WeakKeyDictionary[Any, ThreadPoolExecutor]" = WeakKeyDictionary()
-_guard = threading.Lock()
 _inherited: List[Any] = []
 
 
@@ -349,17 +347,18 @@ def _threads_of(sg: Any) -> ThreadPoolExecutor:
     client = sg._client  # noqa: SLF001 - part of the wrapper
     ours = isinstance(client, NativeClient)
     owner = client._transport if ours else client._lent  # noqa: SLF001 - part of the clients
-    with _guard:
-        if owner not in _threads:
-            bound = owner.endpoint.connections if ours else 1
-            _threads[owner] = ThreadPoolExecutor(bound, thread_name_prefix="sgextended-aio")
-        return _threads[owner]
+    threads = _threads.get(owner)
+    if threads is None:
+        # No lock, since the garbage collector may run a finalizer here that calls this too. Of two that are made at the
+        # same time, setdefault keeps one; the other has started no thread yet.
+        bound = owner.endpoint.connections if ours else 1
+        threads = _threads.setdefault(owner, ThreadPoolExecutor(bound, thread_name_prefix="sgextended-aio"))
+    return threads
 
 
 def _forget_after_fork() -> None:
-    global _threads, _guard
-    _inherited.append(_threads)  # kept alive on purpose, as their connections are
-    _threads, _guard = WeakKeyDictionary(), threading.Lock()
+    _inherited.append(_threads.copy())  # kept alive on purpose, as their connections are
+    _threads.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -12,7 +12,6 @@ import itertools
 import logging
 import pickle
 import sys
-import threading
 import time
 import uuid
 from concurrent.futures import CancelledError, Executor, Future, InvalidStateError
@@ -377,12 +376,9 @@ def _work(task: bytes, max_requests: Optional[int]) -> bytes:
     except Exception as error:
         msg = f"A worker cannot load the work: {type(error).__name__}: {error}. Install what it needs on the workers."
         raise ConfigurationError(msg) from error
-    token = AROUND.set(None if max_requests is None else _Turns(max_requests).turn)
-    try:
+    with AROUND.bind(None if max_requests is None else _Turns(max_requests).turn):
         written: bytes = work(numbered, seconds, dumps=Cluster.dumps)
         return written
-    finally:
-        AROUND.reset(token)
 
 
 @frozen
@@ -420,7 +416,6 @@ class Claim:
 
 
 _semaphores: "WeakKeyDictionary[Any, Dict[int, Any]]" = WeakKeyDictionary()  # by worker and number
-_lock = threading.Lock()
 
 
 class _Turns:
@@ -433,13 +428,15 @@ class _Turns:
 
         self._most = most
         worker = get_worker()
-        with _lock:
-            kept = _semaphores.setdefault(worker, {})
-            if most not in kept:
-                kept[most] = Semaphore(  # type: ignore[no-untyped-call]
-                    most, f"sgextended-requests-{most}", scheduler_rpc=worker.scheduler, loop=worker.loop
-                )
-        self._semaphore = kept[most]
+        kept = _semaphores.setdefault(worker, {})
+        semaphore = kept.get(most)
+        if semaphore is None:
+            # No lock: making one runs the code of Dask. Two of one name are the same to the scheduler.
+            made = Semaphore(  # type: ignore[no-untyped-call]
+                most, f"sgextended-requests-{most}", scheduler_rpc=worker.scheduler, loop=worker.loop
+            )
+            semaphore = kept.setdefault(most, made)
+        self._semaphore = semaphore
 
     @contextlib.contextmanager
     def turn(self, deadline: Optional[Deadline]) -> Iterator[None]:

@@ -3,16 +3,16 @@ The hooks of a studio's own layer: methods to override, called for native, domai
 calls alike.
 """
 
-import contextlib
 import functools
-import threading
-from typing import TYPE_CHECKING, Any, Callable, Iterator, List, SupportsIndex, TypeVar, Union
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, SupportsIndex, Tuple, Union
+from weakref import ref
 
 from sgextended import trace
 from sgextended.errors import ConfigurationError, ReadOnlyError
-from sgextended.hooks import HOOKS, RECORDER, Call, Recorder, Write
+from sgextended.hooks import HOOKS, RECORDER, Call, Write
 from sgextended.lazy import lazy_module
+from sgextended.of_thread import ENDED, close_ended
+from sgextended.scoped import Block
 from sgextended.verbs import NativeVerbs
 from sgextended.watched import READING, Watched
 
@@ -27,9 +27,18 @@ else:
     plans = lazy_module("sgextended.plan")
     undo = lazy_module("sgextended.undo")
 
-#: Wrappers that are in a dry run, in whatever thread, and in how many.
-_in_dry_run: "WeakKeyDictionary[Hooked, int]" = WeakKeyDictionary()
-_guard = threading.Lock()
+#: The dry runs of all threads, by the identity of their plan: an object that lives as long as the block, and the
+#: wrapper. A block that was interrupted is no dry run any more, although its entry may still be here.
+_dry_runs: "Dict[int, Tuple[ref[Any], ref[Hooked]]]" = {}
+
+
+def _is_in_dry_run(sg: "Hooked") -> bool:
+    """
+    Return whether any thread is in a dry run of a wrapper.
+    """
+    if not _dry_runs:
+        return False
+    return any(held() is not None and wrapper() is sg for held, wrapper in _dry_runs.copy().values())
 
 
 class Hooked(NativeVerbs):
@@ -47,6 +56,8 @@ class Hooked(NativeVerbs):
         """
         The private client, as the hooks see it.
         """
+        if ENDED:
+            close_ended()
         client = self._client
         if trace.current():
             trace.note_question()
@@ -67,7 +78,7 @@ class Hooked(NativeVerbs):
             or not self.__dict__.keys().isdisjoint(HOOKS)
             or self._read_only
             or RECORDER.get() is not None
-            or (len(_in_dry_run) > 0 and self in _in_dry_run)
+            or _is_in_dry_run(self)
         )
 
     def _forwarded(self, name: str) -> Any:
@@ -97,15 +108,14 @@ class Hooked(NativeVerbs):
         if self._read_only:
             msg = f"{what}: refused, since {self!r} was made with read_only=True. Nothing was sent."
             raise ReadOnlyError(msg)
-        if RECORDER.get() is None and self in _in_dry_run:
+        if RECORDER.get() is None and _is_in_dry_run(self):
             msg = (
                 f"{what}: refused, since another thread is in a dry run of {self!r}, and nobody can tell whether this "
                 "belongs to it. Use sg.map for threads of a dry run, and sg.clone() for work beside it."
             )
             raise ReadOnlyError(msg)
 
-    @contextlib.contextmanager
-    def dry_run(self) -> "Iterator[Plan]":
+    def dry_run(self) -> "Block[Plan]":
         """
         Put down what a ``with`` block would write, instead of sending it: the block is given the `Plan`.
 
@@ -121,19 +131,19 @@ class Hooked(NativeVerbs):
             ConfigurationError: A wrapper is sent to another process in the block, or a journal is given there, which
                 would hold as done what is only planned.
         """
-        with _guard:
-            _in_dry_run[self] = _in_dry_run.get(self, 0) + 1
-        try:
-            with _recording(plans.Plan()) as plan:
-                yield plan
-        finally:
-            with _guard:
-                _in_dry_run[self] -= 1
-                if not _in_dry_run[self]:
-                    del _in_dry_run[self]
 
-    @contextlib.contextmanager
-    def undoable(self, path: "Union[str, PathLike[str], None]" = None) -> "Iterator[UndoLog]":
+        def begin(held: "ref[Any]") -> "Tuple[Plan, Plan]":
+            _refuse_if_recorded()
+            for key, (other, _wrapper) in _dry_runs.copy().items():
+                if other() is None:  # it was interrupted
+                    _dry_runs.pop(key, None)
+            plan = plans.Plan()
+            _dry_runs[id(plan)] = (held, ref(self))
+            return plan, plan
+
+        return Block(RECORDER, begin, lambda plan: _dry_runs.pop(id(plan), None))
+
+    def undoable(self, path: "Union[str, PathLike[str], None]" = None) -> "Block[UndoLog]":
         """
         Keep what is needed to set back what a ``with`` block writes: the block is given the `UndoLog`.
 
@@ -147,8 +157,13 @@ class Hooked(NativeVerbs):
         Raises:
             ConfigurationError: The file is there already, or a wrapper is sent to another process in the block.
         """
-        with contextlib.closing(undo.UndoLog(path)) as log, _recording(log):
-            yield log
+
+        def begin(_held: object) -> "Tuple[UndoLog, UndoLog]":
+            _refuse_if_recorded()
+            log = undo.UndoLog(path)
+            return log, log
+
+        return Block(RECORDER, begin, lambda log: log.close())
 
     def on_call(self, call: Call) -> None:
         """
@@ -202,16 +217,7 @@ class _Forwarded:
         return getattr(self._sg._sg, self._name)(*args, **kwargs)  # noqa: SLF001 - part of the wrapper
 
 
-Recording = TypeVar("Recording", bound=Recorder)
-
-
-@contextlib.contextmanager
-def _recording(recorder: Recording) -> Iterator[Recording]:
+def _refuse_if_recorded() -> None:
     if RECORDER.get() is not None:
         msg = "A dry run or an undoable block is under way here already: leave it first."
         raise ConfigurationError(msg)
-    token = RECORDER.set(recorder)
-    try:
-        yield recorder
-    finally:
-        RECORDER.reset(token)

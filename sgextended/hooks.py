@@ -4,16 +4,16 @@ What a wrapper's hooks are told: a `Call` for each request that was made, a `Wri
 It knows nothing of `SGExtended`: whoever has the three methods can watch a client.
 """
 
-import contextlib
 import logging
 import time
-from contextvars import ContextVar
-from typing import Any, Dict, Iterator, List, Optional, Protocol, Type
+from typing import Any, Dict, List, Optional, Protocol, Type
 
 from attrs import field, frozen
 
 from sgextended import trace
+from sgextended.errors import ReadOnlyError
 from sgextended.identity import without_secrets
+from sgextended.scoped import Block, ScopedValue
 
 LOG = logging.getLogger("sgextended")
 
@@ -114,26 +114,17 @@ class Watcher(Protocol):
 
 
 #: Whether a hook is running. What it asks of the site calls no hooks, so that it does not go round in circles.
-_in_hook: "ContextVar[bool]" = ContextVar("sgextended_in_hook", default=False)
+_in_hook: "ScopedValue[bool]" = ScopedValue("sgextended_in_hook", default=False)
+
+#: Return whether a hook is running.
+is_in_hook = _in_hook.get
 
 
-def is_in_hook() -> bool:
-    """
-    Tell whether a hook is running.
-    """
-    return _in_hook.get()
-
-
-@contextlib.contextmanager
-def in_hook() -> Iterator[None]:
+def in_hook() -> Block[None]:
     """
     Let a ``with`` block call no hooks.
     """
-    token = _in_hook.set(True)
-    try:
-        yield
-    finally:
-        _in_hook.reset(token)
+    return _in_hook.bind(True)
 
 
 def tell(watcher: Watcher, call: Call) -> None:
@@ -225,5 +216,27 @@ class Send(Protocol):
         """
 
 
-#: Who records what the block that runs writes.
-RECORDER: "ContextVar[Optional[Recorder]]" = ContextVar("sgextended_recorder", default=None)
+class _Interrupted:
+    """
+    The recorder of a thread that was started in a dry run or undoable block whose end never ran.
+    """
+
+    is_dry = True
+
+    def around(self, client: Any, writes: List[Write], send: Send) -> Any:  # noqa: ARG002 - as Recorder has it
+        """
+        Refuse the writes: the thread must not begin to write for real because the block has gone.
+
+        Raises:
+            ReadOnlyError: Always.
+        """
+        what = ", ".join(map(str, writes[:3])) + (", ..." if writes[3:] else "")
+        msg = (
+            f"{what}: refused. This thread or task was started in a dry run or undoable block, and an exception "
+            "interrupted the end of that block. Nothing was sent. Start the work again."
+        )
+        raise ReadOnlyError(msg)
+
+
+#: The recorder of the writes of the block that runs; None: writes are sent and not recorded.
+RECORDER: "ScopedValue[Optional[Recorder]]" = ScopedValue("sgextended_recorder", None, elsewhere=_Interrupted())

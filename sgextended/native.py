@@ -14,7 +14,6 @@ import logging
 import sys
 import time
 import warnings
-from contextvars import ContextVar
 from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple, Type, TypeVar
 
 import attrs
@@ -33,6 +32,7 @@ from sgextended.http.retry import RetryPolicy
 from sgextended.http.transport import Transport, all_transports, transport_to
 from sgextended.identity import HidingConfig, SealedBytes, SealedText, identity_of, site_of
 from sgextended.schema import kept_by
+from sgextended.scoped import ScopedValue
 from sgextended.secret import Secret
 from sgextended.site import Site
 from sgextended.uploads import Uploads
@@ -47,7 +47,7 @@ _SETTINGS = ("timeout_secs", "session_uuid", "extra_auth_params", "localized", "
 _MOST_RENEWALS = 2  # of a call; a site that refuses even new sessions is not asked for ever
 
 #: The sessions that this thread has a hook renew: the hook's own calls do not ask it again.
-_RENEWING: "ContextVar[FrozenSet[Secret]]" = ContextVar("sgextended_renewing", default=frozenset())
+_RENEWING: "ScopedValue[FrozenSet[Secret]]" = ScopedValue("sgextended_renewing", frozenset())
 
 
 class NativeClient(Uploads, Downloads, Shotgun):
@@ -309,11 +309,8 @@ class NativeClient(Uploads, Downloads, Shotgun):
         if renew is None or refused is None or refused in renewing:
             return None
         site, transport = self.site, self._transport
-        ways_in = _RENEWING.set(renewing | {refused})
-        try:
+        with _RENEWING.bind(renewing | {refused}):
             made = transport.once(("renewed", refused), lambda: renew(site))
-        finally:
-            _RENEWING.reset(ways_in)
         seen = {refused}
         new = refused
         while made and (newer := made if isinstance(made, Secret) else Secret(made)) not in seen:

@@ -7,19 +7,23 @@ It knows nothing of `SGExtended`: it is told what to make, and which classes a w
 import os
 import sys
 import threading
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections import deque
 from types import MappingProxyType
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Type, TypeVar
+from typing import Any, Callable, Deque, Dict, Iterable, List, Mapping, Optional, Tuple, Type, TypeVar
 
 from sgextended.closing import close
+from sgextended.scoped import Block, ScopedValue
 
 Wrapper = TypeVar("Wrapper")
 
 
+#: The wrappers of threads that have ended: the process that made them, and they by class. See `close_ended`.
+ENDED: "Deque[Tuple[int, Dict[Type[Any], Any]]]" = deque()
+
+
 class _Made:
     """
-    What one thread has made, by class. The thread's locals go with it, and this closes then what it holds.
+    The wrappers that one thread has made, by class. They are closed when the thread has ended.
     """
 
     def __init__(self) -> None:
@@ -27,13 +31,20 @@ class _Made:
         self.pid = os.getpid()
 
     def __del__(
-        self, getpid: Callable[[], int] = os.getpid, is_finalizing: Callable[[], bool] = sys.is_finalizing
+        self,
+        getpid: Callable[[], int] = os.getpid,
+        is_finalizing: Callable[[], bool] = sys.is_finalizing,
+        frame: Callable[[], Any] = sys._getframe,  # noqa: SLF001 - the way to see it
     ) -> None:
         # A forked child drops the threads of its parent, and must not touch the locks that they may hold. At the end
         # of the process there is nothing to close with.
-        if self.pid == getpid() and not is_finalizing():
-            for wrapper in self.wrappers.values():
-                close(wrapper)
+        if not self.wrappers or self.pid != getpid() or is_finalizing():
+            return
+        ENDED.append((self.pid, self.wrappers))
+        # Closing takes locks. At the end of its thread no code of the thread runs, so it holds none. The garbage
+        # collector may be here in any thread and within any code, also code that holds one of those locks.
+        if frame().f_back is None:
+            close_ended()
 
 
 class _OfThread(threading.local):
@@ -42,17 +53,35 @@ class _OfThread(threading.local):
 
 
 _of_thread = _OfThread()
-_inherited: List[_Made] = []
-_set: "ContextVar[Mapping[Type[Any], Any]]" = ContextVar("sgextended_current", default=MappingProxyType({}))
+_inherited: List[Any] = []
+_set: "ScopedValue[Mapping[Type[Any], Any]]" = ScopedValue("sgextended_current", MappingProxyType({}))
+
+
+def close_ended() -> None:
+    """
+    Close the wrappers of threads that have ended, as far as that was left to the next call.
+    """
+    while ENDED:
+        try:
+            pid, wrappers = ENDED.popleft()
+        except IndexError:  # another thread took the last ones
+            return
+        if pid != os.getpid():
+            _inherited.append(wrappers)  # the parent's; see `current_of`
+            continue
+        for wrapper in wrappers.values():
+            close(wrapper)
 
 
 def current_of(cls: Type[Wrapper]) -> Wrapper:
     """
     Return the wrapper that a block has set for a class, else this thread's own, made without arguments on first use.
     """
+    close_ended()
     wrapper: Wrapper
-    if cls in _set.get():
-        wrapper = _set.get()[cls]
+    given = _set.get()
+    if cls in given:
+        wrapper = given[cls]
         return wrapper
     made = _of_thread.made
     if made.pid != os.getpid():
@@ -71,13 +100,12 @@ def set_for(cls: Type[Wrapper]) -> Optional[Wrapper]:
     return _set.get().get(cls)
 
 
-@contextmanager
-def as_current(wrapper: Wrapper, classes: Iterable[Type[Any]]) -> Iterator[Wrapper]:
+def as_current(wrapper: Wrapper, classes: Iterable[Type[Any]]) -> Block[Wrapper]:
     """
     Have `current_of` return *wrapper* for some classes in a ``with`` block.
     """
-    token = _set.set({**_set.get(), **dict.fromkeys(classes, wrapper)})
-    try:
-        yield wrapper
-    finally:
-        _set.reset(token)
+
+    def begin(_held: object) -> Tuple[Mapping[Type[Any], Any], Wrapper]:
+        return {**_set.get(), **dict.fromkeys(classes, wrapper)}, wrapper
+
+    return Block(_set, begin)

@@ -2,11 +2,12 @@
 `OneAtATime`: a client that is not ours to make safe, lent to one call at a time.
 """
 
+import contextlib
 import functools
 import os
 import threading
 from typing import Any, List
-from weakref import WeakValueDictionary
+from weakref import ref
 
 from sgextended.errors import ConfigurationError
 from sgextended.schema import KeptSchema
@@ -90,28 +91,36 @@ class _Locked:
             return self.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
 
 
-# By identity: a client's own hash and equality are not asked, since a mock would note that as a call.
-_all_lent: "WeakValueDictionary[int, _Lent]" = WeakValueDictionary()
-_lent_guard = threading.RLock()  # the garbage collector may make or drop a wrapper in a thread that holds it
+#: The clients that are lent, in the order in which they came. For each client, the first living one counts.
+_all_lent: "List[ref[_Lent]]" = []
 
 
 def _lent_of(client: Any) -> _Lent:
-    with _lent_guard:
-        lent = _all_lent.get(id(client))
+    """
+    Return what all `OneAtATime` around a client share.
+    """
+    # No lock, since the garbage collector may run a finalizer here that makes a wrapper too. A thread that came later
+    # finds the entry of the first one in front of its own.
+    mine = _Lent(client)
+    _all_lent.append(ref(mine))
+    for each in list(_all_lent):
+        lent = each()
         if lent is None:
-            lent = _all_lent[id(client)] = _Lent(client)
-        return lent
+            with contextlib.suppress(ValueError):  # another thread has removed it
+                _all_lent.remove(each)
+        # By identity: a mock would record a use of its hash or equality as a call.
+        elif lent.client is client:
+            return lent
+    return mine
 
 
 def _renew_after_fork() -> None:
-    _lent_guard.release()
-    for lent in _all_lent.values():
-        lent.lock = threading.RLock()  # a thread of the parent may hold the old one for ever, as seen from here
-        lent.kept_schema = KeptSchema()  # as may its locks
+    for each in _all_lent:
+        lent = each()
+        if lent is not None:
+            lent.lock = threading.RLock()  # a thread of the parent may hold the old one, and is not in the child
+            lent.kept_schema = KeptSchema()
 
 
 if hasattr(os, "register_at_fork"):
-    # Whoever forks holds the guard meanwhile, so that the child finds it free.
-    os.register_at_fork(
-        before=_lent_guard.acquire, after_in_parent=_lent_guard.release, after_in_child=_renew_after_fork
-    )
+    os.register_at_fork(after_in_child=_renew_after_fork)

@@ -3,17 +3,17 @@ Numbered pieces of work that are done at the same time, by a few threads, for a 
 """
 
 import time
-from contextvars import ContextVar
 from typing import Callable, Dict, Generic, List, TypeVar
 
 from sgextended.http.cancellation import CancelToken
+from sgextended.scoped import ScopedValue
 from sgextended.threads import start
 from sgextended.wakeup import WakeUp
 
 Result = TypeVar("Result")
 
 #: How the thread that runs waits between attempts.
-PAUSE: "ContextVar[Callable[[float], object]]" = ContextVar("sgextended_pause", default=time.sleep)
+PAUSE: "ScopedValue[Callable[[float], object]]" = ScopedValue("sgextended_pause", time.sleep)
 
 _TELL_EVERY = 0.1  # seconds
 #: Seconds for which a caller waits, when one piece has failed, until the others have stopped.
@@ -74,8 +74,7 @@ class _Parts(Generic[Result]):
         self.stopped = CancelToken()
 
     def run(self) -> None:
-        token = PAUSE.set(self._pause)
-        try:
+        with PAUSE.bind(self._pause):
             while not self.stopped.is_cancelled:
                 number = next(self._numbers, None)
                 if number is None:
@@ -87,12 +86,9 @@ class _Parts(Generic[Result]):
                     self.stopped.cancel()
                 finally:
                     self.wake.set()
-        finally:
-            PAUSE.reset(token)
 
     def _pause(self, seconds: float) -> None:
-        self.stopped.wait(seconds)
-        if self.stopped.is_cancelled:
+        if self.stopped.wait(seconds):
             raise Stopped
 
     def is_over(self) -> bool:

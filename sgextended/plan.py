@@ -3,7 +3,6 @@ The dry run: what a block would write is put down instead of sent, with old and 
 """
 
 import itertools
-import threading
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from attrs import define, evolve, frozen
@@ -126,7 +125,6 @@ class Plan:
         self.applied = 0
         self._steps: List[_Step] = []
         self._ids = itertools.count(-1, -1)
-        self._lock = threading.Lock()
         self._real: Dict[int, int] = {}
 
     def around(self, client: Any, writes: List[Write], send: Send) -> Any:
@@ -135,15 +133,14 @@ class Plan:
         """
         there = values_there(client, fields_of(writes))
         planned, results, made = [], [], []
-        with self._lock:
-            for write in writes:
-                old = there.get((write.entity_type or "", write.entity_id or 0))
-                new = new_values(write, old or {}) if write.method == "update" else write.data
-                planned.append(Planned(write=write, old=old, new=new))
-                result = self._result(write, new)
-                made.append(result["id"] if write.method == "create" else result)
-                results.append(result)
-            self._steps.append(_Step(send, planned, made))
+        for write in writes:
+            old = there.get((write.entity_type or "", write.entity_id or 0))
+            new = new_values(write, old or {}) if write.method == "update" else write.data
+            planned.append(Planned(write=write, old=old, new=new))
+            result = self._result(write, new)
+            made.append(result["id"] if write.method == "create" else result)
+            results.append(result)
+        self._steps.append(_Step(send, planned, made))  # at once, so that no lock is needed
         return results if send.is_batch else results[0]
 
     def _result(self, write: Write, new: Row) -> Any:

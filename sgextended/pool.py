@@ -1,64 +1,75 @@
 """
 `SGPool`: instances that are lent to one caller at a time, made on demand up to a bound.
 
-One function, `SGPool._settle`, decides who gets what, within a critical section; factories and ``close`` run outside.
+The pool has no lock. Each caller adds a place to one queue, in order of arrival. The first *max_size* living places are
+leases, the others wait. A place lives as long as its lease, so it cannot be lost by an interruption or a finalizer.
 """
 
+import functools
+import itertools
 import logging
 import os
 import threading
 import time
 import warnings
 from collections import deque
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from http.client import HTTPException
-from typing import Any, Callable, ContextManager, Deque, Dict, Generic, Iterator, List, Optional, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, ContextManager, Deque, Dict, Generic, List, Optional, Tuple, TypeVar
 from weakref import WeakSet, ref
 from xmlrpc.client import ProtocolError  # shotgun_api3's own
 
-from attrs import define, field
-
 from sgextended.closing import close
 from sgextended.errors import ConfigurationError, PoolClosed, PoolError, PoolTimeout
+from sgextended.scoped import DetachedMethod
+from sgextended.wakeup import LOOK_AGAIN, WakeUp
 
 LOG = logging.getLogger("sgextended")
 
 #: Seconds that the thread which closes idle instances sleeps at least, so that no setting makes it spin.
 SHORTEST_PAUSE = 1.0
 
+_CALL: Any = functools.partial.__call__  # written in C
+
 Lent = TypeVar("Lent")
 
 
-class _Signal:
+class _Place:
     """
-    Wakes the one thread that waits for it.
-
-    A bare lock, since the garbage collector may end a lease at any moment, in any thread: also within the methods of
-    a `threading.Event`, where setting one more would wait for ever.
+    Lives as long as its lease. The pool counts the living ones, so that no interruption loses a place.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
-
-    def set(self) -> None:
-        with suppress(RuntimeError):  # it is set already
-            self._lock.release()
-
-    def wait(self, seconds: float) -> bool:
-        return self._lock.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX))
+    __slots__ = ("__weakref__",)
 
 
-@define(eq=False)
-class _Waiter(Generic[Lent]):
+class _Parts(Generic[Lent]):
     """
-    One caller in the queue. *signal* is set when it has a place in the pool, or when the pool is closed.
+    The parts of a lease. They refer to its place weakly; see `DetachedMethod`.
     """
 
-    since: float
-    signal: _Signal = field(factory=_Signal)
-    placed: bool = False
-    instance: Optional[Lent] = None  # None: the place is there, the instance has to be made
+    def __init__(self, pool: "SGPool[Lent]", timeout: float, place: _Place) -> None:
+        self.pool, self.timeout = pool, timeout
+        self.unused = [None]  # the caller that pops it begins the block
+        self.pid = 0
+        self.number = 0  # in the queue
+        self.held: List[Tuple[float, Lent]] = []  # since when, and the instance
+        note = functools.partial(_note_forgotten, pool._forgotten, self.held)  # noqa: SLF001 - part of the pool
+        self.place = ref(place, note)
+
+
+def _begin(parts: "_Parts[Lent]") -> Lent:
+    try:
+        parts.unused.pop()
+    except IndexError:
+        msg = "A lease is for one block: ask the pool for another one."
+        raise PoolError(msg) from None
+    parts.pid = os.getpid()
+    return parts.pool._take(parts)  # noqa: SLF001 - part of the pool
+
+
+def _end(parts: "_Parts[Any]", _kind: object, error: Optional[BaseException], _traceback: object) -> None:
+    if parts.held and parts.pid == os.getpid():  # else it is the parent's, leased before the fork
+        parts.pool._end_lease(parts, error)  # noqa: SLF001 - part of the pool
 
 
 class _Lease(Generic[Lent]):
@@ -67,29 +78,28 @@ class _Lease(Generic[Lent]):
     """
 
     def __init__(self, pool: "SGPool[Lent]", timeout: float) -> None:
-        self._pool, self._timeout = pool, timeout
-        self._unused = threading.Lock()  # whoever gets it begins the block
-        self._pid = 0
-        self._held: List[Lent] = []
+        self._place = _Place()
+        self.parts = _Parts(pool, timeout, self._place)
 
-    def __enter__(self) -> Lent:
-        if not self._unused.acquire(blocking=False):
-            msg = "A lease is for one block: ask the pool for another one."
-            raise PoolError(msg)
-        self._pid = os.getpid()
-        self._held.append(self._pool._take(self._timeout))  # noqa: SLF001 - part of the pool
-        return self._held[0]
+    if TYPE_CHECKING:
 
-    def __exit__(self, _kind: object, error: Optional[BaseException], _traceback: object) -> None:
-        if self._held and self._pid == os.getpid():  # else it is the parent's, leased before the fork
-            self._pool._end_lease(self._held.pop(), error)  # noqa: SLF001 - part of the pool
+        def __enter__(self) -> Lent: ...
 
-    def __del__(self) -> None:
-        if self._held and self._pid == os.getpid():
-            # Somebody may still use the instance: it is neither closed nor lent again.
-            self._pool._give_back(None)  # noqa: SLF001 - part of the pool
-            msg = f"A lease of {self._pool!r} was never ended: write 'with pool.lease() as sg:'."
-            warnings.warn(msg, ResourceWarning, stacklevel=2)
+        def __exit__(self, *_: object) -> None: ...
+    else:
+        __enter__ = DetachedMethod(_begin)
+        __exit__ = DetachedMethod(_end)
+
+
+def _note_forgotten(forgotten: Deque[None], held: List[Any], _gone: object) -> None:
+    """
+    Note that a place is gone whose lease was never ended.
+
+    Somebody may still use the instance: it is neither closed nor lent again. This is no ``__del__`` of the lease: an
+    exception there would be kept with its frame by some programs, and the lease with it.
+    """
+    if held:
+        forgotten.append(None)
 
 
 class SGPool(Generic[Lent]):
@@ -151,17 +161,16 @@ class SGPool(Generic[Lent]):
         _pools.add(self)
 
     def _start(self) -> None:
-        self._lock = threading.RLock()
-        self._busy = False  # whether a critical section is under way; see _critical
-        self._returned: Deque[Optional[Lent]] = deque()  # came back, and _settle has not seen it; None: a place alone
-        self._discarded: Deque[Lent] = deque()  # to be closed; each has its place until it is, so it counts as leased
+        self._queue: Dict[int, ref[_Place]] = {}  # in order of arrival: leases, then callers that wait
+        self._numbers = itertools.count()
+        self._signals: Dict[int, WakeUp] = {}  # of the callers that wait, by their numbers in the queue
         self._idle: Deque[Tuple[float, Lent]] = deque()  # since when, the longest idle first
-        self._waiters: Deque[_Waiter[Lent]] = deque()
-        self._closers: List[_Signal] = []  # who waits for the last leased one
-        self._leased = self._made = self._broken = self._expired = self._lease_timeouts = 0
-        self._longest_wait = 0.0
-        self._watched = False  # whether a thread looks for idle ones
-        self._wake = _Signal()
+        self._closers: List[WakeUp] = []  # of the callers that wait for the end of the last lease
+        self._forgotten: Deque[None] = deque()  # one for each lease that was never ended
+        self._counts: Dict[Tuple[str, int], int] = {}  # by name and thread, so that no two threads write the same one
+        self._waits: Dict[int, float] = {}  # the longest wait of each thread, in seconds
+        self._watcher: Optional[threading.Thread] = None  # closes what is idle for too long
+        self._wake = WakeUp()
 
     # --- Lending
 
@@ -187,149 +196,189 @@ class SGPool(Generic[Lent]):
         """
         return _Lease(self, self._timeout if timeout is None else _finite(timeout))
 
-    def _take(self, timeout: float) -> Lent:
-        waiter = _Waiter[Lent](self._clock())
+    def _take(self, parts: _Parts[Lent]) -> Lent:
+        self._warn_of_forgotten()
+        self._refuse_if_closed()
+        since, parts.number = self._clock(), next(self._numbers)
         try:
-            with self._critical():
+            self._queue[parts.number] = parts.place
+            self._refuse_if_closed()  # again: `close` may have looked at the queue just before
+            if not self._is_admitted(parts.number):
+                self._wait(parts, since)
+            self._equip(parts)
+        except BaseException:  # interrupted perhaps: nobody is to wait for this place, nor for the instance
+            self._idle.extend(parts.held)
+            parts.held.clear()
+            self._leave(parts.number)
+            raise
+        self._close_unwanted()
+        return parts.held[0][1]
+
+    def _is_admitted(self, number: int) -> bool:
+        """
+        Return whether a place is among the first *max_size* living ones. Once it is, it stays so.
+        """
+        ahead = 0
+        for other, place in self._queue.copy().items():
+            if other == number:
+                return True
+            if place() is None:
+                self._queue.pop(other, None)
+                continue
+            ahead += 1
+            if ahead == self._max_size:
+                return False
+        return False
+
+    def _wait(self, parts: _Parts[Lent], since: float) -> None:
+        """
+        Wait until a place is admitted.
+
+        Raises:
+            PoolTimeout: It was not in time.
+
+            PoolClosed: The pool was closed.
+        """
+        signal = self._signals[parts.number] = WakeUp()
+        left = parts.timeout
+        until = time.monotonic() + left
+        try:
+            while True:
                 self._refuse_if_closed()
-                self._waiters.append(waiter)
-                self._settle()
-            if not waiter.placed:
-                waiter.signal.wait(timeout)
-                self._leave_queue(waiter, timeout)
-        except BaseException:  # interrupted perhaps: what it was given must not go to nobody
-            with self._critical():
-                if waiter.placed:
-                    self._returned.append(waiter.instance)
-                elif waiter in self._waiters:
-                    self._waiters.remove(waiter)
-                self._settle()
-            raise
-        return self._usable(waiter.instance)
-
-    def _leave_queue(self, waiter: "_Waiter[Lent]", timeout: float) -> None:
-        """
-        Refuse a caller that has waited and was given nothing, not even at the last moment.
-        """
-        with self._critical():
-            self._longest_wait = max(self._longest_wait, self._clock() - waiter.since)
-            if waiter.placed:
-                return
-            self._refuse_if_closed()
-            self._waiters.remove(waiter)
-            self._lease_timeouts += 1
-            waiting = len(self._waiters)
+                if self._is_admitted(parts.number):
+                    return
+                if left <= 0:
+                    break
+                # In slices: an interrupted or collected lease wakes nobody.
+                some = min(left, LOOK_AGAIN)
+                if not signal.wait(some):
+                    left -= some
+                left = min(left, until - time.monotonic())
+        finally:
+            self._signals.pop(parts.number, None)
+            waited, thread = self._clock() - since, threading.get_ident()
+            self._waits[thread] = max(self._waits.get(thread, 0.0), waited)
+        self._count("lease_timeouts")
+        waiting = self.stats()["waiting"] - 1
         msg = (
-            f"No {self._name} within {timeout} s: all {self._max_size} are leased and {waiting} other callers wait. "
-            "Raise max_size, hold leases for less time, or pass a longer timeout."
+            f"No {self._name} within {parts.timeout} s: all {self._max_size} are leased and {max(waiting, 0)} other "
+            "callers wait. Raise max_size, hold leases for less time, or pass a longer timeout."
         )
-        raise PoolTimeout(msg, pool=self._name, waited=timeout)
+        raise PoolTimeout(msg, pool=self._name, waited=parts.timeout)
 
-    def _usable(self, instance: Optional[Lent]) -> Lent:
+    def _equip(self, parts: _Parts[Lent]) -> None:
         """
-        Return the instance for a place that counts as leased, or a new one; if that fails the place goes on.
+        Give an instance to a place that is admitted: the one that was used last, or a new one.
         """
-        try:
-            if instance is not None and not _is_closed(instance):
-                return instance
-            made = self._factory()
-            with self._critical():
-                self._made += 1
-                self._broken += instance is not None  # closed behind our back, while it was idle
-            self._watch()
-        except BaseException:
-            self._give_back(None)
-            raise
-        return made
+        now = self._clock()
+        # Each instance is moved by one call into C: no exception can come between, and the instance be in neither list.
+        while True:
+            try:
+                parts.held.extend(itertools.islice(iter(self._idle.pop, None), 1))
+            except IndexError:
+                break
+            idle_since, instance = parts.held[0]
+            expired = self._has_expired(idle_since, now)
+            if not expired and not _is_closed(instance):
+                return
+            parts.held.clear()
+            self._count("expired" if expired else "broken")
+            close(instance)
+        parts.held.extend(zip((now,), map(_CALL, (functools.partial(self._factory),))))
+        self._count("made")
+        self._watch()
 
-    def _end_lease(self, instance: Lent, error: Optional[BaseException]) -> None:
+    def _end_lease(self, parts: _Parts[Lent], error: Optional[BaseException]) -> None:
+        instance = parts.held[0][1]
         broken = True
         try:
             broken = _breaks(error) or _is_closed(instance)
         finally:
-            if broken:
-                with self._critical():
-                    self._broken += 1
-                    self._discarded.append(instance)
-            else:
-                self._give_back(instance)
+            try:
+                if broken:
+                    parts.held.clear()
+                    self._count("broken")
+                    close(instance)
+                else:
+                    self._idle.append((self._clock(), instance))
+                    parts.held.clear()
+            finally:
+                self._leave(parts.number)
+        # The garbage collector may end a generator in the middle of anything: expired ones are left to the next call.
+        if self._closed or not isinstance(error, GeneratorExit):
+            self._close_unwanted()
 
-    # --- Who gets what
-
-    @contextmanager
-    def _critical(self) -> Iterator[bool]:
+    def _leave(self, number: int) -> None:
         """
-        A critical section: one thread at a time, nothing slow within. It knows whether it is within another one.
-
-        The garbage collector may end a lease in the middle of it (that of a generator, say, which nobody reads to its
-        end), in this very thread. So the lock lets the thread in again, and the inner section changes nothing but
-        the queues *_returned* and *_discarded*: the outer one sees to them.
+        Give a place up, and wake the callers that are admitted by that.
         """
-        outermost = True
+        self._queue.pop(number, None)
+        if self._signals:
+            admitted = 0
+            for other, place in self._queue.copy().items():
+                if admitted == self._max_size:
+                    break
+                admitted += place() is not None
+                signal = self._signals.get(other)
+                if signal is not None:
+                    signal.set()
+        for closer in list(self._closers):
+            closer.set()
+
+    def _close_unwanted(self) -> None:
+        """
+        Close the free instances that are idle for too long; all of them where the pool is closed.
+
+        Each has a place until it is closed, so that there are never more than *max_size* open ones.
+        """
+        while self._idle and (self._closed or self._has_expired(self._longest_idle(), self._clock())):
+            # The loop alone refers to the place: a frame that an interruption keeps would keep a variable.
+            for place in map(ref, [_Place()]):
+                if not self._close_longest_idle(place):
+                    return
+
+    def _close_longest_idle(self, place: "ref[_Place]") -> bool:
+        number = next(self._numbers)
+        held: List[Tuple[float, Lent]] = []
         try:
-            with self._lock:
-                outermost, self._busy = not self._busy, True
-                try:
-                    yield outermost
-                finally:
-                    self._busy = not outermost
+            self._queue[number] = place
+            if not self._closed and not self._is_admitted(number):
+                return False  # callers wait: they look at what is idle themselves
+            held.extend(itertools.islice(iter(self._idle.popleft, None), 1))
+            if not self._closed and not self._has_expired(held[0][0], self._clock()):
+                self._idle.extendleft(held)  # another thread took the one that has expired
+                return False
+            if not self._closed:
+                self._count("expired")
+            close(held[0][1])
+        except IndexError:  # another thread took the last one
+            return False
         finally:
-            if outermost:
-                self._clear_up()
+            self._leave(number)
+        return True
 
-    def _clear_up(self) -> None:
-        """
-        After a critical section: close what was discarded, and take in what came back meanwhile.
-        """
+    def _longest_idle(self) -> float:
         try:
-            while self._discarded:
-                with suppress(IndexError):  # another thread took the last one
-                    instance = self._discarded.popleft()
-                    try:
-                        close(instance)
-                    finally:
-                        self._returned.append(None)
-        finally:
-            if self._returned:
-                self._take_in()
+            return self._idle[0][0]
+        except IndexError:  # another thread took the last one
+            return float("inf")
 
-    def _give_back(self, instance: Optional[Lent]) -> None:
-        self._returned.append(instance)
-        self._take_in()
+    def _has_expired(self, since: float, now: float) -> bool:
+        return self._max_idle is not None and since + self._max_idle <= now
 
-    def _take_in(self) -> None:
-        with self._critical() as outermost:
-            if outermost:
-                self._settle()
+    def _count(self, name: str) -> None:
+        key = name, threading.get_ident()
+        self._counts[key] = self._counts.get(key, 0) + 1
 
-    def _settle(self) -> None:
-        """
-        Decide who gets what: what came back is idle, what was idle for too long is closed, the rest goes to who waits.
-
-        Leased and idle together are never more than *max_size*. Within a critical section.
-        """
-        now = self._clock()
-        while self._returned:
-            instance = self._returned.popleft()
-            self._leased -= 1
-            if instance is not None:
-                self._idle.append((now, instance))
-        while self._idle and (self._closed or self._has_expired(now)):
-            self._leased += 1
-            self._expired += not self._closed
-            self._discarded.append(self._idle.popleft()[1])
-        while self._waiters and (self._idle or self._leased < self._max_size):
-            self._leased += 1
-            waiter = self._waiters.popleft()
-            waiter.instance = self._idle.pop()[1] if self._idle else None
-            waiter.placed = True
-            waiter.signal.set()
-        if self._closed and not self._leased:
-            while self._closers:
-                self._closers.pop().set()
-
-    def _has_expired(self, now: float) -> bool:
-        return self._max_idle is not None and self._idle[0][0] + self._max_idle <= now
+    def _warn_of_forgotten(self) -> None:
+        while self._forgotten:
+            with suppress(IndexError):  # another thread took the last one
+                self._forgotten.popleft()
+                msg = (
+                    f"A lease of {self!r} was never ended, so its instance was not closed. Write 'with pool.lease() as "
+                    "sg:'. An exception in a signal handler, such as KeyboardInterrupt, has the same effect."
+                )
+                warnings.warn(msg, ResourceWarning, stacklevel=4)
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -342,30 +391,32 @@ class SGPool(Generic[Lent]):
         """
         Have a thread close what is idle for too long, as long as there are instances.
         """
-        with self._critical():
-            if self._max_idle is None or self._watched or self._closed:
-                return
-            self._watched = True
+        watcher = self._watcher
+        if self._max_idle is None or self._closed or (watcher is not None and watcher.is_alive()):
+            return
         wake = self._wake
         watched = ref(self, lambda _: wake.set())  # a pool that is gone needs no thread
         name, args = f"sgextended-pool-{self._name}", (watched, wake, max(self._max_idle, SHORTEST_PAUSE))
+        self._watcher = threading.Thread(target=_close_idle, args=args, name=name, daemon=True)
         try:
-            threading.Thread(target=_close_idle, args=args, name=name, daemon=True).start()
+            self._watcher.start()
         except RuntimeError:  # too many threads, or the interpreter ends: then what has expired goes with the next use
-            self._watched = False
+            self._watcher = None
 
     def _close_expired(self) -> Optional[float]:
         """
         Return the seconds until something may expire again; None when there is nothing left to watch.
         """
-        self._take_in()
-        with self._critical():
-            if self._max_idle is None or not self._leased + len(self._idle):
-                self._watched = False
-                return None
-            now = self._clock()
-            since = self._idle[0][0] if self._idle else now
-            return max(since + self._max_idle - now, SHORTEST_PAUSE)
+        self._close_unwanted()
+        this = threading.current_thread()
+        if self._watcher is not this:  # two threads began to watch at the same time
+            return None
+        self._watcher = None  # first: an instance that is made from now on has a thread of its own started
+        if self._max_idle is None or not (self._queue or self._idle):
+            return None
+        self._watcher = this
+        since = self._longest_idle() if self._idle else self._clock()
+        return max(min(since, self._clock()) + self._max_idle - self._clock(), SHORTEST_PAUSE)
 
     # --- Looks and end
 
@@ -377,20 +428,20 @@ class SGPool(Generic[Lent]):
         ``made``; ``broken``, which are replaced when they are needed; ``expired``; ``lease_timeouts``;
         ``longest_wait_ms``, the milliseconds that the least lucky caller waited.
         """
-        with self._critical():
-            idle, leased = len(self._idle), self._leased
-            return {
-                "max_size": self._max_size,
-                "size": idle + leased,
-                "leased": leased,
-                "idle": idle,
-                "waiting": len(self._waiters),
-                "made": self._made,
-                "broken": self._broken,
-                "expired": self._expired,
-                "lease_timeouts": self._lease_timeouts,
-                "longest_wait_ms": round(self._longest_wait * 1000),
-            }
+        living = sum(place() is not None for place in self._queue.copy().values())
+        leased, idle = min(living, self._max_size), len(self._idle)
+        counts = dict.fromkeys(("made", "broken", "expired", "lease_timeouts"), 0)
+        for (name, _thread), number in self._counts.copy().items():
+            counts[name] += number
+        return {
+            "max_size": self._max_size,
+            "size": min(idle + leased, self._max_size),
+            "leased": leased,
+            "idle": idle,
+            "waiting": living - leased,
+            **counts,
+            "longest_wait_ms": round(max(self._waits.copy().values(), default=0.0) * 1000),
+        }
 
     def close(self, *, wait: bool = False, timeout: Optional[float] = None) -> None:
         """
@@ -412,18 +463,28 @@ class SGPool(Generic[Lent]):
             msg = f"close(timeout={timeout!r}) waits for nothing: write close(wait=True, timeout={timeout!r})."
             raise ConfigurationError(msg)
         limit = self._timeout if timeout is None else _finite(timeout)
-        done = _Signal()
-        with self._critical():
-            self._closed = True
-            while self._waiters:
-                self._waiters.popleft().signal.set()
-            self._closers.append(done)
-            self._settle()
+        self._warn_of_forgotten()
+        done = WakeUp()
+        self._closed = True
+        for signal in list(self._signals.values()):
+            signal.set()
+        self._close_unwanted()
         self._wake.set()
-        if not wait or done.wait(limit):
+        if not wait:
             return
+        self._closers.append(done)
+        left, until = limit, time.monotonic() + limit
+        try:
+            while left > 0 and self.stats()["size"]:
+                some = min(left, LOOK_AGAIN)
+                if not done.wait(some):
+                    left -= some
+                left = min(left, until - time.monotonic())
+                self._close_unwanted()  # a lease that was interrupted has left its instance
+        finally:
+            self._closers.remove(done)
         leased = self.stats()["leased"]
-        if not leased:  # at the last moment
+        if not leased:
             return
         msg = (
             f"The pool of {self._name} is closed, and {leased} of at most {self._max_size} instances did not come back "
@@ -479,9 +540,12 @@ def _finite(timeout: float) -> float:
     return timeout
 
 
-def _close_idle(watched: "ref[SGPool[Any]]", wake: _Signal, pause: Optional[float]) -> None:
+def _close_idle(watched: "ref[SGPool[Any]]", wake: WakeUp, pause: Optional[float]) -> None:
     # Between two looks it holds no pool, so that one which nobody uses any more can go.
-    while pause is not None and not wake.wait(pause):
+    while pause is not None:
+        if wake.wait(pause):
+            wake.set()  # for a second thread that began to watch at the same time
+            return
         pool = watched()
         pause = None if pool is None else pool._close_expired()  # noqa: SLF001 - part of the pool
         del pool
@@ -495,7 +559,7 @@ def _start_after_fork() -> None:
     # A child shares nothing with its parent: not its instances, nor locks that a thread of the parent may hold.
     for pool in _pools:
         # Kept alive on purpose: collecting an instance could end the parent's connection.
-        _inherited.append((pool._idle, pool._returned, pool._discarded))  # noqa: SLF001 - part of the pool
+        _inherited.append(pool._idle)  # noqa: SLF001 - part of the pool
         pool._start()  # noqa: SLF001 - part of the pool
 
 

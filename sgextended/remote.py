@@ -70,7 +70,6 @@ class Crew:
     ) -> None:
         self._function, self._make, self._collect, self._guard = function, make, collect, guard
         self._own = threading.local()
-        self._lock = threading.Lock()
         self._made: List[Any] = []
 
     @functools.cached_property
@@ -95,8 +94,7 @@ class Crew:
     def __call__(self, numbered: Numbered) -> List[Outcome]:
         if not hasattr(self._own, "sg"):
             self._own.sg = sg = self._make()
-            with self._lock:
-                self._made.append(sg)
+            self._made.append(sg)
         return _work(self._own.sg, self._function, numbered, collect=self._collect, guard=None)
 
     def is_worker(self) -> bool:

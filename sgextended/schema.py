@@ -9,7 +9,6 @@ import os
 import re
 import stat
 import tempfile
-import threading
 import time
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +18,7 @@ from attrs import frozen
 
 from sgextended.errors import ConfigurationError, NotFoundError, ShotgunError
 from sgextended.lazy import lazy_module
+from sgextended.turns import Turns
 
 if TYPE_CHECKING:
     import difflib
@@ -47,7 +47,7 @@ class KeptSchema:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._kept: Dict[Hashable, Tuple[float, Described]] = {}
-        self._locks: Dict[Hashable, threading.Lock] = {}
+        self._turns = Turns()
         self._not_before = 0.0
 
     def get(
@@ -68,7 +68,7 @@ class KeptSchema:
         found = self._kept.get(key)
         if found is not None and self._is_fresh(found, max_age):
             return found[1]
-        with self._locks.setdefault(key, threading.Lock()):
+        with self._turns.take(key):
             found = self._kept.get(key)
             if found is None or not self._is_fresh(found, max_age):
                 found = file.read() if file is not None else None

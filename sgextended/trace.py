@@ -5,13 +5,13 @@ A trace is a context variable: it holds for the block, for the threads and tasks
 every wrapper that is asked there. Without one, a call costs the look at that variable.
 """
 
-import contextlib
 import itertools
 import sys
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Optional, Tuple
 
 from sgextended.lazy import lazy_module
+from sgextended.scoped import Block, ScopedValue
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 else:
     trace_report = lazy_module("sgextended.trace_report")
 
-_traces: "ContextVar[Tuple[Trace, ...]]" = ContextVar("sgextended_traces", default=())
+_traces: "ScopedValue[Tuple[Trace, ...]]" = ScopedValue("sgextended_traces", ())
+#: A note without a block: each call of a wrapper replaces it, and a trace alone reads it.
 _question: "ContextVar[Optional[Question]]" = ContextVar("sgextended_question", default=None)
 _numbers = itertools.count(1)
 
@@ -31,17 +32,16 @@ current = _traces.get
 current_question = _question.get
 
 
-@contextlib.contextmanager
-def trace() -> "Iterator[Trace]":
+def trace() -> "Block[Trace]":
     """
-    Trace a ``with`` block; it is given the `Trace`. One inside another is told of the same calls.
+    Trace a ``with`` block; it is given the `Trace`. Inside another one, both record the same calls.
     """
+    return Block(_traces, _begin)
+
+
+def _begin(_held: object) -> "Tuple[Tuple[Trace, ...], Trace]":
     made = trace_report.Trace()
-    token = _traces.set((*_traces.get(), made))
-    try:
-        yield made
-    finally:
-        _traces.reset(token)
+    return (*_traces.get(), made), made
 
 
 def note_question() -> None:

@@ -7,7 +7,6 @@ import contextlib
 import functools
 import logging
 import re
-import threading
 import time
 from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Tuple, Type, TypeVar, Union
 from urllib.parse import urlsplit
@@ -70,7 +69,6 @@ class Progress:
     def __init__(self, report: Optional[Report]) -> None:
         self.total: Optional[int] = None
         self._report = report
-        self._lock = threading.Lock()
         self._parts: Dict[int, int] = {}
         self._told = -1
 
@@ -78,15 +76,13 @@ class Progress:
         """
         Note how many bytes of one part have gone.
         """
-        with self._lock:
-            self._parts[part] = done
+        self._parts[part] = done
 
     def tell(self) -> None:
         """
         Tell the caller, if there is news; in the caller's own thread.
         """
-        with self._lock:
-            done = sum(self._parts.values())
+        done = sum(self._parts.copy().values())
         if self._report is None or done <= self._told:
             return
         self._told = done

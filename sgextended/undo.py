@@ -4,8 +4,8 @@ What is needed to set back what a block has written: kept while it writes, in a 
 
 import contextlib
 import datetime
+import itertools
 import json
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Dict, List, Optional, Tuple, Union
 
@@ -102,11 +102,12 @@ class UndoLog:
 
     def __init__(self, path: "Union[str, PathLike[str], None]" = None) -> None:
         self.entries: List[Entry] = []
-        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
         self._file: Optional[BinaryIO] = None
         if path is not None:
             try:
-                self._file = Path(path).open("xb")  # noqa: SIM115 - until `close`
+                # Unbuffered: each line is one write to the system, so that threads need no lock.
+                self._file = Path(path).open("xb", buffering=0)  # noqa: SIM115 - until `close`
             except FileExistsError as error:
                 msg = f"{path} is there already: name a new file, so that what it may hold is not lost."
                 raise ConfigurationError(msg) from error
@@ -146,8 +147,10 @@ class UndoLog:
 
     def _append(self, told: Any) -> None:
         if self._file is not None:
-            self._file.write(json.dumps(told, default=_to_json, ensure_ascii=False).encode("utf-8") + b"\n")
-            self._file.flush()
+            line = json.dumps(told, default=_to_json, ensure_ascii=False).encode("utf-8") + b"\n"
+            written = self._file.write(line)
+            while written < len(line):  # the disk is full, or nearly so: the next write raises
+                written += self._file.write(line[written:])
 
     def _note(self, entry: Entry) -> None:
         self._append(asdict(entry, recurse=False))
@@ -158,21 +161,20 @@ class UndoLog:
         """
         there = values_there(client, fields_of(writes))
         entries = []
-        with self._lock:
-            for write in writes:
-                old = there.get((write.entity_type or "", write.entity_id or 0), {})
-                is_update = write.method == "update"
-                entry = Entry(
-                    number=len(self.entries) + 1,
-                    method=write.method,
-                    entity_type=write.entity_type,
-                    entity_id=write.entity_id,
-                    old={name: old.get(name) for name in write.data} if is_update and old else {},
-                    new=new_values(write, old) if is_update else dict(write.data) if write.method == "create" else {},
-                )
-                self.entries.append(entry)
-                entries.append(entry)
-                self._note(entry)
+        for write in writes:
+            old = there.get((write.entity_type or "", write.entity_id or 0), {})
+            is_update = write.method == "update"
+            entry = Entry(
+                number=next(self._numbers),
+                method=write.method,
+                entity_type=write.entity_type,
+                entity_id=write.entity_id,
+                old={name: old.get(name) for name in write.data} if is_update and old else {},
+                new=new_values(write, old) if is_update else dict(write.data) if write.method == "create" else {},
+            )
+            self.entries.append(entry)
+            entries.append(entry)
+            self._note(entry)
         try:
             result = send()
         except BaseException as error:
@@ -185,18 +187,17 @@ class UndoLog:
         return result
 
     def _end(self, entries: List[Entry], results: Optional[List[Any]], *, failed: bool) -> None:
-        with self._lock:
-            for number, entry in enumerate(entries):
-                entry.has_failed = failed
-                if results is not None:
-                    result, entry.is_done = results[number], True
-                    if entry.method == "create":
-                        entry.entity_id = result["id"]
-                    if isinstance(result, dict):
-                        entry.new = {name: result.get(name, value) for name, value in entry.new.items()}
-                    if result is False:
-                        entry.has_failed = True  # it was so before
-                self._note(entry)
+        for number, entry in enumerate(entries):
+            entry.has_failed = failed
+            if results is not None:
+                result, entry.is_done = results[number], True
+                if entry.method == "create":
+                    entry.entity_id = result["id"]
+                if isinstance(result, dict):
+                    entry.new = {name: result.get(name, value) for name, value in entry.new.items()}
+                if result is False:
+                    entry.has_failed = True  # it was so before
+            self._note(entry)
 
     def undo(self, sg: Any) -> Undone:
         """

@@ -12,9 +12,8 @@ import os
 import re
 import time
 import uuid
-from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Dict, List, Mapping, Optional, Tuple, Union
 from urllib.parse import urlencode, urlsplit
 
 from attrs import define
@@ -30,6 +29,7 @@ from sgextended.http.retry import Kind
 from sgextended.http.transport import retry_after
 from sgextended.identity import SealedBytes, SealedText
 from sgextended.parallel import Stopped, in_parallel
+from sgextended.scoped import ScopedValue
 from sgextended.transfers import (
     EXPIRED,
     LOG,
@@ -68,23 +68,14 @@ class _Upload:
     renew: Callable[[], Dict[str, Any]] = dict  # asks for another address to upload to
 
 
-_current: "ContextVar[Optional[_Upload]]" = ContextVar("sgextended_upload", default=None)
+_current: "ScopedValue[Optional[_Upload]]" = ScopedValue("sgextended_upload", None)
 
 #: The attachments that the calls of this context have made, if somebody wants to know.
-_made: "ContextVar[Optional[List[int]]]" = ContextVar("sgextended_attachments", default=None)
+_made: "ScopedValue[Optional[List[int]]]" = ScopedValue("sgextended_attachments", None)
 
 
 def _upload() -> _Upload:
     return _current.get() or _Upload(Progress(None))
-
-
-@contextlib.contextmanager
-def _set(variable: "ContextVar[Any]", value: Any) -> Iterator[None]:
-    token = variable.set(value)
-    try:
-        yield
-    finally:
-        variable.reset(token)
 
 
 class Uploads(Transfers):
@@ -112,7 +103,7 @@ class Uploads(Transfers):
         """
         newer = () if created_at is None else (created_at,)
         names = (field_name, display_name, tag_list)
-        with deadline.deadline(timeout), _set(_current, _Upload(Progress(progress))), known_as(ShotgunError):
+        with deadline.deadline(timeout), _current.bind(_Upload(Progress(progress))), known_as(ShotgunError):
             attachment_id: int = super().upload(entity_type, entity_id, path, *names, *newer)
         made = _made.get()
         if made is not None:
@@ -143,7 +134,7 @@ class Uploads(Transfers):
         if progress is not None:
             kwargs["progress"] = progress
         made: List[int] = []
-        with deadline.deadline(timeout), _set(_made, made):
+        with deadline.deadline(timeout), _made.bind(made):
             try:
                 return super().share_thumbnail(native, thumbnail_path, source_entity, filmstrip_thumbnail, **kwargs)
             except Exception as error:

@@ -5,6 +5,9 @@
 import threading
 from contextlib import suppress
 
+#: Seconds after which a thread that waits looks again by itself: an interrupted thread may have woken nobody.
+LOOK_AGAIN = 0.25
+
 
 class WakeUp:
     """

@@ -112,12 +112,8 @@ def test_each_request_is_surrounded(make_server):
 
     server = make_server(kind=ScriptedSite, read=answer)
     sg = SGExtended(site=Site(url=server.url, script_name="robot", api_key=KEY))
-    token = AROUND.set(around)
-    try:
-        with sg.deadline(30):
-            assert count_shots(sg, None) == 4
-    finally:
-        AROUND.reset(token)
+    with AROUND.bind(around), sg.deadline(30):
+        assert count_shots(sg, None) == 4
 
     assert len(seen) >= 4
     assert set(seen) == {(True, 30)}

@@ -25,7 +25,6 @@ from sgextended import (
 )
 from sgextended.domain.shots import find_shots
 from sgextended.http import deadline
-from sgextended.http.deadline import Watchdog
 
 SHORT = 0.2  # seconds: the deadline of a call that cannot be done
 
@@ -322,92 +321,3 @@ def test_many_deadlines_are_kept_at_once(hanging):
         return True
 
     assert in_threads(16, ask) == [True] * 16
-
-
-def test_the_watchdog_calls_nothing_that_is_over():
-    """
-    What ends before its time is not ended again; what lasts longer is, in the order of the times.
-    """
-    watchdog, called, done = Watchdog(), [], threading.Event()
-    now = time.monotonic()
-    with watchdog.at(now + 0.02, lambda: called.append("over")):
-        pass
-    with watchdog.at(now + 0.04, lambda: (called.append("late"), done.set())):
-        assert done.wait(GUARD)
-    assert called == ["late"]
-
-
-def test_the_watchdog_outlives_what_it_calls():
-    """
-    A call of the watchdog's that fails does not keep it from the others.
-    """
-    watchdog, done = Watchdog(), threading.Event()
-    with watchdog.at(time.monotonic(), lambda: 1 / 0), watchdog.at(time.monotonic() + 0.02, done.set):
-        assert done.wait(GUARD)
-
-
-def test_the_watchdog_starts_when_threads_can_be_had_again(monkeypatch):
-    """
-    Where its thread could not be started, the next one who needs it tries again.
-    """
-    watchdog, done = Watchdog(), threading.Event()
-
-    def refuse(_thread):
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
-        with pytest.raises(RuntimeError), watchdog.at(time.monotonic(), lambda: None):
-            pass
-    with watchdog.at(time.monotonic(), done.set):
-        assert done.wait(GUARD)
-
-
-def test_the_watchdog_thread_ends_when_it_has_nothing_to_do():
-    """
-    Idle for a while, its thread is gone, and a new one starts when it is needed.
-    """
-    watchdog = Watchdog()
-    watchdog.IDLE = 0.01
-    for _ in range(2):
-        with watchdog.at(time.monotonic() + 60, lambda: None):
-            pass
-        threads = [thread for thread in threading.enumerate() if thread.name == "sgextended-watchdog"]
-        done = threading.Event()
-        with watchdog.at(time.monotonic(), done.set):
-            assert done.wait(GUARD)
-        del threads
-
-
-def meanwhile(is_so):
-    """
-    Let other threads run until something is so.
-    """
-    end = time.monotonic() + GUARD
-    while not is_so():
-        assert time.monotonic() < end
-        threading.Event().wait(0.001)
-
-
-def test_watchdog_keeps_little_of_what_is_over():
-    """
-    Calls that ended long before their deadlines cost no memory until then, also behind one that still waits.
-    """
-    watchdog = Watchdog()
-    far = time.monotonic() + 600
-    with watchdog.at(far - 1, print):
-        for _ in range(5_000):
-            with watchdog.at(far, print):
-                pass
-        meanwhile(lambda: len(watchdog._heap) <= 2 * watchdog.MANY)
-
-
-def test_watchdog_ends_before_the_deadlines_of_what_is_over():
-    """
-    Its thread looks from time to time whether what it waits for is still needed, and ends when nothing is.
-    """
-    watchdog = Watchdog()
-    watchdog.IDLE = 0.01
-    with watchdog.at(time.monotonic() + 600, print):
-        meanwhile(lambda: watchdog._changed._waiters)
-    meanwhile(lambda: not watchdog._running)

@@ -16,8 +16,8 @@ ROOT = Path(sgextended.__file__).parent
 LONGEST = 600  # lines
 
 FLOORS = {
-    "_version": 0, "closing": 0, "errors": 0, "garbage": 0, "http": 0, "lazy": 0, "secret": 0, "site": 0,
-    "thread_executor": 0, "threads": 0, "trace": 0, "trace_report": 0, "wakeup": 0, "wire": 0,
+    "_version": 0, "closing": 0, "errors": 0, "garbage": 0, "http": 0, "lazy": 0, "scoped": 0, "secret": 0, "site": 0,
+    "thread_executor": 0, "threads": 0, "trace": 0, "trace_report": 0, "turns": 0, "wakeup": 0, "wire": 0,
     "ahead": 1, "calls": 1, "checks": 1, "downloads": 1, "hooks": 1, "identity": 1, "native": 1, "one_at_a_time": 1,
     "paging": 1, "parallel": 1, "reconcile": 1, "schema": 1, "transfers": 1, "uploads": 1, "watched": 1,
     "dask": 2, "domain": 2, "journal": 2, "plan": 2, "progress": 2, "remote": 2, "undo": 2,

@@ -5,7 +5,7 @@
 import gc
 import threading
 
-from fix_pool import FORK, FORK_WARNING, Instance, counts, in_child
+from fix_pool import FORK, FORK_WARNING, Borrower, Instance, counts, in_child, wait_for
 
 from sgextended import PoolClosed
 
@@ -70,13 +70,17 @@ def test_child_of_a_closed_pool_finds_it_closed(make_pool):
 @FORK_WARNING
 def test_child_is_not_blocked_by_a_thread_of_the_parent(make_pool):
     """
-    A lock that a thread of the parent holds at the fork is none in the child.
+    A thread of the parent that waits for an instance at the fork is not in the child, and is served in the parent.
     """
-    pool = make_pool()
-    with pool._lock:
-        found = in_child(lambda: pool.stats()["size"])
+    pool = make_pool(max_size=1)
+    with pool.lease():
+        waiting = Borrower(pool)
+        wait_for(pool, waiting=1)
+        found = in_child(lambda: counts(pool))
+    waiting.end()
 
-    assert found == 0
+    assert found == (0, 0, 0, 0)
+    assert waiting.error is None
 
 
 @FORK

@@ -6,11 +6,12 @@ variable: it holds for the call, and for the threads that the call starts.
 """
 
 import contextlib
-from contextvars import ContextVar
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+import time
+from typing import Any, Callable, List, Optional, Tuple
 
 from sgextended.errors import SGExtendedError
-from sgextended.wakeup import WakeUp
+from sgextended.scoped import Block, ScopedValue
+from sgextended.wakeup import LOOK_AGAIN, WakeUp
 
 
 class RequestCancelled(SGExtendedError):
@@ -61,13 +62,18 @@ class CancelToken:
         """
         return OnCancel(self, self._ends, end)
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> bool:
         """
-        Wait so many seconds, or until the call is cancelled.
+        Wait so many seconds, or until the call is cancelled; return whether it is.
         """
-        wake = WakeUp()
+        wake, ends_at = WakeUp(), time.monotonic() + seconds
         with self.on_cancel(wake.set):
-            wake.wait(seconds)
+            while not self._is_cancelled:
+                left = ends_at - time.monotonic()
+                if left <= 0:
+                    break
+                wake.wait(min(left, LOOK_AGAIN))
+        return self._is_cancelled
 
 
 class OnCancel:
@@ -88,23 +94,14 @@ class OnCancel:
             self._ends.remove(self._end)
 
 
-_current: "ContextVar[Optional[CancelToken]]" = ContextVar("sgextended_recall", default=None)
+_current: "ScopedValue[Optional[CancelToken]]" = ScopedValue("sgextended_recall", None)
+
+#: Return the token that cancels the call that runs; None: nothing cancels it.
+current = _current.get
 
 
-def current() -> Optional[CancelToken]:
+def under(token: Optional[CancelToken]) -> Block[None]:
     """
-    Return what the call that runs can be taken back by, if it can.
+    Let *token* cancel the calls of a ``with`` block. None: nothing cancels them, since a write must be finished.
     """
-    return _current.get()
-
-
-@contextlib.contextmanager
-def under(recall: Optional[CancelToken]) -> Iterator[None]:
-    """
-    Let the ``with`` block be taken back by *recall*. None: by nobody, as a write must be finished.
-    """
-    token = _current.set(recall)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+    return _current.bind(token)

@@ -19,10 +19,9 @@ from weakref import ref
 from sgextended.errors import ClientClosed
 from sgextended.http.connection import Connection, InFlightRequest
 from sgextended.http.opening import Opener
-from sgextended.wakeup import WakeUp
+from sgextended.wakeup import LOOK_AGAIN, WakeUp
 
-_LOOK_AGAIN = 0.25  # seconds after which a waiting caller looks again by itself
-_GONE = 8 * _LOOK_AGAIN  # seconds after which a waiting caller that has not looked is taken for gone
+_GONE = 8 * LOOK_AGAIN  # seconds after which a waiting caller that has not looked is taken for gone
 
 
 class _Waiter:
@@ -121,7 +120,7 @@ class ConnectionPool:
                 left = ends_at - time.monotonic()
                 if left <= 0:
                     break
-                waiter.wake.wait(min(left, _LOOK_AGAIN))
+                waiter.wake.wait(min(left, LOOK_AGAIN))
                 waiter.looked = time.monotonic()
         except BaseException:
             if connection is not None:

@@ -8,11 +8,9 @@ from weakref import ref
 
 from sgextended.errors import TransportTimeout
 from sgextended.http import cancellation, deadline
-from sgextended.wakeup import WakeUp
+from sgextended.wakeup import LOOK_AGAIN, WakeUp
 
 Result = TypeVar("Result")
-
-_LOOK_AGAIN = 0.25  # seconds after which a waiting caller looks again by itself
 
 
 class _Flight:
@@ -123,7 +121,7 @@ class SingleFlight:
                     )
                     raise TransportTimeout(msg, sent=False)
                 del flight  # the thread that makes the result is to be the only one that holds it
-                wake.wait(_LOOK_AGAIN if limit is None else min(_LOOK_AGAIN, limit.left()))
+                wake.wait(LOOK_AGAIN if limit is None else min(LOOK_AGAIN, limit.left()))
                 flight = found()
                 if flight is None:
                     return

@@ -8,7 +8,6 @@ import atexit
 import os
 import re
 import time
-from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import TYPE_CHECKING, Any, Callable, ContextManager, Dict, List, Mapping, Optional, Tuple, TypeVar, Union
@@ -24,6 +23,7 @@ from sgextended.http.opening import Endpoint, Opener
 from sgextended.http.response import Response, Sink
 from sgextended.http.retry import Backoff
 from sgextended.http.single_flight import SingleFlight
+from sgextended.scoped import ScopedValue
 
 if TYPE_CHECKING:
     from sgextended.http.deadline import Deadline
@@ -36,8 +36,8 @@ KEPT_TRANSPORTS = 32
 _CLEAN_UP_AT = 100  # users, dead ones included
 
 #: Returns what is around one request, given until when its caller waits; None: nothing is. A cluster sets it.
-AROUND: "ContextVar[Optional[Callable[[Optional[Deadline]], ContextManager[None]]]]" = ContextVar(
-    "sgextended_around", default=None
+AROUND: "ScopedValue[Optional[Callable[[Optional[Deadline]], ContextManager[None]]]]" = ScopedValue(
+    "sgextended_around", None
 )
 
 
