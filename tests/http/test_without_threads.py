@@ -23,7 +23,7 @@ def read(request):
     Return one page of one record, of six; or the record that is looked for by its id.
     """
     asked = request.payload["params"][1]
-    if asked["filters"]["conditions"] and not asked["sorts"]:
+    if asked["filters"]["conditions"]:
         return own_record(request)
     number = asked["paging"]["current_page"]
     info = {"has_next_page": number < PAGES, "entity_count": PAGES, "page_count": PAGES, "current_page": number}
@@ -107,23 +107,16 @@ def test_pages_need_no_threads(sg, server):
     """
     assert [row["id"] for row in sg.find("Shot", [])] == [1, 2, 3, 4, 5, 6]
     asked = [request.payload["params"][1]["paging"]["current_page"] for request in server.sent("read")]
-    assert sorted(asked) == [1, 2, 3, 4, 5, 6]
+    assert sorted(number for number in asked if number <= PAGES) == [1, 2, 3, 4, 5, 6]
 
 
-def test_an_iterator_needs_no_threads(make_site_server):
+def test_an_iterator_needs_no_threads(sg):
     """
     find_iter yields all rows.
     """
-    ids = iter(range(1, 6))
+    order = [{"field_name": "code", "direction": "asc"}]
 
-    def read_on(_request):
-        number = next(ids)
-        info = {"has_next_page": number < 5}
-        return results({"entities": [{"type": "Shot", "id": number}], "paging_info": info})
-
-    client = make_client(make_site_server(read=read_on))
-
-    assert [row["id"] for row in client.find_iter("Shot", [], page_size=1)] == [1, 2, 3, 4, 5]
+    assert [row["id"] for row in sg.find_iter("Shot", [], order=order, page_size=1)] == [1, 2, 3, 4, 5, 6]
 
 
 def test_writes_need_no_thread(sg, server):
