@@ -19,7 +19,9 @@ sg = SGExtended(site=Site(url=sys.argv[1], script_name="robot", api_key="key", r
 def find(number):
     return sg.find_one("Shot", [["id", "is", number]])["id"]
 found = []
-threads = [threading.Thread(target=lambda number=number: found.append((number, find(number)))) for number in range(1, 9)]
+def note(number):
+    found.append((number, find(number)))
+threads = [threading.Thread(target=note, args=(number,)) for number in range(1, 9)]
 for thread in threads:
     thread.start()
 for thread in threads:
@@ -51,7 +53,9 @@ def test_deadlines_hold_under_green_threads(make_site_server, kind):
         while not server.stopping.wait(0.02):
             yield b" " if wanted_id(request) == 1001 else b""
 
-    server = make_site_server(read=lambda request: own_record(request) if wanted_id(request) < 1000 else slowly(request))
+    server = make_site_server(
+        read=lambda request: own_record(request) if wanted_id(request) < 1000 else slowly(request)
+    )
 
     printed = run_program("-c", f"{PATCH[kind]}\n{PROGRAM}", server.url)
 

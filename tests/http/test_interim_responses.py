@@ -7,7 +7,7 @@ import time
 import pytest
 from fix_http import find_by_id, own_record, wanted_id
 from fix_native import make_client
-from fix_servers import GUARD, http_reply, results
+from fix_servers import GUARD, results
 from fix_transfers import MediaSite, client_of, data, text
 
 from sgextended import OutcomeUnknown, RetryPolicy, TransportError, TransportTimeout
@@ -104,9 +104,7 @@ def test_an_upload_after_an_interim_response_is_known(make_server, make_file, st
     """
     An upload by form returns the id of the final response.
     """
-    site = make_server(
-        kind=MediaSite, upload_file=lambda _request: in_pieces(INTERIM[status], text("1:77\n"))
-    )
+    site = make_server(kind=MediaSite, upload_file=lambda _request: in_pieces(INTERIM[status], text("1:77\n")))
 
     assert client_of(site).upload("Version", 12, make_file()) == 77
     assert len(site.sent("upload_file")) == 1

@@ -141,7 +141,7 @@ def test_a_reader_that_stops_is_named(make_slow):
 @pytest.mark.parametrize("rate", [0, 1_000_000], ids=["stopped", "slow"])
 def test_the_deadline_ends_sending(make_slow, rate):
     """
-    A deadline ends a request that is being sent, to a reader that stopped and to one that is slow; nothing is uncertain.
+    A deadline ends a request that is being sent, to a reader that stopped and to a slow one; no outcome is unknown.
     """
     site, client = make_slow(rate, read_timeout=60, connect_timeout=60, retry=AT_ONCE)
     begin = time.monotonic()

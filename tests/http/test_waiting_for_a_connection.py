@@ -110,7 +110,7 @@ def soon():
 @pytest.mark.parametrize("call", ["find_one", "create"])
 def test_the_deadline_ends_the_wait(busy, call):
     """
-    A call that waits for a connection fails at its deadline. Nothing of it was sent, so a create has no unknown outcome.
+    A call that waits for a connection fails at its deadline. Nothing was sent, so a create has no unknown outcome.
     """
     sg = SGExtended(busy.client())
 
