@@ -16,7 +16,7 @@ import threading
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import pytest
 import trustme
@@ -86,7 +86,8 @@ class ScriptedServer:
     A server on 127.0.0.1 that answers each request with what *handler* returns for it.
 
     Bytes are sent as they are, `Last` is sent and ends the connection, None ends it without an answer, and `HANG`
-    keeps the client waiting. Handlers run in one thread for each connection.
+    keeps the client waiting. A generator sends each of these when it yields it. Handlers run in one thread for each
+    connection.
     """
 
     def __init__(self, handler: Callable[[Request], Any], *, tls: Optional[ssl.SSLContext] = None) -> None:
@@ -139,12 +140,12 @@ class ScriptedServer:
                     return
                 self.requests.append(request)
                 reply = self.handler(request)
-                if reply is HANG:
-                    reply = self.hang()
-                if not isinstance(reply, bytes):
-                    end(sock, reply)
-                    return
-                sock.sendall(reply)
+                for piece in reply if isinstance(reply, Iterator) else (reply,):
+                    data = self.hang() if piece is HANG else piece
+                    if not isinstance(data, bytes):
+                        end(sock, data)
+                        return
+                    sock.sendall(data)
 
     def hang(self) -> None:
         """
