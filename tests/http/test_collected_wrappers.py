@@ -7,7 +7,7 @@ import json
 import pytest
 from fix_http import TESTS, run_program
 
-SECONDS = 2.5
+SECONDS = 2
 
 
 @pytest.mark.parametrize("threshold", [700, 40, 15])

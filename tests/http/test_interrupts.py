@@ -8,7 +8,7 @@ import signal
 import pytest
 from fix_http import TESTS, run_program
 
-SECONDS = 3
+SECONDS = 2.5
 
 needs_alarm = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers that signal")
 

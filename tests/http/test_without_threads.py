@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from fix_http import find_by_id, own_record
+from fix_http import find_by_id, own_record, run_program
 from fix_native import make_client
 from fix_servers import GUARD, http_reply, page, results
 from fix_transfers import client_of
@@ -92,6 +92,28 @@ def make_server(no_threads, make_server):
         return server
 
     return make
+
+
+PROGRAM = """
+import sys, threading
+from sgextended import SGExtended, Site
+def refuse(thread):
+    raise RuntimeError("can't start new thread")
+threading.Thread.start = refuse
+sg = SGExtended(site=Site(url=sys.argv[1], script_name="robot", api_key="key"))
+print(sg.find_one("Shot", [["id", "is", 3]])["id"], sg.create("Shot", {"code": "a"})["id"], len(sg.find("Shot", [])))
+with sg.deadline(30):
+    print(sg.update("Shot", 7, {"code": "b"})["id"])
+"""
+
+
+def test_a_process_that_never_had_a_thread_needs_none(server, allow_threads):
+    """
+    The first calls of a process work without threads: no earlier call has started one that serves them.
+    """
+    allow_threads()  # to this process, which reads what the other one prints
+
+    assert run_program("-c", PROGRAM, server.url) == "3 7 6\n7\n"
 
 
 def test_a_read_needs_no_thread(sg):
