@@ -14,7 +14,7 @@ def executor(workers: int, name: str) -> Executor:
     """
     trial = start(_nothing, name)
     if trial is None:
-        return _CallersThread()
+        return CallersThread()
     trial.join()
     return _Threads(workers, thread_name_prefix=name)
 
@@ -32,7 +32,11 @@ class _Threads(ThreadPoolExecutor):
                 raise  # with fewer threads than wanted the work is done, too
 
 
-class _CallersThread(Executor):
+class CallersThread(Executor):
+    """
+    Does the work in the thread that submits it.
+    """
+
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()

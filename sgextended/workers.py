@@ -220,7 +220,9 @@ class _Run:
             try:
                 yield from self._work(executor)
             finally:
-                if self._crew.is_worker():  # it collects what nobody iterates any more, and cannot wait for itself
+                if self._crew.is_worker() and not isinstance(
+                    executor, thread_executor.CallersThread
+                ):  # it collects what nobody iterates any more, and cannot wait for itself
                     threading.Thread(target=stack.pop_all().close, name="sgextended-end").start()
 
     def _dismiss(self, _kind: object, error: Optional[BaseException], _traceback: object) -> None:

@@ -116,6 +116,7 @@ class ScriptedServer:
             except socket.timeout:
                 continue
             sock.settimeout(GUARD)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is sent goes out at once
             self.connections += 1
             self._open.append(sock)
             self._start(self._serve, sock, self.connections)

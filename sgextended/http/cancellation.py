@@ -25,8 +25,12 @@ class CancelToken:
     Cancels a call from another thread.
 
     Attributes:
+        ends_sent: Whether a request ends that was sent already. A write does not, as it would have no outcome.
+
         written: The writes that the site has carried out for the call so far: the name of each, and its result.
     """
+
+    ends_sent = True
 
     def __init__(self) -> None:
         self.written: List[Tuple[str, Any]] = []
@@ -53,7 +57,7 @@ class CancelToken:
         Raises:
             RequestCancelled: The call was cancelled.
         """
-        if self._is_cancelled:
+        if self.is_cancelled:
             raise RequestCancelled("The call was cancelled by the code that waited for it.")
 
     def on_cancel(self, end: Callable[[], None]) -> "OnCancel":
@@ -68,12 +72,31 @@ class CancelToken:
         """
         wake, ends_at = WakeUp(), time.monotonic() + seconds
         with self.on_cancel(wake.set):
-            while not self._is_cancelled:
+            while not self.is_cancelled:
                 left = ends_at - time.monotonic()
                 if left <= 0:
                     break
                 wake.wait(min(left, LOOK_AGAIN))
-        return self._is_cancelled
+        return self.is_cancelled
+
+
+class ForWrite(CancelToken):
+    """
+    The token of a call as its writes see it: they end where they were not sent yet.
+    """
+
+    ends_sent = False
+
+    def __init__(self, token: CancelToken) -> None:
+        self._token = token
+        self.written, self._ends = token.written, token._ends  # noqa: SLF001 - same module
+
+    @property
+    def is_cancelled(self) -> bool:
+        """
+        Whether the call was cancelled.
+        """
+        return self._token.is_cancelled
 
 
 class OnCancel:
@@ -102,6 +125,6 @@ current = _current.get
 
 def under(token: Optional[CancelToken]) -> Block[None]:
     """
-    Let *token* cancel the calls of a ``with`` block. None: nothing cancels them, since a write must be finished.
+    Let *token* cancel the calls of a ``with`` block. None: nothing cancels them.
     """
     return _current.bind(token)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LONGEST_IDLE = 60.0
 
 _JOINED = 1 << 16  # bytes; a body of at most so many is sent together with the head
+_PIECE = 1 << 14  # bytes that are handed to a socket at a time; the most that a record of TLS has
 _SHORTEST = 0.001  # seconds; a limit of 0 means none to a socket
 _VISIBLE = re.compile(r"[!-~]+")
 
@@ -103,6 +104,15 @@ class InFlightRequest:
         if sock is not None:
             _shut_down(sock)
 
+    def abort_unsent(self) -> None:
+        """
+        End the request, from any thread, unless it is being sent already.
+        """
+        self.aborted = True
+        wake = self.wake
+        if wake is not None:
+            wake.set()
+
     def raise_if_aborted(self) -> None:
         """
         Raises:
@@ -154,8 +164,9 @@ class InFlightRequest:
         read = self.limits.read
         while view:
             sock.settimeout(self.seconds(read))
-            self.whole = is_last  # before it is: an exception may come at any moment
-            view = view[sock.send(view) :]
+            piece = view[:_PIECE]  # TLS gives no word of what was taken before all of it was
+            self.whole = is_last and len(piece) == len(view)  # before it is: an exception may come at any moment
+            view = view[sock.send(piece) :]
             if view:
                 self.whole = False
 

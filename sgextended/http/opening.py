@@ -12,9 +12,10 @@ from typing import Any, Callable, ClassVar, Dict, List, Optional
 
 from attrs import frozen
 from urllib3 import exceptions as http
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 from urllib3.util import make_headers
 from urllib3.util.connection import allowed_gai_family
+from urllib3.util.ssl_ import ssl_wrap_socket
 
 from sgextended.errors import TLSError
 from sgextended.http.elsewhere import raise_what_comes_from_elsewhere
@@ -88,19 +89,15 @@ class Opener:
         endpoint, proxy, tls = self.endpoint, self.endpoint.proxy, self._tls
         port = endpoint.port or DEFAULT_PORTS[endpoint.scheme]
         host, through = (proxy.host, proxy.port) if proxy else (endpoint.host, port)
-        connection: Any
-        if tls is None:
-            connection = _Plain(host.strip("[]"), through, timeout=seconds)
-        else:
-            connection = _TLS(host.strip("[]"), through, timeout=seconds, ssl_context=tls)
-            if proxy is not None:
-                connection.set_tunnel(endpoint.host.strip("[]"), port, self._tunnel_headers, scheme="http")
+        connection = _Opening(host.strip("[]"), through, timeout=seconds)
         connection.opened, connection.ends_at = opened, time.monotonic() + seconds
         try:
+            if proxy is not None and tls is not None:
+                connection.set_tunnel(endpoint.host.strip("[]"), port, self._tunnel_headers)
             connection.connect()
         except (http.HTTPError, OSError) as error:
             connection.close()
-            if proxy is not None and not connection.has_reached_proxy_end:
+            if proxy is not None:
                 raise ProxyRefused(error) from error
             raise
         except BaseException:
@@ -108,7 +105,16 @@ class Opener:
             raise
         sock: socket.socket = connection.sock
         connection.sock = None  # urllib3 is not to close it
-        return sock
+        if tls is None:
+            return sock
+        try:
+            sock.settimeout(max(connection.ends_at - time.monotonic(), _AN_INSTANT))
+            # Not by a connection of urllib3: that asks for the date, which Python imports a module for, and this fails
+            # at the end of the interpreter.
+            return ssl_wrap_socket(sock, server_hostname=endpoint.host.rstrip("."), ssl_context=tls)
+        except BaseException:
+            sock.close()
+            raise
 
 
 class ProxyRefused(Exception):
@@ -124,7 +130,6 @@ class _Opening(HTTPConnection):
 
     opened: Callable[[socket.socket], object]
     ends_at = 0.0
-    has_reached_proxy_end = False  # whether it came as far as the endpoint: the proxy led there
     default_socket_options: ClassVar[Any] = [
         *HTTPConnection.default_socket_options,
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -158,20 +163,6 @@ class _Opening(HTTPConnection):
         response.fp.close()
         response.fp = io.BufferedReader(_Bounded(sock, self.ends_at))
         return response
-
-    def _tunnel(self) -> None:
-        super()._tunnel()
-        self.has_reached_proxy_end = True
-
-
-class _Plain(_Opening):
-    def connect(self) -> None:
-        super().connect()
-        self.has_reached_proxy_end = True
-
-
-class _TLS(_Opening, HTTPSConnection):
-    pass
 
 
 class _Bounded(io.RawIOBase):

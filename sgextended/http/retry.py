@@ -253,9 +253,10 @@ def _all_wait(backoff: Optional[Backoff], error: TransportError, seconds: float)
 
 
 def _send(send: Callable[[], Result], kind: Kind) -> Result:
-    if cancellation.current() is None or kind not in _WRITES:
+    token = cancellation.current()
+    if token is None or kind not in _WRITES:
         return send()
-    with cancellation.under(None):  # it would leave a write without an outcome
+    with cancellation.under(cancellation.ForWrite(token)):
         return send()
 
 

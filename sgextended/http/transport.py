@@ -123,7 +123,7 @@ class Transport:
         token = cancellation.current()
         if token is None:
             return self._exchange(request, user, sink)
-        with token.on_cancel(request.abort):
+        with token.on_cancel(request.abort if token.ends_sent else request.abort_unsent):
             return self._exchange(request, user, sink)
 
     def _exchange(self, request: InFlightRequest, user: object, sink: Optional[Sink]) -> Response:
