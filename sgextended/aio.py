@@ -37,6 +37,7 @@ from sgextended._async_methods import AsyncMethods
 from sgextended.errors import SGExtendedError
 from sgextended.http.cancellation import CancelToken, RequestCancelled, under
 from sgextended.native import NativeClient
+from sgextended.scoped import Block
 
 Async = TypeVar("Async", bound="AsyncSGExtended")
 Result = TypeVar("Result")
@@ -165,7 +166,8 @@ def _returns(method: Any, kind: type) -> bool:
     """
     returned = getattr(method, "__annotations__", {}).get("return")
     if isinstance(returned, str):
-        returned = getattr(typing, returned.partition("[")[0].rpartition(".")[2], None)
+        name = returned.partition("[")[0].rpartition(".")[2]
+        returned = Block if name == Block.__name__ else getattr(typing, name, None)
     found = typing.get_origin(returned) or returned
     return isinstance(found, type) and issubclass(found, kind)
 

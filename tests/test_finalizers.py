@@ -11,8 +11,8 @@ import pytest
 from fix_interrupts import interrupted_everywhere
 from fix_pool import GUARD, Instance, counts
 
-from sgextended.downloads import _Sessions
 from sgextended.http.cancellation import CancelToken
+from sgextended.http.single_flight import SingleFlight
 from sgextended.schema import KeptSchema
 from sgextended.turns import Turns
 
@@ -142,12 +142,12 @@ def test_download_session_may_be_asked_for_while_it_is_made():
     """
     A hook that downloads, in the thread that asks for a session, asks for one itself.
     """
-    sessions = _Sessions()
+    shared = SingleFlight()
 
     def make():
-        return sessions.of("robot", lambda: "inner", None).reveal()
+        return shared.once("session", lambda: "inner")
 
-    assert sessions.of("robot", make, None).reveal() == "inner"
+    assert shared.once("session", make) == "inner"
 
 
 # --- Turns
@@ -219,7 +219,7 @@ def test_cancelled_token_ends_its_waits():
     thread = threading.Thread(target=lambda: found.append(token.wait(GUARD)))
     thread.start()
     early = token.wait(0)
-    token.set()
+    token.cancel()
     thread.join(GUARD)
 
     assert (early, found, token.wait(GUARD)) == (False, [True], True)

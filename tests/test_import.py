@@ -14,7 +14,7 @@ from sgextended.lazy import lazy_module
 
 #: Modules that a program which finds and creates does not need. Each is imported when its names are first used.
 LAZY = [
-    "asyncio", "concurrent.futures", "dask", "difflib", "distributed", "multiprocessing", "signal", "subprocess",
+    "asyncio", "concurrent.futures", "dask", "difflib", "distributed", "multiprocessing", "subprocess",
     "sgextended.aio", "sgextended.checks", "sgextended.dask", "sgextended.domain.batches",
     "sgextended.domain.query_asking", "sgextended.domain.query_field_reader", "sgextended.domain.query_sums",
     "sgextended.domain.record_classes", "sgextended.domain.saved_filters", "sgextended.domain.single_records",

@@ -8,7 +8,7 @@ import pytest
 from fix_pool import GUARD, Borrower, Instance, counts, wait_for
 
 from sgextended import ConfigurationError, PoolClosed, PoolError, PoolTimeout, SGPool
-from sgextended.turns import Signal
+from sgextended.wakeup import WakeUp
 
 # --- Growth
 
@@ -153,7 +153,7 @@ def test_interrupted_waiter_leaves_the_queue(make_pool, monkeypatch):
 
     with pool.lease():
         with monkeypatch.context() as patch:
-            patch.setattr(Signal, "wait", interrupt)
+            patch.setattr(WakeUp, "wait", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 pool.lease().__enter__()
         assert pool.stats()["waiting"] == 0
@@ -175,7 +175,7 @@ def test_interrupted_waiter_passes_on_what_it_was_given(make_pool, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Signal, "wait", interrupt)
+        patch.setattr(WakeUp, "wait", interrupt)
         with pytest.raises(KeyboardInterrupt):
             pool.lease().__enter__()
 
@@ -194,7 +194,7 @@ def test_waiter_served_at_the_last_moment_is_served(make_pool, monkeypatch):
         lease.__exit__(None, None, None)
         return False
 
-    monkeypatch.setattr(Signal, "wait", too_late)
+    monkeypatch.setattr(WakeUp, "wait", too_late)
     with pool.lease() as instance:
         assert instance.number == 1
         assert pool.stats()["leased"] == 1
@@ -356,7 +356,7 @@ def test_stats_tell_what_became_of_waits(make_pool, clock, monkeypatch):
         clock.now += seconds
         return False
 
-    monkeypatch.setattr(Signal, "wait", sleep)
+    monkeypatch.setattr(WakeUp, "wait", sleep)
     for seconds in (2, 7.5, 3):
         with pytest.raises(PoolTimeout):
             pool.lease(seconds).__enter__()
@@ -367,7 +367,7 @@ def test_stats_tell_what_became_of_waits(make_pool, clock, monkeypatch):
         return True
 
     in_vain = pool.stats()
-    monkeypatch.setattr(Signal, "wait", serve)
+    monkeypatch.setattr(WakeUp, "wait", serve)
     with pool.lease():
         pass
 

@@ -17,7 +17,7 @@ from shotgun_api3.lib import httplib2
 
 import sgextended
 from sgextended import PoolError, PoolTimeout, StatusError, TransportError
-from sgextended.turns import Signal
+from sgextended.wakeup import WakeUp
 
 
 class Closable(Instance):
@@ -336,7 +336,7 @@ def test_lease_may_be_collected_while_its_instance_is_waited_for(small_heap, mak
     A waiter whose own thread collects the garbage that holds the last instance is served with it.
     """
     pool = make_pool(max_size=1)
-    wait = Signal.wait
+    wait = WakeUp.wait
 
     def collect_and_wait(signal, seconds):
         gc.collect()
@@ -345,7 +345,7 @@ def test_lease_may_be_collected_while_its_instance_is_waited_for(small_heap, mak
     gc.disable()
     try:
         garbage = leased_garbage(pool)
-        monkeypatch.setattr(Signal, "wait", collect_and_wait)
+        monkeypatch.setattr(WakeUp, "wait", collect_and_wait)
         with pool.lease() as instance:
             assert instance is garbage
     finally:

@@ -8,7 +8,7 @@ import pytest
 from fix_pool import GUARD, Borrower, Instance, counts, wait_for
 
 from sgextended import ConfigurationError, PoolClosed, PoolTimeout
-from sgextended.turns import Signal
+from sgextended.wakeup import WakeUp
 
 
 def test_close_closes_what_is_free_and_then_what_comes_back(make_pool):
@@ -163,7 +163,7 @@ def test_close_succeeds_at_the_last_moment(make_pool, monkeypatch):
         lease.__exit__(None, None, None)
         return False
 
-    monkeypatch.setattr(Signal, "wait", too_late)
+    monkeypatch.setattr(WakeUp, "wait", too_late)
     pool.close(wait=True)
 
     assert instance.closed == 1
