@@ -23,8 +23,8 @@ import shotgun_api3
 from shotgun_api3.lib import mockgun
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.rows import insert_rows
-from sgextended.localsite.store import Store
+from sgextended.localsite.storage.site_store import Store
+from sgextended.localsite.storage.stored_rows import insert_rows
 
 KEY = "benchmark"
 FIELDS = ["content", "sg_status_list", "due_date", "duration", "entity", "step", "project", "task_assignees"]

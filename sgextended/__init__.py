@@ -4,6 +4,7 @@ sgextended: the thread-safe, fast and extensible object to use instead of ``shot
 
 from typing import TYPE_CHECKING, Any, List
 
+from sgextended.client.native_client import NativeClient
 from sgextended.errors import (
     AmbiguousError,
     BatchesFailed,
@@ -30,28 +31,27 @@ from sgextended.errors import (
     WorkerLost,
 )
 from sgextended.extended import SGExtended, SGWorker
-from sgextended.hooks import Call, Write
 from sgextended.http.proxy import Proxy
 from sgextended.http.retry import RetryPolicy
-from sgextended.lazy import lazy_module
-from sgextended.native import NativeClient
-from sgextended.schema import SiteSchema
+from sgextended.lazy_import import lazy_module
+from sgextended.observe.call_events import Call, Write
+from sgextended.schema.site_schema import SiteSchema
 from sgextended.secret import Secret
 from sgextended.site import Site
 
 if TYPE_CHECKING:
     from sgextended.aio import AsyncSGExtended as AsyncSGExtended
     from sgextended.aio import CallCancelled as CallCancelled
-    from sgextended.domain.record_classes import Link as Link
-    from sgextended.plan import Plan as Plan
-    from sgextended.plan import Planned as Planned
-    from sgextended.pool import SGPool as SGPool
-    from sgextended.registered import current as current
-    from sgextended.registered import registered_class as registered_class
-    from sgextended.trace_report import Trace as Trace
-    from sgextended.undo import UndoLog as UndoLog
-    from sgextended.undo import Undone as Undone
-    from sgextended.workers import Failure as Failure
+    from sgextended.domain.typed.record_classes import Link as Link
+    from sgextended.observe.trace_report import Trace as Trace
+    from sgextended.workers.instance_pool import SGPool as SGPool
+    from sgextended.workers.map import Failure as Failure
+    from sgextended.wrapper.registered_class import current as current
+    from sgextended.wrapper.registered_class import registered_class as registered_class
+    from sgextended.writes.dry_run import Plan as Plan
+    from sgextended.writes.dry_run import Planned as Planned
+    from sgextended.writes.undo import UndoLog as UndoLog
+    from sgextended.writes.undo import Undone as Undone
 
 __all__ = [
     "AmbiguousError",
@@ -108,13 +108,13 @@ _LAZY = {
     for module, names in {
         "sgextended._version": ("__version__",),
         "sgextended.aio": ("AsyncSGExtended", "CallCancelled"),
-        "sgextended.domain.record_classes": ("Link",),
-        "sgextended.plan": ("Plan", "Planned"),
-        "sgextended.pool": ("SGPool",),
-        "sgextended.registered": ("current", "registered_class"),
-        "sgextended.trace_report": ("Trace",),
-        "sgextended.undo": ("UndoLog", "Undone"),
-        "sgextended.workers": ("Failure",),
+        "sgextended.domain.typed.record_classes": ("Link",),
+        "sgextended.writes.dry_run": ("Plan", "Planned"),
+        "sgextended.workers.instance_pool": ("SGPool",),
+        "sgextended.wrapper.registered_class": ("current", "registered_class"),
+        "sgextended.observe.trace_report": ("Trace",),
+        "sgextended.writes.undo": ("UndoLog", "Undone"),
+        "sgextended.workers.map": ("Failure",),
     }.items()
     for name in names
 }

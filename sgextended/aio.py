@@ -32,12 +32,12 @@ from typing import (
 )
 from weakref import WeakKeyDictionary
 
-from sgextended import trace
-from sgextended._async_methods import AsyncMethods
+from sgextended.client.native_client import NativeClient
+from sgextended.concurrency.scoped_value import Block
 from sgextended.errors import SGExtendedError
 from sgextended.http.cancellation import CancelToken, RequestCancelled, under
-from sgextended.native import NativeClient
-from sgextended.scoped import Block
+from sgextended.observe import trace
+from sgextended.wrapper.async_methods import AsyncMethods
 
 Async = TypeVar("Async", bound="AsyncSGExtended")
 Result = TypeVar("Result")

@@ -23,8 +23,8 @@ from attrs import frozen
 from sgextended.errors import ConfigurationError, PoolTimeout, WorkerError, WorkerLost
 from sgextended.http.deadline import Deadline
 from sgextended.http.transport import AROUND
-from sgextended.journal import name_of
-from sgextended.remote import Numbered, Outcome
+from sgextended.workers.journal import name_of
+from sgextended.workers.worker_group import Numbered, Outcome
 
 Item = TypeVar("Item")
 

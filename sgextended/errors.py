@@ -51,7 +51,7 @@ class CheckError(SGExtendedError, ValueError):
     What was asked for does not fit the site's schema; nothing was sent.
 
     Attributes:
-        problems: What does not fit: list of `sgextended.checks.Problem`, each with its place and a message.
+        problems: What does not fit: list of `sgextended.schema.validation.Problem`, each with its place and a message.
     """
 
     __module__ = "sgextended"

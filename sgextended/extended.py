@@ -27,9 +27,9 @@ from typing import (
 
 from attrs import Factory, define, field, fields, setters
 
-from sgextended.connect import Connect
+from sgextended.client.locked_client import OneAtATime
+from sgextended.client.native_client import NativeClient
 from sgextended.domain import (
-    addresses,
     assets,
     bookings,
     entities,
@@ -37,13 +37,10 @@ from sgextended.domain import (
     files,
     many,
     notes,
-    pages,
     playlists,
     projects,
     published_files,
     publishing,
-    query_fields,
-    records,
     sequences,
     shots,
     statuses,
@@ -53,32 +50,34 @@ from sgextended.domain import (
     users,
     versions,
 )
+from sgextended.domain import resolve as addresses
+from sgextended.domain.query_fields import pages, query_fields
+from sgextended.domain.typed import records
 from sgextended.errors import ClientClosed, ConfigurationError
-from sgextended.hooked import Hooked
 from sgextended.http.deadline import within
-from sgextended.lazy import lazy_module
-from sgextended.native import NativeClient
-from sgextended.of_thread import as_current, current_of
-from sgextended.one_at_a_time import OneAtATime
-from sgextended.progress import Progress
+from sgextended.lazy_import import lazy_module
+from sgextended.observe.trace import trace
 from sgextended.site import Site
-from sgextended.trace import trace
+from sgextended.workers.progress import Progress
+from sgextended.wrapper.connect import Connect
+from sgextended.wrapper.current import as_current, current_of
+from sgextended.wrapper.hooks_mixin import Hooked
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
     from os import PathLike
 
     from sgextended import aio as _aio
-    from sgextended import checks as _check_module
-    from sgextended import workers as _workers
     from sgextended.aio import AsyncSGExtended
-    from sgextended.remote import Guard
-    from sgextended.trace_report import Trace
-    from sgextended.workers import Failure
+    from sgextended.observe.trace_report import Trace
+    from sgextended.schema import validation as _check_module
+    from sgextended.workers import map as _workers
+    from sgextended.workers.map import Failure
+    from sgextended.workers.worker_group import Guard
 else:
     _aio = lazy_module("sgextended.aio")
-    _check_module = lazy_module("sgextended.checks")
-    _workers = lazy_module("sgextended.workers")
+    _check_module = lazy_module("sgextended.schema.validation")
+    _workers = lazy_module("sgextended.workers.map")
 
 Row = Dict[str, Any]
 Wrapper = TypeVar("Wrapper", bound="SGExtended")

@@ -8,8 +8,9 @@ from typing import Callable, Iterator
 
 import pytest
 
-from sgextended import SGExtended, Site, of_thread
+from sgextended import SGExtended, Site
 from sgextended.localsite import LocalSite
+from sgextended.wrapper import current as of_thread
 
 pytest_plugins = [
     "fix_servers", "fix_transport", "fix_native", "fix_extended", "fix_pool", "fix_secrets", "fix_transfers",

@@ -15,7 +15,8 @@ from fix_chaos_notes import LETTERS
 from processes import unmeasured
 
 from sgextended import SGExtended, Site
-from sgextended.localsite import LocalSite, rpc
+from sgextended.localsite import LocalSite
+from sgextended.localsite.server import rpc_table as rpc
 
 READ_TIMEOUT = 2.0  # seconds for clients; only what is stalled takes longer
 STALL = 2.5

@@ -8,7 +8,7 @@ import pytest
 from fix_servers import GUARD, http_reply
 
 from sgextended.http.connection import Limits
-from sgextended.http.opening import Endpoint
+from sgextended.http.socket_opener import Endpoint
 from sgextended.http.transport import Transport
 
 LIMITS = Limits(connect=GUARD, read=GUARD, pool=GUARD)

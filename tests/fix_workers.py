@@ -9,7 +9,7 @@ import threading
 from attrs import define, field
 
 from sgextended import SGExtended, SGWorker
-from sgextended.workers import Options, run
+from sgextended.workers.map import Options, run
 
 GUARD = 5
 

@@ -10,7 +10,7 @@ from collections import deque
 import pytest
 from fix_servers import GUARD
 
-from sgextended.ahead import Closed, ReadAhead
+from sgextended.client.prefetch import Closed, ReadAhead
 
 LONG = 3600
 

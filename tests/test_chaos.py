@@ -26,7 +26,7 @@ import sgextended
 from sgextended import OutcomeUnknown, RetryPolicy, SGExtended, TransportError
 from sgextended.errors import CallError
 from sgextended.http import retry
-from sgextended.localsite.faults import KINDS, Mishap
+from sgextended.localsite.faults.fault_specs import KINDS, Mishap
 
 pytestmark = pytest.mark.slow
 

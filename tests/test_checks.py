@@ -8,7 +8,7 @@ import pytest
 from shotgun_api3.shotgun import Fault
 
 from sgextended import CheckError, SGExtended
-from sgextended.checks import OPERATORS, UNKNOWN, problems_of
+from sgextended.schema.validation import OPERATORS, UNKNOWN, problems_of
 
 SEQUENCE = {"type": "Sequence", "id": 1}
 

@@ -28,7 +28,7 @@ from sgextended import (
     WorkerLost,
 )
 from sgextended.dask import Cluster
-from sgextended.workers import AHEAD
+from sgextended.workers.map import AHEAD
 
 SCRIPT = """
 import sys

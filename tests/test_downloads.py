@@ -500,7 +500,7 @@ def test_full_disk_is_its_own_error(site, target, monkeypatch):
     if not Path("/dev/full").exists():
         pytest.skip("there is no full disk here")
     monkeypatch.setattr(Path, "open", open_full)
-    monkeypatch.setattr("sgextended.downloads._Receiver.start", lambda _self, _total: None)
+    monkeypatch.setattr("sgextended.client.transfers.downloads._Receiver.start", lambda _self, _total: None)
 
     with pytest.raises(OSError, match="No space left") as caught:
         client_of(site).download_attachment(7, str(target))

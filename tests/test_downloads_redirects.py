@@ -257,7 +257,7 @@ def test_expired_session_is_renewed(site, monkeypatch, refusal):
     """
     A session that the site refuses is replaced by a new one, once for all who use it.
     """
-    monkeypatch.setattr("sgextended.downloads.NEW", 0)
+    monkeypatch.setattr("sgextended.client.transfers.downloads.NEW", 0)
     made = iter(["old", "new", "too new"])
     session = lambda _request: results({"session_id": next(made)})  # noqa: E731
     site.answers["get_session_token"] = session

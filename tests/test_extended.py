@@ -14,7 +14,7 @@ from fix_servers import GUARD, page, results
 
 import sgextended
 from sgextended import ConfigurationError, NativeClient, SGExtended, Site
-from sgextended.verbs import NativeVerbs
+from sgextended.wrapper.native_overrides import NativeVerbs
 
 # --- Forwarding, as R18 and R19 ask
 

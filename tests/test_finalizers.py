@@ -11,10 +11,10 @@ import pytest
 from fix_interrupts import interrupted_everywhere
 from fix_pool import GUARD, Instance, counts
 
+from sgextended.concurrency.turns import Turns
 from sgextended.http.cancellation import CancelToken
 from sgextended.http.single_flight import SingleFlight
-from sgextended.schema import KeptSchema
-from sgextended.turns import Turns
+from sgextended.schema.site_schema import KeptSchema
 
 ENDED_THREADS = """
 import faulthandler, gc, os, random, sys, threading

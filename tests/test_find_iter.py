@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgextended import ConfigurationError, SGExtended
-from sgextended.paging import Source, by_id
+from sgextended.client.paging import Source, by_id
 
 BY_ID = [{"field_name": "id", "direction": "asc"}]
 REQUEST = {"filters": {"logical_operator": "and", "conditions": []}}

@@ -8,8 +8,8 @@ import weakref
 
 import pytest
 
-from sgextended import wire
-from sgextended.garbage import Collector
+from sgextended.client import codec as wire
+from sgextended.client.gc_pause import Collector
 
 LARGE = 10**6  # bytes
 

@@ -18,7 +18,7 @@ from fix_native import failing
 from fix_servers import Last, http_reply, page
 
 from sgextended import ConfigurationError, NativeClient, OutcomeUnknown, PartlyDone, RetryPolicy, SGExtended, SGPool
-from sgextended.watched import READING
+from sgextended.writes.interception import READING
 
 WRITING = {
     "batch", "create", "delete", "follow", "revive", "schema_field_create", "schema_field_delete",

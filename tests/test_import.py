@@ -10,16 +10,16 @@ import pytest
 
 import sgextended
 from sgextended import Failure, Link, SGExtended, Site, Trace
-from sgextended.lazy import lazy_module
+from sgextended.lazy_import import lazy_module
 
 #: Modules that a program which finds and creates does not need. Each is imported when its names are first used.
 LAZY = [
     "asyncio", "concurrent.futures", "dask", "difflib", "distributed", "multiprocessing", "subprocess",
-    "sgextended.aio", "sgextended.checks", "sgextended.dask", "sgextended.domain.batches",
-    "sgextended.domain.query_asking", "sgextended.domain.query_field_reader", "sgextended.domain.query_sums",
-    "sgextended.domain.record_classes", "sgextended.domain.saved_filters", "sgextended.domain.single_records",
-    "sgextended.journal", "sgextended.plan", "sgextended.pool", "sgextended.registered", "sgextended.remote",
-    "sgextended.trace_report", "sgextended.undo", "sgextended.workers",
+    "sgextended.aio", "sgextended.schema.validation", "sgextended.dask", "sgextended.domain.batches",
+    "sgextended.domain.query_fields.row_queries", "sgextended.domain.query_fields.definitions", "sgextended.domain.query_fields.summaries",
+    "sgextended.domain.typed.record_classes", "sgextended.domain.query_fields.saved_filters", "sgextended.domain.query_fields.single_records",
+    "sgextended.workers.journal", "sgextended.writes.dry_run", "sgextended.workers.instance_pool", "sgextended.wrapper.registered_class", "sgextended.workers.worker_group",
+    "sgextended.observe.trace_report", "sgextended.writes.undo", "sgextended.workers.map",
 ]  # fmt: skip
 
 
@@ -93,9 +93,9 @@ import sys
 from sgextended import SGExtended as Checked, Site
 site = Site(url="https://site.invalid", script_name="demo", api_key="demo")
 Checked(site=site)
-before = "sgextended.checks" in sys.modules
+before = "sgextended.schema.validation" in sys.modules
 {make}
-print(before, "sgextended.checks" in sys.modules)
+print(before, "sgextended.schema.validation" in sys.modules)
 """)
 
     assert printed == "False True\n"
@@ -138,7 +138,7 @@ def test_lazy_module_is_imported_on_the_first_read():
     """
     printed = run("""
 import sys
-from sgextended.lazy import lazy_module
+from sgextended.lazy_import import lazy_module
 stand_in = lazy_module("colorsys")
 print("colorsys" in sys.modules, repr(stand_in), hasattr(stand_in, "__wrapped__"), "colorsys" in sys.modules)
 print(stand_in.rgb_to_hsv is __import__("colorsys").rgb_to_hsv, "rgb_to_hsv" in dir(stand_in))

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgextended import ConfigurationError, Failure, WorkerError
-from sgextended.journal import Journal, key_of
-from sgextended.workers import Options, run
+from sgextended.workers.journal import Journal, key_of
+from sgextended.workers.map import Options, run
 
 
 class Maker:

@@ -11,7 +11,8 @@ import shotgun_api3
 from fix_native import make_client, meet
 from fix_servers import GUARD, Last, http_reply, results
 
-from sgextended import OutcomeUnknown, StatusError, wire
+from sgextended import OutcomeUnknown, StatusError
+from sgextended.client import codec as wire
 
 
 def serve_pages(total, **odd):
@@ -69,7 +70,7 @@ def test_one_page_is_one_request_and_no_thread(make_site_server, monkeypatch):
     """
     server = make_site_server(read=serve_pages(1))
     client = make_client(server)
-    monkeypatch.setattr("sgextended.ahead.ReadAhead.ask", lambda *_: pytest.fail("pages are read ahead"))
+    monkeypatch.setattr("sgextended.client.prefetch.ReadAhead.ask", lambda *_: pytest.fail("pages are read ahead"))
 
     assert len(client.find("Shot", [])) == 1
     assert len(client.find("Shot", [], limit=5)) == 1

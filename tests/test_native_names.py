@@ -13,8 +13,11 @@ import pytest
 from shotgun_api3 import shotgun
 from shotgun_api3.shotgun import ClientCapabilities, ServerCapabilities, Shotgun, _Config
 
-from sgextended import downloads, identity, native, transfers, uploads
-from sgextended.native import NativeClient
+from sgextended.client import credentials as identity
+from sgextended.client import native_client as native
+from sgextended.client.native_client import NativeClient
+from sgextended.client.transfers import downloads, uploads
+from sgextended.client.transfers import transfer as transfers
 
 MODULES = (identity, native, transfers, uploads, downloads)
 SOURCE = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in MODULES)

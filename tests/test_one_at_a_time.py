@@ -17,7 +17,7 @@ from shotgun_api3.lib.mockgun import Shotgun as Mockgun
 from sgextended import (
     ConfigurationError,
 )
-from sgextended.one_at_a_time import OneAtATime
+from sgextended.client.locked_client import OneAtATime
 
 
 class Counting:

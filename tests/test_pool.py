@@ -8,7 +8,7 @@ import pytest
 from fix_pool import GUARD, Borrower, Instance, counts, wait_for
 
 from sgextended import ConfigurationError, PoolClosed, PoolError, PoolTimeout, SGPool
-from sgextended.wakeup import WakeUp
+from sgextended.concurrency.wake_up import WakeUp
 
 # --- Growth
 

@@ -17,7 +17,7 @@ from shotgun_api3.lib import httplib2
 
 import sgextended
 from sgextended import PoolError, PoolTimeout, StatusError, TransportError
-from sgextended.wakeup import WakeUp
+from sgextended.concurrency.wake_up import WakeUp
 
 
 class Closable(Instance):

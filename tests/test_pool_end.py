@@ -8,7 +8,7 @@ import pytest
 from fix_pool import GUARD, Borrower, Instance, counts, wait_for
 
 from sgextended import ConfigurationError, PoolClosed, PoolTimeout
-from sgextended.wakeup import WakeUp
+from sgextended.concurrency.wake_up import WakeUp
 
 
 def test_close_closes_what_is_free_and_then_what_comes_back(make_pool):

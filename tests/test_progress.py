@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from sgextended.progress import reporter
+from sgextended.workers.progress import reporter
 
 
 class Terminal(io.StringIO):

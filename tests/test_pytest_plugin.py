@@ -182,7 +182,7 @@ def test_data_of_the_studio_is_there(studio, pytester):
     """
     With the setting ``sg_data`` each test begins with the records of a folder.
     """
-    from sgextended.localsite.records import dump
+    from sgextended.localsite.demo.folder_dump import dump
 
     with LocalSite(script_name="pipeline") as site, site.store.reading() as tx:
         dump(tx, pytester.path / "data")

@@ -7,7 +7,8 @@ import textwrap
 import pytest
 
 import sgextended
-from sgextended import ConfigurationError, SGExtended, registered, registered_class
+from sgextended import ConfigurationError, SGExtended, registered_class
+from sgextended.wrapper import registered_class as registered
 
 MODULE = """
 from sgextended import SGExtended

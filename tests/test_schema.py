@@ -11,7 +11,7 @@ import shotgun_api3
 
 from sgextended import ConfigurationError, NotFoundError, SGExtended
 from sgextended.localsite import LocalSite
-from sgextended.schema import KeptSchema, SiteSchema
+from sgextended.schema.site_schema import KeptSchema, SiteSchema
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="the rights of files are those of POSIX")
 

@@ -11,14 +11,15 @@ import pytest
 from fix_interrupts import interrupted_everywhere
 from fix_servers import GUARD
 
-from sgextended import ReadOnlyError, SGExtended, Site, trace
+from sgextended import ReadOnlyError, SGExtended, Site
 from sgextended.aio import _is_block
-from sgextended.hooked import _is_in_dry_run
-from sgextended.hooks import RECORDER, in_hook, is_in_hook
+from sgextended.concurrency.scoped_value import NO_BLOCK, ScopedValue
 from sgextended.http import cancellation, deadline
 from sgextended.http.cancellation import CancelToken
-from sgextended.of_thread import set_for
-from sgextended.scoped import NO_BLOCK, ScopedValue
+from sgextended.observe import trace
+from sgextended.observe.call_events import RECORDER, in_hook, is_in_hook
+from sgextended.wrapper.current import set_for
+from sgextended.wrapper.hooks_mixin import _is_in_dry_run
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from fix_native import make_client
 from fix_servers import results
 
 from sgextended import SGExtended, Trace
-from sgextended.trace_report import OFTEN
+from sgextended.observe.trace_report import OFTEN
 
 PAGE = {"entities": [{"type": "Shot", "id": 7}], "paging_info": {"has_next_page": False}}
 

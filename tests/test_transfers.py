@@ -445,7 +445,7 @@ def test_file_that_cannot_be_read_is_its_own_error(media_site, storage, make_fil
     """
     A failing disk is no failing connection: its error comes out, and nothing is repeated.
     """
-    monkeypatch.setattr("sgextended.transfers.CHUNK", "not a number of bytes")
+    monkeypatch.setattr("sgextended.client.transfers.transfer.CHUNK", "not a number of bytes")
     with pytest.raises(TypeError):
         client_of(media_site).upload("Version", 12, make_file())
 
@@ -464,7 +464,7 @@ def test_file_that_cannot_be_read_is_its_own_error(media_site, storage, make_fil
         def __exit__(self, *_):
             pass
 
-    monkeypatch.setattr("sgextended.transfers.CHUNK", 5)
+    monkeypatch.setattr("sgextended.client.transfers.transfer.CHUNK", 5)
     path = make_file()
     with monkeypatch.context() as patched:
         patched.setattr(Path, "open", lambda *_args: Broken())

@@ -243,7 +243,7 @@ def test_error_of_a_transfer_survives_pickling(kind, protocol):
     """
     What transfers raise arrives in another process as what it was: class, message, attributes, both ways to catch it.
     """
-    from sgextended.transfers import known_as
+    from sgextended.client.transfers.transfer import known_as
 
     with pytest.raises(kind) as caught, known_as(ShotgunError):
         raise kind("The site did not answer.", rpc="upload_file", attempts=3)

@@ -14,7 +14,7 @@ from fix_transport import LIMITS, SHORT, USER, User, in_threads, make_endpoint, 
 from sgextended import PoolTimeout, Proxy, TransportError
 from sgextended.http import transport as transport_module
 from sgextended.http.connection import Limits
-from sgextended.http.opening import Endpoint
+from sgextended.http.socket_opener import Endpoint
 from sgextended.http.transport import Transport, page_title, retry_after, transport_to
 
 FORK = "fork" in multiprocessing.get_all_start_methods()

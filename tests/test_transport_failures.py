@@ -16,7 +16,7 @@ from fix_transport import SHORT, USER, in_threads, make_transport, post
 from sgextended import Proxy, Secret, TLSError, TransportError, TransportTimeout, Unreachable
 from sgextended.http.connection import Limits
 from sgextended.http.deadline import Deadline
-from sgextended.http.opening import Endpoint, tls_context
+from sgextended.http.socket_opener import Endpoint, tls_context
 from sgextended.http.transport import Transport
 
 # --- Failures

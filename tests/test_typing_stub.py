@@ -11,7 +11,7 @@ from shotgun_api3.shotgun import Shotgun
 
 import sgextended
 from sgextended import SGExtended
-from sgextended.verbs import NativeVerbs
+from sgextended.wrapper.native_overrides import NativeVerbs
 
 STUB = Path(sgextended.__file__).parent / "_native_methods.pyi"
 # What the constructor sets on an instance and users read.

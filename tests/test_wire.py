@@ -19,7 +19,7 @@ from processes import unmeasured
 from shotgun_api3.lib import sgtimezone
 from shotgun_api3.shotgun import SG_TIMEZONE, ServerCapabilities, Shotgun
 
-from sgextended import wire
+from sgextended.client import codec as wire
 
 NATIVE = {
     utc: Shotgun("https://x.example", "robot", "key", connect=False, convert_datetimes_to_utc=utc)

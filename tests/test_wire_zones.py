@@ -18,7 +18,7 @@ from shotgun_api3 import shotgun
 from shotgun_api3.lib import sgtimezone
 from test_wire import NATIVE, SteadyTime, native_page, outcome, typed
 
-from sgextended import wire
+from sgextended.client import codec as wire
 
 pytestmark = pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process cannot be set here")
 

@@ -14,7 +14,7 @@ from fix_servers import ScriptedSite, page
 from fix_workers import Counting, Studio, die, fail, returns_what_cannot_travel, shots_and_worker
 
 from sgextended import ConfigurationError, Failure, SGExtended, Site, WorkerError
-from sgextended.remote import KEPT_RECIPES
+from sgextended.workers.worker_group import KEPT_RECIPES
 
 METHODS = [each for each in ("fork", "spawn", "forkserver") if each in multiprocessing.get_all_start_methods()]
 

@@ -8,8 +8,22 @@ from typing import Annotated
 import typer
 
 import sgextended
-from sgextended.cli import assets, check, demo, describe, doctor, export, find, map, pull, serving, stubs, whoami, write  # noqa: A004 - modules of commands
-from sgextended.cli.functions import UsageError
+from sgextended.cli.commands import (
+    assets,
+    check,
+    demo,
+    doctor,
+    export,
+    find,
+    map,
+    pull,
+    stubs,
+    whoami,
+    write,
+)
+from sgextended.cli.commands import schema as describe
+from sgextended.cli.commands import site as serving
+from sgextended.cli.load_function import UsageError
 from sgextended.errors import CallError, FilterError
 
 app = typer.Typer(

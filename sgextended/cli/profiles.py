@@ -20,8 +20,8 @@ from typing import Any, Callable, Dict, List
 import typer
 
 from sgextended import Secret, Site
-from sgextended.cli.functions import UsageError
-from sgextended.schema import did_you_mean
+from sgextended.cli.load_function import UsageError
+from sgextended.schema.site_schema import did_you_mean
 
 #: The variable that names another file than the usual one.
 VARIABLE = "SGEXTENDED_CONFIG"

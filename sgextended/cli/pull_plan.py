@@ -9,8 +9,8 @@ from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequ
 
 from attrs import frozen
 
-from sgextended.cli.functions import UsageError
-from sgextended.schema import did_you_mean
+from sgextended.cli.load_function import UsageError
+from sgextended.schema.site_schema import did_you_mean
 
 #: Of which a site has few, and which the records of every project are about.
 WHOLE = (

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence,
 
 from attrs import evolve, frozen
 
+from sgextended.client.native_client import NativeClient
+from sgextended.domain.conditions import Row, fields_of
 from sgextended.domain.many import BATCH, WORKERS
-from sgextended.domain.query import Row, fields_of
 from sgextended.errors import BatchesFailed, CallError, ConfigurationError, FilterError, OutcomeUnknown
 from sgextended.http.deadline import within
 from sgextended.http.retry import RetryPolicy
-from sgextended.native import NativeClient
-from sgextended.plan import comparable, is_same
-from sgextended.progress import Progress
-from sgextended.workers import Failure, Options, run
+from sgextended.workers.map import Failure, Options, run
+from sgextended.workers.progress import Progress
+from sgextended.writes.dry_run import comparable, is_same
 
 if TYPE_CHECKING:
     from os import PathLike

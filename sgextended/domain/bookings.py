@@ -4,7 +4,7 @@ Bookings of people, vacations among them.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.query import ASSIGNEES, Day, Finder, Links, Names, Query, Row
+from sgextended.domain.conditions import ASSIGNEES, Day, Finder, Links, Names, Query, Row
 from sgextended.http.deadline import within
 
 BOOKING_FIELDS = (

@@ -4,8 +4,9 @@ Entities of any type: by their ids, exactly one, how many, in groups.
 
 from typing import TYPE_CHECKING, Any, Dict, Hashable, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
-from sgextended.domain.many import create_once_by
-from sgextended.domain.query import (
+from sgextended.client.native_client import NativeClient
+from sgextended.client.transfers.parallel_parts import in_parallel
+from sgextended.domain.conditions import (
     Entity,
     Finder,
     Query,
@@ -18,17 +19,16 @@ from sgextended.domain.query import (
     to_link,
     values_of,
 )
+from sgextended.domain.many import create_once_by
 from sgextended.errors import AmbiguousError, FilterError, NotFoundError, ShotgunError
 from sgextended.http.deadline import within
-from sgextended.lazy import lazy_module
-from sgextended.native import NativeClient
-from sgextended.parallel import in_parallel
-from sgextended.reconcile import check_keys
+from sgextended.lazy_import import lazy_module
+from sgextended.writes.reconcile import check_keys
 
 if TYPE_CHECKING:
-    from sgextended import plan
+    from sgextended.writes import dry_run as plan
 else:
-    plan = lazy_module("sgextended.plan")
+    plan = lazy_module("sgextended.writes.dry_run")
 
 #: Ids in one request: what a site returns in one page.
 CHUNK = 500

@@ -4,7 +4,7 @@ Episodes.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.query import Finder, Links, Names, Query, Row
+from sgextended.domain.conditions import Finder, Links, Names, Query, Row
 from sgextended.http.deadline import within
 
 EPISODE_FIELDS = ("code", "sg_status_list", "description", "project")

@@ -9,24 +9,24 @@ import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
+from sgextended.domain.conditions import Entity, Row, check_text, rows_of, to_link
 from sgextended.domain.entities import find_by_ids
 from sgextended.domain.many import WORKERS
-from sgextended.domain.query import Entity, Row, check_text, rows_of, to_link
 from sgextended.errors import CallError, FilterError, PartlyDone
 from sgextended.http.deadline import within
-from sgextended.lazy import lazy_module
-from sgextended.progress import Progress
+from sgextended.lazy_import import lazy_module
+from sgextended.workers.progress import Progress
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from sgextended import journal as journals
-    from sgextended import workers as crews
     from sgextended.domain import batches
+    from sgextended.workers import journal as journals
+    from sgextended.workers import map as crews
 else:
     batches = lazy_module("sgextended.domain.batches")
-    crews = lazy_module("sgextended.workers")
-    journals = lazy_module("sgextended.journal")
+    crews = lazy_module("sgextended.workers.map")
+    journals = lazy_module("sgextended.workers.journal")
 
 #: Characters that no file name has on one of the systems that studios use.
 _FORBIDDEN = r'[<>:"/\\|?*\x00-\x1f]'

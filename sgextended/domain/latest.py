@@ -5,7 +5,7 @@ The latest of each kind, out of all that match.
 import re
 from typing import Any, Dict, Iterable, List, Mapping, Tuple
 
-from sgextended.domain.query import Finder, Names, Query, Row, texts_of
+from sgextended.domain.conditions import Finder, Names, Query, Row, texts_of
 from sgextended.errors import FilterError
 
 # "v003" in "sh010_v003", but nothing of "mov10".

@@ -4,7 +4,8 @@ Writing many entities: in atomic batches, several at a time, with a report of wh
 
 from typing import TYPE_CHECKING, Any, Iterable, List, Optional, Union
 
-from sgextended.domain.query import (
+from sgextended.client.native_client import NativeClient
+from sgextended.domain.conditions import (
     Entity,
     Links,
     Names,
@@ -17,10 +18,9 @@ from sgextended.domain.query import (
     values_of,
 )
 from sgextended.errors import ConfigurationError, FilterError
-from sgextended.lazy import lazy_module
-from sgextended.native import NativeClient
-from sgextended.progress import Progress
-from sgextended.reconcile import check_keys
+from sgextended.lazy_import import lazy_module
+from sgextended.workers.progress import Progress
+from sgextended.writes.reconcile import check_keys
 
 if TYPE_CHECKING:
     from os import PathLike

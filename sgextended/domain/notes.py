@@ -4,9 +4,7 @@ Notes, and what was answered to them.
 
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
-from sgextended.domain.entities import CHUNK, find_by_ids, get
-from sgextended.domain.files import File, attach, file_at
-from sgextended.domain.query import (
+from sgextended.domain.conditions import (
     ASSIGNEES,
     PEOPLE,
     Entity,
@@ -23,6 +21,8 @@ from sgextended.domain.query import (
     to_link,
     values_of,
 )
+from sgextended.domain.entities import CHUNK, find_by_ids, get
+from sgextended.domain.files import File, attach, file_at
 from sgextended.domain.users import with_groups
 from sgextended.errors import FilterError
 from sgextended.http.deadline import within

@@ -4,7 +4,7 @@ Projects.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.query import PEOPLE, Finder, Ids, Links, Names, Query, Row
+from sgextended.domain.conditions import PEOPLE, Finder, Ids, Links, Names, Query, Row
 from sgextended.http.deadline import within
 
 PROJECT_FIELDS = ("name", "tank_name", "sg_status", "sg_type", "archived")

@@ -4,9 +4,7 @@ Published files, and what they were made of.
 
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
-from sgextended.domain.entities import find_by_ids
-from sgextended.domain.latest import Newest, latest_of
-from sgextended.domain.query import (
+from sgextended.domain.conditions import (
     Finder,
     Ids,
     Links,
@@ -20,6 +18,8 @@ from sgextended.domain.query import (
     ids_of,
     is_id,
 )
+from sgextended.domain.entities import find_by_ids
+from sgextended.domain.latest import Newest, latest_of
 from sgextended.errors import FilterError
 from sgextended.http.deadline import within
 

@@ -16,18 +16,18 @@ way; its number follows from the records before it alone:
 import uuid
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Union
 
+from sgextended.domain.conditions import Entity, Links, Row, check_text, rows_of, to_link
 from sgextended.domain.entities import get
 from sgextended.domain.files import File, file_at
 from sgextended.domain.many import create_once_by
-from sgextended.domain.query import Entity, Links, Row, check_text, rows_of, to_link
 from sgextended.errors import CallError, FilterError, NotFoundError, PartlyDone
 from sgextended.http.deadline import within
-from sgextended.lazy import lazy_module
+from sgextended.lazy_import import lazy_module
 
 if TYPE_CHECKING:
-    from sgextended import plan
+    from sgextended.writes import dry_run as plan
 else:
-    plan = lazy_module("sgextended.plan")
+    plan = lazy_module("sgextended.writes.dry_run")
 
 #: Begins the code of what is being published.
 UNDER_WAY = "(publishing "

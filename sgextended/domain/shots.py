@@ -4,7 +4,7 @@ Shots.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.query import Finder, Links, Names, Query, Row
+from sgextended.domain.conditions import Finder, Links, Names, Query, Row
 from sgextended.http.deadline import within
 
 SHOT_FIELDS = ("code", "sg_sequence", "sg_status_list", "description", "sg_cut_in", "sg_cut_out", "project")

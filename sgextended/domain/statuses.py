@@ -4,7 +4,7 @@ Statuses: how they are called, their colors, and which ones a field offers in wh
 
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from sgextended.domain.query import Entity, Finder, Names, Query, Row, fields_of, to_link
+from sgextended.domain.conditions import Entity, Finder, Names, Query, Row, fields_of, to_link
 from sgextended.errors import NotFoundError
 from sgextended.http.deadline import within
 

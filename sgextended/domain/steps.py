@@ -4,7 +4,7 @@ Pipeline steps.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.query import Finder, LinksOrNames, Names, Query, Row
+from sgextended.domain.conditions import Finder, LinksOrNames, Names, Query, Row
 from sgextended.http.deadline import within
 
 STEP_FIELDS = ("code", "short_name", "entity_type", "color", "list_order", "department")

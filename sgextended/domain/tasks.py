@@ -4,8 +4,7 @@ Tasks.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.many import change_lists
-from sgextended.domain.query import (
+from sgextended.domain.conditions import (
     ASSIGNEES,
     Day,
     Finder,
@@ -18,6 +17,7 @@ from sgextended.domain.query import (
     rows_of,
     to_link,
 )
+from sgextended.domain.many import change_lists
 from sgextended.domain.users import me, with_groups
 from sgextended.http.deadline import within
 

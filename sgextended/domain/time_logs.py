@@ -5,8 +5,7 @@ Time logs.
 import datetime as dt
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.entities import get
-from sgextended.domain.query import (
+from sgextended.domain.conditions import (
     PEOPLE,
     Day,
     Entity,
@@ -18,6 +17,7 @@ from sgextended.domain.query import (
     to_day,
     to_link,
 )
+from sgextended.domain.entities import get
 from sgextended.domain.users import me
 from sgextended.errors import FilterError
 from sgextended.http.deadline import within

@@ -4,8 +4,7 @@ People, who asks, and the groups and departments that they are in.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.entities import get
-from sgextended.domain.query import (
+from sgextended.domain.conditions import (
     ASSIGNEES,
     PEOPLE,
     Finder,
@@ -19,6 +18,7 @@ from sgextended.domain.query import (
     to_link,
     values_of,
 )
+from sgextended.domain.entities import get
 from sgextended.errors import ConfigurationError
 from sgextended.http.deadline import within
 

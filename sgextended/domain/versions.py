@@ -5,11 +5,7 @@ Versions.
 import functools
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.entities import get
-from sgextended.domain.files import File, attach, file_at, then
-from sgextended.domain.latest import Newest, latest_of
-from sgextended.domain.many import create_once_by
-from sgextended.domain.query import (
+from sgextended.domain.conditions import (
     PEOPLE,
     Entity,
     Finder,
@@ -22,6 +18,10 @@ from sgextended.domain.query import (
     fields_of,
     to_link,
 )
+from sgextended.domain.entities import get
+from sgextended.domain.files import File, attach, file_at, then
+from sgextended.domain.latest import Newest, latest_of
+from sgextended.domain.many import create_once_by
 from sgextended.errors import FilterError
 from sgextended.http.deadline import within
 

@@ -9,9 +9,9 @@ import contextlib
 import time
 from typing import Any, Callable, List, Optional, Tuple
 
+from sgextended.concurrency.scoped_value import Block, ScopedValue
+from sgextended.concurrency.wake_up import LOOK_AGAIN, WakeUp
 from sgextended.errors import SGExtendedError
-from sgextended.scoped import Block, ScopedValue
-from sgextended.wakeup import LOOK_AGAIN, WakeUp
 
 
 class RequestCancelled(SGExtendedError):

@@ -11,13 +11,13 @@ from urllib.parse import quote
 
 from urllib3.util.wait import wait_for_read
 
-from sgextended.http.elsewhere import raise_what_comes_from_elsewhere
-from sgextended.http.opening import Opener
 from sgextended.http.response import Response, Sink, read_response
+from sgextended.http.signal_errors import raise_what_comes_from_elsewhere
+from sgextended.http.socket_opener import Opener
 
 if TYPE_CHECKING:
+    from sgextended.concurrency.wake_up import WakeUp
     from sgextended.http.deadline import Deadline
-    from sgextended.wakeup import WakeUp
 
 #: Seconds after which an unused connection is not used again: firewalls and balancers forget such ones silently.
 LONGEST_IDLE = 60.0

@@ -16,10 +16,10 @@ from contextlib import suppress
 from typing import Deque, List, Optional
 from weakref import ref
 
+from sgextended.concurrency.wake_up import LOOK_AGAIN, WakeUp
 from sgextended.errors import ClientClosed
 from sgextended.http.connection import Connection, InFlightRequest
-from sgextended.http.opening import Opener
-from sgextended.wakeup import LOOK_AGAIN, WakeUp
+from sgextended.http.socket_opener import Opener
 
 _GONE = 8 * LOOK_AGAIN  # seconds after which a waiting caller that has not looked is taken for gone
 

@@ -11,8 +11,8 @@ from typing import Any, Optional, Tuple, Union
 
 from attrs import frozen
 
+from sgextended.concurrency.scoped_value import NO_BLOCK, Block, NoBlock, ScopedValue
 from sgextended.errors import ConfigurationError
-from sgextended.scoped import NO_BLOCK, Block, NoBlock, ScopedValue
 
 
 @frozen

@@ -6,9 +6,9 @@ import threading
 from typing import Any, Callable, Dict, Hashable, List, Optional, TypeVar
 from weakref import ref
 
+from sgextended.concurrency.wake_up import LOOK_AGAIN, WakeUp
 from sgextended.errors import TransportTimeout
 from sgextended.http import cancellation, deadline
-from sgextended.wakeup import LOOK_AGAIN, WakeUp
 
 Result = TypeVar("Result")
 

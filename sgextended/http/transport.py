@@ -13,17 +13,17 @@ from html import unescape
 from typing import TYPE_CHECKING, Any, Callable, ContextManager, Dict, List, Mapping, Optional, Tuple, TypeVar, Union
 from weakref import ref
 
+from sgextended.concurrency.scoped_value import ScopedValue
 from sgextended.errors import TransportError, TransportTimeout
 from sgextended.http import cancellation
 from sgextended.http.connection import Body, InFlightRequest, Limits, head_of
 from sgextended.http.connection_pool import ConnectionPool
-from sgextended.http.elsewhere import raise_what_comes_from_elsewhere
-from sgextended.http.failures import FAILURES, no_connection, proxy_error, translated
-from sgextended.http.opening import Endpoint, Opener
+from sgextended.http.error_translation import FAILURES, no_connection, proxy_error, translated
 from sgextended.http.response import Response, Sink
 from sgextended.http.retry import Backoff
+from sgextended.http.signal_errors import raise_what_comes_from_elsewhere
 from sgextended.http.single_flight import SingleFlight
-from sgextended.scoped import ScopedValue
+from sgextended.http.socket_opener import Endpoint, Opener
 
 if TYPE_CHECKING:
     from sgextended.http.deadline import Deadline

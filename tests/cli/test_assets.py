@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from sgextended.cli import assets
+from sgextended.cli.commands import assets
 from sgextended.http import retry
 
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from sgextended.cli import doctor
+from sgextended.cli.commands import doctor
 
 STEPS = ["versions", "settings", "name", "connection", "TLS", "site", "clock", "credentials", "latency", "throughput"]
 

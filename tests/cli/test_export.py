@@ -9,8 +9,9 @@ import tracemalloc
 import pytest
 
 from sgextended import SGExtended, TransportError
-from sgextended.cli import export, parquet
-from sgextended.cli.functions import UsageError
+from sgextended.cli import parquet_writer as parquet
+from sgextended.cli.commands import export
+from sgextended.cli.load_function import UsageError
 
 FIELDS = "id,code,project,sg_cut_in,created_at"
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgextended import FilterError, NotFoundError
-from sgextended.cli.filters import OPERATORS, parse, to_native
-from sgextended.schema import SiteSchema
+from sgextended.cli.filter_syntax import OPERATORS, parse, to_native
+from sgextended.schema.site_schema import SiteSchema
 
 
 @pytest.fixture(scope="module")

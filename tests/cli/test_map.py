@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from sgextended import Failure, Unreachable
-from sgextended.cli import work
+from sgextended.cli import run_items as work
 
 GUARD = 60  # seconds
 

@@ -13,7 +13,7 @@ import time
 import pytest
 from processes import unmeasured
 
-from sgextended.cli import map as map_job
+from sgextended.cli.commands import map as map_job
 
 GUARD = 60  # seconds
 
@@ -85,7 +85,7 @@ def test_a_cluster_that_is_not_there_is_one_message(command, environment, folder
     An address where no scheduler answers is named.
     """
     pytest.importorskip("distributed")
-    from sgextended.cli import map as map_job
+    from sgextended.cli.commands import map as map_job
 
     monkeypatch.setattr(map_job, "PATIENCE", 0.2)
     status, out, err = command("map", "tools:tasks", "Shot", "--dask", "tcp://127.0.0.1:1")

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from sgextended import SGExtended
-from sgextended.localsite.certificates import Certificates
+from sgextended.localsite.server.certificates import Certificates
 
 GUARD = 60  # seconds
 

@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from sgextended import SiteSchema
-from sgextended.cli.stubs import module
-from sgextended.verbs import NativeVerbs
+from sgextended.cli.commands.stubs import module
+from sgextended.wrapper.native_overrides import NativeVerbs
 
 
 def fact(value):

@@ -6,7 +6,7 @@ import pytest
 import shotgun_api3
 
 from sgextended import AmbiguousError, FilterError, NotFoundError, SGExtended
-from sgextended.domain.addresses import entity_url, resolve
+from sgextended.domain.resolve import entity_url, resolve
 from sgextended.localsite import LocalSite
 
 

@@ -13,12 +13,13 @@ from shotgun_api3.lib.mockgun import generate_schema
 
 import sgextended
 from sgextended import ConfigurationError, FilterError, SGExtended
-from sgextended.domain import addresses, entities, notes, playlists, published_files, statuses, versions
-from sgextended.domain.pages import find_page
-from sgextended.domain.query import Ids, Links, LinksOrNames, Names
-from sgextended.domain.query_fields import add_query_fields, find_with_query_fields
+from sgextended.domain import entities, notes, playlists, published_files, statuses, versions
+from sgextended.domain import resolve as addresses
+from sgextended.domain.conditions import Ids, Links, LinksOrNames, Names
+from sgextended.domain.query_fields.pages import find_page
+from sgextended.domain.query_fields.query_fields import add_query_fields, find_with_query_fields
 from sgextended.domain.tasks import assign, unassign
-from sgextended.localsite.query_fields import CURRENT_PROJECT, condition, group
+from sgextended.localsite.schema.query_field_definitions import CURRENT_PROJECT, condition, group
 
 SHOT = {"type": "Shot", "id": 3}
 VERSION = {"type": "Version", "id": 40}

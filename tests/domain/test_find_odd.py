@@ -177,7 +177,7 @@ def test_the_usual_port_is_no_other_site(host):
     """
     An address with the port that https has anyway leads to the same site.
     """
-    from sgextended.domain.addresses import resolve
+    from sgextended.domain.resolve import resolve
 
     assert resolve(Asked(), f"https://{host}/detail/Shot/5", fields=[]) == {"type": "Shot", "id": 5}
     assert resolve(Asked(), "http://studio.example/detail/Shot/5", fields=[]) == {"type": "Shot", "id": 5}

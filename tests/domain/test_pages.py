@@ -8,9 +8,16 @@ import pytest
 import shotgun_api3
 
 from sgextended import ConfigurationError, FilterError, NotFoundError, SGExtended
-from sgextended.domain.pages import find_page
+from sgextended.domain.query_fields.pages import find_page
 from sgextended.localsite import LocalSite
-from sgextended.localsite.query_fields import CURRENT_PROJECT, ME, add_query_field, condition, current, group
+from sgextended.localsite.schema.query_field_definitions import (
+    CURRENT_PROJECT,
+    ME,
+    add_query_field,
+    condition,
+    current,
+    group,
+)
 
 WIDGET = "SG.Widget.EntityQuery.EntityQueryPage"
 IN_PROJECT = {**condition("project", "is", CURRENT_PROJECT), "top_level_project_filter": True}

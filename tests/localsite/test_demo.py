@@ -5,8 +5,8 @@ The demo production: what is in it, that its parts fit together, and that it is 
 import pytest
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.demo import TODAY
-from sgextended.localsite.store import Store
+from sgextended.localsite.demo.production import TODAY
+from sgextended.localsite.storage.site_store import Store
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_demo_is_the_same_every_time():
         import datetime
 
         store = Store(clock=lambda: datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc))
-        from sgextended.localsite.demo import insert_demo
+        from sgextended.localsite.demo.production import insert_demo
 
         with store.writing() as tx:
             insert_demo(tx)

@@ -12,7 +12,7 @@ import pytest
 import shotgun_api3
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.faults import KINDS, Faults, Mishap
+from sgextended.localsite.faults.fault_specs import KINDS, Faults, Mishap
 
 # The official client leaves connections that broke, and the files that it sends, open.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.rpc import RPCS
-from sgextended.localsite.schema import standard_schema
+from sgextended.localsite.schema.entity_types import standard_schema
+from sgextended.localsite.server.rpc_table import RPCS
 
 EXAMPLES = int(os.environ.get("SGEXTENDED_FUZZ", "150"))  # more of them find more
 GUARD = 10  # seconds after which a site that does not answer fails its test
@@ -352,7 +352,7 @@ def test_file_that_is_too_large_is_refused(site, sg, project, monkeypatch, conte
     """
     A file over the bound is refused by form and in storage, and leaves nothing on the disk.
     """
-    monkeypatch.setattr("sgextended.localsite.forms.MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr("sgextended.localsite.files.upload_forms.MAX_FILE_BYTES", 1000)
     media = site.store.media
     connection = http.client.HTTPConnection(site.url.partition("//")[2], timeout=GUARD)
     folder = media.scratch().parent
@@ -549,7 +549,7 @@ def test_waiting_in_the_foreground_looks_up(monkeypatch):
     """
     from queue import SimpleQueue
 
-    from sgextended.localsite import server
+    from sgextended.localsite.server import local_site as server
 
     monkeypatch.setattr(server, "_WATCH", 0.001)
     asked = SimpleQueue()

@@ -15,7 +15,7 @@ import urllib.request
 import pytest
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.pages import look
+from sgextended.localsite.pages import views as look
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WITHOUT_NETWORK = (

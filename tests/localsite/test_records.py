@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sgextended.localsite import LocalSite, Store
-from sgextended.localsite.records import dump
+from sgextended.localsite.demo.folder_dump import dump
 
 
 def contents(folder):

@@ -10,7 +10,7 @@ import itertools
 import pytest
 from shotgun_api3 import Fault
 
-from sgextended.localsite.workdays import Calendar
+from sgextended.localsite.schedule.working_days import Calendar
 
 FIELDS = ["start_date", "due_date", "duration"]
 MON, TUE, WED, THU, FRI, SAT, SUN = (f"2026-03-0{day}" for day in range(2, 9))

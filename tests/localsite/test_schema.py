@@ -5,10 +5,10 @@ The schema as callers read it, and as the site keeps it.
 import pytest
 from shotgun_api3 import Fault
 
-from sgextended.localsite.names import name_sources
-from sgextended.localsite.relations import Listed, Reverse, Through, relation_of
-from sgextended.localsite.schema import standard_schema
-from sgextended.localsite.tables import standard_tables
+from sgextended.localsite.schema.entity_types import standard_schema
+from sgextended.localsite.schema.link_relations import Listed, Reverse, Through, relation_of
+from sgextended.localsite.storage.display_names import name_sources
+from sgextended.localsite.storage.entity_tables import standard_tables
 
 
 def test_all_types_are_described(sg):

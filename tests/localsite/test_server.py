@@ -17,7 +17,7 @@ import pytest
 import shotgun_api3
 
 from sgextended.localsite import LocalSite, serve
-from sgextended.localsite.listening import Server
+from sgextended.localsite.server.listener import Server
 
 GUARD = 30  # seconds after which something that hangs fails its test
 
@@ -152,7 +152,7 @@ def test_body_that_is_too_large_is_refused(post, monkeypatch):
     """
     A body over the bound is refused, whether its length is told or not.
     """
-    monkeypatch.setattr("sgextended.localsite.app.MAX_BODY_BYTES", 1000)
+    monkeypatch.setattr("sgextended.localsite.server.http_routes.MAX_BODY_BYTES", 1000)
     told = post(b" " * 2000)
     chunked = post(iter([b" " * 600, b" " * 600]))
 
@@ -192,7 +192,7 @@ def test_bug_in_the_site_is_status_500(post, monkeypatch, caplog):
     def fail(*_arguments):
         raise ZeroDivisionError("inside")
 
-    monkeypatch.setattr("sgextended.localsite.app.execute", fail)
+    monkeypatch.setattr("sgextended.localsite.server.http_routes.execute", fail)
     status, _headers, body = post(b'{"method_name": "info", "params": []}')
 
     assert status == 500
@@ -238,7 +238,7 @@ def test_replies_need_no_orjson(post, monkeypatch):
     """
     Without orjson, replies are the same.
     """
-    from sgextended.localsite import app
+    from sgextended.localsite.server import http_routes as app
 
     with_it = post(b'{"method_name": "info"}')[2]
     monkeypatch.setattr(app, "_encode", app._encode_slowly)
@@ -251,7 +251,7 @@ def test_stopping_site_finishes_the_request_at_work(tls, monkeypatch):
     """
     A request that is at work when the site stops gets its answer, and then the site stops.
     """
-    from sgextended.localsite import app
+    from sgextended.localsite.server import http_routes as app
 
     at_work, go_on, execute = threading.Event(), threading.Event(), app.execute
 

@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.media import Media
+from sgextended.localsite.files.file_store import Media
 
 # The official client leaves connections that broke open.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -75,7 +75,7 @@ def shot(storage):
     The number of a shot.
     """
     with storage.store.writing() as tx:
-        from sgextended.localsite.rows import insert_row
+        from sgextended.localsite.storage.stored_rows import insert_row
 
         return insert_row(tx, "Shot", {"code": "s"})
 
@@ -180,7 +180,7 @@ def test_failure_inside_is_told_and_logged(form, monkeypatch, caplog, shot):
     def fail(*_arguments):
         raise ZeroDivisionError("inside")
 
-    monkeypatch.setattr("sgextended.localsite.uploads.is_true", fail)
+    monkeypatch.setattr("sgextended.localsite.files.upload_routes.is_true", fail)
     answer = form("api_get_upload_link_info", upload_type="Attachment", filename="x")
 
     assert answer == "0:The local site failed; its log says why.\n"

@@ -197,7 +197,7 @@ def test_timecode_is_shown_as_one():
     """
     Milliseconds show as hours, minutes, seconds and frames.
     """
-    from sgextended.localsite.groupings import timecode
+    from sgextended.localsite.reading.groupings import timecode
 
     assert timecode(3_723_500) == "01:02:03:12"
     assert timecode(-1000) == "-00:00:01:00"

@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.groupings import CLUSTERS, cluster
+from sgextended.localsite.reading.groupings import CLUSTERS, cluster
 
 COUNT = [{"field": "id", "type": "count"}]
 

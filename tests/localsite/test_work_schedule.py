@@ -8,7 +8,7 @@ import pytest
 from shotgun_api3 import Fault
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.workdays import Calendar, set_week
+from sgextended.localsite.schedule.working_days import Calendar, set_week
 
 DAY = 480
 MON, TUE, WED, THU, FRI, SAT, SUN = (f"2026-03-0{day}" for day in range(2, 9))

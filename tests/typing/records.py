@@ -9,7 +9,7 @@ from shotgun_api3.shotgun import Shotgun
 from typing_extensions import assert_type
 
 from sgextended import CheckError, Link, RecordError, SGExtended, SiteSchema
-from sgextended.domain.records import find_as
+from sgextended.domain.typed.records import find_as
 
 
 @attrs.define

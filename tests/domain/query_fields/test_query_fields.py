@@ -10,8 +10,8 @@ import pickle
 import pytest
 from fix_query_fields import day
 
-from sgextended.domain.query_fields import NotComputed, add_query_fields
-from sgextended.localsite.query_fields import (
+from sgextended.domain.query_fields.query_fields import NotComputed, add_query_fields
+from sgextended.localsite.schema.query_field_definitions import (
     CURRENT_PROJECT,
     ME,
     condition,

@@ -8,8 +8,8 @@ import pytest
 import shotgun_api3
 
 from sgextended import FilterError, SGExtended
-from sgextended.domain.query_fields import NotComputed, add_query_fields, find_with_query_fields
-from sgextended.localsite.query_fields import (
+from sgextended.domain.query_fields.query_fields import NotComputed, add_query_fields, find_with_query_fields
+from sgextended.localsite.schema.query_field_definitions import (
     CURRENT_PROJECT,
     ME,
     condition,
@@ -385,7 +385,7 @@ def test_find_iter_gives_query_fields(sg, made, define, monkeypatch):
     """
     The iterator gives them too, a number of entities at a time; and so does a client that has none.
     """
-    monkeypatch.setattr("sgextended.domain.query_fields.CHUNK", 3)
+    monkeypatch.setattr("sgextended.domain.query_fields.query_fields.CHUNK", 3)
     field = define(*TASKS)
 
     assert [row[field] for row in sg.find_iter("Shot", [], ["code", field], query_fields=True)] == [3, 2, 0, 1]

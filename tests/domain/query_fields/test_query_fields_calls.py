@@ -5,9 +5,9 @@ How many calls query fields cost, and that they are what one call per record giv
 import pytest
 
 from sgextended import SGExtended
-from sgextended.domain.query_fields import NotComputed, add_query_fields
+from sgextended.domain.query_fields.query_fields import NotComputed, add_query_fields
 from sgextended.localsite import LocalSite
-from sgextended.localsite.query_fields import ME, add_query_field, condition, current, group, single
+from sgextended.localsite.schema.query_field_definitions import ME, add_query_field, condition, current, group, single
 
 
 class Counting(SGExtended):

@@ -1,0 +1,3 @@
+"""
+The commands of ``sgextended``, one file each.
+"""

@@ -1,0 +1,3 @@
+"""
+Waiting for threads, starting them, and values that hold for one ``with`` block.
+"""

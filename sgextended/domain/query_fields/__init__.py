@@ -1,0 +1,3 @@
+"""
+Query fields, saved filters and pages, as the web application shows them.
+"""

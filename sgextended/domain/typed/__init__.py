@@ -1,0 +1,3 @@
+"""
+Entities as a studio's own attrs classes.
+"""

@@ -1,0 +1,100 @@
+"""
+The requests that read the schema and change it (protocol 2.5 and 6).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Optional
+
+from sgextended.localsite.errors import Fault, inspect
+from sgextended.localsite.schema import custom_fields
+from sgextended.localsite.schema import schema_description as description
+from sgextended.localsite.server import payload
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sgextended.localsite.schema.entity_types import Field
+    from sgextended.localsite.storage.transaction import Transaction
+
+
+def read_types(tx: Transaction, request: Any) -> dict[str, Any]:
+    """
+    Return every entity type's label and visibility.
+    """
+    _project_id(tx, payload.mapping(tx, request or {}))  # no project hides a whole type here
+    return description.entity_types(tx.schema)
+
+
+def read_all(tx: Transaction, request: Any) -> dict[str, Any]:
+    """
+    Return the description of all fields of all types.
+    """
+    shown = custom_fields.shown_in(tx, _project_id(tx, payload.mapping(tx, request or {})))
+    return {name: description.fields(facts, shown) for name, facts in tx.schema.types.items()}
+
+
+def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
+    """
+    Return the description of all fields of a type, or of one.
+    """
+    request = payload.mapping(tx, request)
+    entity_type = payload.entity_type(tx, request)
+    found = description.fields(entity_type, custom_fields.shown_in(tx, _project_id(tx, request)))
+    name = request.get("field_name")
+    if name is None:
+        return found
+    if not isinstance(name, str) or name not in found:
+        raise Fault(f"API {tx.rpc}() {entity_type.name}.{name} doesn't exist.")
+    return {name: found[name]}
+
+
+def create(tx: Transaction, request: Any) -> str:
+    """
+    Make a field and return its name.
+    """
+    request = payload.mapping(tx, request)
+    properties = _properties(tx, request)
+    return custom_fields.create_field(tx, payload.entity_type(tx, request), request.get("data_type"), properties)
+
+
+def update(tx: Transaction, request: Any) -> bool:
+    """
+    Change properties of a field.
+    """
+    request = payload.mapping(tx, request)
+    custom_fields.update_field(tx, _field(tx, request), _properties(tx, request), _project_id(tx, request))
+    return True
+
+
+def delete(tx: Transaction, request: Any) -> bool:
+    """
+    Put a field into the trash.
+    """
+    custom_fields.delete_field(tx, _field(tx, payload.mapping(tx, request)))
+    return True
+
+
+def _field(tx: Transaction, request: Mapping[str, Any]) -> Field:
+    entity_type = payload.entity_type(tx, request)
+    name = request.get("field_name")
+    field = entity_type.fields.get(name) if isinstance(name, str) else None
+    if field is None:
+        raise Fault(f"API {tx.rpc}() {entity_type.name}.{name} doesn't exist.")
+    return field
+
+
+def _project_id(tx: Transaction, request: Mapping[str, Any]) -> Optional[int]:
+    if request.get("project") is None:
+        return None
+    return int(payload.link(tx, request, "project", only="Project")["id"])
+
+
+def _properties(tx: Transaction, request: Mapping[str, Any]) -> dict[str, Any]:
+    items = request.get("properties") or []
+    found = {}
+    for item in items if isinstance(items, list) else [items]:
+        if not isinstance(item, dict) or not isinstance(item.get("property_name"), str):
+            raise Fault(f"API {tx.rpc}() invalid/missing 'property_name' in properties: {inspect(item)}")
+        found[item["property_name"]] = item.get("value")
+    return found

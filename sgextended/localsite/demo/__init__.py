@@ -1,0 +1,3 @@
+"""
+The rows of a new site and of the demo production; writing a site's rows to a folder and reading them back.
+"""

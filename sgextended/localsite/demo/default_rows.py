@@ -1,0 +1,99 @@
+"""
+The rows that every new site has: statuses, permission rule sets and pipeline steps (protocol 5.8 and 7.7).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sgextended.localsite.storage.stored_rows import insert_rows
+
+if TYPE_CHECKING:
+    from sgextended.localsite.storage.transaction import Transaction
+
+# code, name, color, whether the site relies on it
+_STATUSES = (
+    ("wtg", "Waiting to Start", "200,200,200", False),
+    ("ip", "In Progress", "202,225,202", True),
+    ("rev", "Pending Review", "255,214,153", False),
+    ("apr", "Approved", "170,221,170", False),
+    ("fin", "Final", "139,200,139", False),
+    ("hld", "On Hold", "230,200,230", False),
+    ("omt", "Omit", "170,170,170", False),
+    ("na", "N/A", "230,230,230", True),
+    ("act", "Active", "170,221,170", True),
+    ("dis", "Disabled", "170,170,170", True),
+    ("opn", "Open", "255,214,153", False),
+    ("res", "Resolved", "170,221,170", False),
+    ("clsd", "Closed", "170,170,170", False),
+    ("cmpt", "Complete", "139,200,139", False),
+    ("vwd", "Viewed", "200,220,240", False),
+    ("recd", "Received", "170,221,170", False),
+    ("dlvr", "Delivered", "139,200,139", False),
+    ("cfrm", "Confirmed", "170,221,170", True),
+    ("pndng", "Pending", "255,214,153", True),
+)
+
+# code, name, type of the users it is for
+_RULE_SETS = (
+    ("admin", "Admin", "HumanUser"),
+    ("manager", "Manager", "HumanUser"),
+    ("artist", "Artist", "HumanUser"),
+    ("vendor", "Vendor", "HumanUser"),
+    ("api_admin", "API Admin", "ApiUser"),
+    ("client_user", "Client User", "ClientUser"),
+)
+
+# name, short code, type of the rows it is worked on, color
+_STEPS = (
+    ("Art", "ART", "Asset", "183,144,218"),
+    ("Model", "MDL", "Asset", "129,183,65"),
+    ("Rig", "RIG", "Asset", "219,165,74"),
+    ("Surfacing", "SRF", "Asset", "74,163,219"),
+    ("Layout", "LAY", "Shot", "219,202,74"),
+    ("Animation", "ANM", "Shot", "219,96,74"),
+    ("FX", "FX", "Shot", "74,219,196"),
+    ("Lighting", "LGT", "Shot", "240,180,60"),
+    ("Comp", "CMP", "Shot", "110,120,220"),
+    ("Tracking", "TRK", "Shot", "160,160,160"),
+    ("Roto", "ROT", "Shot", "120,200,160"),
+)
+
+
+def insert_stock(tx: Transaction) -> None:
+    """
+    Insert the rows that every new site has.
+    """
+    dates = {"created_at": tx.moment, "updated_at": tx.moment}
+    insert_rows(
+        tx,
+        "Status",
+        [
+            {"id": number, "code": code, "name": name, "bg_color": color, "system": int(system), **dates}
+            for number, (code, name, color, system) in enumerate(_STATUSES, start=1)
+        ],
+    )
+    insert_rows(
+        tx,
+        "PermissionRuleSet",
+        [
+            {"id": number, "code": code, "display_name": name, "entity_type": entity_type, **dates}
+            for number, (code, name, entity_type) in enumerate(_RULE_SETS, start=1)
+        ],
+    )
+    insert_rows(
+        tx,
+        "Step",
+        [
+            {
+                "id": number,
+                "code": name,
+                "short_name": short_name,
+                "entity_type": entity_type,
+                "color": color,
+                "list_order": number,
+                **dates,
+            }
+            for number, (name, short_name, entity_type, color) in enumerate(_STEPS, start=1)
+        ],
+    )

@@ -1,0 +1,366 @@
+"""
+A site's records in a folder, as JSON lines: written by ``dump``, read by ``load``.
+
+The folder has ``about.json``; ``schema.json``, the description of all fields; ``records/Shot.jsonl`` and the like, a
+line for each record with values as the protocol has them; ``media/attachments`` and ``media/thumbnails``, named by
+numbers; and, of a local site, ``site``, with the rows of tables that are no entity type's. Keys, passwords and sessions
+are in none of them. What was copied from a site of another kind has lists of links in its records instead of ``site``.
+
+Three values differ from the protocol's, since theirs hold for a while only: an image is ``{"thumbnail": number}``, an
+upload has no ``url``, and a record that is retired has ``retired_at``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Optional
+
+import attrs
+import sqlalchemy as sa
+
+from sgextended.localsite.calls import schema_requests
+from sgextended.localsite.files.file_store import keep
+from sgextended.localsite.schema import custom_fields
+from sgextended.localsite.schema.entity_types import CONTAINERS
+from sgextended.localsite.schema.link_relations import Listed, Through, relation_for
+from sgextended.localsite.storage.data_types import shown
+from sgextended.localsite.storage.display_names import display_name, link_name
+from sgextended.localsite.storage.entity_tables import is_stored
+from sgextended.localsite.storage.stored_rows import default_columns, insert_row
+from sgextended.localsite.writing.computed_fields import TRIGGERS
+from sgextended.localsite.writing.link_writes import link_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from sgextended.localsite.schema.entity_types import EntityType, Field
+    from sgextended.localsite.storage.transaction import Transaction
+
+#: Raised when the folder's form changes so that an older one cannot be read.
+FORMAT = 1
+
+_AT_ONCE = 1000
+_MEDIA = ("attachments", "thumbnails")
+_List = tuple[Any, int, list[dict[str, Any]]]  # the field, the id of the record, the links
+
+
+@attrs.define
+class Loaded:
+    """
+    What ``load`` found.
+
+    Attributes:
+        counts: How many records of each type were loaded.
+
+        left_out: What a local site has no place for, in words.
+    """
+
+    counts: dict[str, int] = attrs.field(factory=dict)
+    left_out: list[str] = attrs.field(factory=list)
+
+
+def dump(tx: Transaction, folder: Path) -> dict[str, int]:
+    """
+    Write all that the site holds into *folder*, which is empty or not there; return how many records of each type.
+
+    Raises:
+        ValueError: There is something in the folder.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise ValueError(f"{folder} is not empty. Name a folder that does not exist yet.")
+    for part in ("records", "site", "media/attachments", "media/thumbnails"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    _write_json(folder / "schema.json", schema_requests.read_all(tx, None))
+    directory = tx.tables.directory
+    entries = {(row.type, row.id): row for row in tx.connection.execute(sa.select(directory))}
+    counts = {}
+    for name, facts in tx.schema.types.items():
+        count = _write_lines(folder / "records" / f"{name}.jsonl", _records(tx, facts, entries))
+        if count:
+            counts[name] = count
+    for name, table in _site_tables(tx).items():
+        rows = (dict(row) for row in tx.connection.execute(sa.select(table)).mappings())
+        _write_lines(folder / "site" / f"{name}.jsonl", rows)
+    for part in _MEDIA:
+        for path in tx.media.files(part):
+            keep(path, folder / "media" / part / path.name)
+    # Written last: a folder without it is not whole.
+    _write_json(folder / "about.json", {"format": FORMAT, "by": "dump", "made_at": tx.moment})
+    return counts
+
+
+def load(tx: Transaction, folder: Path) -> Loaded:
+    """
+    Put the records of *folder* into a new site, with their ids, dates and files.
+
+    Raises:
+        ValueError: The folder holds no records, or they cannot be read.
+    """
+    _check(folder)
+    loaded = Loaded()
+    for trigger in TRIGGERS:  # the records say the sums themselves
+        tx.connection.exec_driver_sql(f"DROP TRIGGER {trigger.split()[2]}")
+    own = {path.stem: path for path in (folder / "site").glob("*.jsonl")}
+    _load_schema(tx, folder, own.pop("fields", None), loaded)
+    lists: list[_List] = []
+    for path in sorted((folder / "records").glob("*.jsonl")):
+        facts = tx.schema.types.get(path.stem)
+        if facts is not None:
+            loaded.counts[path.stem], found = _load_type(tx, facts, path)
+            lists += found
+        else:
+            loaded.left_out.append(f"{sum(1 for _line in _lines(path))} records of {path.stem}")
+    _load_lists(tx, lists)
+    tables = _site_tables(tx)
+    for name in tables.keys() & own.keys():
+        _insert(tx, tables[name], _lines(own[name]))
+    for trigger in TRIGGERS:
+        tx.connection.exec_driver_sql(trigger)
+    for part in _MEDIA:
+        for path in (folder / "media" / part).glob("*"):
+            keep(path, tx.media.place(part, path.name))
+    return loaded
+
+
+def _load_schema(tx: Transaction, folder: Path, fields: Optional[Path], loaded: Loaded) -> None:
+    described = folder / "schema.json"
+    if fields is not None:
+        custom_fields.restore_fields(tx, list(_lines(fields)))
+    elif described.is_file():
+        types = [path.stem for path in (folder / "records").glob("*.jsonl")]
+        described_fields = json.loads(described.read_text(encoding="utf-8"))
+        loaded.left_out += custom_fields.adopt_fields(tx, described_fields, types)
+
+
+def _check(folder: Path) -> None:
+    try:
+        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+        made = about["format"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ValueError(
+            f"{folder} holds no records of a site, or not all of them: it has no good about.json. Such folders are "
+            "made by 'sgextended pull' and 'sgextended site dump'; one that was interrupted goes on when started again."
+        ) from None
+    if made != FORMAT:
+        raise ValueError(f"{folder} has format {made}, but this version of the local site reads format {FORMAT}.")
+
+
+def _site_tables(tx: Transaction) -> dict[str, sa.Table]:
+    own = tx.tables.own
+    return {
+        "links": tx.tables.links,
+        **{name: getattr(own, name) for name in ("fields", "follows", "personal", "shown", "subscriptions")},
+    }
+
+
+# --- Writing
+
+
+def _records(tx: Transaction, facts: EntityType, entries: Mapping[tuple[str, int], Any]) -> Iterator[dict[str, Any]]:
+    table = tx.tables[facts.name]
+    fields = [(field, _to_record(field)) for field in facts.fields.values() if is_stored(field)]
+    for row in tx.connection.execute(sa.select(table).order_by(table.c.id)).mappings():
+        record: dict[str, Any] = {"type": facts.name, "id": row["id"]}
+        for field, convert in fields:
+            if field.data_type == "entity":
+                key = (row[f"{field.name}__type"], row[f"{field.name}__id"])
+                named = {} if key not in entries else {"name": entries[key].name}
+                record[field.name] = None if key[1] is None else {"type": key[0], "id": key[1], **named}
+            else:
+                value = row[field.name]
+                record[field.name] = convert(value) if convert is not None else value
+        record["cached_display_name"] = row["cached_display_name"]
+        if row["retired_at"] is not None:
+            record["retired_at"] = row["retired_at"]
+            entry = entries[facts.name, row["id"]]
+            if entry.cause_type is not None:
+                record["retired_with"] = {"type": entry.cause_type, "id": entry.cause_id}
+        yield record
+
+
+def _to_record(field: Field) -> Optional[Callable[[Any], Any]]:
+    if field.data_type == "image":
+        return lambda text: text if text is None or "://" in text else {"thumbnail": int(text.partition(" ")[0])}
+    return shown(field)
+
+
+def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
+            count += 1
+    if not count:
+        path.unlink()
+    return count
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+# --- Reading
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                raise ValueError(f"{path}, line {number}: this is no JSON: {error}.") from error
+            yield record
+
+
+@attrs.frozen
+class _Reader:
+    """
+    Turns the records of one type into rows of its table.
+
+    Attributes:
+        columns: Of the table, in the order of a row's values.
+
+        blank: What the row of a record without values holds.
+
+        plain: How the values of fields are kept.
+
+        links: Names of the fields that are links.
+
+        lists: The fields that are lists of links.
+    """
+
+    facts: EntityType
+    columns: tuple[str, ...]
+    blank: dict[str, Any]
+    plain: dict[str, Callable[[Any], Any]]
+    links: tuple[str, ...]
+    lists: tuple[Field, ...]
+
+    def row(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Return the columns of a record.
+        """
+        row: dict[str, Any] = {**self.blank, "id": record["id"], "retired_at": record.get("retired_at")}
+        for name in record.keys() & self.plain.keys():
+            row[name] = self.plain[name](record[name])
+        for name in self.links:
+            row.update(link_columns(name, record.get(name)))
+        if record.get("cached_display_name") is None:
+            row["cached_display_name"] = display_name(self.facts, row)
+        return row
+
+
+def _reader(tx: Transaction, facts: EntityType) -> _Reader:
+    columns = tuple(column.name for column in tx.tables[facts.name].columns if column.computed is None)
+    blank = {**dict.fromkeys(columns), **default_columns(facts)}
+    fields = facts.fields.values()
+    plain = {field.name: _to_column(field) for field in fields if field.name in blank and field.name != "id"}
+    for field in fields:
+        if field.data_type == "checkbox" and field.name in blank:
+            blank[field.name] = int(bool(field.default))
+    links = tuple(field.name for field in fields if field.data_type == "entity")
+    lists = tuple(field for field in fields if field.data_type == "multi_entity")
+    return _Reader(facts, columns, blank, plain, links, lists)
+
+
+def _load_type(tx: Transaction, facts: EntityType, path: Path) -> tuple[int, list[_List]]:
+    """
+    Load the records of a type; return how many they are, and the lists of links that they have.
+    """
+    table, directory, reader = tx.tables[facts.name], tx.tables.directory, _reader(tx, facts)
+    # What every new site has of the type makes room for what this one had.
+    tx.connection.execute(sa.delete(table))
+    tx.connection.execute(sa.delete(directory).where(directory.c.type == facts.name))
+    names, marks = ", ".join(f'"{name}"' for name in reader.columns), ", ".join("?" * len(reader.columns))
+    statement = f'INSERT INTO "{facts.name}" ({names}) VALUES ({marks})'  # noqa: S608 - names of our own columns
+    count, found = 0, []
+    for chunk in _chunks(_lines(path)):
+        try:
+            rows = [reader.row(record) for record in chunk]
+            tx.connection.exec_driver_sql(statement, [tuple(row[name] for name in reader.columns) for row in rows])
+            entries = [_entry(facts, row, record) for row, record in zip(rows, chunk)]
+            tx.connection.execute(sa.insert(directory), entries)
+        except (sa.exc.DBAPIError, KeyError, TypeError) as error:
+            reason = f"{type(error).__name__}: {getattr(error, 'orig', error)}"
+            raise ValueError(f"{path} holds what is no record of a {facts.name}: {reason}.") from error
+        found += [
+            (field, each["id"], each[field.name]) for each in chunk for field in reader.lists if each.get(field.name)
+        ]
+        count += len(rows)
+    return count, found
+
+
+def _to_column(field: Field) -> Callable[[Any], Any]:
+    if field.data_type == "checkbox":
+        return lambda value: int(bool(value))
+    if field.data_type == "image":
+        return lambda value: f"{value['thumbnail']} 0" if isinstance(value, dict) else value
+    if field.data_type == "tag_list":
+        return lambda value: json.dumps(value, ensure_ascii=False) if value else None
+    if field.data_type in CONTAINERS:
+        return lambda value: None if value is None else json.dumps(value, ensure_ascii=False)
+    return lambda value: json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
+
+
+def _entry(facts: EntityType, row: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    cause = record.get("retired_with") or {}
+    name = link_name(facts, row) if facts.name == "Note" else row["cached_display_name"]
+    return {
+        "type": facts.name,
+        "id": row["id"],
+        "name": name,
+        "retired": int(record.get("retired_at") is not None),
+        "cause_type": cause.get("type"),
+        "cause_id": cause.get("id"),
+    }
+
+
+def _load_lists(tx: Transaction, lists: Iterable[_List]) -> None:
+    """
+    Load lists of links. Those that are other records' single links need no loading.
+    """
+    directory = tx.tables.directory
+    there = {tuple(row) for row in tx.connection.execute(sa.select(directory.c.type, directory.c.id))}
+    pairs: dict[tuple[Any, ...], None] = {}
+    for field, entity_id, links in lists:
+        relation, own = relation_for(field), (field.entity_type, entity_id)
+        for link in links:
+            far = (link["type"], link["id"])
+            if far not in there:
+                continue
+            if isinstance(relation, Listed):
+                left, right = (own, far) if relation.left else (far, own)
+                pairs[(relation.relation, *left, *right)] = None  # once, though the other end's record names it too
+            elif isinstance(relation, Through):
+                _connect(tx, relation, own, far)
+    names = ("relation", "left_type", "left_id", "right_type", "right_id")
+    _insert(tx, tx.tables.links, (dict(zip(names, pair)) for pair in pairs))
+
+
+def _connect(tx: Transaction, relation: Through, own: tuple[str, int], far: tuple[str, int]) -> None:
+    """
+    Make a row of a connection type, unless its own records had it.
+    """
+    table = tx.tables[relation.connection]
+    own_columns = link_columns(relation.own_field, {"type": own[0], "id": own[1]})
+    ends = {**own_columns, **link_columns(relation.far_field, {"type": far[0], "id": far[1]})}
+    query = sa.select(table.c.id).where(*(table.c[name] == value for name, value in ends.items()))
+    if tx.connection.execute(query.limit(1)).first() is None:
+        insert_row(tx, relation.connection, ends)
+
+
+def _insert(tx: Transaction, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
+    for chunk in _chunks(rows):
+        tx.connection.execute(sa.insert(table), chunk)
+
+
+def _chunks(rows: Iterable[Any]) -> Iterator[list[Any]]:
+    chunk: list[Any] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == _AT_ONCE:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

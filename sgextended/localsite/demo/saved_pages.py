@@ -1,0 +1,268 @@
+"""
+The demo's query fields and its saved pages, as people make them in the web application.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Optional
+
+from sgextended.localsite.schema.query_field_definitions import (
+    CURRENT_PROJECT,
+    ME,
+    add_query_field,
+    condition,
+    current,
+    group,
+    single,
+)
+from sgextended.localsite.storage.stored_rows import insert_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sgextended.localsite.storage.transaction import Transaction
+
+_WIDGET = "SG.Widget.EntityQuery.EntityQueryPage"
+_OPEN = condition("sg_status_list", "not_in", "fin", "omt")
+
+
+def insert_query_fields(tx: Transaction) -> None:
+    """
+    Give the demo its query fields.
+    """
+    for entity_type in ("Asset", "Shot"):
+        _of_tasks(tx, entity_type)
+    _of_shots(tx)
+    _of_assets(tx)
+    _of_sequences(tx)
+    _of_tasks_themselves(tx)
+
+
+def insert_pages(tx: Transaction, moment: str) -> None:
+    """
+    Give the demo its saved pages, made at *moment*, each with its settings.
+    """
+    pages = list(_pages())
+    rows: list[dict[str, Any]] = []
+    settings: list[dict[str, Any]] = []
+    for number, page in enumerate(pages, start=1):
+        kept = page.pop("settings")
+        project = page.pop("project")
+        rows.append(
+            {
+                "id": number,
+                **page,
+                "project__type": project and "Project",
+                "project__id": project,
+                "shared": 1,
+                "created_at": moment,
+                "updated_at": moment,
+                "created_by__type": "HumanUser",
+                "created_by__id": 1,
+                "updated_by__type": "HumanUser",
+                "updated_by__id": 1,
+            }
+        )
+        for user, value in kept:
+            settings.append(
+                {
+                    "id": len(settings) + 1,
+                    "page__type": "Page",
+                    "page__id": number,
+                    "user__type": user and "HumanUser",
+                    "user__id": user,
+                    "settings_json": json.dumps(value),
+                    "created_at": moment,
+                }
+            )
+    insert_rows(tx, "Page", rows)
+    insert_rows(tx, "PageSetting", settings)
+
+
+def _of_tasks(tx: Transaction, entity_type: str) -> None:
+    mine = condition("entity", "is", current(entity_type))
+
+    def add(label: str, summary: str, *more: dict[str, Any], **options: Any) -> None:
+        add_query_field(tx, entity_type, label, ("Task", group("and", mine, *more)), summary, **options)
+
+    add("Open Tasks", "record_count", _OPEN, description="Tasks that are neither final nor omitted.")
+    add("Bid Total", "sum", field="est_in_mins")
+    add("Average Task Duration", "average", field="duration")
+    add("First Start", "minimum", field="start_date")
+    add("Last Due", "maximum", field="due_date")
+    add("Tasks Final", "status_percentage", field="sg_status_list", value="fin")
+    add("Tasks Final Exactly", "status_percentage_as_float", field="sg_status_list", value="fin")
+    add("Task Status", "status_list", field="sg_status_list")
+    add("Milestones Share", "percentage", field="milestone")
+    add("My Tasks", "count", condition("task_assignees", "is", ME), field="content")
+    latest = ("Version", group("and", condition("entity", "is", current(entity_type))))
+    add_query_field(
+        tx, entity_type, "Latest Version", latest, "single_record", field="code", value=single("created_at")
+    )
+    three = single("created_at", limit=3)
+    add_query_field(tx, entity_type, "Latest Artists", latest, "single_record", field="user", value=three)
+
+
+def _of_shots(tx: Transaction) -> None:
+    shot = condition("entity", "is", current("Shot"))
+    soon = group("and", condition("sg_status_list", "is", "rdy"), condition("due_date", "in_next", 7, "DAY"))
+    busy = group("or", condition("sg_status_list", "is", "ip"), soon)
+    ignored = condition("step.Step.short_name", "is", "ANM", active=False)
+    add_query_field(tx, "Shot", "Busy Tasks", ("Task", group("and", shot, busy, ignored)), "record_count")
+    next_due = ("Task", group("and", shot, _OPEN))
+    order = single("due_date", descending=False)
+    add_query_field(tx, "Shot", "Next Task", next_due, "single_record", field="content", value=order)
+    characters = group("and", condition("shots", "is", current("Shot")), condition("sg_asset_type", "is", "Character"))
+    names = single("code", descending=False, limit=10)
+    add_query_field(tx, "Shot", "Characters", ("Asset", characters), "single_record", field="code", value=names)
+
+
+def _of_assets(tx: Transaction) -> None:
+    shots = group("and", condition("assets", "is", current("Asset")), condition("project", "is", CURRENT_PROJECT))
+    add_query_field(tx, "Asset", "Shot Count", ("Shot", shots), "record_count")
+    add_query_field(tx, "Asset", "Frames", ("Shot", shots), "sum", field="sg_cut_duration")
+
+
+def _of_sequences(tx: Transaction) -> None:
+    mine = condition("sg_sequence", "is", current("Sequence"))
+    add_query_field(tx, "Sequence", "Shot Total", ("Shot", group("and", mine)), "record_count")
+    add_query_field(tx, "Sequence", "Cut Length", ("Shot", group("and", mine)), "sum", field="sg_cut_duration")
+    add_query_field(tx, "Sequence", "Average Cut", ("Shot", group("and", mine)), "average", field="sg_cut_duration")
+    deep = group("and", condition("entity.Shot.sg_sequence", "is", current("Sequence")), _OPEN)
+    add_query_field(tx, "Sequence", "Open Shot Tasks", ("Task", deep), "record_count")
+    final = ("Shot", group("and", mine))
+    add_query_field(tx, "Sequence", "Shots Final", final, "status_percentage", field="sg_status_list", value="fin")
+
+
+def _of_tasks_themselves(tx: Transaction) -> None:
+    versions = ("Version", group("and", condition("sg_task", "is", current("Task"))))
+    add_query_field(tx, "Task", "Version Count", versions, "record_count")
+    add_query_field(tx, "Task", "Latest Take", versions, "single_record", field="code", value=single("created_at"))
+    notes = ("Note", group("and", condition("tasks", "is", current("Task"))))
+    add_query_field(tx, "Task", "Latest Note", notes, "single_record", field="subject", value=single("created_at"))
+    logs = ("TimeLog", group("and", condition("entity", "is", current("Task")), condition("user", "is", ME)))
+    add_query_field(tx, "Task", "My Time", logs, "sum", field="duration")
+
+
+def _pages() -> Iterable[dict[str, Any]]:
+    in_project = {**condition("project", "is", CURRENT_PROJECT), "top_level_project_filter": True}
+    shots = _query_page(
+        "Shot",
+        group("and", in_project, condition("sg_status_list", "is_not", "omt")),
+        ["code", "image", "sg_sequence", "sg_status_list", "sg_cut_duration", "sg_open_tasks", "sg_latest_version"],
+        sorts=[("sg_sequence", "asc"), ("code", "asc")],
+        grouping=[("sg_sequence", "exact", "asc")],
+    )
+    own = [
+        {"spec_path": "body", "settings": {"sorts": [_sort("code", "desc")], "mode": "thumb"}},
+        {"spec_path": "body|list_content", "settings": {"columns": ["code", "sg_status_list"]}},
+    ]
+    yield _page("Shots", "Shot", shots, project=1, user=(2, own))
+    assets = _query_page(
+        "Asset",
+        group("and", in_project),
+        ["code", "sg_asset_type", "sg_status_list", "sg_shot_count", "sg_tasks_final"],
+        sorts=[("code", "asc")],
+        grouping=[("sg_asset_type", "exact", "asc"), ("sg_status_list", "exact", "desc")],
+    )
+    yield _page("Assets", "Asset", assets, project=1)
+    mine = group(
+        "and",
+        condition("task_assignees", "is", ME),
+        condition("sg_status_list", "in", "ip", "rdy"),
+        condition("project.Project.archived", "is", False),
+    )
+    columns = ["content", "entity", "step", "sg_status_list", "due_date", "sg_latest_take", "sg_version_count"]
+    yield _page("My Tasks", "Task", _query_page("Task", mine, columns, sorts=[("due_date", "asc")]), folder="Mine")
+    late = group(
+        "and",
+        in_project,
+        condition("due_date", "in_last", 30, "DAY"),
+        group("or", condition("sg_status_list", "is", "ip"), condition("sg_status_list", "is", "rdy")),
+        condition("step.Step.short_name", "is", "ANM", active=False),
+    )
+    yield _page("Late Tasks", "Task", _query_page("Task", late, columns[:5], exportable=True), project=2)
+    versions = _query_page(
+        "Version",
+        group("and", condition("project", "is", {"type": "Project", "id": 2, "valid": "valid"})),
+        ["code", "entity", "entity.Shot.sg_sequence", "user", "sg_status_list", "open_notes_count"],
+        sorts=[("created_at", "desc")],
+        mode="card",
+    )
+    yield _page("Versions", "Version", versions, project=2)
+    sequences = _query_page(
+        "Sequence",
+        group("and", in_project),
+        ["code", "sg_shot_total", "sg_cut_length", "sg_average_cut", "sg_shots_final", "sg_open_shot_tasks"],
+    )
+    sequences["settings"]["layouts"] = [{"name": "body", "display_name": "All Sequences", "api_exportable": True}]
+    yield _page("Sequences", "Sequence", sequences, project=1)
+    yield _page("Overview", None, {"type": "SG.Widget.Canvas", "settings": {}, "children": {}}, kind="canvas")
+
+
+def _page(
+    name: str,
+    entity_type: Optional[str],
+    settings: dict[str, Any],
+    *,
+    project: Optional[int] = None,
+    folder: Optional[str] = None,
+    kind: str = "entity_query",
+    user: Optional[tuple[int, Any]] = None,
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "entity_type": entity_type,
+        "page_type": kind,
+        "ui_category": "project" if project else "global",
+        "folder": folder,
+        "description": f"{name} of the demo.",
+        "project": project,
+        "settings": [(None, settings), *([user] if user else [])],
+    }
+
+
+def _query_page(
+    entity_type: str,
+    filters: dict[str, Any],
+    columns: list[str],
+    *,
+    sorts: Iterable[tuple[str, str]] = (),
+    grouping: Iterable[tuple[str, str, str]] = (),
+    mode: str = "list",
+    exportable: bool = False,
+) -> dict[str, Any]:
+    """
+    Return the settings of a page that lists rows, as the web application saves them.
+    """
+    groups = [{"column": column, "method": method, "direction": direction} for column, method, direction in grouping]
+    panel = group("and", condition("sg_status_list", "in", "ip", active=False))
+    body = {
+        "type": _WIDGET,
+        "settings": {
+            "entity_type": entity_type,
+            "filters": filters,
+            "sorts": [_sort(column, direction) for column, direction in sorts],
+            "grouping": groups or False,
+            "mode": mode,
+            "records_per_page": 50,
+        },
+        "children": {
+            "list_content": {
+                "type": "SG.Widget.EntityQuery.ListContent",
+                "settings": {"columns": columns, "column_widths": {columns[0]: 200}},
+                "children": {},
+            }
+        },
+    }
+    settings: dict[str, Any] = {
+        "layouts": [{"name": "body", "display_name": "Default"}],
+        "filter_panel_main_entity_type_settings": {"panel_filters": panel},
+        "api_exportable": exportable,
+    }
+    return {"type": "SG.Widget.Page", "settings": settings, "children": {"body": body}}
+
+
+def _sort(column: str, direction: str) -> dict[str, str]:
+    return {"column": column, "direction": direction}

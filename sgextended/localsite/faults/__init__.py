@@ -1,0 +1,3 @@
+"""
+Misbehaviour on demand: which fault comes when, and how it is done to the connection.
+"""

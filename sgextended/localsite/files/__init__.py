@@ -1,0 +1,3 @@
+"""
+Stored files: upload and download routes, attachments, thumbnails.
+"""

@@ -1,0 +1,213 @@
+"""
+The values of file and link fields (protocol 4.4): web links, local files and uploads. Each has an Attachment.
+
+A column keeps a value as JSON, as it reads, less what depends on when and by whom it is read: the address of an upload,
+and the paths of a local file, which follow from its storage.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import posixpath
+import urllib.parse
+from typing import TYPE_CHECKING, Any, Optional
+
+import sqlalchemy as sa
+
+from sgextended.localsite.errors import DATABASE, Fault, inspect
+from sgextended.localsite.files.file_store import PLATFORMS
+from sgextended.localsite.storage.data_types import write_failed, wrong_class
+from sgextended.localsite.storage.stored_rows import insert_row, update_row
+from sgextended.localsite.writing.link_writes import link_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sgextended.localsite.schema.entity_types import EntityType, Field
+    from sgextended.localsite.storage.transaction import Link, Transaction
+
+
+def stored_file(tx: Transaction, field: Field, value: Any) -> dict[str, Any]:
+    """
+    Return the columns that a file field's *value* sets, a web link or a local file; its Attachment is created.
+
+    Raises:
+        Fault: The value is neither, or its path leads to no storage or out of one.
+    """
+    if not isinstance(value, dict):
+        raise wrong_class(tx, field, value)
+    storage: Optional[Link] = None
+    if value.get("local_path") is not None or value.get("relative_path") is not None:
+        storage, shown = _local_file(tx, field, value)
+    else:
+        shown = _web_link(tx, value)
+    # An attachment's own file makes no second attachment; it learns its id when there is one.
+    if field.entity_type == "Attachment":
+        return {"this_file": _json(shown), **described(shown, storage)}
+    columns = {
+        **described(shown, storage),
+        "created_at": tx.moment,
+        "updated_at": tx.moment,
+        "sg_status_list": "na",
+        **created_columns(tx),
+    }
+    attachment = insert_row(tx, "Attachment", columns)
+    text = _json({**shown, "id": attachment})
+    update_row(tx, "Attachment", attachment, {"this_file": text})
+    found = {field.name: text}
+    if field.path == "PublishedFile.path" and storage is not None:
+        found.update(link_columns("path_cache_storage", storage))
+    return found
+
+
+def uploaded(attachment_id: int, name: str, content_type: Optional[str]) -> str:
+    """
+    Return what the column of a file field keeps for an upload.
+    """
+    shown = {"name": name, "content_type": content_type, "link_type": "upload", "type": "Attachment"}
+    return _json({**shown, "id": attachment_id})
+
+
+def described(shown: Mapping[str, Any], storage: Optional[Link] = None) -> dict[str, Any]:
+    """
+    Return the columns in which an Attachment says what its file is.
+    """
+    name = str(shown["name"])
+    path = shown.get("relative_path") or name
+    filename = posixpath.basename(path) if shown["link_type"] != "web" else None
+    columns = {"display_name": name, "filename": filename, "original_fname": filename}
+    extension = posixpath.splitext(filename or "")[1][1:]
+    columns["file_extension"] = extension.lower() or None
+    return {**columns, **link_columns("local_storage", storage)}
+
+
+def own_file(tx: Transaction, attachment_id: int, sent: Mapping[str, Any]) -> None:
+    """
+    Let an Attachment that was created with a file of its own know its id; names that were *sent* stay.
+    """
+    table = tx.tables["Attachment"]
+    text = tx.connection.execute(sa.select(table.c.this_file).where(table.c.id == attachment_id)).scalar_one()
+    if text is not None:
+        named = {name: value for name, value in sent.items() if name == "display_name" and value is not None}
+        changes = {"this_file": _json({**json.loads(text), "id": attachment_id}), **named}
+        update_row(tx, "Attachment", attachment_id, changes)
+
+
+def without_image(entity_type: EntityType) -> dict[str, Any]:
+    """
+    Return the columns of a row that has no thumbnail, so no filmstrip either.
+    """
+    names = ("image", "filmstrip_image", "image_source_entity__type", "image_source_entity__id")
+    return {name: None for name in names if name.partition("__")[0] in entity_type.fields}
+
+
+def created_columns(tx: Transaction) -> dict[str, Any]:
+    """
+    Return the columns that say who made a row that the site makes by itself.
+    """
+    if tx.actor is None:
+        return {}
+    link = {"type": tx.actor.type, "id": tx.actor.id}
+    return {**link_columns("created_by", link), **link_columns("updated_by", link)}
+
+
+def guessed_type(name: str) -> Optional[str]:
+    """
+    Return the content type that a file's name speaks for.
+    """
+    return mimetypes.guess_type(name)[0]
+
+
+def _web_link(tx: Transaction, value: Mapping[str, Any]) -> dict[str, Any]:
+    url = value.get("url")
+    if not isinstance(url, str) or not url:
+        raise Fault(f"API {tx.rpc}() invalid/missing url hash string 'url': {inspect(value)}")
+    return {
+        "url": url,
+        "name": _text(tx, value, "name") or url,
+        "content_type": _text(tx, value, "content_type"),
+        "link_type": "web",
+        "type": "Attachment",
+    }
+
+
+def _local_file(tx: Transaction, field: Field, value: Mapping[str, Any]) -> tuple[Link, dict[str, Any]]:
+    given = "relative_path" if value.get("local_path") is None else "local_path"
+    path = _text(tx, value, given) or ""
+    if "\\" in path or "\0" in path:
+        raise write_failed(tx, field, f"{given} {inspect(path)} must use forward slashes.")
+    if ".." in path.split("/"):
+        raise write_failed(tx, field, f"{given} {inspect(path)} leads out of its local storage.")
+    if given == "local_path":
+        storage, relative = _storage_of_path(tx, path)
+        if storage is None:
+            raise write_failed(tx, field, f"{inspect(path)} doesn't match any defined Local Storage.")
+    else:
+        storage, relative = _storage_of_link(tx, value.get("local_storage")), path.lstrip("/")
+        if storage is None:
+            raise Fault(
+                f"API {tx.rpc}() invalid/missing local storage hash 'local_storage': {inspect(value)}", DATABASE
+            )
+    if not relative:
+        raise write_failed(tx, field, f"{given} {inspect(path)} names no file.")
+    name = posixpath.basename(relative.rstrip("/"))
+    return storage, {
+        "content_type": _text(tx, value, "content_type") or guessed_type(name),
+        "link_type": "local",
+        "name": _text(tx, value, "name") or name,
+        "local_storage": storage,
+        "relative_path": relative,
+        "type": "Attachment",
+    }
+
+
+def _text(tx: Transaction, value: Mapping[str, Any], key: str) -> Optional[str]:
+    found = value.get(key)
+    if found is not None and not isinstance(found, str):
+        raise Fault(f"API {tx.rpc}() invalid url hash string '{key}': {inspect(dict(value))}")
+    return found
+
+
+def _storage_of_path(tx: Transaction, path: str) -> tuple[Optional[Link], str]:
+    """
+    Return the storage with the deepest root that *path* lies under, the newest of equals, and the rest of the path.
+    """
+    table = tx.tables["LocalStorage"]
+    best: tuple[int, int] = (0, 0)
+    found: tuple[Optional[Link], str] = (None, "")
+    for row in tx.connection.execute(sa.select(table).where(table.c.retired_at.is_(None))):
+        for platform in PLATFORMS:
+            root = (getattr(row, f"{platform}_path") or "").replace("\\", "/").rstrip("/")
+            ignores_case = platform == "windows"
+            start = path[: len(root) + 1]
+            wanted = f"{root}/"
+            same = start.lower() == wanted.lower() if ignores_case else start == wanted
+            if root and same and (len(root), row.id) > best:
+                best = (len(root), row.id)
+                found = ({"type": "LocalStorage", "id": row.id, "name": row.code}, path[len(root) + 1 :].lstrip("/"))
+    return found
+
+
+def _storage_of_link(tx: Transaction, link: Any) -> Optional[Link]:
+    if not isinstance(link, dict):
+        return None
+    table = tx.tables["LocalStorage"]
+    key, column = ("id", table.c.id) if link.get("id") is not None else ("name", table.c.code)
+    wanted = link.get(key)
+    if not isinstance(wanted, (int, str)) or isinstance(wanted, bool):
+        return None
+    query = sa.select(table.c.id, table.c.code).where(column == str(wanted), table.c.retired_at.is_(None))
+    row = tx.connection.execute(query).first()
+    return None if row is None else {"type": "LocalStorage", "id": row.id, "name": row.code}
+
+
+def is_web(url: str) -> bool:
+    """
+    Tell whether a browser may be sent to *url*.
+    """
+    return urllib.parse.urlsplit(url).scheme in {"http", "https"}
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,357 @@
+"""
+The addresses that files are uploaded to: by form, or in parts to storage, which is this site too (protocol 7).
+
+Forms are answered with status 200 whatever happens, since the official client repeats a form for any other status; the
+text begins with 1 for success and 0 for failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import re
+import secrets
+import time
+import urllib.parse
+from typing import TYPE_CHECKING, Optional
+
+import attrs
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from sgextended.localsite.errors import Fault
+from sgextended.localsite.files.attachments import (
+    NotReadyError,
+    Upload,
+    attach_file,
+    attach_thumbnail,
+    is_true,
+    moment_of,
+    share_thumbnail,
+)
+from sgextended.localsite.files.file_values import guessed_type
+from sgextended.localsite.files.thumbnails import make_thumbnail
+from sgextended.localsite.files.upload_forms import Form, FormError, receive_file, receive_form
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sgextended.localsite.server.http_routes import Site
+    from sgextended.localsite.storage.transaction import Transaction
+
+_log = logging.getLogger(__name__)
+
+_UPLOAD_TYPES = frozenset({"Attachment", "Thumbnail"})
+_MAX_PARTS = 10_000
+_COPIED_AT_ONCE = 1024 * 1024
+_PART = re.compile(r"[1-9]\d{0,4}")
+
+#: What storage says of an address that does not hold, as storage services word it.
+EXPIRED = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+)
+
+
+@attrs.frozen(eq=False)
+class _Call:
+    """
+    One form at work.
+    """
+
+    site: Site
+    form: Form
+    address: str
+    upload: Optional[Upload] = None
+
+    @property
+    def fields(self) -> dict[str, str]:
+        return self.form.fields
+
+
+def upload_routes(site: Site, address_of: Callable[[Request], str]) -> list[Route]:
+    """
+    Return the addresses that take uploads.
+
+    Args:
+        site: The site.
+
+        address_of: Returns the site's address as a request names it.
+    """
+
+    async def take(request: Request, name: str) -> Response:
+        return await _take_form(site, request, name, address_of(request))
+
+    async def store(request: Request) -> Response:
+        return await _store(site, request)
+
+    routes = [Route(f"/upload/{name}", functools.partial(take, name=name), methods=["POST"]) for name in _FORMS]
+    return [*routes, Route("/storage/upload/{key}", store, methods=["PUT"])]
+
+
+def expired() -> Response:
+    """
+    Return the answer to an address that was not signed by this site, or does not hold any more.
+    """
+    return Response(EXPIRED, status_code=403, media_type="application/xml")
+
+
+async def _take_form(site: Site, request: Request, name: str, address: str) -> Response:
+    loop = asyncio.get_running_loop()
+    media = site.store.media
+    agent = request.headers.get("user-agent", "")
+
+    async def admit(fields: dict[str, str]) -> None:
+        await loop.run_in_executor(site.workers, _admit, site, fields)
+
+    started = time.monotonic()
+    try:
+        form = await receive_form(request, media, site.workers, admit)
+    except ClientDisconnect:
+        return PlainTextResponse("0:The form ended before all of it had come.\n", status_code=400)
+    except FormError as error:
+        return _failed(str(error))
+    except Fault as fault:
+        site.ledger.add(rpc=name, entity_type=None, user_agent=agent, started=started, seconds=0.0, rows=0, ok=False)
+        return _failed(fault.message)
+    return await loop.run_in_executor(site.workers, _answer, site, form, name, address, agent)
+
+
+def _admit(site: Site, fields: dict[str, str]) -> None:
+    with site.store.reading() as tx:
+        site.authenticator.identify(tx, fields, use_code=False)
+
+
+def _answer(site: Site, form: Form, name: str, address: str, agent: str) -> Response:
+    """
+    Execute one form; this runs in a worker thread.
+    """
+    started = time.monotonic()
+    served = _FORMS[name]
+    ok = False
+    try:
+        with contextlib.ExitStack() as stack:
+            call = _Call(site, form, address)
+            if served.takes_file:
+                call = attrs.evolve(call, upload=_upload_of(call, name, stack))
+            # A one-time code is used up, which is writing too.
+            writes = served.writes or "auth_token" in form.fields
+            with site.store.writing() if writes else site.store.reading() as tx:
+                tx.rpc, tx.address = name, address
+                tx.actor = site.authenticator.identify(tx, form.fields)
+                text = served.answer(tx, call)
+        ok = True
+        return PlainTextResponse(text)
+    except Fault as fault:
+        return _failed(fault.message)
+    except NotReadyError as error:
+        return PlainTextResponse(f"2:{error}\n")
+    except UnicodeEncodeError:
+        return _failed("The form has text that is not valid Unicode.")
+    except Exception:  # noqa: BLE001 - logged with its trace, and the next form is served
+        _log.exception("The form %r failed inside the local site.", name)
+        return _failed("The local site failed; its log says why.")
+    finally:
+        form.discard()
+        site.ledger.add(
+            rpc=name,
+            entity_type=form.fields.get("entity_type"),
+            user_agent=agent,
+            started=started,
+            seconds=time.monotonic() - started,
+            rows=int(ok),
+            ok=ok,
+        )
+
+
+def _failed(message: str) -> Response:
+    return PlainTextResponse(f"0:{message}\n")
+
+
+def _upload_of(call: _Call, name: str, stack: contextlib.ExitStack) -> Upload:
+    """
+    Return the file that a form brings or names, with its thumbnail; both go with *stack* unless they are kept.
+    """
+    media = call.site.store.media
+    with call.site.store.reading() as tx:
+        call.site.authenticator.identify(tx, call.fields, use_code=False)
+        now = tx.now
+    form, kind = call.form, "Thumbnail" if name == "publish_thumbnail" else "Attachment"
+    if form.file is not None:
+        path, size, filename = form.file.path, form.file.size, form.filename
+    elif "upload_link_info" in form.fields:
+        key, filename, kind = _linked(call, form.fields["upload_link_info"], now)
+        path = media.upload(key)
+        if not path.is_file():
+            raise Fault("The file was not uploaded to storage, or not completely.")
+        size = path.stat().st_size
+    else:
+        raise Fault("The form has no file.")
+    thumbnail = media.scratch()
+    stack.callback(thumbnail.unlink, missing_ok=True)
+    wanted = kind == "Thumbnail" or (guessed_type(filename) or "image/").startswith("image/")
+    made = wanted and make_thumbnail(path, thumbnail, filmstrip=is_true(form.fields.get("filmstrip")))
+    named = filename.strip() or "unnamed"
+    return Upload(path=path, size=size, filename=named, kind=kind, thumbnail=thumbnail if made else None)
+
+
+def _publish_thumbnail(tx: Transaction, call: _Call) -> str:
+    return f"1:{attach_thumbnail(tx, _the_upload(call), call.fields)}\n"
+
+
+def _upload_file(tx: Transaction, call: _Call) -> str:
+    return f"1:{attach_file(tx, _the_upload(call), call.fields)}\n"
+
+
+def _link_file(tx: Transaction, call: _Call) -> str:
+    upload = _the_upload(call)
+    attach = attach_thumbnail if upload.kind == "Thumbnail" else attach_file
+    return f"1:{attach(tx, upload, call.fields)}\n"
+
+
+def _the_upload(call: _Call) -> Upload:
+    if call.upload is None:
+        raise Fault("The form has no file.")
+    return call.upload
+
+
+def _share(tx: Transaction, call: _Call) -> str:
+    attachment_id = share_thumbnail(tx, call.fields)
+    return "1:\n" if attachment_id is None else f"1:{attachment_id}\n"
+
+
+def _link_info(tx: Transaction, call: _Call) -> str:
+    kind, name = call.fields.get("upload_type", ""), call.fields.get("filename", "")
+    if kind not in _UPLOAD_TYPES:
+        raise Fault(f"upload_type must be one of: Attachment, Thumbnail. Got: {kind!r}")
+    name = name.replace("\\", "/").rpartition("/")[2]
+    if not name or not name.isprintable():
+        raise Fault(f"{name!r} cannot be the name of a file.")
+    sent = call.fields.get("created_at")
+    timestamp = moment_of(sent) if sent else tx.moment
+    key = secrets.token_hex(16)
+    in_parts = is_true(call.fields.get("multipart_upload"))
+    path = f"/storage/upload/{key}"
+    signed = tx.media.signed("PUT", path, tx.now, filename=name, kind=kind)
+    return "\n".join(("1", f"{tx.address}{signed}", timestamp, kind, key if in_parts else "", "s3", ""))
+
+
+def _part_link(tx: Transaction, call: _Call) -> str:
+    key, part = call.fields.get("upload_id", ""), call.fields.get("part_number", "")
+    _upload_path(call, key)
+    if not _PART.fullmatch(part) or int(part) > _MAX_PARTS:
+        raise Fault(f"part_number must be a number from 1 to {_MAX_PARTS}. Got: {part!r}")
+    signed = tx.media.signed("PUT", f"/storage/upload/{key}", tx.now, part=part)
+    return f"1\n{tx.address}{signed}\n"
+
+
+def _complete(tx: Transaction, call: _Call) -> str:
+    """
+    Join the parts of an upload. Done twice, the second time finds the work done.
+    """
+    key = call.fields.get("upload_id", "")
+    whole = _upload_path(call, key)
+    if whole.is_file():
+        return "1\n"
+    parts = []
+    for number, etag in enumerate(call.fields.get("etags", "").split(","), start=1):
+        try:
+            path = tx.media.upload_part(key, number, etag.strip().strip('"'))
+        except ValueError as error:
+            raise Fault(str(error)) from error
+        if not path.is_file():
+            raise Fault(f"Part {number} of the upload never came, or with another ETag than {etag}.")
+        parts.append(path)
+    joined = tx.media.scratch()
+    with joined.open("xb") as target:
+        for path in parts:
+            with path.open("rb") as source:
+                while piece := source.read(_COPIED_AT_ONCE):
+                    target.write(piece)
+    joined.replace(whole)
+    for path in parts:
+        path.unlink(missing_ok=True)
+    return "1\n"
+
+
+def _upload_path(call: _Call, key: str) -> Path:
+    try:
+        return call.site.store.media.upload(key)
+    except ValueError as error:
+        raise Fault(str(error)) from error
+
+
+def _linked(call: _Call, info: str, now: dt.datetime) -> tuple[str, str, str]:
+    """
+    Return the key, the file's name and the upload type from the text that ``_link_info`` gave.
+    """
+    lines = info.split("\n")
+    address = urllib.parse.urlsplit(lines[1] if len(lines) > 3 else "")
+    query = dict(urllib.parse.parse_qsl(address.query, keep_blank_values=True))
+    if not call.site.store.media.is_signed("PUT", address.path, query, now):
+        raise Fault("upload_link_info is not from this site, or has expired.")
+    return address.path.rpartition("/")[2], query.get("filename", ""), query.get("kind", "")
+
+
+async def _store(site: Site, request: Request) -> Response:
+    """
+    Take the bytes of a file or a part.
+    """
+    media = site.store.media
+    started = time.monotonic()
+    key, query = request.path_params["key"], dict(request.query_params)
+    signed = media.is_signed("PUT", request.scope["path"], query, site.store.clock())
+    try:
+        if not signed:
+            async for _piece in request.stream():
+                pass  # only a client that has sent all listens to the answer
+            return expired()
+        file = await receive_file(request, media, site.workers)
+    except ClientDisconnect:
+        # There is nobody left to hear it.
+        return Response(status_code=400)
+    except FormError as error:
+        return PlainTextResponse(f"{error}\n", status_code=413)
+    try:
+        part = query.get("part")
+        target = media.upload(key) if part is None else media.upload_part(key, int(part), file.etag)
+        file.path.replace(target)
+        return Response(headers={"etag": f'"{file.etag}"'})
+    finally:
+        file.discard()
+        site.ledger.add(
+            rpc="put",
+            entity_type=None,
+            user_agent=request.headers.get("user-agent", ""),
+            started=started,
+            seconds=time.monotonic() - started,
+            rows=1,
+            ok=True,
+        )
+
+
+@attrs.frozen
+class _Served:
+    """
+    How one form is answered.
+    """
+
+    answer: Callable[[Transaction, _Call], str]
+    takes_file: bool = False
+    writes: bool = False
+
+
+_FORMS = {
+    "api_complete_multipart_upload": _Served(_complete),
+    "api_get_upload_link_for_part": _Served(_part_link),
+    "api_get_upload_link_info": _Served(_link_info),
+    "api_link_file": _Served(_link_file, takes_file=True, writes=True),
+    "publish_thumbnail": _Served(_publish_thumbnail, takes_file=True, writes=True),
+    "share_thumbnail": _Served(_share, writes=True),
+    "upload_file": _Served(_upload_file, takes_file=True, writes=True),
+}

@@ -1,0 +1,3 @@
+"""
+Finding rows: filters, operators, field paths as joins, presets, summaries, groupings.
+"""

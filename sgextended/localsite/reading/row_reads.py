@@ -1,0 +1,261 @@
+"""
+Finding rows and showing them: pages of ids in order, and the fields of rows as the protocol writes them.
+
+A page takes a fixed number of queries, whatever its size: one for the ids, one for the fields and the links on the
+way, one per type for the names of linked rows, one per multi-entity field.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, Optional
+
+import attrs
+import sqlalchemy as sa
+
+from sgextended.localsite.files.file_store import shown_file, shown_image
+from sgextended.localsite.reading.field_paths import Leaf, Place, Scope, link_name, linked
+from sgextended.localsite.reading.filter_presets import preset_condition
+from sgextended.localsite.reading.filters import where
+from sgextended.localsite.storage.data_types import PASSWORD_MASK, shown
+from sgextended.localsite.storage.transaction import Link, Transaction, among
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from sgextended.localsite.schema.entity_types import Field
+
+_UNSORTABLE = frozenset(
+    {"jsonb", "multi_entity", "password", "pivot_column", "serializable", "summary", "tag_list", "url"}
+)
+
+
+@attrs.frozen(kw_only=True)
+class Search:
+    """
+    Which rows, and in which order.
+
+    Attributes:
+        filters: A group of conditions as the protocol writes it.
+
+        sorts: Pairs of a path and whether it descends; the id decides between equals.
+
+        retired: True finds the retired rows only, False the live ones only.
+
+        archived: Whether rows of archived projects are found too.
+
+        presets: Ready-made conditions as the protocol writes them, which must hold as well.
+    """
+
+    entity_type: str
+    filters: Any
+    sorts: Sequence[tuple[str, bool]] = ()
+    retired: bool = False
+    archived: bool = True
+    presets: Sequence[Any] = ()
+
+
+def find_ids(tx: Transaction, search: Search, *, limit: int, offset: int = 0) -> list[int]:
+    """
+    Return the ids of at most *limit* rows in order, after leaving out the first *offset*.
+    """
+    scope, condition = scope_of(tx, search)
+    order = list(_order(scope, search.sorts))
+    query = sa.select(scope.root.id).select_from(scope.tables).where(condition).order_by(*order)
+    return list(tx.connection.execute(query.limit(limit).offset(offset)).scalars())
+
+
+def count(tx: Transaction, search: Search) -> int:
+    """
+    Return how many rows there are.
+    """
+    scope, condition = scope_of(tx, search)
+    query = sa.select(sa.func.count()).select_from(scope.tables).where(condition)
+    return tx.connection.execute(query).scalar_one()
+
+
+def scope_of(tx: Transaction, search: Search) -> tuple[Scope, sa.ColumnElement[bool]]:
+    """
+    Return the tables that a search needs and the condition that its rows meet.
+    """
+    scope = Scope(tx, search.entity_type)
+    parts = [sa.not_(scope.root.is_live) if search.retired else scope.root.is_live, where(scope, search.filters)]
+    if not search.archived:
+        parts.append(_unarchived(tx, scope.root))
+    parts.extend(preset_condition(tx, scope.root, preset) for preset in search.presets)
+    return scope, sa.and_(*parts)
+
+
+def show(tx: Transaction, entity_type: str, ids: Sequence[int], fields: Iterable[str]) -> list[dict[str, Any]]:
+    """
+    Return rows as the protocol shows them, in the order of *ids*.
+
+    Each is a dict of ``type``, ``id`` and *fields*, of which those that cannot be shown are left out. Ids without a
+    row are left out too.
+    """
+    if not ids:
+        return []
+    page = _Page(tx, Scope(tx, entity_type))
+    for path in dict.fromkeys(fields):
+        if path not in {"id", "type"}:
+            page.add(path)
+    return page.rows(ids)
+
+
+class _Page:
+    """
+    The fields of some rows, gathered column by column.
+    """
+
+    def __init__(self, tx: Transaction, scope: Scope) -> None:
+        self._tx = tx
+        self._scope = scope
+        self._columns: list[sa.ColumnElement[Any]] = [scope.root.id]
+        self._plain: list[tuple[str, int, Optional[Callable[[Any], Any]]]] = []
+        self._constant: dict[str, Any] = {}
+        self._links: list[tuple[str, int]] = []
+        self._lists: list[tuple[str, int, Field]] = []
+        self._counts: list[tuple[str, int, Field]] = []
+        self._owners: dict[int, int] = {}
+
+    def add(self, path: str) -> None:
+        """
+        Show the field at *path*, if there is one to show.
+        """
+        leaf = self._scope.leaf(path)
+        if leaf is None:
+            return
+        place, field = leaf.place, leaf.field
+        if field.data_type == "entity":
+            self._links.append((path, self._column(place.link_type(field))))
+            self._column(place.column(field))
+        elif field.data_type == "multi_entity":
+            self._lists.append((path, self._owner(place), field))
+        elif field.data_type == "summary" and field.custom:
+            # A live site does not work out query fields for callers of the API.
+            self._constant[path] = None
+        elif field.data_type == "summary":
+            self._counts.append((path, self._owner(place), field))
+        elif field.data_type == "password":
+            self._constant[path] = PASSWORD_MASK
+        else:
+            convert = self._converter(field)
+            self._plain.append((path, self._column(place.column(field)), convert))
+
+    def rows(self, ids: Sequence[int]) -> list[dict[str, Any]]:
+        """
+        Return the rows in the order of *ids*.
+        """
+        root = self._scope.root
+        query = sa.select(*self._columns).select_from(self._scope.tables)
+        chosen = root.id == ids[0] if len(ids) == 1 else among(root.id, ids)
+        found = {row[0]: row for row in self._tx.connection.execute(query.where(chosen))}
+        ordered = [found[entity_id] for entity_id in ids if entity_id in found]
+        entity_type, constant = root.entity_type, self._constant
+        shown_rows: list[dict[str, Any]] = [{"type": entity_type, "id": row[0], **constant} for row in ordered]
+        for path, at, convert in self._plain:
+            if convert is None:
+                for out, row in zip(shown_rows, ordered):
+                    out[path] = row[at]
+            else:
+                for out, row in zip(shown_rows, ordered):
+                    # Past an absent link there is no checkbox, so no False either.
+                    out[path] = None if row[at] is None and convert is bool else convert(row[at])
+        self._show_links(shown_rows, ordered)
+        self._show_lists(shown_rows, ordered)
+        self._show_counts(shown_rows, ordered)
+        return shown_rows
+
+    def _show_links(self, shown_rows: list[dict[str, Any]], ordered: list[sa.Row[Any]]) -> None:
+        wanted: dict[str, set[int]] = {}
+        for _path, at in self._links:
+            for row in ordered:
+                if row[at + 1] is not None:
+                    wanted.setdefault(row[at], set()).add(row[at + 1])
+        names = self._tx.names(wanted)
+        for path, at in self._links:
+            for out, row in zip(shown_rows, ordered):
+                key = (row[at], row[at + 1])
+                out[path] = {"id": key[1], "name": names[key], "type": key[0]} if key in names else None
+
+    def _show_lists(self, shown_rows: list[dict[str, Any]], ordered: list[sa.Row[Any]]) -> None:
+        for path, at, field in self._lists:
+            found = link_lists(self._tx, field, {row[at] for row in ordered if row[at] is not None})
+            for out, row in zip(shown_rows, ordered):
+                out[path] = found.get(row[at], [])
+
+    def _show_counts(self, shown_rows: list[dict[str, Any]], ordered: list[sa.Row[Any]]) -> None:
+        for path, at, field in self._counts:
+            # The one query field that the standard schema has counts the links of the field it is named after.
+            counted = self._tx.schema.field(field.entity_type, field.name[: -len("_count")])
+            owners = {row[at] for row in ordered if row[at] is not None}
+            found = {} if counted is None else link_lists(self._tx, counted, owners)
+            for out, row in zip(shown_rows, ordered):
+                out[path] = None if row[at] is None else len(found.get(row[at], []))
+
+    def _converter(self, field: Field) -> Optional[Callable[[Any], Any]]:
+        if field.data_type == "url":
+            return shown_file(self._tx)
+        if field.data_type == "image":
+            return functools.partial(shown_image, self._tx)
+        return shown(field)
+
+    def _column(self, column: sa.ColumnElement[Any]) -> int:
+        self._columns.append(column.label(f"c{len(self._columns)}"))
+        return len(self._columns) - 1
+
+    def _owner(self, place: Place) -> int:
+        at = self._owners.get(id(place))
+        if at is None:
+            at = self._owners[id(place)] = self._column(place.id)
+        return at
+
+
+def link_lists(tx: Transaction, field: Field, owners: Iterable[int]) -> dict[int, list[Link]]:
+    """
+    Return the links of a multi-entity field by the id of the row that has them, in the order of their names.
+    """
+    links = linked(tx, field)
+    query = (
+        sa.select(links.own_id, links.far_type, links.far_id, links.name)
+        .where(links.condition, among(links.own_id, owners))
+        .order_by(links.name.asc(), links.far_type, links.far_id)
+    )
+    found: dict[int, list[Link]] = {}
+    for own_id, far_type, far_id, name in tx.connection.execute(query):
+        found.setdefault(own_id, []).append({"id": far_id, "name": name, "type": far_type})
+    return found
+
+
+def sort_key(tx: Transaction, leaf: Leaf) -> Optional[sa.ColumnElement[Any]]:
+    """
+    Return what rows are ordered by for one field, or None for data types that have no order.
+    """
+    if leaf.field.data_type in _UNSORTABLE:
+        return None
+    if leaf.field.data_type == "entity":
+        return link_name(tx, leaf.place, leaf.field)
+    return leaf.place.column(leaf.field)
+
+
+def _order(scope: Scope, sorts: Sequence[tuple[str, bool]]) -> Iterable[sa.ColumnElement[Any]]:
+    for path, descending in sorts:
+        leaf = scope.leaf(path)
+        key = None if leaf is None else sort_key(scope.tx, leaf)
+        if key is None:
+            continue
+        if leaf is not None and leaf.place is scope.root and leaf.field.name == "id":
+            yield key.desc() if descending else key.asc()
+            return
+        yield (key.desc() if descending else key.asc()).nulls_last()
+    yield scope.root.id.asc()
+
+
+def _unarchived(tx: Transaction, place: Place) -> sa.ColumnElement[bool]:
+    projects = tx.alias("Project")
+    if place.entity_type == "Project":
+        return place.row.c.archived == 0
+    if tx.schema.field(place.entity_type, "project") is None:
+        return sa.true()
+    archived = sa.select(projects.c.id).where(projects.c.archived == 1)
+    return sa.or_(place.row.c.project__id.is_(None), place.row.c.project__id.not_in(archived))

@@ -1,0 +1,3 @@
+"""
+Dates and durations of tasks, their dependencies, and working days.
+"""

@@ -1,0 +1,3 @@
+"""
+Entity types and fields, custom fields, and the description that callers get.
+"""

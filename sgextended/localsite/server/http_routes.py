@@ -1,0 +1,318 @@
+"""
+The site over HTTP: one address that takes every request, as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import logging
+import re
+import time
+from typing import TYPE_CHECKING, Any, Optional
+
+import attrs
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from sgextended.localsite.errors import REQUEST, Fault
+from sgextended.localsite.faults.fault_injection import Misbehaving
+from sgextended.localsite.files.download_routes import download_routes
+from sgextended.localsite.files.upload_routes import upload_routes
+from sgextended.localsite.pages.routes import page_routes
+from sgextended.localsite.server.rpc_table import find_rpc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor
+
+    from starlette.types import ASGIApp
+
+    from sgextended.localsite.faults.fault_specs import Faults
+    from sgextended.localsite.server.authentication import Authenticator
+    from sgextended.localsite.server.ledger import Ledger
+    from sgextended.localsite.storage.site_store import Store
+
+try:
+    import orjson
+except ImportError:  # the stdlib's encoder is slower, and that is all
+    orjson = None  # type: ignore[assignment]
+
+_log = logging.getLogger(__name__)
+
+#: Larger requests are refused before they are read.
+MAX_BODY_BYTES = 64 * 1024 * 1024
+
+# Below this, packing costs more than it saves.
+_WORTH_PACKING = 2048
+_WRITES_TO_ROWS = frozenset({"batch", "create", "delete", "follow", "revive", "unfollow", "update"})
+_JSON = "application/json; charset=utf-8"
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+
+
+@attrs.frozen(eq=False)
+class Site:
+    """
+    What requests work with.
+    """
+
+    store: Store
+    authenticator: Authenticator
+    ledger: Ledger
+    faults: Faults
+    workers: Executor
+    turn_away: Callable[[float, bool], None]
+
+
+class _Refused(Exception):
+    """
+    A request that is none of the protocol.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def build_app(site: Site) -> ASGIApp:
+    """
+    Return the application that serves *site*.
+    """
+
+    async def take(request: Request) -> Response:
+        return await _take(site, request)
+
+    async def tell_health(request: Request) -> Response:
+        del request  # the same for everyone
+        return await asyncio.get_running_loop().run_in_executor(site.workers, _health, site)
+
+    def address_of(request: Request) -> str:
+        return _address_of(site, request)
+
+    app = Starlette(
+        routes=[
+            Route("/api3/json", take, methods=["POST"]),
+            Route("/{prefix:path}/api3/json", take, methods=["POST"]),
+            *upload_routes(site, address_of),
+            *download_routes(site, address_of),
+            *page_routes(site),
+            Route("/healthz", tell_health),
+        ]
+    )
+    return Misbehaving(app, site.faults, site.turn_away)
+
+
+def _address_of(site: Site, request: Request) -> str:
+    """
+    Return the site's address as the caller knows it, since a site on all interfaces has many.
+    """
+    host = request.headers.get("host", "")
+    return f"{request.url.scheme}://{host}" if _HOST.fullmatch(host) else site.store.media.address
+
+
+def _health(site: Site) -> Response:
+    """
+    Tell whether the site can read its rows, for whatever watches it.
+    """
+    try:
+        with site.store.reading() as tx:
+            tx.connection.exec_driver_sql("SELECT 1")
+    except Exception:  # noqa: BLE001 - logged with its trace; the watcher needs a status
+        _log.exception("The local site cannot read its database.")
+        return PlainTextResponse("The database cannot be read.\n", status_code=503)
+    return PlainTextResponse("ok\n")
+
+
+async def _take(site: Site, request: Request) -> Response:
+    try:
+        body = await _body(request)
+    except _Refused as refused:
+        return PlainTextResponse(f"{refused}\n", status_code=refused.status)
+    packs = "gzip" in request.headers.get("accept-encoding", "")
+    return await asyncio.get_running_loop().run_in_executor(
+        site.workers, _work, site, body, packs, _sender(site, request)
+    )
+
+
+async def _body(request: Request) -> bytes:
+    too_large = _Refused(413, f"The request is larger than {MAX_BODY_BYTES} bytes.")
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length) > MAX_BODY_BYTES:
+        raise too_large
+    parts, size = [], 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > MAX_BODY_BYTES:
+                raise too_large
+            parts.append(part)
+    except ClientDisconnect:
+        raise _Refused(400, "The request ended before all of it had come.") from None
+    return b"".join(parts)
+
+
+@attrs.frozen
+class _Sender:
+    """
+    Where a request comes from: the client's own name and address, and the site's address as the client knows it.
+    """
+
+    agent: str
+    client: str
+    address: str
+
+
+def _sender(site: Site, request: Request) -> _Sender:
+    client = "" if request.client is None else request.client.host
+    return _Sender(request.headers.get("user-agent", ""), client, _address_of(site, request))
+
+
+def _who(params: list[Any]) -> str:
+    """
+    Return who a request says it comes from; whether that is so, its outcome tells.
+    """
+    auth = params[0] if params and isinstance(params[0], dict) else {}
+    name = auth.get("user_login") or auth.get("script_name") or ("a session" if auth.get("session_token") else "")
+    sudo = auth.get("sudo_as_login")
+    return f"{name} as {sudo}" if sudo else str(name)
+
+
+def _work(site: Site, body: bytes, packs: bool, sender: _Sender) -> Response:
+    """
+    Execute one request and return the reply; this runs in a worker thread.
+    """
+    try:
+        method, params = _envelope(body)
+    except _Refused as refused:
+        return PlainTextResponse(f"{refused}\n", status_code=refused.status)
+    started = time.monotonic()
+    ok, result = False, None
+    try:
+        _check_text(body, method, params)
+        result = execute(site, method, params, sender.address)
+        ok = True
+        # `info` is bare, as on live sites; everything else comes under "results".
+        content = _encode(result if method == "info" else {"results": result})
+    except Fault as fault:
+        content = _refusal(fault.message, fault.code)
+    except RecursionError:
+        content = _refusal(f"API {method}() The request is nested too deeply.")
+    except Exception:  # noqa: BLE001 - logged with its trace, and the next request is served
+        _log.exception("The request %r failed inside the local site.", method)
+        return PlainTextResponse("The local site failed; its log says why.\n", status_code=500)
+    finally:
+        site.ledger.add(
+            rpc=method,
+            entity_type=_type_in(params),
+            user_agent=sender.agent,
+            who=_who(params),
+            client=sender.client,
+            started=started,
+            seconds=time.monotonic() - started,
+            rows=_rows_in(result),
+            ids=_ids_in(method, params, result) if ok else (),
+            ok=ok,
+        )
+    headers = {"content-type": _JSON}
+    if packs and len(content) >= _WORTH_PACKING:
+        content = gzip.compress(content, compresslevel=1)
+        headers["content-encoding"] = "gzip"
+    return Response(content, headers=headers)
+
+
+def execute(site: Site, method: str, params: list[Any], address: str = "") -> Any:
+    """
+    Return the result of one request, executed in one transaction.
+
+    Raises:
+        Fault: The site refuses it; nothing of it remains.
+    """
+    rpc = find_rpc(method)
+    if rpc.open:
+        with site.store.reading() as tx:
+            return rpc.answer(tx, None)
+    auth = params[0] if params else None
+    # A one-time code is used up, which is writing too.
+    writes = rpc.writes or (isinstance(auth, dict) and "auth_token" in auth)
+    with site.store.writing() if writes else site.store.reading() as tx:
+        tx.rpc, tx.address = method, address or tx.address
+        tx.actor = site.authenticator.identify(tx, auth)
+        return rpc.answer(tx, params[1] if len(params) > 1 else None)
+
+
+def _envelope(body: bytes) -> tuple[str, list[Any]]:
+    try:
+        request = json.loads(body, parse_constant=_no_constant)
+    except RecursionError:
+        raise _Refused(400, "The request's JSON is nested too deeply.") from None
+    except ValueError as error:
+        raise _Refused(400, f"The request is not JSON in UTF-8: {error}") from None
+    method = request.get("method_name") if isinstance(request, dict) else None
+    params = request.get("params", []) if isinstance(request, dict) else None
+    if not isinstance(method, str) or not isinstance(params, list) or not _is_unicode(method):
+        raise _Refused(400, 'The request must be {"method_name": "...", "params": [...]}.')
+    return method, params
+
+
+def _refusal(message: str, code: int = REQUEST) -> bytes:
+    return _encode({"exception": True, "error_code": code, "message": message})
+
+
+def _is_unicode(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_text(body: bytes, method: str, params: list[Any]) -> None:
+    if _SURROGATE.search(body) and not _is_unicode(params):
+        raise Fault(f"API {method}() got text that is not valid Unicode.")
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _type_in(params: list[Any]) -> Optional[str]:
+    payload = params[1] if len(params) > 1 else None
+    found = payload.get("type") if isinstance(payload, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _rows_in(result: Any) -> int:
+    if isinstance(result, dict):
+        rows = result.get("entities", result.get("groups"))
+        return len(rows) if isinstance(rows, list) else 1
+    if isinstance(result, list):
+        return len(result)
+    return 0 if result is None else 1
+
+
+def _ids_in(method: str, params: list[Any], result: Any) -> tuple[int, ...]:
+    """
+    Return the ids of the rows that a request which succeeded has written to.
+    """
+    if method not in _WRITES_TO_ROWS:
+        return ()
+    if method == "batch":
+        return tuple(_id_in(request, answer) for request, answer in zip(params[1], result))
+    return (_id_in(params[1], result),)
+
+
+def _id_in(request: dict[str, Any], answer: Any) -> int:
+    row = request.get("entity", request)  # followed ones stand under their name
+    found: int = row["id"] if "id" in row else answer["id"]
+    return found
+
+
+def _encode_slowly(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+_encode: Callable[[Any], bytes] = _encode_slowly if orjson is None else orjson.dumps

@@ -1,0 +1,259 @@
+"""
+The requests of the API3 protocol by name, each a function from payload to result (protocol 2).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Optional
+
+import attrs
+
+from sgextended.localsite.calls import activity_stream as activity
+from sgextended.localsite.calls import following, page_export, preferences, schema_requests
+from sgextended.localsite.calls import navigation_requests as tree
+from sgextended.localsite.calls import note_threads as threads
+from sgextended.localsite.calls import text_search as search
+from sgextended.localsite.calls import work_schedule_requests as work_schedule
+from sgextended.localsite.errors import Fault, inspect
+from sgextended.localsite.reading import row_reads as reading
+from sgextended.localsite.reading import summaries as summarize
+from sgextended.localsite.reading.row_reads import Search
+from sgextended.localsite.server.authentication import start_session
+from sgextended.localsite.server.payload import entity_type as entity_type_of
+from sgextended.localsite.server.payload import integer, mapping, names
+from sgextended.localsite.writing import events
+from sgextended.localsite.writing import row_writes as writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sgextended.localsite.storage.transaction import Transaction
+
+#: Rows that one page may hold at most; the default is in ``info``.
+MAX_PER_PAGE = 5000
+DEFAULT_PER_PAGE = 500
+
+#: What the site says of itself (protocol 1.7).
+INFO = {
+    "version": [8, 70, 0],
+    "full_version": [8, 70, 0, 0],
+    "api_max_entities_per_page": DEFAULT_PER_PAGE,
+    "api_max_entities_total": 10000,
+    "user_authentication_method": "default",
+    "unified_login_flow_enabled": False,
+    "authentication_app_session_launcher_enabled": False,
+}
+
+
+@attrs.frozen
+class Rpc:
+    """
+    One request that the site serves.
+
+    Attributes:
+        answer: Takes the transaction and the payload, returns the result.
+
+        writes: Whether it may change the database, so that it takes the writer's turn.
+
+        open: Whether it is answered without credentials.
+    """
+
+    answer: Callable[[Transaction, Any], Any]
+    writes: bool = False
+    open: bool = False
+
+
+def find_rpc(name: str) -> Rpc:
+    """
+    Return the request of that name.
+
+    Raises:
+        Fault: The protocol has no such request.
+    """
+    found = RPCS.get(name)
+    if found is not None:
+        return found
+    raise Fault(f"API {name}() doesn't exist.")
+
+
+def _info(tx: Transaction, payload: Any) -> dict[str, Any]:
+    del payload  # there is none
+    return {**INFO, **tx.media.upload_info()}
+
+
+def _fields(tx: Transaction, payload: Mapping[str, Any]) -> list[dict[str, Any]]:
+    value = payload.get("fields") or []
+    mode = payload.get("multi_entity_update_mode")
+    fields = []
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, dict) or not isinstance(item.get("field_name"), str):
+            raise Fault(f"API {tx.rpc}() invalid/missing 'field_name' in fields: {inspect(item)}")
+        fields.append({"multi_entity_update_mode": mode, **item} if mode else item)
+    return fields
+
+
+def _search(tx: Transaction, payload: Mapping[str, Any]) -> Search:
+    presets = payload.get("additional_filter_presets") or []
+    if not isinstance(presets, list):
+        raise Fault(f"API {tx.rpc}() 'additional_filter_presets' expected an Array of Hash but got: {inspect(presets)}")
+    return_only = payload.get("return_only", "active")
+    if return_only not in ("active", "retired"):
+        raise Fault(f"API {tx.rpc}() 'return_only' must be one of: active, retired. Got: {inspect(return_only)}")
+    return Search(
+        entity_type=entity_type_of(tx, payload).name,
+        filters=payload.get("filters"),
+        sorts=[_sort(tx, item) for item in _items(tx, payload, "sorts")],
+        retired=return_only == "retired",
+        archived=payload.get("include_archived_projects") is not False,
+        presets=presets,
+    )
+
+
+def _items(tx: Transaction, payload: Mapping[str, Any], key: str) -> list[Any]:
+    value = payload.get(key) or []
+    if not isinstance(value, list):
+        raise Fault(f"API {tx.rpc}() '{key}' expected an Array of Hash but got: {inspect(value)}")
+    return value
+
+
+def _sort(tx: Transaction, item: Any) -> tuple[str, bool]:
+    # "column" is an older spelling, which saved pages still use.
+    name = item.get("field_name", item.get("column")) if isinstance(item, dict) else None
+    direction = item.get("direction", "asc") if isinstance(item, dict) else None
+    if not isinstance(name, str) or direction not in ("asc", "desc"):
+        raise Fault(
+            f"API {tx.rpc}() invalid sort: {inspect(item)}. A sort has a field_name and a direction, asc or desc."
+        )
+    return name, direction == "desc"
+
+
+def _paging(tx: Transaction, payload: Mapping[str, Any]) -> tuple[int, int]:
+    paging = payload.get("paging") or {}
+    if not isinstance(paging, dict):
+        raise Fault(f"API {tx.rpc}() invalid paging: {inspect(paging)}")
+    size, page = paging.get("entities_per_page", DEFAULT_PER_PAGE), paging.get("current_page", 1)
+    for key, value in (("entities_per_page", size), ("current_page", page)):
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**31:
+            raise Fault(f"API {tx.rpc}() invalid paging: '{key}' must be a positive Integer, got {inspect(value)}")
+    if size > MAX_PER_PAGE:
+        raise Fault(f"API {tx.rpc}() invalid paging: size must be less than {MAX_PER_PAGE}, got {size}")
+    return size, page
+
+
+def _read(tx: Transaction, payload: Any) -> dict[str, Any]:
+    payload = mapping(tx, payload)
+    sought = _search(tx, payload)
+    fields = names(tx, payload, "return_fields")
+    size, page = _paging(tx, payload)
+    # One more than asked for tells whether there is a next page, without counting all rows.
+    ids = reading.find_ids(tx, sought, limit=size + 1, offset=size * (page - 1))
+    info: dict[str, Any] = {"has_next_page": len(ids) > size}
+    if payload.get("return_paging_info"):
+        total = reading.count(tx, sought)
+        info.update(current_page=page, page_count=-(-total // size), entity_count=total, entities_per_page=size)
+    return {"entities": reading.show(tx, sought.entity_type, ids[:size], fields), "paging_info": info}
+
+
+def _summarize(tx: Transaction, payload: Any) -> dict[str, Any]:
+    payload = mapping(tx, payload)
+    sought = _search(tx, payload)
+    asked = []
+    for key in ("summaries", "grouping"):
+        items = payload.get(key) or []
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise Fault(f"API {tx.rpc}() '{key}' expected an Array of Hash but got: {inspect(items)}")
+        asked.append(items)
+    return summarize.summarize(tx, sought, *asked)
+
+
+def _create(tx: Transaction, payload: Any) -> dict[str, Any]:
+    payload = mapping(tx, payload)
+    entity_type = entity_type_of(tx, payload)
+    return writing.create(tx, entity_type, _fields(tx, payload), names(tx, payload, "return_fields"))
+
+
+def _update(tx: Transaction, payload: Any) -> dict[str, Any]:
+    payload = mapping(tx, payload)
+    return writing.update(tx, entity_type_of(tx, payload), integer(tx, payload), _fields(tx, payload))
+
+
+def _delete(tx: Transaction, payload: Any) -> bool:
+    payload = mapping(tx, payload)
+    return writing.delete(tx, entity_type_of(tx, payload), integer(tx, payload))
+
+
+def _revive(tx: Transaction, payload: Any) -> bool:
+    payload = mapping(tx, payload)
+    return writing.revive(tx, entity_type_of(tx, payload), integer(tx, payload))
+
+
+_BATCHED: dict[str, Callable[[Transaction, Any], Any]] = {"create": _create, "update": _update, "delete": _delete}
+
+
+def _batch(tx: Transaction, payload: Any) -> list[Any]:
+    if not isinstance(payload, list):
+        raise Fault(f"API batch() expected an Array of requests but got: {inspect(payload)}")
+    tx.in_batch = True
+    results = []
+    for request in payload:
+        kind = mapping(tx, request).get("request_type")
+        answer: Optional[Callable[[Transaction, Any], Any]] = _BATCHED.get(kind) if isinstance(kind, str) else None
+        if answer is None:
+            raise Fault(f"API batch() 'request_type' must be one of: create, update, delete. Got: {inspect(kind)}")
+        tx.rpc = str(kind)
+        # A long batch would run out of the aliases that are kept, and making new ones takes longer than a row.
+        tx.reuse_aliases()
+        results.append(answer(tx, request))
+    return results
+
+
+def _work_schedule_read(tx: Transaction, payload: Any) -> dict[str, Any]:
+    return work_schedule.read_work_schedule(tx, mapping(tx, payload))
+
+
+def _work_schedule_update(tx: Transaction, payload: Any) -> dict[str, Any]:
+    return work_schedule.update_work_schedule(tx, mapping(tx, payload))
+
+
+def _get_session_token(tx: Transaction, payload: Any) -> dict[str, str]:
+    del payload  # there is none
+    actor = tx.actor
+    if actor is not None and actor.type == "HumanUser":
+        meta = {"type": "user_login", "entity_type": actor.type, "entity_id": actor.id}
+        events.log(tx, "Shotgun_User_Login", (actor.type, actor.id), meta, "logged in:")
+    return {"session_id": start_session(tx)}
+
+
+RPCS: Mapping[str, Rpc] = {
+    "activity_stream": Rpc(activity.activity_stream),
+    "batch": Rpc(_batch, writes=True),
+    "create": Rpc(_create, writes=True),
+    "delete": Rpc(_delete, writes=True),
+    "export_page": Rpc(page_export.export_page),
+    "follow": Rpc(following.follow, writes=True),
+    "followers": Rpc(following.followers),
+    "following": Rpc(following.following),
+    "get_session_token": Rpc(_get_session_token, writes=True),
+    "info": Rpc(_info, open=True),
+    "nav_expand": Rpc(tree.nav_expand),
+    "nav_search": Rpc(tree.nav_search),
+    "note_thread_contents": Rpc(threads.note_thread_contents),
+    "preferences_read": Rpc(preferences.preferences_read),
+    "query_display_name_cache": Rpc(search.query_display_name_cache),
+    "read": Rpc(_read),
+    "revive": Rpc(_revive, writes=True),
+    "schema_entity_read": Rpc(schema_requests.read_types),
+    "schema_field_create": Rpc(schema_requests.create, writes=True),
+    "schema_field_delete": Rpc(schema_requests.delete, writes=True),
+    "schema_field_read": Rpc(schema_requests.read_fields),
+    "schema_field_update": Rpc(schema_requests.update, writes=True),
+    "schema_read": Rpc(schema_requests.read_all),
+    "summarize": Rpc(_summarize),
+    "unfollow": Rpc(following.unfollow, writes=True),
+    "update": Rpc(_update, writes=True),
+    "update_project_last_accessed_by_current_user": Rpc(preferences.update_project_last_accessed, writes=True),
+    "user_subscriptions_create": Rpc(preferences.user_subscriptions_create, writes=True),
+    "user_subscriptions_read": Rpc(preferences.user_subscriptions_read),
+    "work_schedule_read": Rpc(_work_schedule_read),
+    "work_schedule_update": Rpc(_work_schedule_update, writes=True),
+}

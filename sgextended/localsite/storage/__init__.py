@@ -1,0 +1,3 @@
+"""
+SQLite: database, tables, transactions, rows, values and names.
+"""

@@ -1,0 +1,321 @@
+"""
+What each data type accepts, and how its values are stored and read (protocol 4.1).
+
+A value comes in as decoded JSON, is checked, and is stored in the form that SQL compares; what is stored reads back as
+the protocol writes it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from typing import TYPE_CHECKING, Any, Optional
+
+from sgextended.localsite.errors import DATABASE, Fault, class_name, inspect, is_finite_number
+from sgextended.localsite.schema.entity_types import COMPUTED, CONTAINERS, Field
+from sgextended.localsite.storage.transaction import MOMENT, Link, Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_HASH = (
+    "Hash, ActiveSupport::HashWithIndifferentAccess, ActionDispatch::Http::Parameters, "
+    "ActionDispatch::Http::ParamsHashWithIndifferentAccess"
+)
+LINK_CLASSES = f"{_HASH}, NilClass"
+_TEXT_CLASSES = "String, NilClass"
+#: The classes that a data type takes on writing, as the site's messages list them.
+CLASSES = {
+    "checkbox": "String, FalseClass, TrueClass",
+    "currency": "String, BigDecimal, Float, NilClass",
+    "duration": "String, Integer, NilClass, Float",
+    "entity": LINK_CLASSES,
+    "float": "String, BigDecimal, Float, NilClass",
+    "image": LINK_CLASSES,
+    "jsonb": f"{_HASH}, Array, NilClass",
+    "multi_entity": "Array, Hash",
+    "number": "String, Integer, NilClass",
+    "percent": "Integer, NilClass",
+    "serializable": f"{_HASH}, Array, NilClass",
+    "tag_list": "Array, NilClass",
+    "timecode": "Integer, NilClass",
+    "url": LINK_CLASSES,
+}
+
+PASSWORD_MASK = "*******"  # noqa: S105 - what the site shows instead of one
+
+# A text field whose value reads as the JSON that it holds (protocol 3.6).
+_SETTINGS = "PageSetting.settings_json"
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MOMENT = re.compile(
+    r"(?P<date>\d{4}-\d{2}-\d{2})"
+    r"(?:T(?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?(?P<zone>Z|[+-]\d{2}:?\d{2})?)?"
+)
+_INTEGER = re.compile(r"[+-]?\d+")
+_COLOR = re.compile(r"(\d{1,3}),(\d{1,3}),(\d{1,3})")
+_LARGEST = 2**31 - 1
+_COLOR_NAMES = {
+    "Black": "0,0,0",
+    "Blue": "61,85,240",
+    "Green": "79,179,79",
+    "Grey": "128,128,128",
+    "Orange": "240,142,61",
+    "Pink": "240,103,176",
+    "Purple": "142,68,173",
+    "Red": "208,60,60",
+}
+
+
+def wrong_class(tx: Transaction, field: Field, value: Any, classes: Optional[str] = None) -> Fault:
+    """
+    Return the fault for a value of a JSON class that the field's data type does not take.
+    """
+    expected = classes or CLASSES.get(field.data_type, _TEXT_CLASSES)
+    return Fault(
+        f"API {tx.rpc}() {field.path} expected [{expected}] data type(s) but got {class_name(value)}: {inspect(value)}"
+    )
+
+
+def write_failed(tx: Transaction, field: Field, reason: str) -> Fault:
+    """
+    Return the fault for a value that the rules of the field refuse, worded as the running request words it.
+    """
+    text = f"Update failed for [{field.path}]: {reason}"
+    if tx.rpc == "create":
+        return Fault(f"Invalid field value, update failed [5 - {text}]", DATABASE)
+    return Fault(f"API {tx.rpc}() CRUD ERROR #5: {text}", DATABASE)
+
+
+def parse_date(value: str) -> str:
+    """
+    Return the date as ``YYYY-MM-DD``.
+
+    Raises:
+        Fault: The text is anything else.
+    """
+    if _DATE.fullmatch(value):
+        try:
+            return dt.date.fromisoformat(value).isoformat()
+        except ValueError:
+            pass
+    raise Fault(f"Invalid date format: {value}. Correct format is: 2011-01-21")
+
+
+def parse_moment(value: str) -> str:
+    """
+    Return the moment in UTC as the protocol writes it; no zone means UTC, a date alone means its first second.
+
+    Raises:
+        Fault: The text is not a moment in ISO 8601.
+    """
+    match = _MOMENT.fullmatch(value)
+    if match:
+        zone = match["zone"] or "Z"
+        offset = "+00:00" if zone == "Z" else f"{zone[:3]}:{zone[-2:]}"
+        text = f"{match['date']}T{match['hour'] or '00'}:{match['minute'] or '00'}:{match['second'] or '00'}{offset}"
+        try:
+            return dt.datetime.fromisoformat(text).astimezone(dt.timezone.utc).strftime(MOMENT)
+        except (OverflowError, ValueError):
+            pass
+    raise Fault(
+        f"Invalid date time format: {value}. Correct format is 2011-01-21T13:26:09Z (UTC), "
+        "2011-01-21T13:26:09-07:00 (UTC Offset) or any ISO8601 format."
+    )
+
+
+def parse_number(tx: Transaction, field: Field, value: Any) -> Any:
+    """
+    Return a whole number or a float as the data type has it; numeric text is read as a number.
+
+    Raises:
+        Fault: The value is no such number.
+    """
+    data_type = field.data_type
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise wrong_class(tx, field, value)
+    if data_type in {"currency", "float"}:
+        try:
+            number = float(value)
+        except (OverflowError, ValueError):
+            number = float("nan")
+        if not is_finite_number(number):
+            raise Fault(f"Invalid data for '{data_type}' data type: {inspect(value)} [{field.path}]")
+        return round(number, 6)
+    if isinstance(value, str):
+        if data_type in {"percent", "timecode"}:
+            raise wrong_class(tx, field, value)
+        if not _INTEGER.fullmatch(value.strip()):
+            raise Fault(f"Invalid data for '{data_type}' data type: {inspect(value)} [{field.path}]")
+        return int(value)
+    if isinstance(value, float):
+        if data_type != "duration":
+            raise wrong_class(tx, field, value)
+        return int(value)
+    return value
+
+
+def parse_checkbox(tx: Transaction, field: Field, value: Any) -> int:
+    """
+    Return 1 or 0 for a boolean, or for the text of one.
+
+    Raises:
+        Fault: The value is neither; null is no value for a checkbox.
+    """
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str) and value.lower() in {"true", "false"}:
+        return int(value.lower() == "true")
+    raise wrong_class(tx, field, value)
+
+
+def parse_link(tx: Transaction, field: Field, value: Any) -> Link:
+    """
+    Return a link with its type and id.
+
+    Raises:
+        Fault: The value is no link, lacks one of the two, or names a type that the site does not have.
+    """
+    if not isinstance(value, dict):
+        raise wrong_class(tx, field, value, LINK_CLASSES)
+    entity_type, entity_id = value.get("type"), value.get("id")
+    if not isinstance(entity_type, str) or entity_type not in tx.schema:
+        valid = sorted(tx.schema.types) if field.links_to_any_type else list(field.valid_types)
+        raise Fault(
+            f"API {tx.rpc}() invalid/missing entity hash string 'type': {inspect(value)} "
+            f"Valid entity types: {inspect(valid)}"
+        )
+    if not isinstance(entity_id, int) or isinstance(entity_id, bool) or not -_LARGEST <= entity_id <= _LARGEST:
+        raise Fault(f"API {tx.rpc}() invalid/missing entity hash integer 'id': {inspect(value)}")
+    return {"type": entity_type, "id": entity_id}
+
+
+def stored(tx: Transaction, field: Field, value: Any) -> Any:
+    """
+    Return what the field's column keeps for *value*. Links and files have their own ways.
+
+    Raises:
+        Fault: The data type or the field does not take the value.
+    """
+    if value is None:
+        if field.data_type == "checkbox":
+            raise wrong_class(tx, field, value)
+        return None
+    return _STORED[field.data_type](tx, field, value)
+
+
+def shown(field: Field) -> Optional[Callable[[Any], Any]]:
+    """
+    Return the function that turns a column's value into the protocol's, or None if they are the same.
+    """
+    return _decoded if field.path == _SETTINGS else _SHOWN.get(field.data_type)
+
+
+def _decoded(text: Optional[str]) -> Any:
+    """
+    Return the settings of a page, which are kept as text; what is no JSON reads as it was written.
+    """
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return text
+
+
+def _text(tx: Transaction, field: Field, value: Any) -> Optional[str]:
+    if not isinstance(value, str):
+        raise wrong_class(tx, field, value)
+    return value.strip() or None
+
+
+def _number(tx: Transaction, field: Field, value: Any) -> Any:
+    number = parse_number(tx, field, value)
+    if isinstance(number, int) and not -_LARGEST - 1 <= number <= _LARGEST:
+        if tx.rpc == "create":
+            text = f"Create failed for [{field.entity_type}]: PG::NumericValueOutOfRange: ERROR:  integer out of range"
+            raise Fault(text, DATABASE)
+        raise Fault(f"Update failed for [{field.path}]: Invalid statement.", DATABASE)
+    return number
+
+
+def _date(tx: Transaction, field: Field, value: Any) -> Optional[str]:
+    if not isinstance(value, str):
+        raise wrong_class(tx, field, value)
+    return parse_date(value) if value else None
+
+
+def _moment(tx: Transaction, field: Field, value: Any) -> str:
+    if not isinstance(value, str):
+        raise wrong_class(tx, field, value)
+    return parse_moment(value)
+
+
+def _choice(tx: Transaction, field: Field, value: Any) -> Optional[str]:
+    if not isinstance(value, str):
+        raise wrong_class(tx, field, value)
+    # A list without values is one that this site leaves to be filled, so it takes any.
+    if value and field.valid_values and value not in field.valid_values:
+        kind, kinds = ("status", "statuses") if field.data_type == "status_list" else ("list value", "list values")
+        valid = ", ".join(f"'{item}'" for item in field.valid_values)
+        raise write_failed(tx, field, f"'{value}' is not a valid {kind}. Valid {kinds}: {valid}.")
+    return value or None
+
+
+def _entity_type(tx: Transaction, field: Field, value: Any) -> Optional[str]:
+    if not isinstance(value, str):
+        raise wrong_class(tx, field, value)
+    if value and value not in tx.schema:
+        valid = ", ".join(f"'{name}'" for name in sorted(tx.schema.types))
+        raise write_failed(tx, field, f"'{value}' is not a valid entity type. Valid entity types: {valid}.")
+    return value or None
+
+
+def _color(tx: Transaction, field: Field, value: Any) -> Optional[str]:
+    if not isinstance(value, str):
+        raise wrong_class(tx, field, value)
+    of_task = field.entity_type == "Task"
+    color: str = _COLOR_NAMES.get(value, value) if of_task else value
+    if not color and not of_task:
+        return None
+    match = _COLOR.fullmatch(color)
+    if (of_task and color == "pipeline_step") or (match and all(int(part) <= 255 for part in match.groups())):
+        return color
+    raise write_failed(tx, field, f"'{value}' is not a valid color. A color is three numbers up to 255: '255,128,0'.")
+
+
+def _container(tx: Transaction, field: Field, value: Any) -> Optional[str]:
+    if not isinstance(value, (dict, list)) or (field.data_type == "tag_list" and not isinstance(value, list)):
+        raise wrong_class(tx, field, value)
+    return json.dumps(value, ensure_ascii=False) if value else None
+
+
+def _image(tx: Transaction, field: Field, value: Any) -> None:  # noqa: ARG001 - as its siblings
+    raise Fault(f"Write access of the 'image' data type ({field.path}) not yet supported in API")
+
+
+def _computed(tx: Transaction, field: Field, value: Any) -> None:  # noqa: ARG001 - as its siblings
+    raise Fault(f"API {tx.rpc}() of data type '{field.data_type}' not supported in API")
+
+
+_STORED: dict[str, Callable[[Transaction, Field, Any], Any]] = {
+    "checkbox": parse_checkbox,
+    "color": _color,
+    "date": _date,
+    "date_time": _moment,
+    "entity_type": _entity_type,
+    "image": _image,
+    "jsonb": _container,
+    "list": _choice,
+    "password": _computed,
+    "serializable": _container,
+    "status_list": _choice,
+    "tag_list": _container,
+    **dict.fromkeys(("currency", "duration", "float", "number", "percent", "timecode"), _number),
+    **dict.fromkeys(("footage", "text", "url_template", "system_task_type"), _text),
+    **dict.fromkeys(COMPUTED, _computed),
+}
+
+_SHOWN: dict[str, Callable[[Any], Any]] = {
+    "checkbox": bool,
+    **dict.fromkeys(CONTAINERS, lambda text: None if text is None else json.loads(text)),
+    "tag_list": lambda text: [] if text is None else json.loads(text),
+}

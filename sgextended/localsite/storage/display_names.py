@@ -1,0 +1,112 @@
+"""
+How the site names its rows: the name that a link shows, and the one that a row gets when its creator gives none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Optional
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sgextended.localsite.schema.entity_types import EntityType
+
+#: Types whose rows are named by the site when they come without a name (protocol 5.1).
+_GENERATED = {
+    "Asset": "New Asset",
+    "Cut": "New Cut",
+    "CutItem": "New Cut Item",
+    "Delivery": "New Delivery",
+    "LocalStorage": "New LocalStorage",
+    "Playlist": "New Playlist",
+    "PublishedFile": "New Published File",
+    "Sequence": "New Sequence",
+    "Shot": "New Shot",
+    "Task": "New Task",
+    "TaskTemplate": "New TaskTemplate",
+    "Version": "New Version",
+}
+
+
+def generated_name(entity_type: EntityType, entity_id: int) -> Optional[str]:
+    """
+    Return the name for a row whose creator gave none; None for types that the site leaves without.
+    """
+    start = _GENERATED.get(entity_type.name)
+    return None if start is None else f"{start} {entity_id}"
+
+
+#: Types whose rows are named after one that they link to: the field that links, and the type of its rows.
+NAMED_AFTER = {"Booking": ("user", "HumanUser")}
+
+
+def display_name(entity_type: EntityType, row: Mapping[str, Any]) -> Optional[str]:
+    """
+    Return the row's ``cached_display_name`` (protocol 5.3).
+
+    Args:
+        entity_type: The row's type.
+
+        row:
+            The row's columns, or those of them that ``name_sources`` asks for; with them, under the field's name, the
+            name of the row that it is named after.
+    """
+    special = _SPECIAL.get(entity_type.name)
+    if special is not None:
+        return special[1](row)
+    identifier = entity_type.identifier
+    return None if identifier is None else row.get(identifier)
+
+
+def link_name(entity_type: EntityType, row: Mapping[str, Any]) -> Optional[str]:
+    """
+    Return the ``name`` of links to the row: its display name, but for a note the subject alone.
+    """
+    return row.get("subject") if entity_type.name == "Note" else display_name(entity_type, row)
+
+
+def name_sources(entity_type: EntityType) -> tuple[str, ...]:
+    """
+    Return the columns that a row's display name is made of.
+    """
+    special = _SPECIAL.get(entity_type.name)
+    if special is not None:
+        return special[0]
+    identifier = entity_type.identifier
+    return () if identifier is None else (identifier,)
+
+
+def _join(separator: str, *parts: Optional[str]) -> Optional[str]:
+    return separator.join(part for part in parts if part) or None
+
+
+def _cut(row: Mapping[str, Any]) -> Optional[str]:
+    number = row.get("revision_number")
+    return _join(" ", row.get("code"), None if number is None else f"v{number:03d}")
+
+
+def _delivery(row: Mapping[str, Any]) -> Optional[str]:
+    number = row.get("delivery_number")
+    return _join(": ", None if number is None else f"#{number}", row.get("title"))
+
+
+def _booking(row: Mapping[str, Any]) -> Optional[str]:
+    person, away = row.get("user"), row.get("vacation")
+    if person is None:
+        return "Vacation" if away else None
+    return f"{person} (vacation)" if away else str(person)
+
+
+def _dependency(row: Mapping[str, Any]) -> str:
+    return f"Task {row.get('task__id')} dependent on Task {row.get('dependent_task__id')}"
+
+
+_SPECIAL: dict[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Optional[str]]]] = {
+    "ApiUser": (("firstname", "lastname"), lambda row: _join(" ", row.get("firstname"), row.get("lastname"))),
+    "Booking": (("user__id", "vacation"), _booking),
+    "Cut": (("code", "revision_number"), _cut),
+    "Delivery": (("delivery_number", "title"), _delivery),
+    "Note": (("subject", "content"), lambda row: _join(" - ", row.get("subject"), row.get("content"))),
+    "Task": (("content",), lambda row: row.get("content") or "-"),
+    "TaskDependency": (("task__id", "dependent_task__id"), _dependency),
+}

@@ -1,0 +1,222 @@
+"""
+Single rows in their tables, kept in step with the directory: insert, update, retire, revive.
+
+Everything that changes a row comes through here, so this is the place that knows of every change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Optional
+
+import sqlalchemy as sa
+
+from sgextended.localsite.storage.display_names import (
+    NAMED_AFTER,
+    display_name,
+    generated_name,
+    link_name,
+    name_sources,
+)
+from sgextended.localsite.storage.entity_tables import is_stored
+from sgextended.localsite.writing import events
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sgextended.localsite.schema.entity_types import EntityType
+    from sgextended.localsite.storage.transaction import Transaction
+
+# When a row of the first type goes, the rows go too whose named link it is; its revival brings them back.
+_FOLLOWERS = {
+    "Shot": (("Version", "entity"),),
+    "Task": (("TaskDependency", "task"), ("TaskDependency", "dependent_task")),
+    "TaskTemplate": (("Task", "task_template"),),
+}
+
+
+def insert_row(tx: Transaction, entity_type: str, values: Mapping[str, Any], *, name_it: bool = False) -> int:
+    """
+    Insert a row and return its id.
+
+    Args:
+        tx: The request at work.
+
+        entity_type: The row's type.
+
+        values: Stored values by column.
+
+        name_it: Whether the site gives the row a name of its own making, "New Shot 12".
+    """
+    table, facts = tx.tables[entity_type], tx.schema[entity_type]
+    if entity_type == "EventLogEntry":
+        # What happened before a caller's own entry comes before it.
+        events.write_events(tx)
+    result = tx.connection.execute(sa.insert(table), dict(values))
+    (entity_id,) = result.inserted_primary_key or (0,)
+    row = dict(values)
+    changes: dict[str, Any] = {}
+    if name_it and facts.identifier is not None:
+        changes[facts.identifier] = row[facts.identifier] = generated_name(facts, entity_id)
+    _add_namesake(tx, entity_type, row)
+    name = display_name(facts, row)
+    if name is not None:
+        changes["cached_display_name"] = name
+    if changes:
+        tx.connection.execute(sa.update(table).where(table.c.id == entity_id), changes)
+    entry = {"type": entity_type, "id": entity_id, "name": link_name(facts, row)}
+    tx.connection.execute(sa.insert(tx.tables.directory), entry)
+    events.created(tx, entity_type, int(entity_id), row)
+    return int(entity_id)
+
+
+def update_row(tx: Transaction, entity_type: str, entity_id: int, changes: Mapping[str, Any]) -> None:
+    """
+    Change columns of a row, and its name where that follows from them.
+    """
+    if not changes:
+        return
+    table, facts = tx.tables[entity_type], tx.schema[entity_type]
+    old = events.before(tx, entity_type, entity_id, changes)
+    tx.connection.execute(sa.update(table).where(table.c.id == entity_id), dict(changes))
+    events.changed(tx, entity_type, entity_id, old, changes)
+    sources = name_sources(facts)
+    if not any(source in changes for source in sources):
+        return
+    columns = [table.c[source] for source in sources]
+    row = dict(tx.connection.execute(sa.select(*columns).where(table.c.id == entity_id)).mappings().one())
+    _add_namesake(tx, entity_type, row)
+    name = {"cached_display_name": display_name(facts, row)}
+    tx.connection.execute(sa.update(table).where(table.c.id == entity_id), name)
+    _update_entry(tx, entity_type, entity_id, {"name": link_name(facts, row)})
+    _rename_followers(tx, entity_type, entity_id)
+
+
+def _add_namesake(tx: Transaction, entity_type: str, row: dict[str, Any]) -> None:
+    """
+    Add to *row* the name of the row that it is named after, for types that are named so.
+    """
+    if entity_type in NAMED_AFTER:
+        field, far_type = NAMED_AFTER[entity_type]
+        far_id = row.get(f"{field}__id")
+        row[field] = None if far_id is None else tx.names({far_type: [far_id]}).get((far_type, far_id))
+
+
+def _rename_followers(tx: Transaction, entity_type: str, entity_id: int) -> None:
+    """
+    Name the rows anew that are named after one whose name has changed.
+    """
+    for follower, (field, far_type) in NAMED_AFTER.items():
+        if far_type != entity_type:
+            continue
+        table, facts = tx.tables[follower], tx.schema[follower]
+        columns = [table.c.id, *(table.c[source] for source in name_sources(facts))]
+        query = sa.select(*columns).where(table.c[f"{field}__id"] == entity_id)
+        for row in list(map(dict, tx.connection.execute(query).mappings())):
+            _add_namesake(tx, follower, row)
+            name = {"cached_display_name": display_name(facts, row)}
+            tx.connection.execute(sa.update(table).where(table.c.id == row["id"]), name)
+            _update_entry(tx, follower, row["id"], {"name": link_name(facts, row)})
+
+
+def is_retired(tx: Transaction, entity_type: str, entity_id: int) -> Optional[bool]:
+    """
+    Tell whether a row is retired; None if there never was one.
+    """
+    directory = tx.tables.directory
+    query = sa.select(directory.c.retired).where(directory.c.type == entity_type, directory.c.id == entity_id)
+    retired = tx.connection.execute(query).scalar()
+    return None if retired is None else bool(retired)
+
+
+def retire_row(tx: Transaction, entity_type: str, entity_id: int, *, cause: Optional[tuple[str, int]] = None) -> None:
+    """
+    Retire a live row, and the rows that go with it.
+
+    Args:
+        tx: The request at work.
+
+        entity_type: The row's type.
+
+        entity_id: The row.
+
+        cause: The row whose retirement takes this one along, so that its revival brings it back.
+    """
+    table = tx.tables[entity_type]
+    tx.connection.execute(sa.update(table).where(table.c.id == entity_id), {"retired_at": tx.moment})
+    cause_type, cause_id = cause or (None, None)
+    _update_entry(tx, entity_type, entity_id, {"retired": 1, "cause_type": cause_type, "cause_id": cause_id})
+    events.retired(tx, entity_type, entity_id)
+    for follower, field in _FOLLOWERS.get(entity_type, ()):
+        followers = tx.tables[follower]
+        query = sa.select(followers.c.id).where(
+            followers.c[f"{field}__id"] == entity_id,
+            followers.c[f"{field}__type"] == entity_type,
+            followers.c.retired_at.is_(None),
+        )
+        for follower_id in list(tx.connection.execute(query).scalars()):
+            retire_row(tx, follower, follower_id, cause=(entity_type, entity_id))
+
+
+def revive_row(tx: Transaction, entity_type: str, entity_id: int) -> None:
+    """
+    Bring a retired row back, and the rows that went with it.
+    """
+    table, directory = tx.tables[entity_type], tx.tables.directory
+    tx.connection.execute(sa.update(table).where(table.c.id == entity_id), {"retired_at": None})
+    _update_entry(tx, entity_type, entity_id, {"retired": 0, "cause_type": None, "cause_id": None})
+    events.revived(tx, entity_type, entity_id)
+    query = sa.select(directory.c.type, directory.c.id).where(
+        directory.c.cause_type == entity_type, directory.c.cause_id == entity_id
+    )
+    for follower, follower_id in list(tx.connection.execute(query)):
+        other = _other_cause(tx, follower, follower_id)
+        if other is None:
+            revive_row(tx, follower, follower_id)
+        else:
+            # It waits for another row too, so it comes back with that one.
+            _update_entry(tx, follower, follower_id, {"cause_type": other[0], "cause_id": other[1]})
+
+
+def _other_cause(tx: Transaction, entity_type: str, entity_id: int) -> Optional[tuple[str, int]]:
+    """
+    Return a retired row that the row would have gone with, had it still been there.
+    """
+    table = tx.tables[entity_type]
+    for leader, followers in _FOLLOWERS.items():
+        for follower, field in followers:
+            if follower != entity_type:
+                continue
+            chosen = table.c.id == entity_id, table.c[f"{field}__type"] == leader
+            leader_id = tx.connection.execute(sa.select(table.c[f"{field}__id"]).where(*chosen)).scalar()
+            if leader_id is not None and is_retired(tx, leader, leader_id):
+                return leader, leader_id
+    return None
+
+
+def default_columns(entity_type: EntityType) -> dict[str, Any]:
+    """
+    Return the columns that a new row of the type has without anyone's saying so.
+    """
+    return {
+        field.name: field.default
+        for field in entity_type.fields.values()
+        if field.default is not None and is_stored(field)
+    }
+
+
+def insert_rows(tx: Transaction, entity_type: str, rows: list[dict[str, Any]]) -> None:
+    """
+    Insert many rows that bring their own ids; all have the same columns. What they leave out takes its default.
+    """
+    facts = tx.schema[entity_type]
+    defaults = default_columns(facts)
+    named = [{**defaults, **row, "cached_display_name": display_name(facts, row)} for row in rows]
+    tx.connection.execute(sa.insert(tx.tables[entity_type]), named)
+    entries = [{"type": entity_type, "id": row["id"], "name": link_name(facts, row)} for row in rows]
+    tx.connection.execute(sa.insert(tx.tables.directory), entries)
+
+
+def _update_entry(tx: Transaction, entity_type: str, entity_id: int, changes: dict[str, Any]) -> None:
+    directory = tx.tables.directory
+    chosen = sa.update(directory).where(directory.c.type == entity_type, directory.c.id == entity_id)
+    tx.connection.execute(chosen, changes)

@@ -1,0 +1,3 @@
+"""
+Create, update, delete and revive, and their side effects: templates, links, events.
+"""

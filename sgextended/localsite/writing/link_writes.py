@@ -1,0 +1,135 @@
+"""
+Writing the links of multi-entity fields, wherever their relation keeps them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Optional
+
+import sqlalchemy as sa
+
+from sgextended.localsite.reading.row_reads import link_lists
+from sgextended.localsite.schedule.dependencies import DEPENDENCY_TYPES, check_type
+from sgextended.localsite.schema.link_relations import Listed, Relation, Reverse, Through, relation_for
+from sgextended.localsite.storage.stored_rows import insert_row, retire_row, update_row
+from sgextended.localsite.writing.events import relinking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sgextended.localsite.schema.entity_types import Field
+    from sgextended.localsite.storage.transaction import Link, Transaction
+
+MODES = ("set", "add", "remove")
+
+
+def write_links(tx: Transaction, field: Field, entity_id: int, links: Iterable[Link], mode: str = "set") -> None:
+    """
+    Change the links of one row.
+
+    Args:
+        tx: The request at work.
+
+        field: The multi-entity field.
+
+        entity_id: The row whose links change.
+
+        links: The rows to link to, or to part from. They exist; twice the same counts once.
+
+        mode: ``"set"`` leaves exactly *links*, ``"add"`` adds them, ``"remove"`` takes them away.
+    """
+    relation = relation_for(field)
+    given = {(link["type"], link["id"]): link for link in links}
+    present = {(link["type"], link["id"]) for link in link_lists(tx, field, [entity_id]).get(entity_id, [])}
+    added = [key for key in given if key not in present] if mode in {"set", "add"} else []
+    goes = {"set": False, "remove": True}.get(mode)
+    removed = [key for key in sorted(present) if (key in given) is goes]
+    with relinking(tx, field, entity_id, added, removed):
+        for key in added:
+            _add(tx, field, relation, entity_id, given[key])
+        for key in removed:
+            _remove(tx, field, relation, entity_id, key)
+    if isinstance(relation, Through) and relation.connection == "TaskDependency":
+        for key, link in given.items():
+            if key in present and mode != "remove" and "dependency_type" in link:
+                _retype(tx, relation, entity_id, link)
+
+
+def far_type_of(field: Field) -> Optional[str]:
+    """
+    Return the one type that the relation can keep at its far end, or None if it keeps any.
+    """
+    relation = relation_for(field)
+    return relation.far_type if isinstance(relation, (Reverse, Through, Listed)) else None
+
+
+def _add(tx: Transaction, field: Field, relation: Relation, entity_id: int, link: Link) -> None:
+    own = {"type": field.entity_type, "id": entity_id}
+    if isinstance(relation, Reverse):
+        # The far end holds one link only, so a row that is added here leaves where it was.
+        update_row(tx, relation.far_type, link["id"], link_columns(relation.far_field, own))
+    elif isinstance(relation, Through):
+        values = {**link_columns(relation.own_field, own), **link_columns(relation.far_field, link)}
+        if relation.connection == "TaskDependency":
+            values["dependency_type"] = link.get("dependency_type") or DEPENDENCY_TYPES[0]
+            check_type(values["dependency_type"])
+            values["offset_days"] = 0
+        insert_row(tx, relation.connection, values)
+    elif isinstance(relation, Listed):
+        tx.connection.execute(sa.insert(tx.tables.links), _pair(relation, own, link))
+
+
+def _retype(tx: Transaction, relation: Through, entity_id: int, link: Link) -> None:
+    """
+    Change the kind of a dependency that is there already.
+    """
+    check_type(link["dependency_type"])
+    pairs = tx.tables[relation.connection]
+    query = sa.select(pairs.c.id).where(
+        pairs.c[f"{relation.own_field}__id"] == entity_id,
+        pairs.c[f"{relation.far_field}__id"] == link["id"],
+        pairs.c.retired_at.is_(None),
+    )
+    for pair_id in list(tx.connection.execute(query).scalars()):
+        update_row(tx, relation.connection, pair_id, {"dependency_type": link["dependency_type"]})
+
+
+def _remove(tx: Transaction, field: Field, relation: Relation, entity_id: int, key: tuple[str, int]) -> None:
+    own: Link = {"type": field.entity_type, "id": entity_id}
+    link: Link = {"type": key[0], "id": key[1]}
+    if isinstance(relation, Reverse) and relation.far_type == "Reply":
+        # A reply belongs to what it answers, so without it the reply goes too.
+        retire_row(tx, "Reply", link["id"])
+    elif isinstance(relation, Reverse):
+        update_row(tx, relation.far_type, link["id"], link_columns(relation.far_field, None))
+    elif isinstance(relation, Through):
+        pairs = tx.tables[relation.connection]
+        query = sa.select(pairs.c.id).where(
+            pairs.c[f"{relation.own_field}__id"] == entity_id,
+            pairs.c[f"{relation.far_field}__id"] == link["id"],
+            pairs.c.retired_at.is_(None),
+        )
+        for pair_id in list(tx.connection.execute(query).scalars()):
+            retire_row(tx, relation.connection, pair_id)
+    elif isinstance(relation, Listed):
+        links = tx.tables.links
+        pair = _pair(relation, own, link)
+        tx.connection.execute(sa.delete(links).where(*(links.c[name] == value for name, value in pair.items())))
+
+
+def link_columns(name: str, link: Optional[Link]) -> dict[str, Any]:
+    """
+    Return the two columns of an entity field for a link, or for none.
+    """
+    return {f"{name}__type": link and link["type"], f"{name}__id": link and link["id"]}
+
+
+def _pair(relation: Listed, own: Link, far: Link) -> dict[str, Any]:
+    left, right = (own, far) if relation.left else (far, own)
+    return {
+        "relation": relation.relation,
+        "left_type": left["type"],
+        "left_id": left["id"],
+        "right_type": right["type"],
+        "right_id": right["id"],
+    }

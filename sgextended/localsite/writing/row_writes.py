@@ -1,0 +1,353 @@
+"""
+Creating, updating, deleting and reviving rows by the rules of the site (protocol 5).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Optional
+
+import attrs
+import sqlalchemy as sa
+
+from sgextended.localsite.calls.read_state import keep
+from sgextended.localsite.errors import DATABASE, Fault, inspect
+from sgextended.localsite.files.file_values import own_file, stored_file, without_image
+from sgextended.localsite.reading.row_reads import show
+from sgextended.localsite.schema.link_relations import connection_ends
+from sgextended.localsite.storage.data_types import parse_link, stored, write_failed, wrong_class
+from sgextended.localsite.storage.display_names import generated_name
+from sgextended.localsite.storage.stored_rows import (
+    default_columns,
+    insert_row,
+    is_retired,
+    retire_row,
+    revive_row,
+    update_row,
+)
+from sgextended.localsite.writing import side_effects as consequences
+from sgextended.localsite.writing.link_writes import MODES, far_type_of, link_columns, write_links
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sgextended.localsite.schema.entity_types import EntityType, Field
+    from sgextended.localsite.storage.transaction import Link, Transaction
+
+# Fields that a caller may send and the site sets by itself.
+_DISCARDED = frozenset({"cached_display_name"})
+# Their user is the caller, unless the caller names another (protocol 5.1).
+_AUTHORED = frozenset({"EventLogEntry", "Note", "Reply"})
+_PERMANENT = frozenset({"EventLogEntry"})
+# Their name is made of the first and the last one.
+_PEOPLE = frozenset({"ClientUser", "HumanUser"})
+
+
+@attrs.define
+class _Change:
+    """
+    What one request writes: columns of the row itself, and the links of its multi-entity fields.
+    """
+
+    columns: dict[str, Any] = attrs.field(factory=dict)
+    personal: dict[str, Any] = attrs.field(factory=dict)
+    links: list[tuple[Field, list[Link], str]] = attrs.field(factory=list)
+    written: list[str] = attrs.field(factory=list)
+
+
+def create(
+    tx: Transaction, entity_type: EntityType, fields: list[dict[str, Any]], return_fields: list[str]
+) -> dict[str, Any]:
+    """
+    Create a row and return the fields written and *return_fields* of it.
+
+    Raises:
+        Fault: A field or a value is refused, or the row lacks what it must have.
+    """
+    change = _change(tx, entity_type, fields)
+    sent = {item["field_name"]: item.get("value") for item in fields}
+    _check_project(tx, entity_type, sent, change)
+    columns = {**default_columns(entity_type), **change.columns}
+    identifier = entity_type.identifier
+    nameless = identifier is not None and identifier not in sent
+    if nameless and entity_type.name == "Project":
+        raise _empty_name(entity_type)
+    _complete(tx, entity_type, columns)
+    _check_unique(tx, entity_type, change.columns, None)
+    _check_connection(tx, entity_type, columns)
+    consequences.prepare_create(tx, entity_type, change.columns, columns, change.links)
+    generated = nameless and generated_name(entity_type, 0) is not None
+    entity_id = insert_row(tx, entity_type.name, columns, name_it=generated)
+    if entity_type.name == "Attachment":
+        own_file(tx, entity_id, sent)
+    for field, links, mode in change.links:
+        write_links(tx, field, entity_id, links, mode)
+    if change.personal:
+        keep(tx, entity_type.name, entity_id, change.personal)
+    consequences.finish_create(tx, entity_type, entity_id, columns, change.links)
+    return show(tx, entity_type.name, [entity_id], [*change.written, *return_fields])[0]
+
+
+def update(tx: Transaction, entity_type: EntityType, entity_id: int, fields: list[dict[str, Any]]) -> dict[str, Any]:
+    """
+    Change a row and return the fields written.
+
+    Raises:
+        Fault: There is no such live row, or a field or a value is refused.
+    """
+    if is_retired(tx, entity_type.name, entity_id) is not False:
+        raise missing(entity_type.name, entity_id)
+    change = _change(tx, entity_type, fields)
+    _check_unique(tx, entity_type, change.columns, entity_id)
+    _check_connection(tx, entity_type, change.columns, entity_id)
+    columns = change.columns
+    if entity_type.name in _PEOPLE and not {"firstname", "lastname"}.isdisjoint(columns):
+        columns = {**columns, "name": _person_name(tx, entity_type, entity_id, columns)}
+    if "updated_at" in entity_type.fields and (columns or change.links):
+        columns = {**columns, "updated_at": tx.moment, **_actor_columns(tx, "updated_by")}
+    step = consequences.Update.begin(tx, entity_type, entity_id, columns, change.links)
+    update_row(tx, entity_type.name, entity_id, step.columns)
+    for field, links, mode in change.links:
+        write_links(tx, field, entity_id, links, mode)
+    if change.personal:
+        keep(tx, entity_type.name, entity_id, change.personal)
+    step.finish(tx, entity_type, entity_id, change.links)
+    return show(tx, entity_type.name, [entity_id], change.written)[0]
+
+
+def delete(tx: Transaction, entity_type: EntityType, entity_id: int) -> bool:
+    """
+    Retire a row; return whether it was live until now.
+    """
+    if entity_type.name in _PERMANENT:
+        raise Fault(f"Entity of type {entity_type.name} can not be deleted by this user.", DATABASE)
+    retired = is_retired(tx, entity_type.name, entity_id)
+    if retired is None:
+        raise missing(entity_type.name, entity_id)
+    if not retired:
+        consequences.check_delete(tx, entity_type, entity_id)
+        waiting = consequences.waiting_for(tx, entity_type, entity_id)
+        retire_row(tx, entity_type.name, entity_id)
+        consequences.finish_delete(tx, waiting)
+    return not retired
+
+
+def revive(tx: Transaction, entity_type: EntityType, entity_id: int) -> bool:
+    """
+    Bring a retired row back; return whether it was retired until now.
+    """
+    retired = is_retired(tx, entity_type.name, entity_id)
+    if retired is None:
+        raise missing(entity_type.name, entity_id)
+    if retired:
+        _check_revival(tx, entity_type, entity_id)
+        revive_row(tx, entity_type.name, entity_id)
+        consequences.finish_revive(tx, entity_type, entity_id)
+    return retired
+
+
+def missing(entity_type: str, entity_id: Any) -> Fault:
+    """
+    Return the fault for a row that is not there.
+    """
+    return Fault(f"Entity of type [{entity_type}] with id={entity_id} does not exist.", DATABASE)
+
+
+def _change(tx: Transaction, entity_type: EntityType, fields: list[dict[str, Any]]) -> _Change:
+    change = _Change()
+    for item in fields:
+        name, value = item["field_name"], item.get("value")
+        field = _writable(tx, entity_type, item)
+        change.written.append(name)
+        if name in _DISCARDED:
+            continue
+        if field.data_type == "entity":
+            link = None if value is None else _existing(tx, field, [parse_link(tx, field, value)])[0]
+            change.columns.update(link_columns(name, link))
+        elif field.data_type == "multi_entity":
+            change.links.append(_link_change(tx, field, item))
+        elif field.data_type == "url":
+            change.columns.update({name: None} if value is None else stored_file(tx, field, value))
+        else:
+            target = change.personal if field.is_personal else change.columns
+            target[name] = stored(tx, field, value)
+            if name == "image":  # a cleared thumbnail takes its filmstrip along
+                change.columns.update(without_image(entity_type))
+            if name == entity_type.identifier and change.columns[name] is None:
+                _check_name(tx, entity_type)
+    return change
+
+
+def _writable(tx: Transaction, entity_type: EntityType, item: dict[str, Any]) -> Field:
+    name = item["field_name"]
+    field = entity_type.fields.get(name)
+    path = f"{entity_type.name}.{name}"
+    shown = inspect({"value": item.get("value"), "field_name": name}, spaced=False)
+    if field is None or field.data_type == "pivot_column":
+        if tx.in_batch:
+            raise Fault(
+                f"Invalid field value, update failed [2 - Invalid field name: field [{path}] does not exist or user "
+                "does not have access permission.]"
+            )
+        raise Fault(f"API {tx.rpc}() {path} doesn't exist:\n{shown}")
+    if field.read_only and not (tx.rpc == "create" and name == "updated_at"):
+        raise Fault(f"API {tx.rpc}() {path} is read only:\n{shown}")
+    if field.create_only and tx.rpc != "create":
+        raise Fault(f"API {tx.rpc}() {path} is editable on create only.")
+    return field
+
+
+def _link_change(tx: Transaction, field: Field, item: dict[str, Any]) -> tuple[Field, list[Link], str]:
+    value: Any = item.get("value")
+    mode = item.get("multi_entity_update_mode", "set")
+    if isinstance(value, dict) and "multi_entity_update_mode" in value:
+        value, mode = value.get("value"), value["multi_entity_update_mode"]
+    if mode not in MODES:
+        raise Fault(
+            f"API {tx.rpc}() invalid 'multi_entity_update_mode' for {field.path}: {inspect(mode)} "
+            f"Valid modes: {inspect(MODES)}"
+        )
+    if isinstance(value, dict):
+        value = [value]
+    if not isinstance(value, list):
+        raise wrong_class(tx, field, value)
+    for link in value:
+        if not isinstance(link, dict):
+            raise Fault(f"API {tx.rpc}() invalid/missing entity hash: {inspect(link)}")
+    links = [{**link, **parse_link(tx, field, link)} for link in value]
+    # Parting from a row that is gone is no mistake.
+    return field, links if mode == "remove" else _existing(tx, field, links), mode
+
+
+def _existing(tx: Transaction, field: Field, links: list[Link]) -> list[Link]:
+    """
+    Return *links* if the field may hold every one of them.
+    """
+    wanted: dict[str, set[int]] = {}
+    only = far_type_of(field) if field.data_type == "multi_entity" else None
+    if field.data_type == "entity" and not field.takes_any_type:
+        only = field.valid_types[0]
+    for link in links:
+        if only is not None and link["type"] != only:
+            raise write_failed(tx, field, f"{only} expected, got {link['type']}")
+        wanted.setdefault(link["type"], set()).add(link["id"])
+    names = tx.names(wanted)
+    if any((link["type"], link["id"]) not in names for link in links):
+        raise write_failed(tx, field, "Value is not legal.")
+    return links
+
+
+def _check_project(tx: Transaction, entity_type: EntityType, sent: Mapping[str, Any], change: _Change) -> None:
+    if entity_type.name == "Task" and change.columns.get("task_template__id") is not None:
+        if change.columns.get("project__id") is not None:
+            raise Fault(f"API {tx.rpc}() Invalid Task: a task template may not have a project")
+        return
+    if entity_type.needs_project and change.columns.get("project__id") is None:
+        raise Fault(f"API {tx.rpc}() missing 'project' attribute: {inspect(dict(sent))}")
+
+
+def _check_name(tx: Transaction, entity_type: EntityType) -> None:
+    if generated_name(entity_type, 0) is None and entity_type.name != "Project":
+        return
+    if tx.rpc == "create" or entity_type.name != "Task":
+        raise _empty_name(entity_type, "Create" if tx.rpc == "create" else "Update")
+
+
+def _empty_name(entity_type: EntityType, verb: str = "Create") -> Fault:
+    return Fault(
+        f"{verb} failed for [{entity_type.name}]: Cannot set identifier field to empty. ({entity_type.name})", DATABASE
+    )
+
+
+def _check_unique(
+    tx: Transaction, entity_type: EntityType, columns: Mapping[str, Any], entity_id: Optional[int]
+) -> None:
+    table = tx.tables[entity_type.name]
+    for field in entity_type.fields.values():
+        value = columns.get(field.name)
+        if not field.unique or value is None:
+            continue
+        same = sa.select(table.c.id).where(
+            table.c[field.name] == value, table.c.retired_at.is_(None), table.c.id.is_not(entity_id)
+        )
+        if tx.connection.execute(same.limit(1)).first() is not None:
+            verb = "Create" if entity_id is None else "Update"
+            raise Fault(
+                f"{verb} failed for [{entity_type.name}]: The value for the {field.label} field is required to be "
+                "unique.",
+                DATABASE,
+            )
+
+
+def _check_connection(
+    tx: Transaction, entity_type: EntityType, columns: Mapping[str, Any], entity_id: Optional[int] = None
+) -> None:
+    ends = connection_ends(entity_type.name)
+    if ends is None or (entity_id is not None and not any(f"{end}__id" in columns for end in ends)):
+        return
+    table = tx.tables[entity_type.name]
+    if entity_id is not None:
+        old = sa.select(*(table.c[f"{end}__id"] for end in ends)).where(table.c.id == entity_id)
+        columns = {**tx.connection.execute(old).mappings().one(), **columns}
+    same = [table.c[f"{end}__id"] == columns.get(f"{end}__id") for end in ends]
+    query = sa.select(table.c.id).where(*same, table.c.retired_at.is_(None), table.c.id.is_not(entity_id))
+    if tx.connection.execute(query).first() is not None:
+        verb = "Create" if entity_id is None else "Update"
+        raise Fault(
+            f"{verb} failed for [{entity_type.name}]: Validation failed: There is already a connection between the "
+            "entities.",
+            DATABASE,
+        )
+
+
+def _check_revival(tx: Transaction, entity_type: EntityType, entity_id: int) -> None:
+    """
+    Refuse to bring back a row whose place was taken: its unique name, or the pair that it connects.
+    """
+    table = tx.tables[entity_type.name]
+    names = [field.name for field in entity_type.fields.values() if field.unique]
+    names += [f"{end}__id" for end in connection_ends(entity_type.name) or ()]
+    if names:
+        query = sa.select(*(table.c[name] for name in names)).where(table.c.id == entity_id)
+        columns = dict(tx.connection.execute(query).mappings().one())
+        _check_unique(tx, entity_type, columns, entity_id)
+        _check_connection(tx, entity_type, columns, entity_id)
+
+
+def _complete(tx: Transaction, entity_type: EntityType, columns: dict[str, Any]) -> None:
+    """
+    Fill in what the site knows by itself: who, when, and the names that follow from others.
+    """
+    fields = entity_type.fields
+    for name in ("created_at", "updated_at"):
+        if name in fields and columns.get(name) is None:
+            columns[name] = tx.moment
+    for name in ("created_by", "updated_by"):
+        if name in fields and columns.get(f"{name}__id") is None:
+            columns.update(_actor_columns(tx, name))
+    by_person = tx.actor is not None and tx.actor.type == "HumanUser"
+    # A version made by a script has no artist until the script names one.
+    authored = entity_type.name in _AUTHORED or (entity_type.name == "Version" and by_person)
+    if authored and "user__id" not in columns:
+        columns.update(_actor_columns(tx, "user"))
+    if entity_type.name in _PEOPLE and columns.get("name") is None:
+        columns["name"] = " ".join(filter(None, (columns.get("firstname"), columns.get("lastname")))) or None
+    if entity_type.name == "TimeLog":
+        columns.setdefault("date", tx.moment[:10])
+        columns.setdefault("description", "New Time Log")
+    if entity_type.name == "EventLogEntry":
+        columns.setdefault("description", "New Event")
+        columns.setdefault("session_uuid", tx.session_uuid)
+    if entity_type.name == "Task":
+        columns.setdefault("color", "pipeline_step")
+
+
+def _actor_columns(tx: Transaction, name: str) -> dict[str, Any]:
+    actor = tx.actor
+    return link_columns(name, None if actor is None else {"type": actor.type, "id": actor.id})
+
+
+def _person_name(tx: Transaction, entity_type: EntityType, entity_id: int, columns: Mapping[str, Any]) -> Optional[str]:
+    table = tx.tables[entity_type.name]
+    query = sa.select(table.c.firstname, table.c.lastname).where(table.c.id == entity_id)
+    row = {**tx.connection.execute(query).mappings().one(), **columns}
+    return " ".join(filter(None, (row["firstname"], row["lastname"]))) or None

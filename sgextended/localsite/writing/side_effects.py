@@ -1,0 +1,216 @@
+"""
+What a write of one row does to others: schedules move, templates make tasks, rows that depend on each other come and
+go together (protocol 5.4, 5.6 and 5.7).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Optional
+
+import attrs
+import sqlalchemy as sa
+
+from sgextended.localsite.errors import DATABASE, Fault
+from sgextended.localsite.schedule import dependencies
+from sgextended.localsite.schedule.task_dates import PLANNED
+from sgextended.localsite.writing.task_templates import add_template_tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sgextended.localsite.schema.entity_types import EntityType, Field
+    from sgextended.localsite.storage.transaction import Link, Transaction
+
+_NEIGHBOURS = frozenset({"downstream_tasks", "upstream_tasks"})
+_TIMED = frozenset({*PLANNED, "pinned"})
+
+#: A multi-entity field, the links sent for it, and the mode in which they were sent.
+LinkChange = tuple["Field", "list[Link]", str]
+
+
+def prepare_create(
+    tx: Transaction,
+    entity_type: EntityType,
+    sent: dict[str, Any],
+    columns: dict[str, Any],
+    links: Sequence[LinkChange],
+) -> None:
+    """
+    Complete the *columns* of a new row by what follows from those *sent*.
+    """
+    if entity_type.name == "Task":
+        if not _TIMED.isdisjoint(sent):
+            people = [link for field, given, _mode in links if field.name == "task_assignees" for link in given]
+            dependencies.plan_new(tx, sent, columns, people)
+            waits = any(field.name == "upstream_tasks" and given for field, given, _mode in links)
+            dated = any(name in sent for name in ("start_date", "due_date", "splits"))
+            if waits and dated and "pinned" not in sent:
+                columns["pinned"] = 1
+    elif entity_type.name == "TaskDependency":
+        if columns.get("dependency_type") is None:
+            columns["dependency_type"] = dependencies.DEPENDENCY_TYPES[0]
+        dependencies.check_type(columns["dependency_type"])
+        if columns.get("offset_days") is None:
+            columns["offset_days"] = 0
+
+
+def finish_create(
+    tx: Transaction,
+    entity_type: EntityType,
+    entity_id: int,
+    columns: dict[str, Any],
+    links: Sequence[LinkChange],
+) -> None:
+    """
+    Do what a row's creation does to others; the row and its links are written.
+    """
+    if entity_type.name == "Task":
+        for field, given, _mode in links:
+            if field.name in _NEIGHBOURS and given:
+                dependencies.check_loop(tx, entity_id)
+                waiting = [entity_id] if field.name == "upstream_tasks" else [link["id"] for link in given]
+                dependencies.settle(tx, waiting)
+    elif entity_type.name == "TaskDependency":
+        _bind(tx, columns.get("task__id"))
+    elif columns.get("task_template__id") is not None:
+        add_template_tasks(tx, {"type": entity_type.name, "id": entity_id}, columns["task_template__id"])
+
+
+@attrs.define
+class Update:
+    """
+    An update of one row on its way.
+
+    Attributes:
+        columns: What is to be written to the row at once; the rest is written by ``finish``.
+    """
+
+    columns: dict[str, Any]
+    _timed: dict[str, Any]
+    _before: dict[str, Any]
+    _neighbours: dict[str, set[int]]
+
+    @classmethod
+    def begin(
+        cls,
+        tx: Transaction,
+        entity_type: EntityType,
+        entity_id: int,
+        columns: dict[str, Any],
+        links: Sequence[LinkChange],
+    ) -> Update:
+        """
+        Return the update of a row by *columns* and *links*, before any of it is written.
+        """
+        timed: dict[str, Any] = {}
+        neighbours: dict[str, set[int]] = {}
+        wanted: list[str] = []
+        if entity_type.name == "Task":
+            timed = {name: value for name, value in columns.items() if name in _TIMED}
+            columns = {name: value for name, value in columns.items() if name not in _TIMED}
+            for field, _given, _mode in links:
+                if field.name in _NEIGHBOURS:
+                    neighbours[field.name] = _neighbours(tx, field, entity_id)
+        elif entity_type.name == "TaskDependency":
+            if "dependency_type" in columns:
+                dependencies.check_type(columns["dependency_type"])
+            wanted = [] if dependencies.BINDING.isdisjoint(columns) else ["task__id"]
+        elif columns.get("task_template__id") is not None:
+            wanted = ["task_template__id"]
+        before: dict[str, Any] = {}
+        if wanted:
+            table = tx.tables[entity_type.name]
+            query = sa.select(*(table.c[name] for name in wanted)).where(table.c.id == entity_id)
+            before = dict(tx.connection.execute(query).mappings().one())
+        return cls(columns, timed, before, neighbours)
+
+    def finish(self, tx: Transaction, entity_type: EntityType, entity_id: int, links: Sequence[LinkChange]) -> None:
+        """
+        Do what the update does to the rest of the row and to others; columns and links are written.
+        """
+        if entity_type.name == "Task":
+            for field, given, _mode in links:
+                if field.name in _NEIGHBOURS:
+                    self._relink(tx, field, entity_id, given)
+            if self._timed:
+                dependencies.plan_existing(tx, entity_id, self._timed)
+        elif entity_type.name == "TaskDependency" and self._before:
+            waiting = self.columns.get("task__id", self._before["task__id"])
+            _bind(tx, waiting)
+            if self._before["task__id"] not in (None, waiting):
+                dependencies.settle(tx, [self._before["task__id"]], hold=True)
+        elif self._before and self._before["task_template__id"] != self.columns["task_template__id"]:
+            entity = {"type": entity_type.name, "id": entity_id}
+            add_template_tasks(tx, entity, self.columns["task_template__id"])
+
+    def _relink(self, tx: Transaction, field: Field, task_id: int, given: list[Link]) -> None:
+        before = self._neighbours[field.name]
+        after = _neighbours(tx, field, task_id)
+        dependencies.check_loop(tx, task_id)
+        if field.name == "upstream_tasks":
+            # A task that waits for less than before stays where it is.
+            retyped = any("dependency_type" in link for link in given)
+            dependencies.settle(tx, [task_id], hold=after <= before and not retyped)
+        else:
+            dependencies.settle(tx, sorted(after))
+            dependencies.settle(tx, sorted(before - after), hold=True)
+
+
+def check_delete(tx: Transaction, entity_type: EntityType, entity_id: int) -> None:
+    """
+    Refuse to retire what the site cannot.
+
+    Raises:
+        Fault: It is a reply to nothing.
+    """
+    if entity_type.name == "Reply" and _column(tx, "Reply", "entity__id", entity_id) is None:
+        raise Fault(f"Delete failed for [Reply]: The reply with id={entity_id} belongs to no entity.", DATABASE)
+
+
+def waiting_for(tx: Transaction, entity_type: EntityType, entity_id: int) -> list[int]:
+    """
+    Return the tasks that a row's retirement or revival concerns; asked while the row is live.
+    """
+    if entity_type.name == "Task":
+        return dependencies.dependents(tx, entity_id)
+    if entity_type.name == "TaskDependency":
+        task_id = _column(tx, "TaskDependency", "task__id", entity_id)
+        return [] if task_id is None else [task_id]
+    return []
+
+
+def finish_delete(tx: Transaction, waiting: list[int]) -> None:
+    """
+    Note that the tasks that waited for a retired row are free of it; they stay where they are.
+    """
+    dependencies.settle(tx, waiting, hold=True)
+
+
+def finish_revive(tx: Transaction, entity_type: EntityType, entity_id: int) -> None:
+    """
+    Move the tasks that wait for a revived row, or by it, to where they may be.
+    """
+    waiting = waiting_for(tx, entity_type, entity_id)
+    if entity_type.name == "TaskDependency":
+        for task_id in waiting:
+            dependencies.check_loop(tx, task_id)
+    elif entity_type.name == "Task":
+        waiting.insert(0, entity_id)
+    dependencies.settle(tx, waiting)
+
+
+def _bind(tx: Transaction, task_id: Optional[int]) -> None:
+    if task_id is not None:
+        dependencies.check_loop(tx, task_id)
+        dependencies.settle(tx, [task_id])
+
+
+def _neighbours(tx: Transaction, field: Field, task_id: int) -> set[int]:
+    if field.name == "upstream_tasks":
+        return dependencies.upstream_of(tx, task_id)
+    return set(dependencies.dependents(tx, task_id))
+
+
+def _column(tx: Transaction, entity_type: str, name: str, entity_id: int) -> Any:
+    table = tx.tables[entity_type]
+    return tx.connection.execute(sa.select(table.c[name]).where(table.c.id == entity_id)).scalar()

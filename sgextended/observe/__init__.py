@@ -1,0 +1,3 @@
+"""
+What a call has cost: an event for each request, and traces of a block of code.
+"""

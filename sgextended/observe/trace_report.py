@@ -1,0 +1,255 @@
+"""
+What a trace has counted: the sums by call and by line of code, the table, the advice, and the file for a browser.
+"""
+
+import itertools
+import json
+import os
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set, Tuple, Union
+
+from attrs import define, field, frozen
+
+from sgextended.observe import trace
+
+if TYPE_CHECKING:
+    from sgextended.observe.call_events import Call
+
+#: A line that asks the same kind of question more often than this is named.
+OFTEN = 20
+
+_SHOWN = 15  # lines of the table
+
+#: What to do instead, by the call.
+_INSTEAD = {
+    "read": "ask once: a find with [field, 'in', [...]], or sg.find_by_ids",
+    "summarize": "ask once: sg.group_by, or a summarize with a grouping",
+    **dict.fromkeys(("create", "update", "delete", "revive"), "send one sg.batch"),
+}
+
+
+@frozen
+class Line:
+    """
+    A line of code: where it stands.
+    """
+
+    file: str
+    number: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{Path(self.file).name}:{self.number} in {self.function}" if self.file else self.function
+
+
+_UNKNOWN = Line("", 0, "a task without a line of its own")
+
+
+@frozen
+class Question:
+    """
+    One call of a method of a wrapper, which may take several requests.
+    """
+
+    line: Line
+    number: int
+
+
+@frozen
+class _Record:
+    """
+    One request: what was told of it, which question it belongs to, when it ended, and in which thread.
+    """
+
+    call: "Call"
+    question: Optional[Question]
+    ended: float
+    thread: int
+
+
+@define
+class Sum:
+    """
+    What some calls have cost.
+
+    Attributes:
+        questions: Calls of methods.
+
+        calls: Requests; a find of several pages has several.
+
+        seconds: Of all of them, one after another; some may have been under way at the same time.
+
+        bytes: Sent and received.
+
+        failures: Calls that raised something.
+    """
+
+    questions: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+    bytes: int = 0
+    failures: int = 0
+    _numbers: Set[Optional[int]] = field(factory=set, repr=False)
+
+    def add(self, record: _Record) -> None:
+        """
+        Count one more.
+        """
+        call = record.call
+        self.calls += 1
+        self.seconds += call.seconds
+        self.bytes += (call.bytes_sent or 0) + (call.bytes_received or 0)
+        self.failures += call.error is not None
+        self._numbers.add(record.question.number if record.question else None)
+        self.questions = len(self._numbers)
+
+    def to_dict(self) -> Dict[str, Any]:
+        """
+        Return it as JSON has it.
+        """
+        return {
+            "questions": self.questions,
+            "calls": self.calls,
+            "seconds": round(self.seconds, 6),
+            "bytes": self.bytes,
+            "failures": self.failures,
+        }
+
+
+class Trace:
+    """
+    What a block has asked: printed it is a table; see also `to_dict` and `write_chrome`.
+    """
+
+    __module__ = "sgextended"
+
+    def __init__(self) -> None:
+        self._records: List[_Record] = []
+
+    def add(self, call: "Call") -> None:
+        """
+        Be told of a request that is over; from any thread.
+        """
+        self._records.append(_Record(call, trace.current_question(), time.perf_counter(), threading.get_ident()))
+
+    def by_rpc(self) -> Dict[str, Sum]:
+        """
+        Return what each kind of call has cost, such as ``"read Shot"``, the most seconds first.
+        """
+        return self._sums(lambda record: _kind(record.call))
+
+    def by_line(self) -> Dict[Line, Sum]:
+        """
+        Return what each line of the program's own code has cost, the most seconds first.
+        """
+        return self._sums(_line)
+
+    def by_line_and_rpc(self) -> Dict[Tuple[Line, str], Sum]:
+        """
+        Return what each line has cost with each kind of call, the most seconds first.
+        """
+        return self._sums(lambda record: (_line(record), _kind(record.call)))
+
+    def _sums(self, key_of: Callable[[_Record], Any]) -> Dict[Any, Sum]:
+        sums: Dict[Any, Sum] = {}
+        for record in list(self._records):
+            sums.setdefault(key_of(record), Sum()).add(record)
+        return dict(sorted(sums.items(), key=lambda item: -item[1].seconds))
+
+    @property
+    def total(self) -> Sum:
+        """
+        What all of it has cost.
+        """
+        return next(iter(self._sums(lambda _record: None).values()), Sum())
+
+    def advice(self) -> List[str]:
+        """
+        Return a sentence for each line that asks the same kind of question more than 20 times.
+        """
+        return [
+            f"{line} asked '{kind}' {cost.questions} times in {cost.seconds:.2f} s: "
+            + _INSTEAD.get(kind.split()[0], "ask for several at the same time, with sg.map")
+            for (line, kind), cost in self.by_line_and_rpc().items()
+            if cost.questions > OFTEN
+        ]
+
+    def to_dict(self) -> Dict[str, Any]:
+        """
+        Return the sums as JSON has them: in total, by RPC, by line; and the advice.
+        """
+        return {
+            "total": self.total.to_dict(),
+            "rpcs": {kind: cost.to_dict() for kind, cost in self.by_rpc().items()},
+            "lines": [
+                {"file": line.file, "line": line.number, "function": line.function, "rpc": kind, **cost.to_dict()}
+                for (line, kind), cost in self.by_line_and_rpc().items()
+            ],
+            "advice": self.advice(),
+        }
+
+    def write_chrome(self, path: "Union[str, os.PathLike[str]]") -> None:
+        """
+        Write a file for chrome://tracing or https://ui.perfetto.dev: each call as a bar, in the row of its thread.
+        """
+        start = min((record.ended - record.call.seconds for record in self._records), default=0.0)
+        events = [
+            {
+                "name": _kind(record.call),
+                "cat": "sgextended",
+                "ph": "X",
+                "ts": round((record.ended - record.call.seconds - start) * 1e6),
+                "dur": round(record.call.seconds * 1e6),
+                "pid": os.getpid(),
+                "tid": record.thread,
+                "args": {
+                    "line": str(_line(record)),
+                    "attempts": record.call.attempts,
+                    "bytes_sent": record.call.bytes_sent,
+                    "bytes_received": record.call.bytes_received,
+                    "rows": record.call.rows,
+                    "error": record.call.error and record.call.error.__name__,
+                },
+            }
+            for record in list(self._records)
+        ]
+        Path(path).write_text(json.dumps({"traceEvents": events, "displayTimeUnit": "ms"}), encoding="utf-8")
+
+    def __str__(self) -> str:
+        rows = [
+            (str(cost.questions), str(cost.calls), f"{cost.seconds:.3f}", _size(cost.bytes), kind, str(line))
+            for (line, kind), cost in itertools.islice(self.by_line_and_rpc().items(), _SHOWN)
+        ]
+        head = ("asked", "calls", "seconds", "bytes", "call", "line")
+        widths = [max(len(row[column]) for row in (head, *rows)) for column in range(4)]
+        kinds = max(len(row[4]) for row in (head, *rows))
+        table = [
+            "  ".join([*(cell.rjust(width) for cell, width in zip(row, widths)), row[4].ljust(kinds), row[5]])
+            for row in (head, *rows)
+        ]
+        total, left = self.total, len(self.by_line_and_rpc()) - len(rows)
+        more = [f"... and {left} more"] if left else []
+        last = f"{total.calls} calls, {total.seconds:.3f} s, {_size(total.bytes)}"
+        failed = f", {total.failures} failed" if total.failures else ""
+        return "\n".join([*table, *more, last + failed, *self.advice()])
+
+    def __repr__(self) -> str:
+        return f"<Trace of {len(self._records)} calls>"
+
+
+def _kind(call: "Call") -> str:
+    return f"{call.rpc} {call.entity_type}" if call.entity_type else call.rpc
+
+
+def _line(record: _Record) -> Line:
+    return record.question.line if record.question else _UNKNOWN
+
+
+def _size(number: int) -> str:
+    for unit in ("B", "kB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}"
+        number = number / 1000  # type: ignore[assignment]
+    return f"{number:.1f} MB"

@@ -1,0 +1,3 @@
+"""
+The schema of a site, kept and shared; and calls validated against it.
+"""

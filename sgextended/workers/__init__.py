@@ -1,0 +1,3 @@
+"""
+`sg.map`, and `SGPool`: one function over many items in threads, processes or a cluster.
+"""

@@ -1,0 +1,260 @@
+"""
+A client as a wrapper with hooks sees it: what is asked is told, and what is written passes `before_write` first.
+
+Every public name that is not known to read counts as one that writes, those of later versions of shotgun_api3 too.
+"""
+
+import functools
+import inspect
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from attrs import evolve
+
+from sgextended.client.native_client import NativeClient
+from sgextended.errors import ConfigurationError, PartlyDone
+from sgextended.observe.call_events import RECORDER, Row, Tally, Watcher, Write, in_hook, is_in_hook, rows_in, tell
+
+#: Public names of a client that ask nothing.
+_SILENT = frozenset({
+    "add_user_agent", "clone", "close", "get_auth_cookie_handler", "reset_user_agent", "set_session_uuid", "watched_by",
+})  # fmt: skip
+#: Those that change nothing on the site.
+READING = _SILENT | {
+    "activity_stream_read", "adopt", "authenticate_human_user", "connect", "download_attachment", "entity_types",
+    "export_page", "find", "find_iter", "find_one", "followers", "following", "get_attachment_download_url",
+    "get_session_token", "info", "nav_expand", "nav_search_entity", "nav_search_string", "note_thread_read",
+    "preferences_read", "schema", "schema_entity_read", "schema_field_read", "schema_read", "summarize", "text_search",
+    "user_subscriptions_read", "work_schedule_read",
+}  # fmt: skip
+
+_ENTITY = ("entity_type", "entity_id")
+#: Parameters of the native methods that every pipeline calls. Those of the others are asked for.
+_PARAMETERS: Dict[str, Sequence[str]] = {
+    "create": ("entity_type", "data", "return_fields"),
+    "update": (*_ENTITY, "data", "multi_entity_update_modes"),
+    "delete": _ENTITY,
+    "revive": _ENTITY,
+    "batch": ("requests",),
+}
+#: Arguments that say how something is written, and not what.
+_HOW = frozenset({"progress", "timeout"})
+
+
+class Watched:
+    """
+    A client that a wrapper with hooks calls.
+
+    It is made anew for each call, holds the wrapper, and is held by nobody but the call: so wrapper and client do not
+    keep each other alive.
+
+    Args:
+        client: A `NativeClient`, or a `OneAtATime` around another's.
+
+        watcher: The wrapper.
+    """
+
+    __slots__ = ("_client", "_watcher")
+
+    def __init__(self, client: Any, watcher: Watcher) -> None:
+        object.__setattr__(self, "_client", client)
+        object.__setattr__(self, "_watcher", watcher)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # copy and pickle ask for these before there is a client
+            raise AttributeError(name)
+        client, watcher = self._client, self._watcher
+        is_native = isinstance(client, NativeClient)
+        value = getattr(client.watched_by(watcher) if is_native else client, name)
+        if name.startswith("_") or not callable(value):
+            return value
+        if not is_native and name not in _SILENT:
+            value = _Told(name, value, watcher)
+        return value if name in READING else _Writing(name, value, client, watcher)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._client, name, value)
+
+    def __dir__(self) -> List[str]:
+        return dir(self._client)
+
+    def __repr__(self) -> str:
+        return repr(self._client)
+
+
+class _Told:
+    """
+    A method of a client that was handed in, of whose calls the wrapper is told.
+    """
+
+    def __init__(self, name: str, method: Callable[..., Any], watcher: Watcher) -> None:
+        functools.update_wrapper(self, method)
+        self._name, self._watcher = name, watcher
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        tally, failure = Tally(), None
+        tally.attempts = 1
+        try:
+            result = self.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
+            tally.rows = rows_in("read" if self._name == "find" else self._name, result)
+        except BaseException as error:
+            failure = type(error)
+            raise
+        else:
+            return result
+        finally:
+            about = args[0] if args else kwargs.get("entity_type")
+            call = tally.call(self._name, about if isinstance(about, str) else None, failure)
+            tell(self._watcher, evolve(call, bytes_sent=None, bytes_received=None))  # nobody counts them
+
+
+class _Writing:
+    """
+    A method that writes: what the wrapper has to say is around it.
+    """
+
+    def __init__(self, name: str, method: Callable[..., Any], client: Any, watcher: Any) -> None:
+        functools.update_wrapper(self, method)
+        self._name, self._client, self._watcher = name, client, watcher
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        method: Callable[..., Any] = self.__wrapped__  # type: ignore[attr-defined]
+        asked = _Asked.of(self._name, method, args, kwargs)
+        watcher, recorder = self._watcher, RECORDER.get()
+        watcher.check_that_it_may_write(asked.writes)
+        if not is_in_hook():
+            asked = asked.having([_before(watcher, write) for write in asked.writes])
+        ready = _Ready(asked, method, watcher)
+        return ready() if recorder is None else recorder.around(self._client, asked.writes, ready)
+
+
+class _Ready:
+    """
+    A call that may be sent: to be called for it, once or later.
+    """
+
+    # A plain class, as the next one: what attrs generates for a class costs time at import.
+    def __init__(self, asked: "_Asked", method: Callable[..., Any], watcher: Any) -> None:
+        self.asked, self.method, self.watcher = asked, method, watcher
+
+    @property
+    def is_batch(self) -> bool:
+        return self.asked.name == "batch"
+
+    def __call__(self, writes: Optional[List[Write]] = None) -> Any:
+        if writes is not None and getattr(self.watcher, "is_closed", False):
+            with self.watcher.clone() as watcher:  # it was a worker's of a map, which has ended since
+                client = watcher._client.watched_by(watcher)  # noqa: SLF001 - part of the wrapper
+                return _Ready(self.asked, getattr(client, self.asked.name), watcher)(writes)
+        asked = self.asked if writes is None else self.asked.having(writes)
+        result = asked.carry_out(self.method)
+        if not is_in_hook():
+            for write, done in zip(asked.writes, result if self.is_batch else [result]):
+                _after(self.watcher, write, done)
+        return result
+
+
+class _Asked:
+    """
+    What one call is to write, and how it was asked for.
+    """
+
+    def __init__(self, name: str, names: Sequence[str], arguments: Row, writes: List[Write]) -> None:
+        self.name, self.arguments, self.writes = name, arguments, writes
+        self.names = names  # of the arguments that were given by position
+
+    @classmethod
+    def of(cls, name: str, method: Callable[..., Any], args: Sequence[Any], kwargs: Row) -> "_Asked":
+        names = _PARAMETERS.get(name) or _parameters_of(method)
+        if len(args) > len(names):
+            names = [*names, *(f"argument {number}" for number in range(len(names) + 1, len(args) + 1))]
+        names = names[: len(args)]
+        arguments = {**dict(zip(names, args)), **kwargs}
+        return cls(name, names, arguments, _writes_of(name, arguments))
+
+    def having(self, writes: List[Write]) -> "_Asked":
+        """
+        Return the same call with what is now to be written. The caller's own arguments stay as they are.
+        """
+        arguments = dict(self.arguments)
+        if self.name == "batch":
+            requests = zip(arguments.get("requests") or (), writes)
+            arguments["requests"] = [_as_request(request, write) for request, write in requests]
+        elif self.name in ("create", "update"):
+            arguments["data"] = writes[0].data
+        else:
+            arguments.update(writes[0].data)
+        if "entity_id" in arguments and self.name != "batch":
+            arguments["entity_id"] = writes[0].entity_id or arguments["entity_id"]
+        return _Asked(self.name, self.names, arguments, writes)
+
+    def carry_out(self, method: Callable[..., Any]) -> Any:
+        named = dict(self.arguments)
+        return method(*[named.pop(name) for name in self.names], **named)
+
+
+def _as_request(request: Row, write: Write) -> Row:
+    return {
+        **request,
+        **({"data": write.data} if "data" in request else {}),
+        **({"entity_id": write.entity_id} if write.entity_id is not None else {}),
+    }
+
+
+def _parameters_of(method: Callable[..., Any]) -> List[str]:
+    parameters = inspect.signature(method).parameters.values()
+    return [each.name for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+
+
+def _writes_of(name: str, arguments: Row) -> List[Write]:
+    if name == "batch":
+        return [_write_of_request(request) for request in arguments.get("requests") or ()]
+    entity_type, entity_id = (arguments.get(each) for each in _ENTITY)
+    if name in ("create", "update"):
+        data, modes = arguments.get("data"), arguments.get("multi_entity_update_modes")
+    else:
+        data, modes = {key: value for key, value in arguments.items() if key not in {*_ENTITY, *_HOW}}, None
+    return [_write(name, entity_type, entity_id, data, modes)]
+
+
+def _write_of_request(request: Any) -> Write:
+    if not isinstance(request, dict):
+        msg = f"A batch takes dicts with request_type and entity_type, and {request!r:.80} is none."
+        raise ConfigurationError(msg)
+    modes = request.get("multi_entity_update_modes")
+    entity_type, entity_id = (request.get(each) for each in _ENTITY)
+    return _write(str(request.get("request_type")), entity_type, entity_id, request.get("data"), modes)
+
+
+def _write(method: str, entity_type: Any, entity_id: Any, data: Any, modes: Any) -> Write:
+    if not isinstance({} if data is None else data, dict):
+        msg = f"{method} takes the fields as a dict, and {data!r:.80} is none."
+        raise ConfigurationError(msg)
+    return Write(
+        method=method,
+        entity_type=entity_type if isinstance(entity_type, str) else None,
+        entity_id=entity_id if isinstance(entity_id, int) else None,
+        data=dict(data or {}),
+        update_modes=dict(modes or {}),
+    )
+
+
+def _before(watcher: Watcher, write: Write) -> Write:
+    with in_hook():
+        new = watcher.before_write(write)
+    if not isinstance(new, Write) or evolve(new, data=write.data) != write:
+        msg = (
+            f"{type(watcher).__name__}.before_write returned {new!r:.200} for {write}: it has to return the write that "
+            "it was given, or attrs.evolve(write, data=...). Nothing was sent."
+        )
+        raise ConfigurationError(msg)
+    return new
+
+
+def _after(watcher: Watcher, write: Write, result: Any) -> None:
+    try:
+        with in_hook():
+            watcher.after_write(write, result)
+    except Exception as error:
+        msg = f"{write} was done, and then {type(watcher).__name__}.after_write failed: {error} Do not write it again."
+        link = {"type": write.entity_type, "id": write.entity_id}
+        raise PartlyDone(msg, entity=result if isinstance(result, dict) else link) from error

@@ -1,0 +1,171 @@
+"""
+After a create whose outcome nobody knows: looking on the site for what it made.
+"""
+
+import datetime
+import math
+import time
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from sgextended.client.credentials import HIDDEN, without_secrets
+from sgextended.errors import FilterError, OutcomeUnknown
+
+Row = Dict[str, Any]
+
+#: Seconds by which what the site says of the time may differ from when a request was sent.
+MARGIN = 30.0
+
+_LONGEST_TEXT = 255  # of what is compared by the site; longer text is stored in other ways
+
+#: What a create may say of itself instead of letting the site note it: when it was made, and by whom.
+_TOLD_OF_MAKING = ("created_at", "created_by")
+
+
+def reconcile(client: Any, error: OutcomeUnknown) -> List[Row]:
+    """
+    Return what an uncertain create, or the creates of an uncertain batch, made on the site: see `SGExtended.reconcile`.
+    """
+    if error.rpc == "create":
+        creates = [{"entity_type": error.entity_type, "data": error.data}]
+    elif error.rpc == "batch":
+        creates = [request for request in error.data or () if request.get("request_type") == "create"]
+    else:
+        msg = f"'{error.rpc}' creates no entity that can be looked for: look at what it was about, on the site."
+        raise FilterError(msg)
+    found: List[Row] = []
+    for create in creates:
+        seen = [row["id"] for row in found]
+        made = _made(client, create["entity_type"], create["data"], error)
+        found += [row for row in made if row["id"] not in seen]
+    return found
+
+
+def create_once(
+    client: Any,
+    entity_type: str,
+    data: Row,
+    return_fields: Optional[List[str]],
+    reconcile_on: Sequence[str],
+    *,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Row:
+    """
+    Return the entity that a create makes, or has made when its outcome was unknown: see `SGExtended.create`.
+
+    Raises:
+        FilterError: A field of *reconcile_on* has no value in *data*; nothing was sent.
+
+        OutcomeUnknown: The outcome was unknown each time.
+    """
+    keys = [reconcile_on] if isinstance(reconcile_on, str) else list(reconcile_on)
+    check_keys(entity_type, data, keys)
+    told = {name: data[name] for name in (*keys, *_TOLD_OF_MAKING) if name in data}
+    policy = client.site.retry
+    for attempt in range(1, policy.attempts + 1):
+        try:
+            return client.create(entity_type, data, return_fields)  # type: ignore[no-any-return]
+        except OutcomeUnknown as error:  # noqa: PERF203 - it is the exception
+            for look in range(1, policy.attempts + 1):
+                made = _made(client, entity_type, told, error)
+                if made:
+                    return _completed(client, made[0], data, return_fields)
+                sleep(policy.wait(look, 1.0))  # the site may still be at work on it
+            if attempt == policy.attempts:
+                raise
+    raise AssertionError  # the loop returns or raises
+
+
+def check_keys(entity_type: str, data: Row, keys: Sequence[str]) -> None:
+    """
+    See that an entity can be looked for by these fields.
+
+    Raises:
+        FilterError: It cannot.
+    """
+    missing = [name for name in keys if data.get(name) is None]
+    if missing or not keys:
+        msg = f"reconcile_on={list(keys)!r}: give fields of the new {entity_type} that have a value in its data."
+        raise FilterError(msg)
+    vague = [name for name in keys if not _is_comparable(without_secrets(data)[name])]
+    if vague:
+        msg = (
+            f"reconcile_on={list(keys)!r}: no {entity_type} can be found by its {', '.join(vague)}. Give fields with "
+            f"a text of at most {_LONGEST_TEXT} characters, a whole number, a checkbox or a link."
+        )
+        raise FilterError(msg)
+
+
+def _completed(client: Any, made: Row, data: Row, return_fields: Optional[List[str]]) -> Row:
+    """
+    Return what the create would have returned, its images uploaded.
+    """
+    images = {name: data[name] for name in ("image", "filmstrip_image") if data.get(name)}
+    if images:
+        client.update(made["type"], made["id"], images)
+    fields = [*(return_fields or ()), *data]
+    row: Row = client.find_one(made["type"], [["id", "is", made["id"]]], fields)
+    return row
+
+
+def _made(client: Any, entity_type: str, data: Row, error: OutcomeUnknown) -> List[Row]:
+    """
+    Return the entities with these values that the caller has created since the request was sent, oldest first.
+    """
+    data = without_secrets(data)
+    filters: List[Any] = []
+    if data.get("created_at") is None:
+        since = datetime.datetime.fromtimestamp(error.sent_at + error.clock_ahead - MARGIN, datetime.timezone.utc)
+        filters.append(["created_at", "greater_than", since])
+    if data.get("created_by") is None:
+        filters += _creator(client)
+    filters += [_filter(name, value) for name, value in data.items() if _is_comparable(value)]
+    order = [{"field_name": "id", "direction": "asc"}]
+    found: List[Row] = client.find(entity_type, filters, [*data, "created_at"], order=order)
+    return [row for row in found if all(_agrees(row.get(name), value) for name, value in data.items())]
+
+
+def _creator(client: Any) -> List[Any]:
+    site = client.site
+    login = site.sudo_as_login or site.login
+    if login:
+        return [["created_by.HumanUser.login", "is", login]]
+    if site.script_name:
+        return [["created_by.ApiUser.firstname", "is", site.script_name]]
+    return []  # a session: the site alone knows whose
+
+
+def _is_comparable(value: Any) -> bool:
+    """
+    Tell whether the site can look for a value.
+    """
+    if isinstance(value, str):
+        return 0 < len(value.strip()) <= _LONGEST_TEXT and value != HIDDEN
+    return _is_link(value) or isinstance(value, (bool, int))
+
+
+def _filter(name: str, value: Any) -> List[Any]:
+    if isinstance(value, str) and value != value.strip():
+        return [name, "in", [value, value.strip()]]  # the site strips most texts
+    return [name, "is", value]
+
+
+def _agrees(there: Any, value: Any) -> bool:
+    """
+    Tell whether a value on the site may have come from one that was sent; the site finds texts in upper and lower case,
+    and cannot look for all kinds of values.
+    """
+    if isinstance(value, str) and isinstance(there, str) and value != HIDDEN:
+        return there.strip() == value.strip()
+    if isinstance(value, list) and isinstance(there, list) and all(map(_is_link, (*value, *there))):
+        return {(link["type"], link["id"]) for link in value} <= {(link["type"], link["id"]) for link in there}
+    if isinstance(value, (int, float)) and isinstance(there, (int, float)):
+        return math.isclose(value, there)
+    if isinstance(value, dict) and isinstance(there, dict) and "url" in value:
+        return bool(there.get("url") == value["url"])
+    if isinstance(value, datetime.datetime) and isinstance(there, datetime.datetime) and value.tzinfo and there.tzinfo:
+        return abs(there - value) < datetime.timedelta(seconds=1)  # the site keeps whole seconds
+    return True
+
+
+def _is_link(value: Any) -> bool:
+    return isinstance(value, dict) and "type" in value and "id" in value
