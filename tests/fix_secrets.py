@@ -50,7 +50,7 @@ class Listener(logging.Handler):
 
     def emit(self, record):
         if record.name.startswith("shotgun_api3"):
-            return  # the official client's own, which does show keys: see test_hazards_secrets.py
+            return  # the official client's own, which does show keys: see client/test_hazards_secrets.py
         text = record.getMessage()
         if record.exc_info:
             text += "".join(traceback.format_exception(*record.exc_info))

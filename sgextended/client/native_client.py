@@ -2,7 +2,7 @@
 `NativeClient`: the official client with its transport replaced, so that any number of threads may share one.
 
 Every private name of shotgun_api3 that sgextended relies on is overridden or read here and nowhere else;
-``tests/test_native_names.py`` pins them.
+``tests/client/test_private_names.py`` pins them.
 """
 
 import base64

@@ -19,7 +19,7 @@ from processes import unmeasured
 
 from sgextended.cli import main
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 TEXT = (ROOT / "docs" / "typed.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(python|sh|text)\n(.*?)```", TEXT, re.DOTALL)
 PROGRAM = [source for language, source in BLOCKS if language == "python" and not source.startswith("# shots.py")]

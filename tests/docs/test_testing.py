@@ -17,7 +17,7 @@ from processes import unmeasured
 import pytest_sgextended
 from sgextended.localsite import LocalSite
 
-PAGE = Path(__file__).parent.parent / "docs" / "testing.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "testing.md"
 BLOCKS = re.findall(r"```(python|sh|ini)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 PATIENCE = 120  # seconds for a command
 QUICK = {"python -m pytest -n 2", "python -m pytest --sg-tls"}  # as examples/studio and test_pytest_plugin.py run them

@@ -12,7 +12,7 @@ import pytest
 from sgextended import SGExtended
 from sgextended.localsite import LocalSite
 
-TEXT = (Path(__file__).parent.parent / "docs" / "domain.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parent.parent.parent / "docs" / "domain.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 #: Native methods that the domain adds an option to.
 NATIVE = {"find", "find_iter"}

@@ -19,7 +19,7 @@ from processes import unmeasured
 from sgextended import SGExtended
 from sgextended.localsite import LocalSite
 
-PAGE = Path(__file__).parent.parent / "docs" / "workers.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "workers.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 FIRST = TEXT.partition("\n## ")[0]  # where the names are made that all examples use
 DASK = re.search(r"^## A Dask cluster\n.*?(?=^## )", TEXT, re.DOTALL | re.MULTILINE).group()

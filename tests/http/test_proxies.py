@@ -1,7 +1,7 @@
 """
 Through a real proxy, ``proxy.py``: plain http, https through CONNECT with a private authority, and with a password.
 
-`test_transport_failures.py` has the same with a scripted proxy, where more can go wrong.
+`http/test_failed_requests.py` has the same with a scripted proxy, where more can go wrong.
 """
 
 import contextlib

@@ -13,7 +13,7 @@ import shotgun_api3
 from sgextended.localsite import LocalSite
 from sgextended.localsite.server.rpc_table import RPCS
 
-TEXT = (Path(__file__).parent.parent / "docs" / "local-site.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parent.parent.parent / "docs" / "local-site.md").read_text(encoding="utf-8")
 STATES = {"exact", "approximate", "not served"}
 
 

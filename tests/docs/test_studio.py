@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sgextended.localsite import LocalSite
 
-TEXT = (Path(__file__).parent.parent / "docs" / "studio.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parent.parent.parent / "docs" / "studio.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
