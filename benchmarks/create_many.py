@@ -45,7 +45,7 @@ def main() -> None:
         report = sg.create_many(
             "Shot",
             rows,
-            reconcile_on=["project", "code"],
+            unique_by=["project", "code"],
             batch_size=options.batch,
             workers=options.workers,
             on_error="collect",

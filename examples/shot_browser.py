@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from sgextended import Failure, SGExtended
-from sgextended.qt import Asker
+from sgextended.qt import BackgroundCall
 
 COLUMNS = ["Shot", "Sequence", "Status", "Cut in", "Cut out", "Tasks"]
 
@@ -60,8 +60,12 @@ class ShotBrowser(QWidget):
         for widget in (self.table, self.bar, self.status):
             layout.addWidget(widget)
 
-        # One Asker for each question: asked again, it drops what it was asked before.
-        self.ask_projects, self.ask_shots, self.ask_tasks = Asker(self), Asker(self), Asker(self)
+        # One BackgroundCall for each question: asked again, it drops what it was asked before.
+        self.ask_projects, self.ask_shots, self.ask_tasks = (
+            BackgroundCall(self),
+            BackgroundCall(self),
+            BackgroundCall(self),
+        )
         self.ask_projects.done.connect(self.show_projects)
         self.ask_shots.found.connect(self.add_shots)
         self.ask_shots.done.connect(self.show_number)

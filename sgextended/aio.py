@@ -72,7 +72,7 @@ class CallCancelled(SGExtendedError):
         self.result = result
 
     @classmethod
-    def behind(cls, error: Optional[BaseException]) -> "Optional[CallCancelled]":
+    def from_exception(cls, error: Optional[BaseException]) -> "Optional[CallCancelled]":
         """
         Return the one that has led to an error, a ``CancelledError`` or the ``TimeoutError`` of a timeout, or None.
         """

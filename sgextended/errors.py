@@ -30,7 +30,7 @@ class ConfigurationError(SGExtendedError, ValueError):
     __module__ = "sgextended"
 
 
-class FilterError(SGExtendedError, ValueError):
+class InvalidArgumentError(SGExtendedError, ValueError):
     """
     What was asked for cannot be a filter; nothing was sent.
     """
@@ -46,7 +46,7 @@ class ReadOnlyError(SGExtendedError, PermissionError):
     __module__ = "sgextended"
 
 
-class CheckError(SGExtendedError, ValueError):
+class SchemaError(SGExtendedError, ValueError):
     """
     What was asked for does not fit the site's schema; nothing was sent.
 
@@ -122,7 +122,7 @@ class WorkerLost(WorkerError):
     __module__ = "sgextended"
 
 
-class PartlyDone(SGExtendedError, ShotgunError):
+class PartialSuccessError(SGExtendedError, ShotgunError):
     """
     A call of several steps has failed after the first; the failure itself is the ``__cause__``.
 
@@ -267,7 +267,7 @@ class TLSError(TransportError, ssl.SSLError):
     __str__ = Exception.__str__  # SSLError's shows the tuple of arguments
 
 
-class StatusError(TransportError, ProtocolError):
+class HTTPStatusError(TransportError, ProtocolError):
     """
     The server answered with an HTTP status instead of an answer.
 

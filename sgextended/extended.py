@@ -27,7 +27,7 @@ from typing import (
 
 from attrs import Factory, define, field, fields, setters
 
-from sgextended.client.locked_client import OneAtATime
+from sgextended.client.locked_client import LockedClient
 from sgextended.client.native_client import NativeClient
 from sgextended.domain import (
     assets,
@@ -61,7 +61,7 @@ from sgextended.site import Site
 from sgextended.workers.progress import Progress
 from sgextended.wrapper.connect import Connect
 from sgextended.wrapper.current import as_current, current_of
-from sgextended.wrapper.hooks_mixin import Hooked
+from sgextended.wrapper.hooks_mixin import HooksMixin
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -95,7 +95,7 @@ def _usable(sg: Any) -> Any:
     """
     if isinstance(sg, SGExtended):
         return sg._client  # noqa: SLF001 - part of the wrapper
-    if isinstance(sg, (NativeClient, OneAtATime)):
+    if isinstance(sg, (NativeClient, LockedClient)):
         return sg
     # The instance is asked, not its class: a mock or a studio's own forwarding wrapper has its names there.
     if isinstance(sg, (str, bytes, type, Site)) or not callable(getattr(sg, "find", None)):
@@ -104,11 +104,11 @@ def _usable(sg: Any) -> Any:
             "SGExtended.connect(url, script_name, api_key)."
         )
         raise ConfigurationError(msg)
-    return OneAtATime(sg)
+    return LockedClient(sg)
 
 
 @define(slots=False, eq=False, repr=False)
-class SGExtended(Hooked):
+class SGExtended(HooksMixin):
     """
     The object to use instead of ``shotgun_api3.Shotgun``: every native name, and methods for daily work.
 
@@ -117,11 +117,11 @@ class SGExtended(Hooked):
 
     Args:
         sg: A client to wrap: a `NativeClient`, a ``Shotgun`` or a ``Mockgun``. The last two are lent to one call at a
-            time, since they are not safe; see `adopt`.
+            time, since they are not safe; see `from_shotgun`.
 
         site: Which site, and who asks. None, and no *sg*: what the environment says (`Site.from_env`).
 
-        check: Hold every call against the site's schema before it is sent; see `checked`.
+        validate: Hold every call against the site's schema before it is sent; see `validated`.
         read_only: Whether all that writes is refused, with `ReadOnlyError`, before anything is sent. It holds for this
             wrapper and its copies, not for another one around the same client.
 
@@ -132,7 +132,7 @@ class SGExtended(Hooked):
     __module__ = "sgextended"
 
     _site: Optional[Site] = field(default=None, alias="site", kw_only=True)
-    _checks: bool = field(default=False, alias="check", kw_only=True)
+    _validates: bool = field(default=False, alias="validate", kw_only=True)
     _read_only: bool = field(default=False, alias="read_only", kw_only=True)
     _client: Any = field(  # a default by decorator is none to pyright
         alias="sg",
@@ -141,8 +141,8 @@ class SGExtended(Hooked):
         on_setattr=setters.convert,
     )
 
-    @_checks.validator
-    def _import_checks(self, _attribute: Any, value: bool) -> None:
+    @_validates.validator
+    def _import_validation(self, _attribute: Any, value: bool) -> None:
         # The calls of this wrapper need the module, also at the end of the process, where an import may fail.
         if value:
             _check_module.check_call  # noqa: B018 - reading the name imports the module
@@ -158,13 +158,13 @@ class SGExtended(Hooked):
     connect = Connect()
 
     @classmethod
-    def adopt(cls: Type[Wrapper], sg: Any) -> Wrapper:
+    def from_shotgun(cls: Type[Wrapper], sg: Any) -> Wrapper:
         """
         Return a wrapper with a safe client of its own, for the site, identity and settings of a ``Shotgun``.
 
         The ``Shotgun`` itself is neither used nor changed.
         """
-        return cls(NativeClient.adopt(_usable(sg)))
+        return cls(NativeClient.from_shotgun(_usable(sg)))
 
     @classmethod
     def current(cls: Type[Wrapper]) -> Wrapper:
@@ -197,16 +197,16 @@ class SGExtended(Hooked):
         other.__dict__.update(self.__dict__, _client=self._client.clone())
         return other
 
-    def checked(self: Wrapper) -> Wrapper:
+    def validated(self: Wrapper) -> Wrapper:
         """
-        Return a clone that holds each call against the site's schema before it is sent: ``sg.checked().find(...)``.
+        Return a clone that holds each call against the site's schema before it is sent: ``sg.validated().find(...)``.
 
-        Entity types, fields, operators, values, sorts and data that do not fit raise `CheckError`, with the place of
+        Entity types, fields, operators, values, sorts and data that do not fit raise `SchemaError`, with the place of
         each and what may have been meant. The schema costs a request for each entity type, once in a while; see
-        `site_schema`. ``SGExtended(check=True)`` does so from the start.
+        `site_schema`. ``SGExtended(validate=True)`` does so from the start.
         """
         other = self.clone()
-        other._checks = True  # noqa: SLF001 - part of the wrapper
+        other._validates = True  # noqa: SLF001 - part of the wrapper
         return other
 
     def __copy__(self: Wrapper) -> Wrapper:
@@ -218,11 +218,11 @@ class SGExtended(Hooked):
         The site and identity that this wrapper uses.
 
         Raises:
-            ConfigurationError: It wraps a client that is not ours; see `adopt`.
+            ConfigurationError: It wraps a client that is not ours; see `from_shotgun`.
         """
         if isinstance(self._client, NativeClient):
             return self._client.site
-        msg = f"{self!r} wraps a client that it was given, and has no Site: use {type(self).__name__}.adopt(sg)."
+        msg = f"{self!r} wraps a client that it was given, and has no Site: use {type(self).__name__}.from_shotgun(sg)."
         raise ConfigurationError(msg)
 
     @property

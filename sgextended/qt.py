@@ -23,7 +23,7 @@ from sgextended.http.cancellation import CancelToken, under
 LOG = logging.getLogger("sgextended")
 
 
-class Asker(QObject):
+class BackgroundCall(QObject):
     """
     A question that a widget asks again and again: the answer to the last one counts.
 
@@ -55,7 +55,7 @@ class Asker(QObject):
     def __init__(self, parent: Any = None) -> None:
         application = QCoreApplication.instance()
         if application is None or QThread.currentThread() != application.thread():
-            raise ConfigurationError("An Asker is made in the GUI thread, after the QApplication.")
+            raise ConfigurationError("An BackgroundCall is made in the GUI thread, after the QApplication.")
         super().__init__(parent)
         _relay()  # made in this thread
         holder = self._holder = _Holder()
@@ -122,7 +122,7 @@ class Asker(QObject):
             self.found.emit(items)
 
 
-def _is_alive(asker: Asker) -> bool:
+def _is_alive(asker: BackgroundCall) -> bool:
     return bool(isalive(asker))  # type: ignore[no-untyped-call]
 
 
@@ -133,7 +133,7 @@ _Work = Callable[[_Report], Any]
 
 class _Holder:
     """
-    What an `Asker` asks now. It is no QObject, so that it can be told when the `Asker` is gone.
+    What an `BackgroundCall` asks now. It is no QObject, so that it can be told when the `BackgroundCall` is gone.
     """
 
     def __init__(self) -> None:
@@ -154,7 +154,7 @@ class _Call:
     One call in a thread of its own. What comes of it waits here until the GUI thread takes it, in one event.
     """
 
-    def __init__(self, asker: "weakref.ref[Asker]", work: _Work) -> None:
+    def __init__(self, asker: "weakref.ref[BackgroundCall]", work: _Work) -> None:
         self.token = CancelToken()
         self._asker, self._work = asker, work
         self._news: Deque[_News] = deque()

@@ -22,7 +22,7 @@ async def cancel(task):
     try:
         await task
     except asyncio.CancelledError as error:
-        return CallCancelled.behind(error) or error
+        return CallCancelled.from_exception(error) or error
     return None
 
 
@@ -234,7 +234,7 @@ def test_a_timeout_keeps_the_outcome_as_its_cause(ask):
 
     with pytest.raises(asyncio.TimeoutError) as caught:
         run(main())
-    assert CallCancelled.behind(caught.value).written == (("create", SHOT),)
+    assert CallCancelled.from_exception(caught.value).written == (("create", SHOT),)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.timeout came with Python 3.11")
@@ -252,7 +252,7 @@ def test_a_block_with_a_timeout_raises_it_also_where_something_was_written(ask):
 
     with pytest.raises(TimeoutError) as caught:
         run(main())
-    assert CallCancelled.behind(caught.value).written == (("create", SHOT),)
+    assert CallCancelled.from_exception(caught.value).written == (("create", SHOT),)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="TaskGroup came with Python 3.11")

@@ -119,7 +119,7 @@ def test_error_is_public(error_class):
     ("error_class", "caught_as"),
     [
         (errors.ConfigurationError, ValueError),
-        (errors.FilterError, ValueError),
+        (errors.InvalidArgumentError, ValueError),
         (errors.NotFoundError, LookupError),
         (errors.WorkerError, RuntimeError),
         (errors.PoolClosed, RuntimeError),
@@ -131,8 +131,8 @@ def test_error_is_public(error_class):
         (errors.Unreachable, ConnectionRefusedError),
         (errors.TransportTimeout, TimeoutError),
         (errors.TLSError, ssl.SSLError),
-        (errors.StatusError, shotgun_api3.ProtocolError),
-        (errors.StatusError, errors.TransportError),
+        (errors.HTTPStatusError, shotgun_api3.ProtocolError),
+        (errors.HTTPStatusError, errors.TransportError),
         (errors.OutcomeUnknown, errors.TransportError),
     ],
 )
@@ -148,7 +148,7 @@ def test_status_error_has_the_fields_of_the_native_one():
     """
     Code that reads ``errcode``, ``errmsg``, ``url`` and ``headers`` of a ProtocolError reads ours.
     """
-    error = make_error(errors.StatusError)
+    error = make_error(errors.HTTPStatusError)
 
     assert (error.errcode, error.errmsg, error.url) == (503, "busy", "studio.example")
     assert error.headers == {"retry-after": "7"}
@@ -158,6 +158,6 @@ def test_status_error_has_no_cookies():
     """
     What a site sets as a cookie may be a session, which is no business of logs and pickles.
     """
-    error = errors.StatusError(MESSAGE, headers={"set-cookie": "_session_id=s3cr3t", "retry-after": "7"})
+    error = errors.HTTPStatusError(MESSAGE, headers={"set-cookie": "_session_id=s3cr3t", "retry-after": "7"})
 
     assert error.headers == {"retry-after": "7"}

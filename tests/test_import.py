@@ -83,7 +83,7 @@ print([name for name in sorted(set(sys.modules) - before) if name.startswith("sg
     assert printed == "[]\n"
 
 
-@pytest.mark.parametrize("make", ["Checked(site=site, check=True)", "Checked(site=site).checked()"])
+@pytest.mark.parametrize("make", ["Checked(site=site, validate=True)", "Checked(site=site).validated()"])
 def test_wrapper_that_checks_imports_the_checks_when_it_is_made(make):
     """
     A wrapper that validates its calls imports what it needs for that when it is made, not in its first call.

@@ -82,14 +82,14 @@ def test_site_that_misbehaved_is_replaced(studio):
     """
     source = """
         import pytest
-        from sgextended import StatusError
+        from sgextended import HTTPStatusError
 
         urls = []
 
         def test_busy(sg, sg_site, sg_faults):
             urls.append(sg_site.url)
             sg_faults.add("status=503:retry-after=600")
-            with pytest.raises(StatusError), sg.deadline(5):
+            with pytest.raises(HTTPStatusError), sg.deadline(5):
                 sg.find("Shot", [])
 
         def test_next(sg, sg_site):

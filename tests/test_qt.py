@@ -22,7 +22,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
 from qtpy.QtWidgets import QApplication
 
 from sgextended import ConfigurationError, SGExtended
-from sgextended.qt import Asker
+from sgextended.qt import BackgroundCall
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "shot_browser.py"
 SHOT = {"type": "Shot", "id": 7}
@@ -93,7 +93,7 @@ def test_a_result_arrives_in_the_gui_thread(sg, until, heard):
     """
     The call runs in another thread; done and busy are told in this one.
     """
-    asker, where = Asker(), []
+    asker, where = BackgroundCall(), []
     told = heard(asker)
     asker.run(lambda: (where.append(threading.current_thread()), sg.count("Shot"))[1])
     begun = asker.is_busy
@@ -111,7 +111,7 @@ def test_an_error_arrives_as_it_is(sg, until, heard):
     """
     from shotgun_api3 import Fault
 
-    asker = Asker()
+    asker = BackgroundCall()
     told = heard(asker)
     asker.run(sg.find, "NoSuchType", [])
     until(lambda: "failed" in names_of(told))
@@ -124,7 +124,7 @@ def test_items_arrive_while_more_are_asked_for(until, heard):
     """
     Of an iterator, found has items as they come, and done all of them.
     """
-    may_go, asker = threading.Event(), Asker()
+    may_go, asker = threading.Event(), BackgroundCall()
 
     def slowly():
         yield 1
@@ -147,7 +147,7 @@ def test_a_map_tells_its_progress_and_results(sg, until, heard):
     """
     map gives the results in order, and how far it is; progress that nobody has seen yet is replaced by newer.
     """
-    asker = Asker()
+    asker = BackgroundCall()
     told = heard(asker)
     asker.map(sg, lambda _sg, item: item * 2, range(50), workers=3)
     until(lambda: "done" in names_of(told))
@@ -184,7 +184,7 @@ def test_asking_again_drops_what_was_asked_before(hanging, until, heard):
     """
     The answer to the last question counts; the one before ends where it stands and is never told.
     """
-    asker = Asker()
+    asker = BackgroundCall()
     told = heard(asker)
     asker.run(hanging.find, "Version", [])
     assert hanging.came.wait(GUARD)
@@ -200,7 +200,7 @@ def test_a_result_that_waits_for_the_gui_is_dropped_too(until, heard):
     """
     What has come, and was not told when another question was asked, is stale.
     """
-    asker = Asker()
+    asker = BackgroundCall()
     told = heard(asker)
     asker.run(lambda: "old")
     for thread in threads():
@@ -215,7 +215,7 @@ def test_cancel_ends_it(hanging, until, heard):
     """
     After cancel nothing arrives, and the thread is gone; cancelling nothing is no harm.
     """
-    asker = Asker()
+    asker = BackgroundCall()
     told = heard(asker)
     asker.run(hanging.find, "Version", [])
     assert hanging.came.wait(GUARD)
@@ -232,7 +232,7 @@ def test_an_owner_that_is_gone_is_told_nothing(hanging, until, heard):
     When the parent is deleted, what is under way ends, and its result goes nowhere.
     """
     owner = QObject()
-    asker = Asker(owner)
+    asker = BackgroundCall(owner)
     told = heard(asker)
     asker.run(hanging.find, "Version", [])
     assert hanging.came.wait(GUARD)
@@ -249,7 +249,7 @@ def test_an_asker_that_nobody_keeps_is_no_harm(until):
     One that was collected while its call runs is told nothing.
     """
     may_go = threading.Event()
-    asker = Asker()
+    asker = BackgroundCall()
     asker.run(may_go.wait, GUARD)
     del asker
     gc.collect()
@@ -262,7 +262,7 @@ def test_the_end_of_the_application_ends_what_reads(hanging, application, until)
     """
     A window that is closed does not wait for an answer.
     """
-    asker = Asker()
+    asker = BackgroundCall()
     asker.run(hanging.find, "Version", [])
     assert hanging.came.wait(GUARD)
     application.aboutToQuit.emit()
@@ -275,7 +275,7 @@ def test_a_slot_may_ask_again(until, heard):
     """
     Who is told may start the next call at once.
     """
-    asker, left = Asker(), ["b", "c"]
+    asker, left = BackgroundCall(), ["b", "c"]
     told = heard(asker)
     asker.done.connect(lambda _result: left and asker.run(left.pop, 0))
     asker.run(lambda: "a")
@@ -288,7 +288,7 @@ def test_the_gui_goes_on_meanwhile(hanging, until):
     """
     While a call waits for its answer, timers of the GUI fire.
     """
-    asker, ticks = Asker(), []
+    asker, ticks = BackgroundCall(), []
     timer = QTimer()
     timer.timeout.connect(lambda: ticks.append(1))
     timer.start(0)
@@ -308,7 +308,7 @@ def test_it_is_made_in_the_gui_thread(application):
 
     def make():
         try:
-            Asker()
+            BackgroundCall()
         except ConfigurationError as error:
             caught.append(str(error))
 
@@ -316,7 +316,7 @@ def test_it_is_made_in_the_gui_thread(application):
     thread.start()
     thread.join(GUARD)
 
-    assert caught == ["An Asker is made in the GUI thread, after the QApplication."]
+    assert caught == ["An BackgroundCall is made in the GUI thread, after the QApplication."]
 
 
 def test_the_example_shows_shots_and_counts_tasks(sg, until):

@@ -11,7 +11,7 @@ from shotgun_api3.shotgun import Shotgun
 
 import sgextended
 from sgextended import SGExtended
-from sgextended.wrapper.native_overrides import NativeVerbs
+from sgextended.wrapper.native_overrides import NativeOverrides
 
 STUB = Path(sgextended.__file__).parent / "_native_methods.pyi"
 # What the constructor sets on an instance and users read.
@@ -35,7 +35,7 @@ def stubbed():
 
 STUBBED = stubbed()
 NATIVE = sorted(name for name in dir(Shotgun) if not name.startswith("_"))
-OURS = {**vars(NativeVerbs), **vars(SGExtended)}  # the methods that are ours
+OURS = {**vars(NativeOverrides), **vars(SGExtended)}  # the methods that are ours
 REAL = sorted(
     name
     for name in NATIVE

@@ -24,7 +24,7 @@ from sgextended.cli.commands import (
 from sgextended.cli.commands import schema as describe
 from sgextended.cli.commands import site as serving
 from sgextended.cli.load_function import UsageError
-from sgextended.errors import CallError, FilterError
+from sgextended.errors import CallError, InvalidArgumentError
 
 app = typer.Typer(
     name="sgextended",
@@ -41,7 +41,7 @@ def run() -> None:
     """
     try:
         app(prog_name="sgextended")
-    except (UsageError, FilterError) as error:
+    except (UsageError, InvalidArgumentError) as error:
         sys.stderr.write(f"sgextended: {error}\n")
         sys.exit(2)
     except CallError as error:

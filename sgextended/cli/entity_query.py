@@ -55,7 +55,7 @@ class Query:
         Raises:
             NotFoundError: The site has no such type, field or project.
 
-            FilterError: A field holds no such values.
+            InvalidArgumentError: A field holds no such values.
         """
         schema = SiteSchema(sg)
         known = schema.fields(self.entity_type)

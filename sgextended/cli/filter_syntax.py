@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from attrs import frozen
 
-from sgextended.errors import FilterError, NotFoundError
+from sgextended.errors import InvalidArgumentError, NotFoundError
 from sgextended.schema.site_schema import SiteSchema, did_you_mean
 
 _TWO = ("between", "not_between")
@@ -92,7 +92,7 @@ def parse(text: str) -> Filter:
     Return what a typed filter says: ``FIELD OPERATOR VALUE``, or a native condition or group in JSON.
 
     Raises:
-        FilterError: It is no filter; the message shows the place.
+        InvalidArgumentError: It is no filter; the message shows the place.
     """
     start = _skip(text, 0)
     if text[start : start + 1] in {"[", "{"}:
@@ -111,7 +111,7 @@ def to_native(filters: Sequence[Filter], schema: SiteSchema, entity_type: str) -
     Return native conditions, all of which hold, with values of the types that the fields have.
 
     Raises:
-        FilterError: There is no such field, or it holds no such values; the message shows the place.
+        InvalidArgumentError: There is no such field, or it holds no such values; the message shows the place.
     """
     return [_native(each, schema, entity_type) if isinstance(each, Condition) else each for each in filters]
 
@@ -124,11 +124,11 @@ def to_value(text: str, start: int, field: str, data_type: Optional[str]) -> Any
     belong, or links, they may be written in JSON too.
 
     Raises:
-        FilterError: The field holds no such values; the message shows the place.
+        InvalidArgumentError: The field holds no such values; the message shows the place.
     """
     whole = Word(text[start:], start, len(text))
 
-    def refuse(word: Word, message: str) -> FilterError:
+    def refuse(word: Word, message: str) -> InvalidArgumentError:
         return _refusal(text, word.start, word.end, message)
 
     if whole.text[:1] in {"[", "{"} and data_type in _JSON:
@@ -157,9 +157,9 @@ def _skip(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _refusal(text: str, start: int, end: int, message: str) -> FilterError:
+def _refusal(text: str, start: int, end: int, message: str) -> InvalidArgumentError:
     shown = re.sub(r"\s", " ", text)
-    return FilterError(f"{message}\n  {shown}\n  {' ' * start}{'^' * max(1, end - start)}")
+    return InvalidArgumentError(f"{message}\n  {shown}\n  {' ' * start}{'^' * max(1, end - start)}")
 
 
 def _parse_json(text: str) -> Union[List[Any], Dict[str, Any]]:
@@ -251,7 +251,7 @@ def _parse_value(text: str, at: int) -> Word:
 def _native(condition: Condition, schema: SiteSchema, entity_type: str) -> List[Any]:
     field, operator, words = condition.field, condition.operator, condition.values
 
-    def refuse(word: Word, message: str) -> FilterError:
+    def refuse(word: Word, message: str) -> InvalidArgumentError:
         return _refusal(condition.source, word.start, word.end, message)
 
     try:
@@ -272,7 +272,7 @@ def _native(condition: Condition, schema: SiteSchema, entity_type: str) -> List[
     return [field.text, operator, values] if operator in _MANY else [field.text, operator, *values]
 
 
-_Refuse = Callable[[Word, str], FilterError]
+_Refuse = Callable[[Word, str], InvalidArgumentError]
 
 
 def _value(word: Word, field: str, data_type: Optional[str], refuse: _Refuse) -> Any:

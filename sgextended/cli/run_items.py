@@ -39,9 +39,9 @@ _log = logging.getLogger(__name__)
 
 
 @frozen(kw_only=True)
-class How:
+class RunOptions:
     """
-    How the work is done; see ``sg.map``.
+    RunOptions the work is done; see ``sg.map``.
     """
 
     workers: int
@@ -65,14 +65,14 @@ class Outcome:
     Attributes:
         results: Each item that was worked on, with its result or its `Failure`, in the order of the items.
 
-        total: How many items there are.
+        total: RunOptions many items there are.
 
         ended_by: What has ended the work before its end: Ctrl-C, or a failure to read the items. None: nothing has.
 
         requests: Sent to the site by this process. None: others did the work.
     """
 
-    how: How
+    how: RunOptions
     total: int
     results: List[Tuple[Any, Any]] = field(factory=list)
     ended_by: Optional[BaseException] = None
@@ -96,7 +96,7 @@ class Outcome:
     @property
     def left(self) -> int:
         """
-        How many items are not done, the failed ones included.
+        RunOptions many items are not done, the failed ones included.
         """
         return max(self.total, len(self.results)) - len(self.done)
 
@@ -165,7 +165,7 @@ class Counted:
 
 
 def run(
-    sg: SGExtended, function: Callable[..., Any], items: Items, how: How, *, meter: Optional[Meter] = None
+    sg: SGExtended, function: Callable[..., Any], items: Items, how: RunOptions, *, meter: Optional[Meter] = None
 ) -> Outcome:
     """
     Return what comes of ``function(sg, item)`` for each item; failures and Ctrl-C are part of it.

@@ -22,7 +22,7 @@ _ACCESS = "sgextended.localsite.access"
 
 
 @frozen(kw_only=True)
-class Team:
+class Accounts:
     """
     Who may ask a site, beside its first script, and how it is watched.
 
@@ -39,7 +39,7 @@ class Team:
     access_log: Optional[str] = None
 
 
-def serve(*, team: Team, **options: Any) -> None:
+def serve(*, team: Accounts, **options: Any) -> None:
     """
     Serve a site until SIGINT or SIGTERM; print one line with its address once it accepts calls, and one for each of the
     team.
@@ -72,7 +72,7 @@ def serve(*, team: Team, **options: Any) -> None:
         sys.exit(f"sgextended: the local site cannot be served on port {options['port']}: {error}")
 
 
-def _admit(site: LocalSite, team: Team) -> Iterator[str]:
+def _admit(site: LocalSite, team: Accounts) -> Iterator[str]:
     """
     Let the team ask, and yield what each of them is to be told. Who has a secret in the file already keeps it.
     """

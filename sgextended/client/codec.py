@@ -12,7 +12,7 @@ import re
 import time
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
-from sgextended.client.gc_pause import Collector
+from sgextended.client.gc_pause import GCPause
 
 LocalTime = Optional[datetime.tzinfo]
 
@@ -27,7 +27,7 @@ _LENGTH = 20  # of a datetime on the wire
 _LAST = frozenset("Zz")  # with which it ends
 _ENDS = 200  # bytes at either end of a page, where it says whether another one follows
 _LOWER_END = re.compile(rb'z"')
-_COLLECTOR = Collector()
+_COLLECTOR = GCPause()
 
 
 def encode(payload: Any, *, local: LocalTime) -> bytes:

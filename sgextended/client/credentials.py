@@ -14,7 +14,7 @@ from sgextended.secret import Secret
 from sgextended.site import Site
 
 
-class SealedText(str):
+class RedactedStr(str):
     """
     Text that does not show where local variables are shown, as in the traceback of a crash report.
     """
@@ -25,9 +25,9 @@ class SealedText(str):
         return "'(hidden)'"
 
 
-class SealedBytes(bytes):
+class RedactedBytes(bytes):
     """
-    Bytes that do not show; see `SealedText`.
+    Bytes that do not show; see `RedactedStr`.
     """
 
     __slots__ = ()
@@ -54,7 +54,7 @@ class _Hidden:
         instance.__dict__[self._slot] = value if value is None or isinstance(value, Secret) else lambda: value
 
 
-class HidingConfig(_Config):
+class RedactingConfig(_Config):
     """
     The native configuration, whose secrets do not show.
     """
@@ -103,7 +103,7 @@ def identity_of(config: Any) -> Dict[str, Any]:
     """
     Return who asks, with the precedence that shotgun_api3 gives, as arguments of `Site`.
     """
-    secret = config.secret if isinstance(config, HidingConfig) else lambda name: getattr(config, name)
+    secret = config.secret if isinstance(config, RedactingConfig) else lambda name: getattr(config, name)
     who = dict.fromkeys(("login", "password", "script_name", "api_key", "session_token"))
     if config.user_login and config.user_password:
         who.update(login=config.user_login, password=secret("user_password"))

@@ -12,7 +12,7 @@ _FULL_EVERY = 1.0  # seconds of work on large answers after which there is a ful
 _SHARE = 10  # of the time of that work, a full collection takes at most this part
 
 
-class Collector:
+class GCPause:
     """
     Keeps the garbage collector from walking what is made of large answers.
 

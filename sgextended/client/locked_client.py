@@ -1,5 +1,5 @@
 """
-`OneAtATime`: a client that is not ours to make safe, lent to one call at a time.
+`LockedClient`: a client that is not ours to make safe, lent to one call at a time.
 """
 
 import contextlib
@@ -10,14 +10,14 @@ from typing import Any, List
 from weakref import ref
 
 from sgextended.errors import ConfigurationError
-from sgextended.schema.site_schema import KeptSchema
+from sgextended.schema.site_schema import SchemaCache
 
 
-class OneAtATime:
+class LockedClient:
     """
     A client that is not ours to make safe (a ``Shotgun``, a ``Mockgun``), lent to one call at a time.
 
-    All `OneAtATime` around the same client share one lock. Attributes are read and set on the client itself.
+    All `LockedClient` around the same client share one lock. Attributes are read and set on the client itself.
     """
 
     __slots__ = ("_lent",)
@@ -37,14 +37,14 @@ class OneAtATime:
         setattr(self._lent.client, name, value)
 
     @property
-    def kept_schema(self) -> KeptSchema:
+    def schema_cache(self) -> SchemaCache:
         """
         What is known of the client's schema, for all who use it.
         """
-        kept: KeptSchema = self._lent.kept_schema
+        kept: SchemaCache = self._lent.schema_cache
         return kept
 
-    def clone(self) -> "OneAtATime":
+    def clone(self) -> "LockedClient":
         """
         Return itself: there is one such client, and its lock goes with it.
         """
@@ -59,7 +59,7 @@ class OneAtATime:
     def __reduce__(self) -> Any:
         msg = (
             f"A {type(self._lent.client).__name__} that was handed in cannot be sent to another process or copied: it "
-            "holds its key and its socket. Use SGExtended.adopt(sg), or build the wrapper from a Site."
+            "holds its key and its socket. Use SGExtended.from_shotgun(sg), or build the wrapper from a Site."
         )
         raise ConfigurationError(msg)
 
@@ -69,12 +69,12 @@ class _Lent:
     A client that is not ours, and the lock that all who use it share.
     """
 
-    __slots__ = ("__weakref__", "client", "kept_schema", "lock")
+    __slots__ = ("__weakref__", "client", "lock", "schema_cache")
 
     def __init__(self, client: Any) -> None:
         self.client = client
         self.lock = threading.RLock()
-        self.kept_schema = KeptSchema()
+        self.schema_cache = SchemaCache()
 
 
 class _Locked:
@@ -97,7 +97,7 @@ _all_lent: "List[ref[_Lent]]" = []
 
 def _lent_of(client: Any) -> _Lent:
     """
-    Return what all `OneAtATime` around a client share.
+    Return what all `LockedClient` around a client share.
     """
     # No lock, since the garbage collector may run a finalizer here that makes a wrapper too. A thread that came later
     # finds the entry of the first one in front of its own.
@@ -119,7 +119,7 @@ def _renew_after_fork() -> None:
         lent = each()
         if lent is not None:
             lent.lock = threading.RLock()  # a thread of the parent may hold the old one, and is not in the child
-            lent.kept_schema = KeptSchema()
+            lent.schema_cache = SchemaCache()
 
 
 if hasattr(os, "register_at_fork"):

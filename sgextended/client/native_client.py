@@ -22,7 +22,7 @@ from shotgun_api3.shotgun import SG_TIMEZONE, AuthenticationFault, Fault, Server
 from sgextended._version import __version__
 from sgextended.client import codec as wire
 from sgextended.client import paging
-from sgextended.client.credentials import HidingConfig, SealedBytes, SealedText, identity_of, site_of
+from sgextended.client.credentials import RedactedBytes, RedactedStr, RedactingConfig, identity_of, site_of
 from sgextended.client.prefetch import Sleep
 from sgextended.client.responses import as_first, check_answer, entity_type, may_be_text, value_of, written
 from sgextended.client.transfers.downloads import Downloads
@@ -33,8 +33,8 @@ from sgextended.http import cancellation, retry
 from sgextended.http.retry import RetryPolicy
 from sgextended.http.socket_opener import Endpoint
 from sgextended.http.transport import Transport, all_transports, transport_to
-from sgextended.observe.call_events import Tally, Watcher, rows_in
-from sgextended.schema.site_schema import kept_by
+from sgextended.observe.call_events import RequestStats, Watcher, rows_in
+from sgextended.schema.site_schema import schema_cache_of
 from sgextended.secret import Secret
 from sgextended.site import Site
 
@@ -112,7 +112,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
         if "_config" in self.__dict__:
             msg = "The configuration cannot be replaced: set its attributes, such as config.timeout_secs."
             raise AttributeError(msg)
-        self.__dict__["_config"] = HidingConfig(self)
+        self.__dict__["_config"] = RedactingConfig(self)
 
     @property
     def site(self) -> Site:
@@ -136,7 +136,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
         config.user_login = config.user_password = config.auth_token = None
 
     @classmethod
-    def adopt(cls: Type[Client], shotgun: Any) -> Client:
+    def from_shotgun(cls: Type[Client], shotgun: Any) -> Client:
         """
         Return a client of the same site, identity and settings as a ``shotgun_api3.Shotgun``, which is left alone.
         """
@@ -268,7 +268,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
             return self._answer(method, params, read, include_auth_params=include_auth_params, first=first)
         finally:
             if method.startswith("schema_field_") and method != "schema_field_read":
-                kept_by(self._transport).refresh()  # also where nobody knows whether it was changed
+                schema_cache_of(self._transport).refresh()  # also where nobody knows whether it was changed
 
     def _answer(
         self,
@@ -285,9 +285,9 @@ class NativeClient(Uploads, Downloads, Shotgun):
         token = self.config.secret("session_token")
         renewals = 0
 
-        def finish(reply: Any, tally: Tally) -> Any:
+        def finish(reply: Any, stats: RequestStats) -> Any:
             results = self._results(reply, method, params, first=first)
-            tally.rows = rows_in(method, results)
+            stats.rows = rows_in(method, results)
             reach = cancellation.current()
             if reach is not None and retry.is_write(method, params):
                 reach.written.append((method, results))
@@ -329,7 +329,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
         read: Callable[[bytes], Any],
         *,
         include_auth_params: bool = True,
-        finish: Optional[Callable[[Any, Tally], Any]] = None,
+        finish: Optional[Callable[[Any, RequestStats], Any]] = None,
         sleep: Sleep = time.sleep,
     ) -> Any:
         """
@@ -346,7 +346,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
             return reply
 
         return self._carry_out(
-            lambda tally: self._ask(what, body, read_and_check, tally, may_be_text=may_be_text(method)),
+            lambda stats: self._ask(what, body, read_and_check, stats, may_be_text=may_be_text(method)),
             rpc=method,
             kind=retry.kind_of(method, params),
             transport=self._transport,
@@ -363,7 +363,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
     def _body(self, method: str, params: Any, *, include_auth_params: bool) -> bytes:
         # Here and nowhere else are the secrets in clear: the traceback of a failed call does not show this frame.
         payload = self._build_payload(method, params, include_auth_params=include_auth_params)
-        return SealedBytes(wire.encode(payload, local=self._local))
+        return RedactedBytes(wire.encode(payload, local=self._local))
 
     @property
     def _local(self) -> wire.LocalTime:
@@ -381,7 +381,9 @@ class NativeClient(Uploads, Downloads, Shotgun):
         results = reply["results"]
         return results[0] if first and isinstance(results, list) else results
 
-    def _ask(self, what: str, body: bytes, read: Callable[[bytes], Any], tally: Tally, *, may_be_text: bool) -> Any:
+    def _ask(
+        self, what: str, body: bytes, read: Callable[[bytes], Any], stats: RequestStats, *, may_be_text: bool
+    ) -> Any:
         """
         Return what *read* makes of the site's reply to one request; a reply that may be text, and is, as it came.
         """
@@ -389,9 +391,9 @@ class NativeClient(Uploads, Downloads, Shotgun):
         if self.config.localized is True:
             headers["locale"] = "auto"
         started = time.monotonic()
-        tally.sent += len(body)
+        stats.sent += len(body)
         status, reply_headers, reply = self._make_call("POST", self.config.api_path, body, headers)
-        tally.received += len(reply)
+        stats.received += len(reply)
         seconds = time.monotonic() - started
         LOG.debug("%s: %d, %.3f s, %d bytes sent, %d received", what, status[0], seconds, len(body), len(reply))
         return value_of(self.config.server, status, reply_headers, reply, read, may_be_text=may_be_text)
@@ -471,7 +473,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
         Return what the official ``find`` would send first.
         """
         try:
-            Shotgun.find(_Scribe(self), *args, **kwargs)
+            Shotgun.find(_RequestRecorder(self), *args, **kwargs)
         except _Written as written:
             return written.params
         raise AssertionError("shotgun_api3 has found without reading.")  # no version does
@@ -511,7 +513,7 @@ class NativeClient(Uploads, Downloads, Shotgun):
     ) -> Tuple[Tuple[int, str], Dict[str, str], bytes]:
         all_headers = {"user-agent": "; ".join(self._user_agents), **(headers or {})}
         if self.config.authorization:
-            all_headers["authorization"] = SealedText(self.config.authorization)
+            all_headers["authorization"] = RedactedStr(self.config.authorization)
         return self._http_request(verb, path, body, all_headers)
 
     def _http_request(  # type: ignore[override]  # as above
@@ -578,7 +580,7 @@ class _Written(Exception):
         self.params = params
 
 
-class _Scribe(NativeClient):
+class _RequestRecorder(NativeClient):
     """
     A client that writes down what the official client's ``find`` would send first, instead of sending it.
 

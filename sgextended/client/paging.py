@@ -9,7 +9,7 @@ from collections import deque
 from typing import Any, Callable, Deque, Dict, Generator, List, Optional
 
 from sgextended.client.codec import has_next_page
-from sgextended.client.prefetch import Asked, ReadAhead, Sleep
+from sgextended.client.prefetch import Asked, Prefetcher, Sleep
 
 Request = Dict[str, Any]
 Page = Dict[str, Any]
@@ -25,13 +25,13 @@ class Source:
     Args:
         read: Returns the page that a request asks for, and shows its bytes to a function before it decodes them.
 
-        fetch: Returns its bytes; called in threads, see `ReadAhead`.
+        fetch: Returns its bytes; called in threads, see `Prefetcher`.
 
         decode: Makes the page of the request and these bytes.
 
         bound: How many pages are in flight at most.
 
-        may_grow: See `ReadAhead`.
+        may_grow: See `Prefetcher`.
     """
 
     # A plain class, as those below: what attrs generates for a class costs time at import.
@@ -47,14 +47,14 @@ class Source:
         self.read, self.fetch, self.decode = read, fetch, decode
         self.bound, self.may_grow = bound, may_grow
 
-    def ahead(self, fetch: Callable[[Request, Sleep], bytes]) -> ReadAhead[Request]:
+    def ahead(self, fetch: Callable[[Request, Sleep], bytes]) -> Prefetcher[Request]:
         """
         Return what fetches the pages after the first.
         """
-        return ReadAhead(fetch, bound=self.bound, may_grow=self.may_grow)
+        return Prefetcher(fetch, bound=self.bound, may_grow=self.may_grow)
 
     def first(
-        self, request: Request, ahead: ReadAhead[Request], look: Callable[[bytes], object] = lambda _body: None
+        self, request: Request, ahead: Prefetcher[Request], look: Callable[[bytes], object] = lambda _body: None
     ) -> Page:
         """
         Return the first page; *look* sees its bytes before they are decoded. How long they take to come says for how
@@ -164,7 +164,7 @@ def by_id(source: Source, request: Request, limit: int) -> Generator[List[Any], 
         ahead.close()
 
 
-def _ask_ahead(line: Deque[_Ids], ahead: ReadAhead[Request], request: Request, width: int, wanted: int) -> None:
+def _ask_ahead(line: Deque[_Ids], ahead: Prefetcher[Request], request: Request, width: int, wanted: int) -> None:
     """
     Ask for the first of the ranges that were not asked for, *width* ids at a time.
 

@@ -45,7 +45,7 @@ class Asked(Generic[Job]):
         self.wake = WakeUp()  # the caller
 
 
-class ReadAhead(Generic[Job]):
+class Prefetcher(Generic[Job]):
     """
     Jobs that are fetched before their bytes are taken.
 

@@ -7,7 +7,7 @@ import time
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 from sgextended.client.credentials import without_secrets
-from sgextended.errors import OutcomeUnknown, StatusError, TransportError
+from sgextended.errors import HTTPStatusError, OutcomeUnknown, TransportError
 from sgextended.http.retry import is_known
 from sgextended.http.transport import page_title, retry_after
 
@@ -145,14 +145,14 @@ def may_be_text(method: str) -> bool:
     return method == "export_page" or not is_known(method)
 
 
-def status_error(server: str, status: Tuple[int, str], headers: Mapping[str, str], reply: bytes) -> StatusError:
+def status_error(server: str, status: Tuple[int, str], headers: Mapping[str, str], reply: bytes) -> HTTPStatusError:
     code, text = status
     if code == 403:
         # The page says why the site blocks this address.
         text += f": {reply.decode('utf-8', 'replace')}"
     elif code == 503:
         text = "the site is down for maintenance or too busy"
-    return StatusError(
+    return HTTPStatusError(
         f"{server} answered with HTTP status {code}: {text}.",
         url=server,
         errcode=code,

@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 from sgextended.client.native_client import NativeClient
 from sgextended.domain.conditions import Row, fields_of
 from sgextended.domain.many import BATCH, WORKERS
-from sgextended.errors import BatchesFailed, CallError, ConfigurationError, FilterError, OutcomeUnknown
+from sgextended.errors import BatchesFailed, CallError, ConfigurationError, InvalidArgumentError, OutcomeUnknown
 from sgextended.http.deadline import within
 from sgextended.http.retry import RetryPolicy
 from sgextended.workers.map import Failure, Options, run
@@ -152,7 +152,7 @@ def in_batches(sg: Any, requests: List[Row], how: How) -> Report:
     goes_on = how.journal is not None and Path(how.journal).exists()
     with within(sg, how.timeout):
         # What comes of a batch that failed is told apart below: a mistake in a program is raised, the rest reported.
-        outcomes = at_once(sg, _Sending(how.keys, goes_on), jobs, evolve(options, on_error="collect"))
+        outcomes = run_concurrently(sg, _Sending(how.keys, goes_on), jobs, evolve(options, on_error="collect"))
     batches = []
     for job, outcome in zip(jobs, outcomes):
         failure = outcome.error if isinstance(outcome, Failure) else None
@@ -166,7 +166,7 @@ def in_batches(sg: Any, requests: List[Row], how: How) -> Report:
     return report
 
 
-def at_once(sg: Any, function: Callable[[Any, Any], Any], jobs: Sequence[Any], options: Options) -> List[Any]:
+def run_concurrently(sg: Any, function: Callable[[Any, Any], Any], jobs: Sequence[Any], options: Options) -> List[Any]:
     """
     Return what comes of each job, in order; a client that is not ours does one after the other.
     """
@@ -222,10 +222,10 @@ def check_that_keys_differ(requests: List[Row], keys: List[str]) -> None:
         key = json.dumps([comparable(request["data"][name]) for name in keys], default=str)
         if seen.setdefault(key, number) != number:
             msg = (
-                f"reconcile_on={keys!r}: the rows number {seen[key]} and {number} have the same, so that they cannot "
+                f"unique_by={keys!r}: the rows number {seen[key]} and {number} have the same, so that they cannot "
                 "be told from each other. Nothing was sent."
             )
-            raise FilterError(msg)
+            raise InvalidArgumentError(msg)
 
 
 def _made(sg: Any, requests: List[Row], keys: List[str]) -> List[Optional[Row]]:

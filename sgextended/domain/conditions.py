@@ -8,7 +8,7 @@ import numbers
 import re
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Pattern, Protocol, Sequence, Tuple, Union
 
-from sgextended.errors import FilterError
+from sgextended.errors import InvalidArgumentError
 
 Entity = Mapping[str, Any]
 Row = Dict[str, Any]
@@ -63,13 +63,13 @@ def rows_of(rows: Any) -> List[Any]:
     Return rows as a list; one row alone, or any iterable of them.
 
     Raises:
-        FilterError: One is no dict.
+        InvalidArgumentError: One is no dict.
     """
     found = [None] if rows is None else values_of(rows) or []
     for row in found:
         if not isinstance(row, Mapping):
             msg = f"Rows must be dicts with 'type' and 'id', as find gives them, not {row!r:.80}."
-            raise FilterError(msg)
+            raise InvalidArgumentError(msg)
     return found
 
 
@@ -99,17 +99,17 @@ def to_link(entity: Any, what: str = "entity", types: Sequence[str] = ()) -> Dic
         types: The types of which it may be; none: any.
 
     Raises:
-        FilterError: It is no entity, or one of another type.
+        InvalidArgumentError: It is no entity, or one of another type.
     """
     if not isinstance(entity, Mapping) or not isinstance(entity.get("type"), str) or not is_id(entity.get("id")):
         msg = (
             f"{what} must be a dict with 'type' and 'id', such as {{'type': {types[0] if types else 'Shot'!r}, "
             f"'id': 12}}, not {entity!r:.80}."
         )
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
     if types and entity["type"] not in types:
         msg = f"{what} must be of the type {' or '.join(types)}, and {entity['type']} {entity['id']} is not."
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
     return {"type": entity["type"], "id": int(entity["id"])}
 
 
@@ -118,7 +118,7 @@ def ids_of(links: SomeLinks, what: str, entity_type: str) -> List[int]:
     Return the ids of links of one type, of which there must be some or an empty collection.
 
     Raises:
-        FilterError: One is no such link, or there is None at all.
+        InvalidArgumentError: One is no such link, or there is None at all.
     """
     values = values_of(links)
     return [to_link(value, what, (entity_type,))["id"] for value in ([None] if values is None else values)]
@@ -129,13 +129,13 @@ def texts_of(wanted: Names, what: str) -> Optional[List[str]]:
     Return text as a list: one, any iterable of them, or None.
 
     Raises:
-        FilterError: One is no text.
+        InvalidArgumentError: One is no text.
     """
     values = values_of(wanted)
     for value in values or ():
         if not isinstance(value, str):
             msg = f"{what} must be text, or several texts, not {value!r:.80}."
-            raise FilterError(msg)
+            raise InvalidArgumentError(msg)
     return values
 
 
@@ -144,23 +144,23 @@ def check_text(value: Optional[str], what: str) -> None:
     Refuse what is neither text nor None.
 
     Raises:
-        FilterError: It is something else; nothing was sent.
+        InvalidArgumentError: It is something else; nothing was sent.
     """
     if value is not None and not isinstance(value, str):
         msg = f"{what} must be text, not {value!r:.80}."
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
 
 
-def flag_of(wanted: Optional[bool], what: str) -> Optional[bool]:
+def optional_bool(wanted: Optional[bool], what: str) -> Optional[bool]:
     """
     Return whether something is to be so.
 
     Raises:
-        FilterError: It is neither True nor False nor None.
+        InvalidArgumentError: It is neither True nor False nor None.
     """
     if wanted is not None and not isinstance(wanted, bool):
         msg = f"{what} must be True, False or None, not {wanted!r:.80}."
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
     return wanted
 
 
@@ -171,14 +171,14 @@ def fields_of(
     Return which fields to ask for, each once: those wanted or the usual ones, and the extra ones. Text is one field.
 
     Raises:
-        FilterError: One is no text.
+        InvalidArgumentError: One is no text.
     """
     chosen = usual if fields is None else values_of(fields)
     wanted = [*(chosen or ()), *(values_of(extra_fields) or ())]
     for field in wanted:
         if not isinstance(field, str):
             msg = f"A field is named by text such as 'code', not by {field!r:.80}."
-            raise FilterError(msg)
+            raise InvalidArgumentError(msg)
     return list(dict.fromkeys(wanted))
 
 
@@ -187,7 +187,7 @@ def conditions_of(filters: Optional[Iterable[Any]]) -> List[Any]:
     Return native conditions as a list; None is none.
 
     Raises:
-        FilterError: Something is neither a condition nor a group of conditions.
+        InvalidArgumentError: Something is neither a condition nor a group of conditions.
     """
     if filters is None:
         return []
@@ -198,7 +198,7 @@ def conditions_of(filters: Optional[Iterable[Any]]) -> List[Any]:
                 "filters must be a list of native conditions, such as [['code', 'is', 'sh010']], or of groups of them; "
                 f"{each!r:.80} is neither."
             )
-            raise FilterError(msg)
+            raise InvalidArgumentError(msg)
     return conditions
 
 
@@ -242,7 +242,7 @@ class Query:
         for value in values or ():
             if not is_id(value):
                 msg = f"{field} must be a whole number, or several, not {value!r:.80}."
-                raise FilterError(msg)
+                raise InvalidArgumentError(msg)
         self._one_of(field, values and [int(value) for value in values])
 
     def links(self, field: str, wanted: Links, *types: str) -> None:
@@ -328,7 +328,7 @@ class Query:
         """
         Let a checkbox be on or off.
         """
-        if flag_of(wanted, field) is not None:
+        if optional_bool(wanted, field) is not None:
             self._filters.append([field, "is", wanted])
 
     def any(self, conditions: List[List[Any]]) -> None:
@@ -429,7 +429,7 @@ def to_day(day: Union[str, dt.date]) -> dt.date:
         return dt.date.fromisoformat(day)
     except (TypeError, ValueError):
         msg = f"A day must be a date, or text such as '2026-03-10', not {day!r:.80}."
-        raise FilterError(msg) from None
+        raise InvalidArgumentError(msg) from None
 
 
 def _sort(field: str) -> Dict[str, str]:

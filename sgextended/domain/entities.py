@@ -20,7 +20,7 @@ from sgextended.domain.conditions import (
     values_of,
 )
 from sgextended.domain.many import create_once_by
-from sgextended.errors import AmbiguousError, FilterError, NotFoundError, ShotgunError
+from sgextended.errors import AmbiguousError, InvalidArgumentError, NotFoundError, ShotgunError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 from sgextended.writes.reconcile import check_keys
@@ -77,7 +77,7 @@ def find_by_ids(
     Raises:
         NotFoundError: *required*, and some are not on the site, are retired, or do not match *filters*.
 
-        FilterError: An id is neither a number nor a link to that type; nothing was asked.
+        InvalidArgumentError: An id is neither a number nor a link to that type; nothing was asked.
     """
     numbers = [_id_of(each, entity_type) for each in _several(ids)]
     wanted, conditions = fields_of(fields, extra_fields), conditions_of(filters)
@@ -137,7 +137,7 @@ def get(
 
         AmbiguousError: There are several; ``found`` holds the first of them.
 
-        FilterError: *which* is none of these; nothing was asked.
+        InvalidArgumentError: *which* is none of these; nothing was asked.
     """
     query = _which(entity_type, which)
     with within(sg, timeout):
@@ -231,7 +231,7 @@ def ensure(
         Dict with ``type``, ``id`` and the fields.
 
     Raises:
-        FilterError: *key* is empty, or has a value by which no site can look; nothing was sent.
+        InvalidArgumentError: *key* is empty, or has a value by which no site can look; nothing was sent.
 
         OutcomeUnknown: Nobody knows whether it was created; the same again is right.
     """
@@ -330,13 +330,13 @@ def group_by(_sg: Any, rows: Iterable[Row], field: str) -> List[Tuple[Any, List[
         Pairs of a value as it came and its entities.
 
     Raises:
-        FilterError: An entity was asked for without the field.
+        InvalidArgumentError: An entity was asked for without the field.
     """
     groups: Dict[Hashable, Tuple[Any, List[Row]]] = {}
     for row in rows_of(rows):
         if field not in row:
             msg = f"A {row.get('type')} comes without {field!r}, so it is in no group: ask for the field as well."
-            raise FilterError(msg)
+            raise InvalidArgumentError(msg)
         value = row[field]
         values = (value or [None]) if isinstance(value, list) else [value]
         for each in {_key(each): each for each in values}.values():
@@ -357,7 +357,7 @@ def _which(entity_type: str, which: Any) -> Query:
         return query
     if which is None or isinstance(which, str):
         msg = f"{which!r:.80} is neither an id nor conditions; a name is found by sg.resolve."
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
     return Query(which)
 
 
@@ -374,7 +374,7 @@ def _id_of(each: Any, entity_type: str) -> int:
         if link["type"] == entity_type:
             return int(link["id"])
     msg = f"The id of a {entity_type} must be a number or a link to one, not {each!r:.80}."
-    raise FilterError(msg)
+    raise InvalidArgumentError(msg)
 
 
 def _described(which: Any) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, 
 from sgextended.domain.conditions import Entity, Row, check_text, rows_of, to_link
 from sgextended.domain.entities import find_by_ids
 from sgextended.domain.many import WORKERS
-from sgextended.errors import CallError, FilterError, PartlyDone
+from sgextended.errors import CallError, InvalidArgumentError, PartialSuccessError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 from sgextended.workers.progress import Progress
@@ -42,15 +42,15 @@ def file_at(path: File) -> Path:
     Return the path of a file that can be uploaded.
 
     Raises:
-        FilterError: It is no file, or an empty one.
+        InvalidArgumentError: It is no file, or an empty one.
     """
     found = Path(os.fsdecode(path)).expanduser().absolute()
     if not found.is_file():
         msg = f"{os.fsdecode(path)!r} is no file. Nothing was sent."
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
     if not found.stat().st_size:
         msg = f"{os.fsdecode(path)!r} is empty, and no site takes empty files. Nothing was sent."
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
     return found
 
 
@@ -70,11 +70,11 @@ def attach(sg: Any, made: Row, done: str, files: Sequence[Tuple[Path, str]], lef
         left: What comes after them, for the message.
 
     Raises:
-        PartlyDone: One failed; the message says which are left.
+        PartialSuccessError: One failed; the message says which are left.
     """
     for number, (path, field) in enumerate(files):
         calls = [_call_for(made, *each) for each in files[number:]]
-        then(made, done, [*calls, *left], functools.partial(_Upload(made, str(path), field), sg))
+        run_followups(made, done, [*calls, *left], functools.partial(_Upload(made, str(path), field), sg))
 
 
 def _call_for(made: Row, path: Path, field: str) -> str:
@@ -83,12 +83,12 @@ def _call_for(made: Row, path: Path, field: str) -> str:
     return f"upload({made['type']!r}, {made['id']}, {str(path)!r}, {field!r})"
 
 
-def then(made: Row, done: str, left: Sequence[str], do: Callable[[], object]) -> None:
+def run_followups(made: Row, done: str, left: Sequence[str], do: Callable[[], object]) -> None:
     """
     Do what comes after a create.
 
     Raises:
-        PartlyDone: It failed; the message says what is there, and what is left to do.
+        PartialSuccessError: It failed; the message says what is there, and what is left to do.
     """
     try:
         do()
@@ -97,7 +97,7 @@ def then(made: Row, done: str, left: Sequence[str], do: Callable[[], object]) ->
             f"{done} (id {made['id']}), and then: {str(error).strip()} It is not to be created again. What is left, "
             f"after a look at what is there: {'; '.join(left)}."
         )
-        raise PartlyDone(msg, entity=made) from error
+        raise PartialSuccessError(msg, entity=made) from error
 
 
 class _Upload:
@@ -164,7 +164,7 @@ def upload_many(
     Raises:
         WorkerError: One failed.
 
-        FilterError: A link or a file is none; nothing was sent.
+        InvalidArgumentError: A link or a file is none; nothing was sent.
     """
     jobs = [_Upload(to_link(entity), str(file_at(path)), field) for entity, path in files]
     return _many(sg, jobs, workers, on_error, progress, journal, timeout)
@@ -243,7 +243,7 @@ def download_many(
         For each entity the path, or None where the field is empty or the entity is not there.
 
     Raises:
-        FilterError: Two files would have the same name, or *name* is no such text; nothing was fetched.
+        InvalidArgumentError: Two files would have the same name, or *name* is no such text; nothing was fetched.
 
         WorkerError: One failed.
     """
@@ -253,7 +253,7 @@ def download_many(
         return []
     if len({link["type"] for link in links}) > 1:
         msg = "download_many takes entities of one type: call it for each type. Nothing was fetched."
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
     wanted = _fields_in(name)
     with within(sg, timeout):
         rows = {row["id"]: row for row in find_by_ids(sg, links[0]["type"], links, fields=[*wanted, field])}
@@ -269,7 +269,7 @@ def download_many(
                     f"{links[0]['type']} {owner} and {number} would both be {str(path)!r}: add {{id}} to the name. "
                     "Nothing was fetched."
                 )
-                raise FilterError(msg)
+                raise InvalidArgumentError(msg)
             jobs[number] = _Download({"type": row["type"], "id": number}, row[field], path)
         missing = [job for job in jobs.values() if overwrite or not job.path.exists()]
         outcomes = _many(sg, missing, workers, on_error, progress, None, None)
@@ -291,7 +291,7 @@ def _many(
         workers=workers, on_error=on_error, progress=progress, journal=journal, key=lambda job: job.key()
     )
     with within(sg, timeout):
-        outcomes = batches.at_once(sg, _do, jobs, options)
+        outcomes = batches.run_concurrently(sg, _do, jobs, options)
     failure = crews.Failure
     return [failure(job.item, each.error) if isinstance(each, failure) else each for job, each in zip(jobs, outcomes)]
 
@@ -320,10 +320,10 @@ def _fields_in(template: str) -> List[str]:
         found = [field for _text, field, _spec, _conversion in string.Formatter().parse(template) if field is not None]
     except ValueError as error:
         msg = f"name={template!r}: {error}."
-        raise FilterError(msg) from error
+        raise InvalidArgumentError(msg) from error
     if any(not field or "[" in field for field in found) or template.startswith(("/", "\\")) or ".." in template:
         msg = f"name={template!r}: give fields in braces, such as '{{code}}_{{id}}{{ext}}', and stay in the folder."
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
     return [field for field in dict.fromkeys(found) if field not in ("type", "id", "ext", "file")]
 
 
@@ -334,7 +334,7 @@ def _relative(template: str, row: Row, file: str) -> Path:
         text = _Names().vformat(template, (), values)
     except (ValueError, KeyError) as error:
         msg = f"name={template!r} does not fit {row['type']} {row['id']}: {error}."
-        raise FilterError(msg) from error
+        raise InvalidArgumentError(msg) from error
     return Path(*(safe_name(part) for part in text.split("/") if part))
 
 

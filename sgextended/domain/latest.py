@@ -6,7 +6,7 @@ import re
 from typing import Any, Dict, Iterable, List, Mapping, Tuple
 
 from sgextended.domain.conditions import Finder, Names, Query, Row, texts_of
-from sgextended.errors import FilterError
+from sgextended.errors import InvalidArgumentError
 
 # "v003" in "sh010_v003", but nothing of "mov10".
 _NUMBER = r"[._-]?(?<![a-z])v(\d+)(?![a-z\d])"
@@ -32,16 +32,16 @@ class Newest:
         Return the fields that tell the parts apart.
 
         Raises:
-            FilterError: There is no such part, or no such way to be the latest.
+            InvalidArgumentError: There is no such part, or no such way to be the latest.
         """
         words = [word for word in texts_of(per, "per") or () if word != "entity"]
         unknown = [word for word in words if word not in self.parts]
         if unknown:
             msg = f"per={unknown[0]!r} is nothing that has a latest one: use {_listed(['entity', *self.parts])}."
-            raise FilterError(msg)
+            raise InvalidArgumentError(msg)
         if by not in ("date", "number"):
             msg = f"by={by!r} is no way to be the latest: use 'date' or 'number'."
-            raise FilterError(msg)
+            raise InvalidArgumentError(msg)
         return [self.parts[word] for word in words]
 
     def rank(self, row: Row, by: str) -> Tuple[Any, ...]:

@@ -17,7 +17,7 @@ from sgextended.domain.conditions import (
     to_link,
     values_of,
 )
-from sgextended.errors import ConfigurationError, FilterError
+from sgextended.errors import ConfigurationError, InvalidArgumentError
 from sgextended.lazy_import import lazy_module
 from sgextended.workers.progress import Progress
 from sgextended.writes.reconcile import check_keys
@@ -44,7 +44,7 @@ def create_many(
     rows: Iterable[Row],
     *,
     return_fields: Names = None,
-    reconcile_on: Names = None,
+    unique_by: Names = None,
     batch_size: int = BATCH,
     workers: int = WORKERS,
     on_error: str = "raise",
@@ -64,7 +64,7 @@ def create_many(
 
         return_fields: More fields to return; those that were given always come.
 
-        reconcile_on: Fields such as ``("project", "code")`` by which each can be told from all others. Where nobody
+        unique_by: Fields such as ``("project", "code")`` by which each can be told from all others. Where nobody
             knows whether the site has done a batch, its entities are looked for by them, and those that are not there
             are created; so that none is missing and none is there twice. None: such a batch is reported as uncertain.
 
@@ -77,7 +77,7 @@ def create_many(
 
         progress: True shows a bar, a function is called with (done, failed, total): numbers of batches.
 
-        journal: A file from which the same call goes on where it ended; it needs *reconcile_on*, since what was under
+        journal: A file from which the same call goes on where it ended; it needs *unique_by*, since what was under
             way at the end of an earlier run may be done.
 
         timeout: Seconds for all of it. None: the site's limits for each call.
@@ -88,16 +88,16 @@ def create_many(
     Raises:
         BatchesFailed: Some batches failed, or nobody knows of them; ``report`` has them all.
 
-        FilterError: *rows* or *reconcile_on* cannot work; nothing was sent.
+        InvalidArgumentError: *rows* or *unique_by* cannot work; nothing was sent.
 
-        ConfigurationError: A journal without *reconcile_on*, or an option that cannot be.
+        ConfigurationError: A journal without *unique_by*, or an option that cannot be.
     """
-    keys, more = texts_of(reconcile_on, "reconcile_on"), texts_of(return_fields, "return_fields")
+    keys, more = texts_of(unique_by, "unique_by"), texts_of(return_fields, "return_fields")
     requests = []
     for row in [None] if rows is None else values_of(rows) or ():
         if not isinstance(row, dict):
             msg = f"Each of the rows is a dict of fields, and {row!r:.80} is none. Nothing was sent."
-            raise FilterError(msg)
+            raise InvalidArgumentError(msg)
         request: Row = {"request_type": "create", "entity_type": entity_type, "data": row}
         requests.append({**request, "return_fields": more} if more else request)
         if keys is not None:
@@ -106,7 +106,7 @@ def create_many(
         batches.check_that_keys_differ(requests, keys)
     if journal is not None and keys is None:
         msg = (
-            "A journal of creates needs reconcile_on, the fields by which one that is there already is known: what was "
+            "A journal of creates needs unique_by, the fields by which one that is there already is known: what was "
             "under way when the last run ended may have been done."
         )
         raise ConfigurationError(msg)
@@ -155,7 +155,7 @@ def update_many(
     Raises:
         BatchesFailed: As in `create_many`.
 
-        FilterError: A row has no type and id, lacks one of *fields*, or has nothing to set; nothing was sent.
+        InvalidArgumentError: A row has no type and id, lacks one of *fields*, or has nothing to set; nothing was sent.
     """
     chosen = texts_of(fields, "fields")
     requests = []
@@ -165,10 +165,10 @@ def update_many(
             data = {name: row[name] for name in (chosen if chosen is not None else row.keys() - {"type", "id"})}
         except KeyError as error:
             msg = f"{link['type']} {link['id']} comes without {error}, so it cannot be set. Nothing was sent."
-            raise FilterError(msg) from None
+            raise InvalidArgumentError(msg) from None
         if not data:
             msg = f"{link['type']} {link['id']} comes with no field to set. Nothing was sent."
-            raise FilterError(msg)
+            raise InvalidArgumentError(msg)
         requests.append(_update(link, data))
     return batches.in_batches(
         sg, requests, batches.How(None, batch_size, workers, on_error, progress, journal, timeout)
@@ -273,5 +273,5 @@ def create_once_by(sg: Any, entity_type: str, data: Row, keys: Iterable[str]) ->
     Return what was created; where nobody knows whether it was, a wrapper of ours looks for it by some of its fields.
     """
     looks = isinstance(getattr(sg, "_client", None), NativeClient)
-    made: Row = sg.create(entity_type, data, **({"reconcile_on": list(keys)} if looks else {}))
+    made: Row = sg.create(entity_type, data, **({"unique_by": list(keys)} if looks else {}))
     return made

@@ -15,8 +15,8 @@ from sgextended.domain.conditions import (
     Row,
     SomeLinks,
     check_text,
-    flag_of,
     ids_of,
+    optional_bool,
     rows_of,
     to_link,
     values_of,
@@ -24,7 +24,7 @@ from sgextended.domain.conditions import (
 from sgextended.domain.entities import CHUNK, find_by_ids, get
 from sgextended.domain.files import File, attach, file_at
 from sgextended.domain.users import with_groups
-from sgextended.errors import FilterError
+from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within
 
 NOTE_FIELDS = (
@@ -108,7 +108,7 @@ def find_notes(
         query.globs("subject", subject)
         query.names("sg_note_type", note_type)
         query.names("sg_status_list", status)
-        if flag_of(unread, "unread") is not None:
+        if optional_bool(unread, "unread") is not None:
             query.names("read_by_current_user", "unread" if unread else "read")
         if query.is_impossible:
             return []
@@ -198,17 +198,17 @@ def add_note(
         Dict with ``type``, ``id`` and the fields that were set.
 
     Raises:
-        PartlyDone: The note is there, and a file could not be attached; ``entity`` is the note, and the message says
+        PartialSuccessError: The note is there, and a file could not be attached; ``entity`` is the note, and the message says
             which files are left.
 
-        FilterError: One of the links or files is none; nothing was sent.
+        InvalidArgumentError: One of the links or files is none; nothing was sent.
     """
     check_text(content, "content")
     check_text(subject, "subject")
     about = [to_link(each) for each in rows_of(entity)]
     if not about:
         msg = "A note is about something: give a link to an entity, or several. Nothing was sent."
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
     paths = [file_at(path) for path in values_of(attachments) or ()]
     fields: Row = {"note_links": about, "content": content}
     for name, links, types in (

@@ -20,7 +20,7 @@ from sgextended.domain.conditions import (
 )
 from sgextended.domain.entities import find_by_ids
 from sgextended.domain.latest import Newest, latest_of
-from sgextended.errors import FilterError
+from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within
 
 PUBLISHED_FILE_FIELDS = (
@@ -161,7 +161,7 @@ def latest_published_files(
         List of dicts with ``type``, ``id`` and the fields, oldest first.
 
     Raises:
-        FilterError: *per* or *by* is none of these words; nothing was asked.
+        InvalidArgumentError: *per* or *by* is none of these words; nothing was asked.
     """
     with within(sg, timeout):
         query = _query(filters, entity, project, name, file_type, None, task, step, version, status)
@@ -282,7 +282,7 @@ def _follow(
     ids = ids_of(start, "published_file", "PublishedFile")
     if levels is not None and not is_id(levels):
         msg = f"levels must be a whole number, or None for all the way, not {levels!r:.80}."
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
     seen = set(ids)
     found: Dict[int, Row] = {}
     rows = find_by_ids(sg, "PublishedFile", ids, fields=[way])

@@ -20,7 +20,7 @@ from sgextended.domain.conditions import Entity, Links, Row, check_text, rows_of
 from sgextended.domain.entities import get
 from sgextended.domain.files import File, file_at
 from sgextended.domain.many import create_once_by
-from sgextended.errors import CallError, FilterError, NotFoundError, PartlyDone
+from sgextended.errors import CallError, InvalidArgumentError, NotFoundError, PartialSuccessError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 
@@ -93,10 +93,10 @@ def publish(
         Dict with ``type``, ``id``, ``code``, ``version_number`` and the other fields that were set.
 
     Raises:
-        PartlyDone: The record is there, and something after it failed; ``entity`` is the record, and the message says
+        PartialSuccessError: The record is there, and something after it failed; ``entity`` is the record, and the message says
             how to go on.
 
-        FilterError: A link or text is none that can be used; nothing was sent.
+        InvalidArgumentError: A link or text is none that can be used; nothing was sent.
 
         NotFoundError: There is no such file type; nothing was written.
     """
@@ -116,7 +116,7 @@ def publish(
     taken = sorted({"code", "version_number", *fields} & set(data or {}) - {"upstream_published_files"})
     if taken:
         msg = f"data={sorted(data or {})!r}: publish sets {', '.join(taken)} by itself. Nothing was sent."
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
     final: Row = {"code": code}
     if path is not None:
         final["path"] = {"local_path": path} if isinstance(path, str) else dict(path)
@@ -159,7 +159,7 @@ def _try(sg: Any, fields: Row, final: Row) -> Optional[Row]:
             f"PublishedFile {made['id']} was created for {fields['name']!r}, and then: {str(error).strip()} Look "
             f"whether it is whole; if not, retire it with delete('PublishedFile', {made['id']}), and publish again."
         )
-        raise PartlyDone(msg, entity=made) from error
+        raise PartialSuccessError(msg, entity=made) from error
     return None
 
 
@@ -220,7 +220,7 @@ def _filled(final: Row, name: str, number: int) -> Row:
         msg = (
             f"{final!r:.200}: {error}. Write the number as {{version:03d}} and the name as {{name}}. Nothing was sent."
         )
-        raise FilterError(msg) from error
+        raise InvalidArgumentError(msg) from error
 
 
 def _type_of(sg: Any, file_type: Any) -> Optional[Row]:

@@ -20,7 +20,7 @@ from sgextended.domain.conditions import (
     to_link,
 )
 from sgextended.domain.entities import get
-from sgextended.errors import AmbiguousError, FilterError, NotFoundError
+from sgextended.errors import AmbiguousError, InvalidArgumentError, NotFoundError
 from sgextended.http.deadline import within
 
 #: Types among which a name is looked for.
@@ -82,7 +82,7 @@ def resolve(
 
         AmbiguousError: A name is that of several; ``found`` holds them, with their projects.
 
-        FilterError: It says nothing that could be an entity, or leads to another site; nothing was asked.
+        InvalidArgumentError: It says nothing that could be an entity, or leads to another site; nothing was asked.
     """
     types = texts_of(entity_type, "entity_type")
     projects = None if project is None else [_project(each) for each in ids_of(project, "project", "Project")]
@@ -93,7 +93,7 @@ def resolve(
             link = _named(sg, str(what).strip(), NAMED_TYPES if types is None else types, projects)
         elif types is not None and link["type"] not in types:
             msg = f"{what!r:.200} is of the type {link['type']}, and not of {' or '.join(types)}."
-            raise FilterError(msg)
+            raise InvalidArgumentError(msg)
         return get(sg, link["type"], link, fields=wanted)
 
 
@@ -128,7 +128,7 @@ def _link_of(sg: Any, what: Any, types: Optional[List[str]]) -> Optional[Row]:
         match = re.fullmatch(_TYPE_AND_ID, text)
         return {"type": match.group(1), "id": int(match.group(2))} if match else None
     msg = f"{what!r:.80} says no entity: give a web address, 'Shot:123', a link, a name, or an id with one entity_type."
-    raise FilterError(msg)
+    raise InvalidArgumentError(msg)
 
 
 def _at_address(sg: Any, text: str) -> Row:
@@ -138,10 +138,10 @@ def _at_address(sg: Any, text: str) -> Row:
         port = address.port
     except ValueError as error:
         msg = f"{text!r:.200} is no web address: {error}."
-        raise FilterError(msg) from None
+        raise InvalidArgumentError(msg) from None
     if address.hostname != own.hostname or _port(address.scheme, port) != _port(own.scheme, own.port):
         msg = f"{text!r:.200} leads to another site than {own.hostname}, where that id is something else."
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
     asked = {name: values[0] for name, values in parse_qs(address.query).items()}
     # What is selected on a page is meant rather than the page.
     match = re.search(_DETAIL, address.path) or re.match(_SELECTED, address.fragment)
@@ -157,7 +157,7 @@ def _at_address(sg: Any, text: str) -> Row:
         if kind and number and number.isdigit():
             return {"type": kind, "id": int(number)}
     msg = f"{text!r:.200} is no address of an entity, such as https://.../detail/Shot/123."
-    raise FilterError(msg)
+    raise InvalidArgumentError(msg)
 
 
 def _project(number: int) -> Row:

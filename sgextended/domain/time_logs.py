@@ -19,7 +19,7 @@ from sgextended.domain.conditions import (
 )
 from sgextended.domain.entities import get
 from sgextended.domain.users import me
-from sgextended.errors import FilterError
+from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within
 
 TIME_LOG_FIELDS = ("date", "duration", "user", "entity", "description", "project")
@@ -115,12 +115,12 @@ def log_time(
         Dict with ``type``, ``id`` and the fields that were set.
 
     Raises:
-        FilterError: *minutes* is no number above 0, or *day* no day; nothing was sent.
+        InvalidArgumentError: *minutes* is no number above 0, or *day* no day; nothing was sent.
     """
     link = to_link(entity, "entity", _LOGGED_ON)
     if isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not minutes > 0:
         msg = f"minutes={minutes!r}: give a number of minutes above 0. Nothing was sent."
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
     when = dt.date.today() if day is None else to_day(day)  # noqa: DTZ011 - the day of who works here
     with within(sg, timeout):
         who = to_link(me(sg) if user is None else user, "user", PEOPLE)

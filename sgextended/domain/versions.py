@@ -19,10 +19,10 @@ from sgextended.domain.conditions import (
     to_link,
 )
 from sgextended.domain.entities import get
-from sgextended.domain.files import File, attach, file_at, then
+from sgextended.domain.files import File, attach, file_at, run_followups
 from sgextended.domain.latest import Newest, latest_of
 from sgextended.domain.many import create_once_by
-from sgextended.errors import FilterError
+from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within
 
 VERSION_FIELDS = ("code", "entity", "sg_task", "user", "sg_status_list", "description", "created_at", "project")
@@ -150,7 +150,7 @@ def latest_versions(
         List of dicts with ``type``, ``id`` and the fields, oldest first.
 
     Raises:
-        FilterError: *per* or *by* is none of these words; nothing was asked.
+        InvalidArgumentError: *per* or *by* is none of these words; nothing was asked.
     """
     with within(sg, timeout):
         query = _query(filters, entity, project, name, task, step, user, playlist, status)
@@ -231,10 +231,10 @@ def create_version(
         Dict with ``type``, ``id`` and the fields that were set.
 
     Raises:
-        PartlyDone: The version is there, and what came after it is not; ``entity`` is the version, and the message
+        PartialSuccessError: The version is there, and what came after it is not; ``entity`` is the version, and the message
             says what is left to do.
 
-        FilterError: A link or file is none, or there is a *task_status* and no task; nothing was sent.
+        InvalidArgumentError: A link or file is none, or there is a *task_status* and no task; nothing was sent.
     """
     check_text(name, "name")
     check_text(status, "status")
@@ -249,7 +249,7 @@ def create_version(
         fields["sg_task"] = to_link(task, "task", ("Task",))
     elif task_status is not None:
         msg = f"task_status={task_status!r} needs the task: give task=. Nothing was sent."
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
     if user is not None:
         fields["user"] = to_link(user, "user", PEOPLE)
     texts = {"description": description, "sg_status_list": status, "sg_path_to_frames": frames}
@@ -261,7 +261,7 @@ def create_version(
         left = [f"set_status({fields['sg_task']!r}, {task_status!r})"] if task_status is not None else []
         attach(sg, made, "Version was created", files, left)
         if task_status is not None:
-            then(
+            run_followups(
                 made,
                 "Version was created with its files",
                 left,

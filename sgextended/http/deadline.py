@@ -87,6 +87,6 @@ def within(sg: Any, seconds: Optional[float]) -> "Union[Block[None], NoBlock]":
     """
     client = getattr(sg, "_sg", sg)
     if seconds is not None and hasattr(client, "_get_connection") and not getattr(client, "obeys_deadlines", False):
-        msg = "A shotgun_api3.Shotgun knows no time limits for a call: use SGExtended.adopt(sg)."
+        msg = "A shotgun_api3.Shotgun knows no time limits for a call: use SGExtended.from_shotgun(sg)."
         raise ConfigurationError(msg)
     return deadline(seconds)

@@ -14,9 +14,9 @@ from attrs import field, frozen
 
 from sgextended.errors import (
     ConfigurationError,
+    HTTPStatusError,
     OutcomeUnknown,
     PoolTimeout,
-    StatusError,
     TransportError,
     TransportTimeout,
 )
@@ -137,7 +137,7 @@ def may_repeat(kind: Kind, error: TransportError) -> bool:
         return False
     if not error.sent:
         return True
-    if isinstance(error, StatusError):
+    if isinstance(error, HTTPStatusError):
         if kind is Kind.STORE:
             return error.errcode in BUSY or error.errcode == 500
         return error.errcode in BUSY and (kind is not Kind.ONCE or _surely_refused(error))
@@ -246,7 +246,7 @@ def _all_wait(backoff: Optional[Backoff], error: TransportError, seconds: float)
     """
     Close the backoff if the site is too busy for all who ask it, and tell whether it is.
     """
-    if backoff is None or not isinstance(error, StatusError) or error.errcode not in _TOO_BUSY:
+    if backoff is None or not isinstance(error, HTTPStatusError) or error.errcode not in _TOO_BUSY:
         return False
     backoff.extend(seconds)
     return True
@@ -315,4 +315,4 @@ def _pause(
 
 def _surely_refused(error: TransportError) -> bool:
     # A status below 500 was decided before the call was executed (blocked address, too many requests, no such path).
-    return isinstance(error, StatusError) and error.errcode < 500
+    return isinstance(error, HTTPStatusError) and error.errcode < 500

@@ -142,7 +142,7 @@ def tell(watcher: Watcher, call: Call) -> None:
             LOG.exception("%s.on_call failed; the call that it was told of (%s) did not", type(watcher).__name__, call)
 
 
-class Tally:
+class RequestStats:
     """
     What is counted while a call is under way.
     """

@@ -36,7 +36,7 @@ _LINKS = frozenset({"entity", "multi_entity"})
 _ANY_TYPE = "*"
 
 
-class KeptSchema:
+class SchemaCache:
     """
     What was read of schemas, for all threads: each part is read by one of them while the others wait for it.
 
@@ -91,11 +91,11 @@ class KeptSchema:
         return self._not_before <= found[0] and 0 <= self._clock() - found[0] <= max_age
 
 
-def kept_by(transport: Any) -> KeptSchema:
+def schema_cache_of(transport: Any) -> SchemaCache:
     """
     Return what this process knows of the schema of the site that a `Transport` leads to, for all of its clients.
     """
-    kept: KeptSchema = transport.once("schema", KeptSchema)
+    kept: SchemaCache = transport.once("schema", SchemaCache)
     return kept
 
 
@@ -127,14 +127,14 @@ class SiteSchema:
         sg: Any,
         project: Optional[Mapping[str, Any]] = None,
         *,
-        kept: Optional[KeptSchema] = None,
+        kept: Optional[SchemaCache] = None,
         who: Hashable = None,
         max_age: float = float("inf"),
         folder: Optional[str] = None,
     ) -> None:
         self._sg = sg
         self._where = () if project is None else ({"type": "Project", "id": project["id"]},)
-        self._kept = KeptSchema() if kept is None else kept
+        self._kept = SchemaCache() if kept is None else kept
         self._who = (who, project["id"] if project else None)
         self._max_age = max_age
         self._folder = folder

@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 
 from attrs import frozen
 
-from sgextended.errors import CheckError, NotFoundError
+from sgextended.errors import NotFoundError, SchemaError
 from sgextended.schema.site_schema import SiteSchema, did_you_mean
 
 Place = Tuple[Union[str, int], ...]
@@ -88,14 +88,14 @@ def check_call(schema: SiteSchema, method: str, arguments: Mapping[str, Any]) ->
         arguments: Its arguments by name.
 
     Raises:
-        CheckError: All that does not fit, each with its place.
+        SchemaError: All that does not fit, each with its place.
     """
     problems = list(problems_of(schema, method, arguments))
     if problems:
         about = arguments.get("entity_type")
         what = f"{method} of {about}" if about else method
         lines = "".join(f"\n  {problem}" for problem in problems)
-        raise CheckError(f"This {what} does not fit the site's schema; nothing was sent:{lines}", problems=problems)
+        raise SchemaError(f"This {what} does not fit the site's schema; nothing was sent:{lines}", problems=problems)
 
 
 def problems_of(schema: SiteSchema, method: str, arguments: Mapping[str, Any]) -> Iterator[Problem]:

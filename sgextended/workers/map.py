@@ -28,7 +28,7 @@ from sgextended.observe.call_events import RECORDER
 from sgextended.workers import thread_executor
 from sgextended.workers.journal import Journal, name_of
 from sgextended.workers.progress import Progress, Reporter, reporter
-from sgextended.workers.worker_group import Crew, Guard, Outcome, outcomes_of, reason_of
+from sgextended.workers.worker_group import Guard, Outcome, WorkerGroup, outcomes_of, reason_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -117,7 +117,7 @@ def run(
     cluster = cluster_of(options.executor)
     if cluster is not None:
         options = evolve(options, executor=cluster, guard=options.guard or cluster.guard)
-    crew = Crew(function, make, collect=options.on_error == "collect", guard=options.guard)
+    crew = WorkerGroup(function, make, collect=options.on_error == "collect", guard=options.guard)
     if cluster is not None or isinstance(options.executor, ProcessPoolExecutor):
         _check_that_it_travels(crew, function, pickle.dumps if cluster is None else cluster.dumps)
     total = len(items) if isinstance(items, Sized) else None
@@ -141,7 +141,7 @@ def check_function(function: Callable[..., Any]) -> None:
         raise ConfigurationError(msg)
 
 
-def _check_that_it_travels(crew: Crew, function: Callable[..., Any], dumps: Callable[[Any], bytes]) -> None:
+def _check_that_it_travels(crew: WorkerGroup, function: Callable[..., Any], dumps: Callable[[Any], bytes]) -> None:
     """
     Refuse what cannot go to another process, before anything is begun.
     """
@@ -179,7 +179,7 @@ class _Run:
 
     def __init__(
         self,
-        crew: Crew,
+        crew: WorkerGroup,
         items: Iterator[Any],
         total: Optional[int],
         options: Options,

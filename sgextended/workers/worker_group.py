@@ -1,7 +1,7 @@
 """
 Where the work is done: a crew of workers, each with what it works with, in this process or in others.
 
-A `Crew` is called with items. Where it is called in the process that made it, its workers are the threads that call it.
+A `WorkerGroup` is called with items. Where it is called in the process that made it, its workers are the threads that call it.
 When it is pickled, as executors of processes and clusters do, only the recipe of what its workers need travels.
 """
 
@@ -51,7 +51,7 @@ class Outcome:
     error: Optional[BaseException] = None
 
 
-class Crew:
+class WorkerGroup:
     """
     Workers that share one function, each with an *sg* of its own, made when it takes its first item.
 
@@ -123,7 +123,7 @@ class _Bound:
     What an executor is given to call.
     """
 
-    def __init__(self, crew: Crew, context: Context) -> None:
+    def __init__(self, crew: WorkerGroup, context: Context) -> None:
         self._crew, self._context = crew, context
 
     def __call__(self, numbered: Numbered, _seconds: Optional[float]) -> List[Outcome]:
@@ -133,7 +133,7 @@ class _Bound:
         return functools.partial, (work_there, *self._crew.there())
 
 
-def _outcomes(crew: Crew, numbered: Numbered) -> List[Outcome]:
+def _outcomes(crew: WorkerGroup, numbered: Numbered) -> List[Outcome]:
     try:
         return crew(numbered)
     except Exception as error:  # noqa: BLE001 - the sg of this worker could not be made

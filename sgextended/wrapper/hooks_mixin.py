@@ -13,8 +13,8 @@ from sgextended.lazy_import import lazy_module
 from sgextended.observe import trace
 from sgextended.observe.call_events import HOOKS, RECORDER, Call, Write
 from sgextended.wrapper.current import ENDED, close_ended
-from sgextended.wrapper.native_overrides import NativeVerbs
-from sgextended.writes.interception import READING, Watched
+from sgextended.wrapper.native_overrides import NativeOverrides
+from sgextended.writes.interception import READING, HookProxy
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -29,10 +29,10 @@ else:
 
 #: The dry runs of all threads, by the identity of their plan: an object that lives as long as the block, and the
 #: wrapper. A block that was interrupted is no dry run any more, although its entry may still be here.
-_dry_runs: "Dict[int, Tuple[ref[Any], ref[Hooked]]]" = {}
+_dry_runs: "Dict[int, Tuple[ref[Any], ref[HooksMixin]]]" = {}
 
 
-def _is_in_dry_run(sg: "Hooked") -> bool:
+def _is_in_dry_run(sg: "HooksMixin") -> bool:
     """
     Return whether any thread is in a dry run of a wrapper.
     """
@@ -41,7 +41,7 @@ def _is_in_dry_run(sg: "Hooked") -> bool:
     return any(held() is not None and wrapper() is sg for held, wrapper in _dry_runs.copy().values())
 
 
-class Hooked(NativeVerbs):
+class HooksMixin(NativeOverrides):
     """
     What a wrapper calls around what it asks and writes; without an override it calls nothing.
     """
@@ -61,8 +61,8 @@ class Hooked(NativeVerbs):
         client = self._client
         if trace.current():
             trace.note_question()
-            return Watched(client, self)
-        return Watched(client, self) if self._has_hooks() else client
+            return HookProxy(client, self)
+        return HookProxy(client, self) if self._has_hooks() else client
 
     @_sg.setter
     def _sg(self, client: Any) -> None:
@@ -70,7 +70,7 @@ class Hooked(NativeVerbs):
 
     def _has_hooks(self) -> bool:
         # Asked each time, so that a test may set one on the class or the instance.
-        own, base = type(self), Hooked
+        own, base = type(self), HooksMixin
         return (
             own.on_call is not base.on_call
             or own.before_write is not base.before_write
@@ -195,7 +195,7 @@ class Hooked(NativeVerbs):
         """
         Be told of what was written, once the site has done it. After a failure it is not called; see `on_call`.
 
-        What goes wrong in it is raised as `PartlyDone`, since the write itself is done.
+        What goes wrong in it is raised as `PartialSuccessError`, since the write itself is done.
 
         Args:
             write: What was written, as `before_write` has left it.
@@ -209,7 +209,7 @@ class _Forwarded:
     A method of the client that writes, as the wrapper hands it out.
     """
 
-    def __init__(self, sg: Hooked, name: str, method: Callable[..., Any]) -> None:
+    def __init__(self, sg: HooksMixin, name: str, method: Callable[..., Any]) -> None:
         functools.update_wrapper(self, method)
         self._sg, self._name = sg, name
 

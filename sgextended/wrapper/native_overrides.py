@@ -10,7 +10,7 @@ from sgextended.domain.query_fields.query_fields import iter_with_query_fields, 
 from sgextended.errors import ConfigurationError, OutcomeUnknown
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
-from sgextended.schema.site_schema import SiteSchema, kept_by
+from sgextended.schema.site_schema import SiteSchema, schema_cache_of
 from sgextended.site import SCHEMA_MAX_AGE
 from sgextended.wrapper.native_methods import NativeMethods
 from sgextended.writes.reconcile import create_once, reconcile
@@ -25,7 +25,7 @@ else:
 Row = Dict[str, Any]
 
 
-class NativeVerbs(NativeMethods):
+class NativeOverrides(NativeMethods):
     """
     The verbs of `SGExtended`, over its private client.
 
@@ -35,8 +35,8 @@ class NativeVerbs(NativeMethods):
     __module__ = "sgextended"
 
     _sg: Any  # what to ask
-    _client: Any  # and whose it is, see `Hooked`
-    _checks: bool
+    _client: Any  # and whose it is, see `HooksMixin`
+    _validates: bool
 
     def site_schema(self, project: Optional[Row] = None) -> SiteSchema:
         """
@@ -47,14 +47,14 @@ class NativeVerbs(NativeMethods):
         """
         client = self._client
         if not isinstance(client, NativeClient):
-            return SiteSchema(self, project, kept=client.kept_schema, max_age=SCHEMA_MAX_AGE)
+            return SiteSchema(self, project, kept=client.schema_cache, max_age=SCHEMA_MAX_AGE)
         site = client.site
         who = (site.url, site.script_name, site.login, site.session_token, site.sudo_as_login, client.config.localized)
-        kept = kept_by(client._transport)  # noqa: SLF001 - part of the wrapper
+        kept = schema_cache_of(client._transport)  # noqa: SLF001 - part of the wrapper
         return SiteSchema(self, project, kept=kept, who=who, max_age=site.schema_max_age, folder=site.schema_folder)
 
     def _check(self, method: str, entity_type: Optional[str], **arguments: Any) -> None:
-        if self._checks:
+        if self._validates:
             checks.check_call(self.site_schema(), method, {"entity_type": entity_type, **arguments})
 
     def find(
@@ -198,7 +198,7 @@ class NativeVerbs(NativeMethods):
         data: Dict[str, Any],
         return_fields: Optional[List[str]] = None,
         *,
-        reconcile_on: Optional[Sequence[str]] = None,
+        unique_by: Optional[Sequence[str]] = None,
     ) -> Any:
         """
         Create an entity and return it, as ``shotgun_api3.Shotgun.create``.
@@ -210,7 +210,7 @@ class NativeVerbs(NativeMethods):
 
             return_fields: More fields to return.
 
-            reconcile_on: Fields of *data*, such as ``("code", "project")``, by which the entity can be told from all
+            unique_by: Fields of *data*, such as ``("code", "project")``, by which the entity can be told from all
                 others. When nobody knows whether the site has created it, it is looked for by them, as `reconcile`
                 does, several times with growing waits; it is returned if it is there, and created if it is not.
                 None: `OutcomeUnknown` is raised at once. A ``Shotgun`` or ``Mockgun`` that was handed in raises none,
@@ -219,14 +219,14 @@ class NativeVerbs(NativeMethods):
         Raises:
             OutcomeUnknown: The site may or may not have created it. It is never sent twice without having looked.
 
-            PartlyDone: It was created, and an image could not be uploaded to it; the error has the entity.
+            PartialSuccessError: It was created, and an image could not be uploaded to it; the error has the entity.
 
-            FilterError: A field of *reconcile_on* has no value in *data*, or one by which the site cannot look (a
+            InvalidArgumentError: A field of *unique_by* has no value in *data*, or one by which the site cannot look (a
                 fraction, a file, links of several, a text of more than 255 characters); nothing was sent.
         """
         self._check("create", entity_type, data=data, return_fields=return_fields)
-        if reconcile_on is not None and isinstance(self._client, NativeClient):
-            return create_once(self._sg, entity_type, data, return_fields, reconcile_on)
+        if unique_by is not None and isinstance(self._client, NativeClient):
+            return create_once(self._sg, entity_type, data, return_fields, unique_by)
         created: Any = self._sg.create(entity_type, data, return_fields)
         return created
 
@@ -247,7 +247,7 @@ class NativeVerbs(NativeMethods):
             List of dicts with ``type``, ``id``, ``created_at`` and the fields that were to be set, oldest first.
 
         Raises:
-            FilterError: The error is about a call that creates no entity.
+            InvalidArgumentError: The error is about a call that creates no entity.
         """
         return reconcile(self._sg, error)
 
@@ -262,7 +262,7 @@ class NativeVerbs(NativeMethods):
         Set fields of an entity and return them, as ``shotgun_api3.Shotgun.update``.
 
         Raises:
-            PartlyDone: The other fields were set, and an image could not be uploaded; the error has the entity.
+            PartialSuccessError: The other fields were set, and an image could not be uploaded; the error has the entity.
         """
         self._check("update", entity_type, data=data)
         updated: Any = self._sg.update(entity_type, entity_id, data, multi_entity_update_modes)
@@ -350,7 +350,7 @@ class NativeVerbs(NativeMethods):
 
     def _reporting(self, progress: Optional[Report]) -> Dict[str, Any]:
         if progress is not None and not isinstance(self._client, NativeClient):
-            msg = "The client that was handed in tells nobody how far a transfer is: use SGExtended.adopt(sg)."
+            msg = "The client that was handed in tells nobody how far a transfer is: use SGExtended.from_shotgun(sg)."
             raise ConfigurationError(msg)
         return {} if progress is None else {"progress": progress}
 

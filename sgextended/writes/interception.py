@@ -11,8 +11,18 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 from attrs import evolve
 
 from sgextended.client.native_client import NativeClient
-from sgextended.errors import ConfigurationError, PartlyDone
-from sgextended.observe.call_events import RECORDER, Row, Tally, Watcher, Write, in_hook, is_in_hook, rows_in, tell
+from sgextended.errors import ConfigurationError, PartialSuccessError
+from sgextended.observe.call_events import (
+    RECORDER,
+    RequestStats,
+    Row,
+    Watcher,
+    Write,
+    in_hook,
+    is_in_hook,
+    rows_in,
+    tell,
+)
 
 #: Public names of a client that ask nothing.
 _SILENT = frozenset({
@@ -20,7 +30,7 @@ _SILENT = frozenset({
 })  # fmt: skip
 #: Those that change nothing on the site.
 READING = _SILENT | {
-    "activity_stream_read", "adopt", "authenticate_human_user", "connect", "download_attachment", "entity_types",
+    "activity_stream_read", "from_shotgun", "authenticate_human_user", "connect", "download_attachment", "entity_types",
     "export_page", "find", "find_iter", "find_one", "followers", "following", "get_attachment_download_url",
     "get_session_token", "info", "nav_expand", "nav_search_entity", "nav_search_string", "note_thread_read",
     "preferences_read", "schema", "schema_entity_read", "schema_field_read", "schema_read", "summarize", "text_search",
@@ -40,7 +50,7 @@ _PARAMETERS: Dict[str, Sequence[str]] = {
 _HOW = frozenset({"progress", "timeout"})
 
 
-class Watched:
+class HookProxy:
     """
     A client that a wrapper with hooks calls.
 
@@ -48,7 +58,7 @@ class Watched:
     keep each other alive.
 
     Args:
-        client: A `NativeClient`, or a `OneAtATime` around another's.
+        client: A `NativeClient`, or a `LockedClient` around another's.
 
         watcher: The wrapper.
     """
@@ -91,11 +101,11 @@ class _Told:
         self._name, self._watcher = name, watcher
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        tally, failure = Tally(), None
-        tally.attempts = 1
+        stats, failure = RequestStats(), None
+        stats.attempts = 1
         try:
             result = self.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
-            tally.rows = rows_in("read" if self._name == "find" else self._name, result)
+            stats.rows = rows_in("read" if self._name == "find" else self._name, result)
         except BaseException as error:
             failure = type(error)
             raise
@@ -103,7 +113,7 @@ class _Told:
             return result
         finally:
             about = args[0] if args else kwargs.get("entity_type")
-            call = tally.call(self._name, about if isinstance(about, str) else None, failure)
+            call = stats.call(self._name, about if isinstance(about, str) else None, failure)
             tell(self._watcher, evolve(call, bytes_sent=None, bytes_received=None))  # nobody counts them
 
 
@@ -257,4 +267,4 @@ def _after(watcher: Watcher, write: Write, result: Any) -> None:
     except Exception as error:
         msg = f"{write} was done, and then {type(watcher).__name__}.after_write failed: {error} Do not write it again."
         link = {"type": write.entity_type, "id": write.entity_id}
-        raise PartlyDone(msg, entity=result if isinstance(result, dict) else link) from error
+        raise PartialSuccessError(msg, entity=result if isinstance(result, dict) else link) from error

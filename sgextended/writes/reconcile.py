@@ -8,7 +8,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from sgextended.client.credentials import HIDDEN, without_secrets
-from sgextended.errors import FilterError, OutcomeUnknown
+from sgextended.errors import InvalidArgumentError, OutcomeUnknown
 
 Row = Dict[str, Any]
 
@@ -31,7 +31,7 @@ def reconcile(client: Any, error: OutcomeUnknown) -> List[Row]:
         creates = [request for request in error.data or () if request.get("request_type") == "create"]
     else:
         msg = f"'{error.rpc}' creates no entity that can be looked for: look at what it was about, on the site."
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
     found: List[Row] = []
     for create in creates:
         seen = [row["id"] for row in found]
@@ -45,7 +45,7 @@ def create_once(
     entity_type: str,
     data: Row,
     return_fields: Optional[List[str]],
-    reconcile_on: Sequence[str],
+    unique_by: Sequence[str],
     *,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Row:
@@ -53,11 +53,11 @@ def create_once(
     Return the entity that a create makes, or has made when its outcome was unknown: see `SGExtended.create`.
 
     Raises:
-        FilterError: A field of *reconcile_on* has no value in *data*; nothing was sent.
+        InvalidArgumentError: A field of *unique_by* has no value in *data*; nothing was sent.
 
         OutcomeUnknown: The outcome was unknown each time.
     """
-    keys = [reconcile_on] if isinstance(reconcile_on, str) else list(reconcile_on)
+    keys = [unique_by] if isinstance(unique_by, str) else list(unique_by)
     check_keys(entity_type, data, keys)
     told = {name: data[name] for name in (*keys, *_TOLD_OF_MAKING) if name in data}
     policy = client.site.retry
@@ -80,19 +80,19 @@ def check_keys(entity_type: str, data: Row, keys: Sequence[str]) -> None:
     See that an entity can be looked for by these fields.
 
     Raises:
-        FilterError: It cannot.
+        InvalidArgumentError: It cannot.
     """
     missing = [name for name in keys if data.get(name) is None]
     if missing or not keys:
-        msg = f"reconcile_on={list(keys)!r}: give fields of the new {entity_type} that have a value in its data."
-        raise FilterError(msg)
+        msg = f"unique_by={list(keys)!r}: give fields of the new {entity_type} that have a value in its data."
+        raise InvalidArgumentError(msg)
     vague = [name for name in keys if not _is_comparable(without_secrets(data)[name])]
     if vague:
         msg = (
-            f"reconcile_on={list(keys)!r}: no {entity_type} can be found by its {', '.join(vague)}. Give fields with "
+            f"unique_by={list(keys)!r}: no {entity_type} can be found by its {', '.join(vague)}. Give fields with "
             f"a text of at most {_LONGEST_TEXT} characters, a whole number, a checkbox or a link."
         )
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
 
 
 def _completed(client: Any, made: Row, data: Row, return_fields: Optional[List[str]]) -> Row:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Dict, List, Optional, Tuple, Un
 
 from attrs import asdict, define, field, frozen
 
-from sgextended.errors import CallError, ConfigurationError, OutcomeUnknown, PartlyDone
+from sgextended.errors import CallError, ConfigurationError, OutcomeUnknown, PartialSuccessError
 from sgextended.observe.call_events import Row, Send, Write
 from sgextended.writes.dry_run import fields_of, is_same, new_values, values_there
 
@@ -233,7 +233,7 @@ def _may_be_done(error: BaseException) -> bool:
     """
     Tell whether a write that failed so may be done nevertheless.
     """
-    return isinstance(error, (OutcomeUnknown, PartlyDone)) or not isinstance(error, Exception)
+    return isinstance(error, (OutcomeUnknown, PartialSuccessError)) or not isinstance(error, Exception)
 
 
 def _set_back(sg: Any, entry: Entry, there: Dict[Tuple[str, int], Row]) -> Optional[str]:

@@ -10,7 +10,7 @@ import shotgun_api3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgextended import FilterError, NotFoundError
+from sgextended import InvalidArgumentError, NotFoundError
 from sgextended.cli.filter_syntax import OPERATORS, parse, to_native
 from sgextended.schema.site_schema import SiteSchema
 
@@ -138,10 +138,10 @@ def test_a_condition_survives_json(condition):
 @given(st.text())
 def test_whatever_is_typed_is_a_filter_or_refused(text):
     """
-    No text ends in anything but a filter or a FilterError.
+    No text ends in anything but a filter or a InvalidArgumentError.
     """
     for attempt in (text, f"code {text}", f"code is {text}", f"code in {text}", f"code between {text}"):
-        with contextlib.suppress(FilterError):
+        with contextlib.suppress(InvalidArgumentError):
             parse(attempt)
 
 
@@ -175,7 +175,7 @@ def test_what_is_no_filter_is_refused_with_its_place(text, message, place):
     """
     The message says what is wrong, and a line below the text points to the place.
     """
-    with pytest.raises(FilterError) as caught:
+    with pytest.raises(InvalidArgumentError) as caught:
         parse(text)
     told, shown, marks = str(caught.value).rsplit("\n", 2)
 
@@ -231,7 +231,7 @@ def test_what_the_field_does_not_hold_is_refused_with_its_place(schema, entity_t
     """
     Fields that are not there and values that they cannot hold are refused, pointed at.
     """
-    with pytest.raises(FilterError) as caught:
+    with pytest.raises(InvalidArgumentError) as caught:
         to_native([parse(text)], schema, entity_type)
     told, _shown, marks = str(caught.value).rsplit("\n", 2)
 

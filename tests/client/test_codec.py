@@ -286,14 +286,14 @@ def test_all_zones_are_as_native():
     All of the above holds in other zones too; shotgun_api3 reads the zone once, so each needs a process.
     """
     script = (
-        "import test_wire, strategies\n"
-        "test_wire.sgtimezone._time = test_wire.SteadyTime()\n"
+        "import test_codec, strategies\n"
+        "test_codec.sgtimezone._time = test_codec.SteadyTime()\n"
         "for text in [*strategies.ODD_TEXTS, *strategies.EDGES]:\n"
-        "    test_wire.test_decode_reads_odd_texts_as_native(True, text)\n"
-        "test_wire.test_decode_is_as_native()\n"
-        "test_wire.test_encode_is_as_native()\n"
-        "test_wire.test_a_datetime_comes_back_as_it_went()\n"
-        "print(test_wire.SG_TIMEZONE.local.utcoffset(test_wire.datetime.datetime(2024, 7, 1)))\n"
+        "    test_codec.test_decode_reads_odd_texts_as_native(True, text)\n"
+        "test_codec.test_decode_is_as_native()\n"
+        "test_codec.test_encode_is_as_native()\n"
+        "test_codec.test_a_datetime_comes_back_as_it_went()\n"
+        "print(test_codec.SG_TIMEZONE.local.utcoffset(test_codec.datetime.datetime(2024, 7, 1)))\n"
     )
     processes = [
         subprocess.Popen(

@@ -16,7 +16,7 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from shotgun_api3 import shotgun
 from shotgun_api3.lib import sgtimezone
-from test_wire import NATIVE, SteadyTime, native_page, outcome, typed
+from test_codec import NATIVE, SteadyTime, native_page, outcome, typed
 
 from sgextended.client import codec as wire
 

@@ -135,7 +135,7 @@ DUPLICATES = {
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
     "pickle": lambda client: pickle.loads(pickle.dumps(client)),
-    "adopt": NativeClient.adopt,
+    "from_shotgun": NativeClient.from_shotgun,
 }
 
 
@@ -186,7 +186,7 @@ def test_adopt_takes_all_from_a_native_client(server):
     native.config.localized = True
     native.add_user_agent("tk-maya 1.0")
 
-    client = NativeClient.adopt(native)
+    client = NativeClient.from_shotgun(native)
     client.find("Shot", [])
     native.find("Shot", [])
     native.close()
@@ -214,7 +214,7 @@ def test_adopt_takes_each_identity(identity):
     """
     native = shotgun_api3.Shotgun("https://studio.example/sub/", **{"connect": False, **identity})
 
-    client = NativeClient.adopt(native)
+    client = NativeClient.from_shotgun(native)
 
     assert client.config.user_login == native.config.user_login
     assert client.config.user_password == native.config.user_password
@@ -230,7 +230,7 @@ def test_adopt_refuses_what_has_no_site():
     A Mockgun leads to no site, and the message says so.
     """
     with pytest.raises(ConfigurationError, match=r"Only a shotgun_api3\.Shotgun says which site"):
-        NativeClient.adopt(types.SimpleNamespace())
+        NativeClient.from_shotgun(types.SimpleNamespace())
 
 
 def test_config_cannot_be_replaced(server):

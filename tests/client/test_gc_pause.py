@@ -9,7 +9,7 @@ import weakref
 import pytest
 
 from sgextended.client import codec as wire
-from sgextended.client.gc_pause import Collector
+from sgextended.client.gc_pause import GCPause
 
 LARGE = 10**6  # bytes
 
@@ -43,7 +43,7 @@ def test_what_a_program_has_frozen_stays_frozen():
     frozen = Knot()
     gc.freeze()
     try:
-        with Collector().paused(LARGE):
+        with GCPause().paused(LARGE):
             pass
 
         assert not any(each is frozen for each in gc.get_objects())
@@ -67,7 +67,7 @@ def test_a_small_answer_leaves_the_collector_alone():
     """
     A loop of small calls would keep it from ever running.
     """
-    with Collector(Clock()).paused(100):
+    with GCPause(Clock()).paused(100):
         assert gc.isenabled()
 
 
@@ -77,7 +77,7 @@ def test_a_collector_that_is_off_stays_off():
     """
     gc.disable()
     try:
-        with Collector(Clock()).paused(LARGE):
+        with GCPause(Clock()).paused(LARGE):
             assert not gc.isenabled()
 
         assert not gc.isenabled()
@@ -89,7 +89,7 @@ def test_garbage_of_a_program_that_only_reads_is_found():
     """
     What is garbage while large answers are read is found after a second of that.
     """
-    collector = Collector(Clock(0, 0.6, 0, 0.6, 0, 0))
+    collector = GCPause(Clock(0, 0.6, 0, 0.6, 0, 0))
     lost = weakref.ref(Knot())
     with collector.paused(LARGE):
         pass
@@ -107,7 +107,7 @@ def test_full_collections_take_a_small_part_of_the_time(work, is_found):
     """
     After one that took half a second the next comes after five seconds of work.
     """
-    collector = Collector(Clock(0, 2.0, 0, 0.5, 0, work, 0, 0))
+    collector = GCPause(Clock(0, 2.0, 0, 0.5, 0, work, 0, 0))
     with collector.paused(LARGE):
         pass
     lost = weakref.ref(Knot())

@@ -11,7 +11,7 @@ import shotgun_api3
 from fix_native import IDENTITY, KEY, make_client
 from fix_servers import INFO, http_reply
 
-from sgextended import StatusError
+from sgextended import HTTPStatusError
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
@@ -102,7 +102,7 @@ def test_key_stays_with_the_site(moved):
     When a server answers 308, ours raises that, and no other server gets a request.
     """
     here, there = moved
-    with pytest.raises(StatusError, match="308") as caught:
+    with pytest.raises(HTTPStatusError, match="308") as caught:
         make_client(here).find("Shot", [])
 
     assert caught.value.errcode == 308

@@ -1,5 +1,5 @@
 """
-`OneAtATime`: a client that is not ours, lent to one call at a time.
+`LockedClient`: a client that is not ours, lent to one call at a time.
 """
 
 import copy
@@ -17,7 +17,7 @@ from shotgun_api3.lib.mockgun import Shotgun as Mockgun
 from sgextended import (
     ConfigurationError,
 )
-from sgextended.client.locked_client import OneAtATime
+from sgextended.client.locked_client import LockedClient
 
 
 class Counting:
@@ -51,7 +51,7 @@ def test_one_at_a_time_runs_one_call():
     Eight threads through two wrappers of one client never meet inside it.
     """
     client = Counting()
-    wrappers = [OneAtATime(client), OneAtATime(client)]
+    wrappers = [LockedClient(client), LockedClient(client)]
     barrier = threading.Barrier(8)
 
     def work(wrapper):
@@ -79,7 +79,7 @@ def test_one_at_a_time_waits_for_another_wrapper():
             done.set()
 
     client = Slow()
-    first, second = OneAtATime(client), OneAtATime(client)
+    first, second = LockedClient(client), LockedClient(client)
     threads = [threading.Thread(target=first.find), threading.Thread(target=second.close)]
     threads[0].start()
     assert entered.wait(GUARD)
@@ -97,7 +97,7 @@ def test_one_at_a_time_may_call_within():
     """
     A method that calls another of the same client does not wait for itself.
     """
-    client = OneAtATime(Counting())
+    client = LockedClient(Counting())
 
     assert client.find_again() == "again"
 
@@ -111,7 +111,7 @@ def test_one_at_a_time_frees_the_client_after_an_error():
         def fail(self):
             raise KeyError("x")
 
-    client = OneAtATime(Failing())
+    client = LockedClient(Failing())
     with pytest.raises(KeyError):
         client.fail()
     found = []
@@ -125,7 +125,7 @@ def test_one_at_a_time_reads_and_sets_the_client():
     Attributes are those of the client.
     """
     client = Counting()
-    wrapper = OneAtATime(client)
+    wrapper = LockedClient(client)
 
     wrapper.colour = "red"
 
@@ -140,7 +140,7 @@ def test_one_at_a_time_keeps_names_and_documentation():
     """
     A method that is lent still says what it is.
     """
-    method = OneAtATime(Counting()).find
+    method = LockedClient(Counting()).find
 
     assert (method.__name__, method.__doc__) == ("find", "Find nothing.")
 
@@ -151,7 +151,7 @@ def test_one_at_a_time_says_what_it_wraps():
     """
     native = shotgun_api3.Shotgun("https://x.example", "robot", KEY, connect=False)
 
-    assert repr(OneAtATime(native)) == "<Shotgun, one call at a time>"
+    assert repr(LockedClient(native)) == "<Shotgun, one call at a time>"
 
 
 @pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy], ids=["pickle", "copy", "deepcopy"])
@@ -159,9 +159,9 @@ def test_one_at_a_time_refuses_to_be_copied(duplicate):
     """
     A client with its socket and key cannot be copied or sent; the message says what can.
     """
-    wrapper = OneAtATime(shotgun_api3.Shotgun("https://x.example", "robot", KEY, connect=False))
+    wrapper = LockedClient(shotgun_api3.Shotgun("https://x.example", "robot", KEY, connect=False))
 
-    with pytest.raises(ConfigurationError, match=r"SGExtended\.adopt\(sg\)") as caught:
+    with pytest.raises(ConfigurationError, match=r"SGExtended\.from_shotgun\(sg\)") as caught:
         duplicate(wrapper)
 
     assert KEY not in str(caught.value)
@@ -171,7 +171,7 @@ def test_one_at_a_time_is_its_own_clone():
     """
     There is one client, so all clones of a wrapper share it and its lock.
     """
-    wrapper = OneAtATime(Counting())
+    wrapper = LockedClient(Counting())
 
     assert wrapper.clone() is wrapper
 
@@ -181,7 +181,7 @@ def test_one_at_a_time_takes_a_mockgun():
     A Mockgun can be lent as well.
     """
     assert hasattr(Mockgun, "find")
-    assert OneAtATime(Mockgun.__new__(Mockgun)).find.__name__ == "find"
+    assert LockedClient(Mockgun.__new__(Mockgun)).find.__name__ == "find"
 
 
 def test_one_at_a_time_asks_a_client_nothing_of_its_own():
@@ -190,8 +190,8 @@ def test_one_at_a_time_asks_a_client_nothing_of_its_own():
     """
     client = mock.MagicMock()
 
-    OneAtATime(client).find("Shot", [])
-    OneAtATime(client).close()
+    LockedClient(client).find("Shot", [])
+    LockedClient(client).close()
 
     assert client.mock_calls == [mock.call.find("Shot", []), mock.call.close()]
 
@@ -207,7 +207,7 @@ def test_one_at_a_time_takes_clients_without_hash():
         def __eq__(self, other):
             return True
 
-    assert OneAtATime(Unhashable()).find("Shot") == "Shot"
+    assert LockedClient(Unhashable()).find("Shot") == "Shot"
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork here")
@@ -223,7 +223,7 @@ def test_one_at_a_time_is_not_blocked_after_a_fork():
             entered.set()
             leave.wait(GUARD)
 
-    client = OneAtATime(Slow())
+    client = LockedClient(Slow())
     holder = threading.Thread(target=client.hold)
     holder.start()
     assert entered.wait(GUARD)

@@ -13,11 +13,11 @@ from fix_servers import GUARD, HANG, INFO, http_reply, results
 
 from sgextended import (
     ClientClosed,
+    HTTPStatusError,
     NativeClient,
     RetryPolicy,
     SGExtended,
     Site,
-    StatusError,
     TransportTimeout,
 )
 from sgextended.site import split_basic_auth
@@ -58,7 +58,7 @@ def test_failed_info_is_asked_again(make_site_server):
     """
     server = make_site_server(info=failing(http_reply(status=500), then=INFO))
     client = make_client(server)
-    with pytest.raises(StatusError):
+    with pytest.raises(HTTPStatusError):
         client.find("Shot", [])
 
     assert client.find("Shot", []) == []

@@ -11,7 +11,7 @@ import shotgun_api3
 from fix_native import make_client, meet
 from fix_servers import GUARD, Last, http_reply, results
 
-from sgextended import OutcomeUnknown, StatusError
+from sgextended import HTTPStatusError, OutcomeUnknown
 from sgextended.client import codec as wire
 
 
@@ -70,7 +70,7 @@ def test_one_page_is_one_request_and_no_thread(make_site_server, monkeypatch):
     """
     server = make_site_server(read=serve_pages(1))
     client = make_client(server)
-    monkeypatch.setattr("sgextended.client.prefetch.ReadAhead.ask", lambda *_: pytest.fail("pages are read ahead"))
+    monkeypatch.setattr("sgextended.client.prefetch.Prefetcher.ask", lambda *_: pytest.fail("pages are read ahead"))
 
     assert len(client.find("Shot", [])) == 1
     assert len(client.find("Shot", [], limit=5)) == 1
@@ -188,7 +188,7 @@ def test_a_page_that_keeps_failing_ends_the_find(make_site_server):
     """
     server = make_site_server(read=serve_pages(6, page4=http_reply(b"down", status=503)))
 
-    with pytest.raises(StatusError) as caught:
+    with pytest.raises(HTTPStatusError) as caught:
         make_client(server).find("Shot", [])
 
     assert caught.value.errcode == 503

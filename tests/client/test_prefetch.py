@@ -1,5 +1,5 @@
 """
-`ReadAhead`: what is fetched before it is needed.
+`Prefetcher`: what is fetched before it is needed.
 """
 
 import contextvars
@@ -10,7 +10,7 @@ from collections import deque
 import pytest
 from fix_servers import GUARD
 
-from sgextended.client.prefetch import Closed, ReadAhead
+from sgextended.client.prefetch import Closed, Prefetcher
 
 LONG = 3600
 
@@ -19,7 +19,7 @@ def make_ahead(fetch, *, bound=4, may_grow=lambda: True, patience=LONG):
     """
     Return what fetches numbers ahead with *fetch*.
     """
-    return ReadAhead(fetch, bound=bound, may_grow=may_grow, patience=patience)
+    return Prefetcher(fetch, bound=bound, may_grow=may_grow, patience=patience)
 
 
 def take_in_order(ahead):

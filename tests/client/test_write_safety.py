@@ -13,7 +13,7 @@ import shotgun_api3
 from fix_native import KEY, failing, make_client, meet
 from fix_servers import GUARD, Last, http_reply, page, results
 
-from sgextended import NativeClient, OutcomeUnknown, RetryPolicy, Secret, Site, StatusError
+from sgextended import HTTPStatusError, NativeClient, OutcomeUnknown, RetryPolicy, Secret, Site
 
 AT_ONCE = RetryPolicy(attempts=4, first_wait=0, longest_wait=0)
 EXPIRED = http_reply(b'{"exception": true, "error_code": 102, "message": "Can\'t authenticate session token"}')
@@ -281,7 +281,7 @@ def test_a_login_is_tried_once(make_site_server):
     """
     server = make_site_server(read=failing(http_reply(status=502), then=page()))
 
-    with pytest.raises(StatusError):
+    with pytest.raises(HTTPStatusError):
         make_client(server).authenticate_human_user("ada", "pw")
     assert len(server.sent("read")) == 1
 
@@ -295,7 +295,7 @@ def test_a_transport_error_tells_what_it_was_about(make_site_server):
     """
     server = make_site_server(read=lambda _request: http_reply(status=502))
 
-    with pytest.raises(StatusError) as caught:
+    with pytest.raises(HTTPStatusError) as caught:
         make_client(server).find("Shot", [])
     copy = pickle.loads(pickle.dumps(caught.value))
     for error in (caught.value, copy):

@@ -14,7 +14,7 @@ from fix_pool import GUARD, Instance, counts
 from sgextended.concurrency.turns import Turns
 from sgextended.http.cancellation import CancelToken
 from sgextended.http.single_flight import SingleFlight
-from sgextended.schema.site_schema import KeptSchema
+from sgextended.schema.site_schema import SchemaCache
 
 ENDED_THREADS = """
 import faulthandler, gc, os, random, sys, threading
@@ -133,7 +133,7 @@ def test_schema_may_be_asked_while_it_is_read():
     """
     A hook that asks the schema, in the thread that reads this very part of it, reads it itself.
     """
-    kept = KeptSchema()
+    kept = SchemaCache()
 
     assert kept.get("Shot", lambda: kept.get("Shot", lambda: {"code": 1}, max_age=60), max_age=60) == {"code": 1}
 

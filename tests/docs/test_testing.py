@@ -47,7 +47,13 @@ def run(command, folder, environment):
         assert (process.returncode, line[:13]) == (0, "Local site at"), command
         return line
     done = subprocess.run(
-        [*start, *words[1:]], cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+        [*start, *words[1:]],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout

@@ -5,7 +5,7 @@ Entities as people name them.
 import pytest
 import shotgun_api3
 
-from sgextended import AmbiguousError, FilterError, NotFoundError, SGExtended
+from sgextended import AmbiguousError, InvalidArgumentError, NotFoundError, SGExtended
 from sgextended.domain.resolve import entity_url, resolve
 from sgextended.localsite import LocalSite
 
@@ -144,7 +144,7 @@ def test_resolve_refuses_what_says_nothing(site, sg, what, options, message):
     What cannot be an entity of this site is refused before anything is asked.
     """
     before = sg.requests_sent
-    with pytest.raises(FilterError, match=message):
+    with pytest.raises(InvalidArgumentError, match=message):
         sg.resolve(what.format(url=site.url) if isinstance(what, str) else what, **options)
 
     assert sg.requests_sent == before

@@ -12,7 +12,7 @@ from shotgun_api3.lib.mockgun import Shotgun as Mockgun
 from shotgun_api3.lib.mockgun import generate_schema
 
 import sgextended
-from sgextended import ConfigurationError, FilterError, SGExtended
+from sgextended import ConfigurationError, InvalidArgumentError, SGExtended
 from sgextended.domain import entities, notes, playlists, published_files, statuses, versions
 from sgextended.domain import resolve as addresses
 from sgextended.domain.conditions import Ids, Links, LinksOrNames, Names
@@ -322,7 +322,7 @@ def test_none_where_something_must_be_given(name, argument):
     """
     Where "no restriction" would mean nothing, None is refused, and an empty collection still asks nobody.
     """
-    with pytest.raises(FilterError, match="must be a dict with 'type' and 'id'"):
+    with pytest.raises(InvalidArgumentError, match="must be a dict with 'type' and 'id'"):
         functions()[name](None, None)
 
     assert functions()[name](None, **{argument: []}) == []

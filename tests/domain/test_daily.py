@@ -4,7 +4,7 @@ What artists and coordinators write every day: over HTTPS, with connections that
 
 import pytest
 
-from sgextended import Failure, FilterError, NotFoundError, PartlyDone, RetryPolicy, WorkerError
+from sgextended import Failure, InvalidArgumentError, NotFoundError, PartialSuccessError, RetryPolicy, WorkerError
 from sgextended.domain.files import safe_name
 from sgextended.localsite import LocalSite
 
@@ -154,7 +154,9 @@ def test_a_note_whose_file_failed_says_so(sg, versions, file, faults):
             faults.add(REFUSED)  # for the next one
 
     sg.on_call = on_call
-    with pytest.raises(PartlyDone, match=r"(?s)Note was written \(id \d+\), and then: .*What is left") as caught:
+    with pytest.raises(
+        PartialSuccessError, match=r"(?s)Note was written \(id \d+\), and then: .*What is left"
+    ) as caught:
         sg.add_note(versions[0], "Two files.", attachments=[file, other])
 
     assert "second.txt" in str(caught.value)
@@ -197,7 +199,7 @@ def test_a_version_whose_movie_failed_says_how_to_go_on(sg, shot, file, faults):
     faults.clear()
     task = sg.find_tasks(shot)[1]
     faults.add(REFUSED)
-    with pytest.raises(PartlyDone, match="not to be created again") as caught:
+    with pytest.raises(PartialSuccessError, match="not to be created again") as caught:
         sg.create_version(shot, "half_v001", task=task, movie=file, task_status="fin")
 
     left = str(caught.value).partition("What is left, after a look at what is there: ")[2]
@@ -311,6 +313,6 @@ def test_wrong_arguments_are_refused(sg, shot, file, call, message):
     What cannot work is refused before anything is sent.
     """
     sent = sg.requests_sent
-    with pytest.raises(FilterError, match=message):
+    with pytest.raises(InvalidArgumentError, match=message):
         call(sg, shot, file)
     assert sg.requests_sent == sent

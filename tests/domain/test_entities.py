@@ -8,7 +8,7 @@ import threading
 import pytest
 import shotgun_api3
 
-from sgextended import AmbiguousError, FilterError, NotFoundError, SGExtended, TransportTimeout
+from sgextended import AmbiguousError, InvalidArgumentError, NotFoundError, SGExtended, TransportTimeout
 from sgextended.domain import entities
 from sgextended.localsite import LocalSite
 from sgextended.localsite.storage.stored_rows import insert_rows
@@ -102,9 +102,9 @@ def test_find_by_ids_refuses_what_is_no_id(wrong):
     """
     What is neither a number nor a link to that type is refused before anything is asked.
     """
-    with pytest.raises(FilterError):
+    with pytest.raises(InvalidArgumentError):
         entities.find_by_ids(None, "Shot", [1, wrong])
-    with pytest.raises(FilterError):
+    with pytest.raises(InvalidArgumentError):
         entities.find_by_ids(None, "Shot", wrong)
 
 
@@ -154,9 +154,9 @@ def test_get_refuses_a_name():
     """
     A name is no condition, and what finds names is said.
     """
-    with pytest.raises(FilterError, match=r"a name is found by sg\.resolve"):
+    with pytest.raises(InvalidArgumentError, match=r"a name is found by sg\.resolve"):
         entities.get(None, "Shot", "sh010")
-    with pytest.raises(FilterError, match="None is neither an id nor conditions"):
+    with pytest.raises(InvalidArgumentError, match="None is neither an id nor conditions"):
         entities.exists(None, "Shot", None)
 
 
@@ -247,5 +247,5 @@ def test_group_by_a_field_that_was_not_asked_for(many):
     """
     A field that the entities came without is refused, not taken for empty.
     """
-    with pytest.raises(FilterError, match="A Shot comes without 'sg_sequence'"):
+    with pytest.raises(InvalidArgumentError, match="A Shot comes without 'sg_sequence'"):
         many.group_by([{"type": "Shot", "id": 1}], "sg_sequence")

@@ -4,7 +4,7 @@ What the find functions of the domain return, on a site made to break naive ones
 
 import pytest
 
-from sgextended import FilterError
+from sgextended import InvalidArgumentError
 from sgextended.domain.tasks import TASK_FIELDS
 
 
@@ -226,5 +226,5 @@ def test_a_link_that_is_none_is_refused(wrong):
     """
     from sgextended.domain.tasks import find_tasks
 
-    with pytest.raises(FilterError, match="entity must be a dict with 'type' and 'id'"):
+    with pytest.raises(InvalidArgumentError, match="entity must be a dict with 'type' and 'id'"):
         find_tasks(Refusing(), wrong)

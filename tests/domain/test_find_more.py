@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from sgextended import ConfigurationError, FilterError, NotFoundError, SGExtended, Site
+from sgextended import ConfigurationError, InvalidArgumentError, NotFoundError, SGExtended, Site
 from sgextended.localsite import LocalSite
 
 MARCH = dt.datetime(2026, 3, 1, 12, tzinfo=dt.timezone.utc)
@@ -254,7 +254,7 @@ def test_a_day_that_is_none_is_refused(sg, wrong):
     """
     What is no day is refused before anything is asked.
     """
-    with pytest.raises(FilterError, match="A day must be a date, or text such as '2026-03-10', not"):
+    with pytest.raises(InvalidArgumentError, match="A day must be a date, or text such as '2026-03-10', not"):
         sg.find_tasks(due_to=wrong)
 
 

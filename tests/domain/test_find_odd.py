@@ -7,7 +7,7 @@ import datetime as dt
 
 import pytest
 
-from sgextended import FilterError
+from sgextended import InvalidArgumentError
 from sgextended.domain.latest import Newest
 from sgextended.localsite import LocalSite
 
@@ -157,7 +157,7 @@ def test_an_address_is_read_to_its_end(sg, made):
     url = sg.entity_url(made["%"])
 
     assert sg.resolve(f"{url}?page=1#tab", fields=[]) == {"type": "Shot", "id": made["%"]["id"]}
-    with pytest.raises(FilterError, match="is no address of an entity"):
+    with pytest.raises(InvalidArgumentError, match="is no address of an entity"):
         sg.resolve(f"{url}x")
 
 
@@ -181,7 +181,7 @@ def test_the_usual_port_is_no_other_site(host):
 
     assert resolve(Asked(), f"https://{host}/detail/Shot/5", fields=[]) == {"type": "Shot", "id": 5}
     assert resolve(Asked(), "http://studio.example/detail/Shot/5", fields=[]) == {"type": "Shot", "id": 5}
-    with pytest.raises(FilterError, match="another site"):
+    with pytest.raises(InvalidArgumentError, match="another site"):
         resolve(Asked(), "https://studio.example:8443/detail/Shot/5")
 
 

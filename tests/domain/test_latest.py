@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from sgextended import FilterError
+from sgextended import InvalidArgumentError
 from sgextended.domain.published_files import PUBLISHED_FILE_FIELDS
 from sgextended.domain.versions import _NEWEST, VERSION_FIELDS
 
@@ -203,7 +203,7 @@ def test_latest_refuses_words_that_it_does_not_know(options, message):
     """
     from sgextended.domain.versions import latest_versions
 
-    with pytest.raises(FilterError) as caught:
+    with pytest.raises(InvalidArgumentError) as caught:
         latest_versions(None, **options)
 
     assert str(caught.value) == message

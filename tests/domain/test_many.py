@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sgextended import BatchesFailed, ConfigurationError, FilterError, OutcomeUnknown, RetryPolicy, SGExtended
+from sgextended import BatchesFailed, ConfigurationError, InvalidArgumentError, OutcomeUnknown, RetryPolicy, SGExtended
 from sgextended.domain.many import create_many
 from sgextended.localsite import LocalSite
 
@@ -63,7 +63,7 @@ def test_a_thousand_are_created_whatever_is_lost(sg, show, faults):
     for mishap in LOST:
         faults.add(mishap)
     rows = rows_for(show, 1000)
-    report = sg.create_many("Shot", rows, reconcile_on=["project", "code"], batch_size=50)
+    report = sg.create_many("Shot", rows, unique_by=["project", "code"], batch_size=50)
     faults.clear()
 
     assert report
@@ -108,7 +108,7 @@ def test_a_run_goes_on_where_it_ended(sg, show, faults, tmp_path):
     The same call with its journal does only what is left, and a batch that was under way is not done twice.
     """
     rows, journal = rows_for(show, 60), tmp_path / "journal"
-    options = {"reconcile_on": ["project", "code"], "batch_size": 10, "workers": 1, "journal": journal}
+    options = {"unique_by": ["project", "code"], "batch_size": 10, "workers": 1, "journal": journal}
     first = sg.create_many("Shot", rows, **options)
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[:3]))  # as if it had died after two batches, and the others were under way
@@ -164,9 +164,9 @@ def test_the_status_of_a_project_is_another_field(sg, show):
     ("call", "message"),
     [
         (lambda sg: sg.create_many("Shot", ["sh010"]), "is a dict of fields"),
-        (lambda sg: sg.create_many("Shot", [{"code": "a"}], reconcile_on=["project"]), "that have a value"),
-        (lambda sg: sg.create_many("Shot", [{"code": "a"}] * 2, reconcile_on=["code"]), "number 0 and 1 have the same"),
-        (lambda sg: sg.create_many("Shot", [{"code": "a"}], journal="x"), "needs reconcile_on"),
+        (lambda sg: sg.create_many("Shot", [{"code": "a"}], unique_by=["project"]), "that have a value"),
+        (lambda sg: sg.create_many("Shot", [{"code": "a"}] * 2, unique_by=["code"]), "number 0 and 1 have the same"),
+        (lambda sg: sg.create_many("Shot", [{"code": "a"}], journal="x"), "needs unique_by"),
         (lambda sg: sg.create_many("Shot", [{"code": "a"}], batch_size=0), "batch_size=0"),
         (lambda sg: sg.create_many("Shot", [{"code": "a"}], on_error="ignore"), "on_error='ignore'"),
         (lambda sg: sg.update_many([{"type": "Shot", "id": 1}]), "no field to set"),
@@ -180,7 +180,7 @@ def test_wrong_arguments_are_refused(sg, call, message):
     What cannot work is refused before anything is sent.
     """
     sent = sg.requests_sent
-    with pytest.raises((FilterError, ConfigurationError), match=message):
+    with pytest.raises((InvalidArgumentError, ConfigurationError), match=message):
         call(sg)
     assert sg.requests_sent == sent
 

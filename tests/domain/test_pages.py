@@ -7,7 +7,7 @@ import json
 import pytest
 import shotgun_api3
 
-from sgextended import ConfigurationError, FilterError, NotFoundError, SGExtended
+from sgextended import ConfigurationError, InvalidArgumentError, NotFoundError, SGExtended
 from sgextended.domain.query_fields.pages import find_page
 from sgextended.localsite import LocalSite
 from sgextended.localsite.schema.query_field_definitions import (
@@ -305,9 +305,9 @@ def test_misuse_is_refused(sg, make_page):
     What is no page, and what a page's filter does not say, is refused.
     """
     for wrong in ("12", None, True, {"type": "Shot", "id": 1}):
-        with pytest.raises(FilterError, match="A page is named by its id"):
+        with pytest.raises(InvalidArgumentError, match="A page is named by its id"):
             sg.find_page(wrong)
-    with pytest.raises(FilterError, match="cannot be shown: its filter joins conditions by 'xor'"):
+    with pytest.raises(InvalidArgumentError, match="cannot be shown: its filter joins conditions by 'xor'"):
         sg.find_page(make_page(widget({"logical_operator": "xor", "conditions": []})))
 
 

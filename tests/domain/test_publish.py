@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from sgextended import PartlyDone, RetryPolicy, SGExtended, Site
+from sgextended import PartialSuccessError, RetryPolicy, SGExtended, Site
 from sgextended.localsite import LocalSite
 
 LOST = (
@@ -205,7 +205,7 @@ def test_a_publish_that_ends_in_the_middle_says_so(sg, shot, faults):
     The error has the record and says how to go on; the next publish gets a number of its own.
     """
     faults.add("status=403:rpc=update")
-    with pytest.raises(PartlyDone, match=r"retire it with delete\('PublishedFile', \d+\), and publish again"):
+    with pytest.raises(PartialSuccessError, match=r"retire it with delete\('PublishedFile', \d+\), and publish again"):
         sg.publish(shot, "scene")
     faults.clear()
 

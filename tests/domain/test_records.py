@@ -11,7 +11,7 @@ import attrs
 import pytest
 import shotgun_api3
 
-from sgextended import ConfigurationError, Link, NotFoundError, PartlyDone, RecordError
+from sgextended import ConfigurationError, Link, NotFoundError, PartialSuccessError, RecordError
 from sgextended.domain.typed.record_classes import shape_of
 from sgextended.domain.typed.records import _KNOWN, find_as, find_iter_as
 from sgextended.localsite import LocalSite
@@ -383,7 +383,7 @@ def test_update_of_what_is_not_its_own_is_refused(sg, site, change, message):
     before = written(site)
     if message is None:  # a Link may lead anywhere: what it leads to is the schema's affair
         with pytest.raises(ValueError, match="links to Project"):
-            sg.checked().update_as(shot)
+            sg.validated().update_as(shot)
     else:
         with pytest.raises(RecordError, match=message):
             sg.update_as(shot)
@@ -447,7 +447,7 @@ def test_created_entity_that_does_not_fit_is_not_lost(sg):
     When what was created cannot be read as the class, the error has the entity.
     """
     show = sg.find_projects()[0]
-    with pytest.raises(PartlyDone, match="was created, and cannot be read as") as caught:
+    with pytest.raises(PartialSuccessError, match="was created, and cannot be read as") as caught:
         sg.create_as(describe(id=int, code=str, description=str, project=Any), {"code": "a", "project": show})
 
     assert sg.exists("Shot", caught.value.entity["id"])

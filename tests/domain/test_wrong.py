@@ -8,7 +8,7 @@ from typing import ClassVar
 import attrs
 import pytest
 
-from sgextended import FilterError, SGExtended
+from sgextended import InvalidArgumentError, SGExtended
 from sgextended.domain.notes import find_notes
 from sgextended.domain.playlists import find_playlist_versions
 from sgextended.domain.published_files import find_upstream_files
@@ -108,11 +108,11 @@ FUNCTIONS = {
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_wrong_arguments_are_refused_before_anything_is_asked(name):
     """
-    Whichever argument holds what cannot be meant, a FilterError says so, and nothing is sent.
+    Whichever argument holds what cannot be meant, a InvalidArgumentError says so, and nothing is sent.
     """
     for argument in inspect.signature(FUNCTIONS[name]).parameters:
         for wrong in WRONG.get(KIND_OF.get(argument, ""), ()):
-            with pytest.raises(FilterError) as refused:
+            with pytest.raises(InvalidArgumentError) as refused:
                 FUNCTIONS[name](Refusing(), **{**NEEDED.get(name, {}), argument: wrong})
             assert str(refused.value).endswith(".")
 
@@ -141,7 +141,7 @@ def test_what_is_wrong_is_said(call, message):
     """
     The error names the argument, what it must be and what it was.
     """
-    with pytest.raises(FilterError, match=message):
+    with pytest.raises(InvalidArgumentError, match=message):
         call(Refusing())
 
 

@@ -317,7 +317,7 @@ def test_adopted_client_keeps_its_proxy(any_tls_site, guarded_proxy, make_offici
     """
     A wrapper made of an official client goes through the same proxy, with the same password.
     """
-    with SGExtended.adopt(make_official(connect=False)) as sg:
+    with SGExtended.from_shotgun(make_official(connect=False)) as sg:
         assert len(sg.find("Status", [])) > 0
 
     assert guarded_proxy.notes(any_tls_site, 1) == ["CONNECT"]

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from sgextended import (
     ConfigurationError,
+    HTTPStatusError,
     OutcomeUnknown,
     PoolTimeout,
     RetryPolicy,
-    StatusError,
     TransportError,
     TransportTimeout,
 )
@@ -194,7 +194,7 @@ def lost():
 
 
 def status(code, retry_after=None):
-    return StatusError(f"status {code}", errcode=code, retry_after=retry_after)
+    return HTTPStatusError(f"status {code}", errcode=code, retry_after=retry_after)
 
 
 def test_persist_returns_the_first_answer():
@@ -248,7 +248,7 @@ def test_persist_raises_a_refusal_at_once(kind, code):
     """
     script = Script(status(code))
 
-    with pytest.raises(StatusError) as caught:
+    with pytest.raises(HTTPStatusError) as caught:
         script.persist(kind)
 
     assert caught.value.errcode == code
@@ -256,7 +256,7 @@ def test_persist_raises_a_refusal_at_once(kind, code):
     assert script.sends == 1
 
 
-@pytest.mark.parametrize(("kind", "error"), [(Kind.READ, StatusError), (Kind.IDEMPOTENT, OutcomeUnknown)])
+@pytest.mark.parametrize(("kind", "error"), [(Kind.READ, HTTPStatusError), (Kind.IDEMPOTENT, OutcomeUnknown)])
 def test_persist_raises_a_server_error_at_once(kind, error):
     """
     500 is the site's own mistake: the same question gives the same mistake; a write may have been done before it.
@@ -361,7 +361,7 @@ def test_persist_does_not_wait_for_hours():
     """
     script = Script(status(503, retry_after=86_400.0))
 
-    with pytest.raises(StatusError) as caught:
+    with pytest.raises(HTTPStatusError) as caught:
         script.persist(Kind.READ, longest_asked=60)
 
     assert caught.value.retry_after == 86_400.0
@@ -441,7 +441,7 @@ def test_a_site_that_is_too_busy_closes_the_backoff(code, closed):
     backoff = Backoff(clock)
     left = []
 
-    class Watched(Script):
+    class HookProxy(Script):
         def __call__(self):
             left.append(backoff.left())
             return super().__call__()
@@ -452,7 +452,7 @@ def test_a_site_that_is_too_busy_closes_the_backoff(code, closed):
 
     policy = RetryPolicy(attempts=2, first_wait=1.0)
     persist(
-        Watched(status(code, retry_after=9.0), "answer"),
+        HookProxy(status(code, retry_after=9.0), "answer"),
         rpc="read", kind=Kind.READ, policy=policy, backoff=backoff, sleep=sleep, draw=lambda: 1.0,
     )  # fmt: skip
 
@@ -467,7 +467,7 @@ def test_who_gives_up_leaves_the_backoff_closed(asked, closed):
     """
     backoff = Backoff(Clock())
 
-    with pytest.raises(StatusError):
+    with pytest.raises(HTTPStatusError):
         persist(
             Script(status(429, retry_after=asked)),
             rpc="read", kind=Kind.READ, policy=RetryPolicy(attempts=1), backoff=backoff,

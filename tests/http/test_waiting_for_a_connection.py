@@ -172,10 +172,10 @@ def test_a_cancelled_call_of_a_window_does_not_wait(busy):
     os.environ["QT_API"] = "pyside6"
     from qtpy.QtWidgets import QApplication
 
-    from sgextended.qt import Asker
+    from sgextended.qt import BackgroundCall
 
     application = QApplication.instance() or QApplication([])
-    asker, client, ended = Asker(), busy.client(), []
+    asker, client, ended = BackgroundCall(), busy.client(), []
     begun, over = threading.Event(), threading.Event()
 
     def call():

@@ -147,13 +147,13 @@ def test_a_failure_counts(make_site_server):
     """
     from shotgun_api3 import Fault
 
-    from sgextended import StatusError
+    from sgextended import HTTPStatusError
 
     server = make_site_server(read=lambda _request: b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n")
     client = make_client(server)
     client.server_caps  # noqa: B018 - as above
     sg = SGExtended(client)
-    with sg.trace() as trace, pytest.raises((Fault, StatusError)):
+    with sg.trace() as trace, pytest.raises((Fault, HTTPStatusError)):
         sg.find("Shot", [])
 
     assert trace.total.failures == 1

@@ -11,7 +11,7 @@ import shotgun_api3
 
 from sgextended import ConfigurationError, NotFoundError, SGExtended
 from sgextended.localsite import LocalSite
-from sgextended.schema.site_schema import KeptSchema, SiteSchema
+from sgextended.schema.site_schema import SchemaCache, SiteSchema
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="the rights of files are those of POSIX")
 
@@ -157,7 +157,7 @@ def test_schema_is_read_again_when_it_is_too_old():
     What was read is used up to its greatest age, and no longer; a clock that was set back makes it old too.
     """
     clock, client = Clock(), Described()
-    schema = SiteSchema(client, kept=KeptSchema(clock), max_age=60)
+    schema = SiteSchema(client, kept=SchemaCache(clock), max_age=60)
     schema.fields("Shot")
     clock.now += 60
     assert "field1" in schema.fields("Shot")
@@ -173,7 +173,7 @@ def test_unknown_field_is_looked_up_again_before_it_is_refused():
     A field that is newer than what is kept is found; one that is not there costs a request in ten seconds, not each.
     """
     clock, client = Clock(), Described()
-    schema = SiteSchema(client, kept=KeptSchema(clock), max_age=3600)
+    schema = SiteSchema(client, kept=SchemaCache(clock), max_age=3600)
     schema.fields("Shot")
     clock.now += 11
 
@@ -211,7 +211,7 @@ def test_a_failure_is_kept_for_nobody():
     """
     When reading fails, the next one tries again.
     """
-    kept = KeptSchema()
+    kept = SchemaCache()
 
     def fail():
         raise ConnectionError
@@ -270,10 +270,10 @@ def test_schema_on_disk_grows_old(folder):
     What is too old on disk is read again, from the site.
     """
     clock, client = Clock(), Described()
-    kept_in(folder, client, kept=KeptSchema(clock)).fields("Shot")
+    kept_in(folder, client, kept=SchemaCache(clock)).fields("Shot")
     clock.now += 61
 
-    assert "field2" in kept_in(folder, client, kept=KeptSchema(clock)).fields("Shot")
+    assert "field2" in kept_in(folder, client, kept=SchemaCache(clock)).fields("Shot")
 
 
 def test_sites_and_identities_do_not_mix_on_disk(folder):

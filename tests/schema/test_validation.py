@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from shotgun_api3.shotgun import Fault
 
-from sgextended import CheckError, SGExtended
+from sgextended import SchemaError, SGExtended
 from sgextended.schema.validation import OPERATORS, UNKNOWN, problems_of
 
 SEQUENCE = {"type": "Sequence", "id": 1}
@@ -18,7 +18,7 @@ def sg(demo_site, make_sg):
     """
     A wrapper that checks.
     """
-    return make_sg(demo_site).checked()
+    return make_sg(demo_site).validated()
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_place_in_a_nested_filter_is_shown(sg, demo_site):
     inner = [["code", "is", "a"], ["sg_status_list", "is", "inprogres"]]
     filters = [["code", "is", "a"], {"filter_operator": "any", "filters": inner}]
     before = demo_site.ledger.count("read")
-    with pytest.raises(CheckError) as caught:
+    with pytest.raises(SchemaError) as caught:
         sg.find("Shot", filters, ["cod"])
 
     first, second = caught.value.problems
@@ -240,7 +240,7 @@ def test_each_verb_checks_when_asked(sg, call):
     """
     Every verb that takes fields checks them, and the methods of the domain do, which use the verbs.
     """
-    with pytest.raises(CheckError, match=r"no field 'cod'. Did you mean 'code'"):
+    with pytest.raises(SchemaError, match=r"no field 'cod'. Did you mean 'code'"):
         CALLS[call](sg)
 
 
@@ -248,13 +248,13 @@ def test_wrapper_checks_when_told(demo_site, make_site, make_sg):
     """
     A wrapper checks from the start if it is made so, its clones do as well, and others do not.
     """
-    strict = SGExtended(site=make_site(demo_site), check=True)
+    strict = SGExtended(site=make_site(demo_site), validate=True)
 
     for sg in (strict, strict.clone()):
-        with pytest.raises(CheckError):
+        with pytest.raises(SchemaError):
             sg.find("Shot", [["code", "is", 1]])
     plain = make_sg(demo_site)
-    assert plain.checked() is not plain
+    assert plain.validated() is not plain
     with pytest.raises(Fault):
         plain.find("Shot", [["cod", "is", 1]])
 
@@ -263,6 +263,6 @@ def test_unknown_entity_type_is_the_one_problem(sg):
     """
     Where the type is not there, nothing else is said.
     """
-    with pytest.raises(CheckError, match=r"no entity type 'Shoot' on .* Did you mean 'Shot'") as caught:
+    with pytest.raises(SchemaError, match=r"no entity type 'Shoot' on .* Did you mean 'Shot'") as caught:
         sg.find("Shoot", [["cod", "is", 1]])
     assert len(caught.value.problems) == 1

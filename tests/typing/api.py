@@ -12,6 +12,7 @@ import sgextended
 from sgextended import (
     AsyncSGExtended,
     ConfigurationError,
+    HTTPStatusError,
     NativeClient,
     OutcomeUnknown,
     PoolTimeout,
@@ -22,7 +23,6 @@ from sgextended import (
     SGPool,
     SGWorker,
     Site,
-    StatusError,
     TransportError,
     WorkerError,
 )
@@ -100,7 +100,7 @@ def making() -> None:
     assert_type(Studio(site=Site.from_env()), Studio)
     assert_type(SGExtended.connect("https://studio.example", "robot", "key"), SGExtended)
     assert_type(Studio.connect("https://studio.example", login="ada", password="pw", connect=False), Studio)
-    assert_type(Studio.adopt(Shotgun("https://studio.example")), Studio)
+    assert_type(Studio.from_shotgun(Shotgun("https://studio.example")), Studio)
     assert_type(Studio.current(), Studio)
     assert_type(sgextended.current(), SGExtended)
     assert_type(Studio().clone(), Studio)
@@ -232,7 +232,7 @@ def errors() -> None:
         sgextended.current().create("Shot", {})
     except OutcomeUnknown as error:
         assert_type(error.rpc, Optional[str])
-    except StatusError as error:
+    except HTTPStatusError as error:
         assert_type(error.errcode, int)
         assert_type(error.retry_after, Optional[float])
     except TransportError as error:

@@ -8,7 +8,7 @@ import attrs
 from shotgun_api3.shotgun import Shotgun
 from typing_extensions import assert_type
 
-from sgextended import CheckError, Link, RecordError, SGExtended, SiteSchema
+from sgextended import Link, RecordError, SchemaError, SGExtended, SiteSchema
 from sgextended.domain.typed.records import find_as
 
 
@@ -77,7 +77,7 @@ def overrides(sg: Rows) -> None:
     assert_type(sg.find("Shot", []), List[ShotRow])
     assert_type(sg.find_one("Shot", []), Optional[ShotRecord])
     assert_type(sg.create("Shot", {}), ShotRow)
-    assert_type(sg.checked(), Rows)
+    assert_type(sg.validated(), Rows)
 
 
 def records(sg: SGExtended, plain: Shotgun) -> None:
@@ -102,8 +102,8 @@ def schema(sg: SGExtended) -> None:
     assert_type(sg.site_schema().field_names("Shot"), List[str])
     assert_type(sg.site_schema().valid_values("Shot", "code"), Optional[List[str]])
     try:
-        SGExtended(check=True).find("Shot", [])
-    except CheckError as error:
+        SGExtended(validate=True).find("Shot", [])
+    except SchemaError as error:
         assert_type(error.problems, List[Any])
     except RecordError as error:
         assert_type(error.entity, Optional[Dict[str, Any]])

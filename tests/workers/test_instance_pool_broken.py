@@ -16,7 +16,7 @@ from fix_pool import GUARD, Borrower, Instance, counts, wait_for
 from shotgun_api3.lib import httplib2
 
 import sgextended
-from sgextended import PoolError, PoolTimeout, StatusError, TransportError
+from sgextended import HTTPStatusError, PoolError, PoolTimeout, TransportError
 from sgextended.concurrency.wake_up import WakeUp
 
 
@@ -54,7 +54,7 @@ def in_a_circle():
         xmlrpc.client.ProtocolError("url", 502, "bad gateway", {}),
         httplib2.ServerNotFoundError("no such host"),
         TransportError("lost"),
-        StatusError("503", errcode=503),
+        HTTPStatusError("503", errcode=503),
         caused(ValueError("studio's own"), TransportError("lost")),
         caused(RuntimeError("outer"), caused(ValueError("inner"), TimeoutError())),
         KeyboardInterrupt(),

@@ -14,7 +14,7 @@ from fix_servers import GUARD, page, results
 
 import sgextended
 from sgextended import ConfigurationError, NativeClient, SGExtended, Site
-from sgextended.wrapper.native_overrides import NativeVerbs
+from sgextended.wrapper.native_overrides import NativeOverrides
 
 # --- Forwarding, as R18 and R19 ask
 
@@ -133,7 +133,7 @@ def test_verbs_are_real_methods(name):
     """
     The verbs of R20 are methods of a class above the studio's, so that super() finds them.
     """
-    assert callable(vars(NativeVerbs)[name])
+    assert callable(vars(NativeOverrides)[name])
 
 
 def test_verbs_pass_their_arguments_on(site):
@@ -272,7 +272,7 @@ def test_site_of_a_plain_shotgun_is_explained(shot_server):
     """
     sg = Studio(shotgun_api3.Shotgun(shot_server.url, "robot", KEY, connect=False))
 
-    with pytest.raises(ConfigurationError, match=r"use Studio\.adopt\(sg\)"):
+    with pytest.raises(ConfigurationError, match=r"use Studio\.from_shotgun\(sg\)"):
         sg.site  # noqa: B018 - reading is the point
 
 
@@ -292,7 +292,7 @@ def test_adopt_makes_a_safe_client(shot_server, wrapped):
     """
     native = shotgun_api3.Shotgun(shot_server.url, "robot", KEY, connect=False)
 
-    sg = Studio.adopt(SGExtended(native) if wrapped else native)
+    sg = Studio.from_shotgun(SGExtended(native) if wrapped else native)
 
     assert type(sg) is Studio
     assert isinstance(sg._sg, NativeClient)
@@ -306,7 +306,7 @@ def test_adopt_refuses_a_mockgun(make_mockgun):
     A Mockgun leads nowhere, so there is nothing to adopt.
     """
     with pytest.raises(ConfigurationError, match="says which site it is for"):
-        SGExtended.adopt(make_mockgun())
+        SGExtended.from_shotgun(make_mockgun())
 
 
 # --- connect

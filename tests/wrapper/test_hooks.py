@@ -17,7 +17,15 @@ from fix_extended import make_site as make_scripted
 from fix_native import failing
 from fix_servers import Last, http_reply, page
 
-from sgextended import ConfigurationError, NativeClient, OutcomeUnknown, PartlyDone, RetryPolicy, SGExtended, SGPool
+from sgextended import (
+    ConfigurationError,
+    NativeClient,
+    OutcomeUnknown,
+    PartialSuccessError,
+    RetryPolicy,
+    SGExtended,
+    SGPool,
+)
 from sgextended.writes.interception import READING
 
 WRITING = {
@@ -231,12 +239,12 @@ def test_every_native_name_is_known_to_read_or_to_write():
     public = {name for name, _method in inspect.getmembers(shotgun_api3.Shotgun, callable) if not name.startswith("_")}
 
     assert public - READING <= WRITING
-    assert READING - public <= {"adopt", "clone", "find_iter", "watched_by", "export_page"}
+    assert READING - public <= {"from_shotgun", "clone", "find_iter", "watched_by", "export_page"}
 
 
 WRITES = {
     "create": lambda sg: sg.create("Shot", {"code": "a"}),
-    "create that looks": lambda sg: sg.create("Shot", {"code": "a"}, reconcile_on=["code"]),
+    "create that looks": lambda sg: sg.create("Shot", {"code": "a"}, unique_by=["code"]),
     "update": lambda sg: sg.update("Shot", 7, {"code": "a"}),
     "delete": lambda sg: sg.delete("Shot", 7),
     "revive": lambda sg: sg.revive("Shot", 7),
@@ -334,14 +342,16 @@ def test_results_are_told_after_the_write(any_tls_site, make_site):
 
 def test_a_failure_after_a_write_says_that_it_is_done(any_tls_site, make_site):
     """
-    What goes wrong in after_write is PartlyDone, which has what was written.
+    What goes wrong in after_write is PartialSuccessError, which has what was written.
     """
 
     class Failing(SGExtended):
         def after_write(self, write, result):
             raise ZeroDivisionError
 
-    with pytest.raises(PartlyDone, match=r"create Step was done, and then Failing\.after_write failed") as caught:
+    with pytest.raises(
+        PartialSuccessError, match=r"create Step was done, and then Failing\.after_write failed"
+    ) as caught:
         Failing(site=make_site(any_tls_site)).create("Step", {"code": "done"})
     assert caught.value.entity["code"] == "done"
 

@@ -7,7 +7,7 @@ import datetime
 import pytest
 from fix_native import meet
 
-from sgextended import FilterError, OutcomeUnknown, RetryPolicy
+from sgextended import InvalidArgumentError, OutcomeUnknown, RetryPolicy
 from sgextended.localsite import LocalSite, Mishap
 
 AT_ONCE = RetryPolicy(attempts=3, first_wait=0, longest_wait=0)
@@ -145,7 +145,7 @@ def test_calls_that_create_nothing_cannot_be_reconciled(sg):
     """
     For a call without an entity to look for, the error says so.
     """
-    with pytest.raises(FilterError, match="'schema_field_create' creates no entity"):
+    with pytest.raises(InvalidArgumentError, match="'schema_field_create' creates no entity"):
         sg.reconcile(OutcomeUnknown("?", rpc="schema_field_create"))
 
 
@@ -159,7 +159,7 @@ def test_reconcile_on_creates_once(sg, site, project, kind):
             "Shot",
             {"code": "sh010", "project": link(project), "sg_cut_in": 1001},
             ["sg_status_list"],
-            reconcile_on=("code", "project"),
+            unique_by=("code", "project"),
         )
 
     assert mishap.happened == 1
@@ -174,7 +174,7 @@ def test_reconcile_on_gives_up_in_the_end(sg, site, project):
     """
     data = {"code": "sh010", "project": link(project)}
     with site.faults.during(Mishap(kind="reset-before", rpc={"create"})) as mishap, pytest.raises(OutcomeUnknown):
-        sg.create("Shot", data, reconcile_on=("code", "project"))
+        sg.create("Shot", data, unique_by=("code", "project"))
 
     assert mishap.happened == AT_ONCE.attempts
 
@@ -186,7 +186,7 @@ def test_reconcile_on_is_safe_in_many_threads(sg, site, project):
     with site.faults.during(Mishap(kind="close-after", rpc={"create"})):
         meet(
             *[
-                lambda n=n: sg.create("Shot", {"code": f"sh{n}", "project": link(project)}, reconcile_on=("code",))
+                lambda n=n: sg.create("Shot", {"code": f"sh{n}", "project": link(project)}, unique_by=("code",))
                 for n in range(8)
             ]
         )
@@ -202,8 +202,8 @@ def test_keys_without_a_value_are_refused(sg, site, project, keys):
     """
     before = sg.requests_sent
 
-    with pytest.raises(FilterError, match="reconcile_on"):
-        sg.create("Shot", {"code": "sh010", "project": link(project), "sg_cut_in": None}, reconcile_on=keys)
+    with pytest.raises(InvalidArgumentError, match="unique_by"):
+        sg.create("Shot", {"code": "sh010", "project": link(project), "sg_cut_in": None}, unique_by=keys)
     assert sg.requests_sent == before
 
 
@@ -215,8 +215,8 @@ def test_keys_that_the_site_cannot_look_for_are_refused(sg, keys):
     before = sg.requests_sent
     data = {"code": "sh010", "sg_frames": 1.5, "description": "x" * 256, "sg_movie": {"url": "https://x.example"}}
 
-    with pytest.raises(FilterError, match="no Shot can be found by its"):
-        sg.create("Shot", data, reconcile_on=keys)
+    with pytest.raises(InvalidArgumentError, match="no Shot can be found by its"):
+        sg.create("Shot", data, unique_by=keys)
     assert sg.requests_sent == before
 
 
@@ -238,7 +238,7 @@ def test_what_says_when_and_by_whom_it_was_made_is_found(sg, site, project, tell
     error = uncertain(sg, site, lambda sg: sg.create("Version", data))
     (made,) = sg.reconcile(error)
     with site.faults.during(Mishap(kind="close-after", rpc={"create"}, next=1)):
-        again = sg.create("Version", {**data, "code": "v002"}, reconcile_on=("code", "project"))
+        again = sg.create("Version", {**data, "code": "v002"}, unique_by=("code", "project"))
 
     assert [row["id"] for row in sg.find("Version", [["project", "is", project]])] == [made["id"], again["id"]]
 
@@ -248,7 +248,7 @@ def test_a_text_with_blanks_around_it_is_found(sg, site, project):
     The site strips texts, so that what it has made has another one than was sent.
     """
     with site.faults.during(Mishap(kind="close-after", rpc={"create"}, next=1)):
-        shot = sg.create("Shot", {"code": " sh010 ", "project": link(project)}, reconcile_on=("code", "project"))
+        shot = sg.create("Shot", {"code": " sh010 ", "project": link(project)}, unique_by=("code", "project"))
 
     assert [row["id"] for row in sg.find("Shot", [["project", "is", project]])] == [shot["id"]]
 

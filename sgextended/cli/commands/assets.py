@@ -85,14 +85,14 @@ def count_assets(sg: SGExtended, *, names: Optional[Sequence[str]], workers: int
 
         names: Names of projects. None: all that are not archived.
 
-        workers: How many projects are counted at the same time.
+        workers: RunOptions many projects are counted at the same time.
 
     Raises:
         NotFoundError: There is no project of one of the names.
     """
     started = work.Meter(sg)
     projects = sg.find_projects(fields=["name"]) if names is None else find_named(sg, names)
-    outcome = work.run(sg, count_of_project, projects, work.How(workers=workers), meter=started)
+    outcome = work.run(sg, count_of_project, projects, work.RunOptions(workers=workers), meter=started)
     return Report(projects=tuple(counted for _project, counted in outcome.done), outcome=outcome)
 
 

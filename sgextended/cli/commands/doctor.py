@@ -24,7 +24,7 @@ from sgextended.cli.commands.whoami import identity
 from sgextended.cli.load_function import UsageError
 from sgextended.cli.options import FormatOption
 from sgextended.cli.site_command import Connect, asks
-from sgextended.errors import CallError, ConfigurationError, StatusError, TransportError
+from sgextended.errors import CallError, ConfigurationError, HTTPStatusError, TransportError
 from sgextended.http.retry import BUSY
 
 PATIENCE = 10.0  # seconds for a connection
@@ -50,7 +50,7 @@ class Finding:
     advice: str = ""
 
 
-class Ill(Exception):
+class CheckFailed(Exception):
     """
     A step has failed: what was found, and what to do about it.
     """
@@ -112,7 +112,7 @@ def examine(connect: Connect) -> Iterator[Finding]:
             continue
         try:
             yield Finding(step, *look())
-        except Ill as ill:
+        except CheckFailed as ill:
             failed = step
             yield Finding(step, "failed", str(ill), ill.advice)
         except (*CallError, OSError) as error:
@@ -147,7 +147,7 @@ def _name(site: Site) -> Tuple[str, str, str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise Ill(
+        raise CheckFailed(
             f"The name of the {what}, {host}, is unknown here ({error.strerror}).",
             "Check the spelling, this machine's DNS, and the VPN.",
         ) from error
@@ -162,7 +162,7 @@ def _connection(site: Site) -> Tuple[str, str, str]:
         socket.create_connection((host, port), PATIENCE).close()
     except OSError as error:
         reason = "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
-        raise Ill(f"{host}:{port} takes no connection: {reason}.", _no_connection(site)) from error
+        raise CheckFailed(f"{host}:{port} takes no connection: {reason}.", _no_connection(site)) from error
     seconds = time.perf_counter() - started
     way = " (the proxy)" if site.proxy else ""
     return "ok", f"{host}:{port}{way} answers in {seconds * 1000:.0f} ms", ""
@@ -194,7 +194,7 @@ def _tls(sg: SGExtended) -> Tuple[str, str, str]:
             certificate: Any = sock.getpeercert()
             version = sock.version()
     except ssl.SSLError as error:
-        raise Ill(
+        raise CheckFailed(
             f"The handshake with {host}:{port} fails: {_reason(error)}.", _tls_advice(error, host, port)
         ) from error
     issuer = dict(pair for part in certificate["issuer"] for pair in part)
@@ -303,9 +303,9 @@ def _advice(error: BaseException) -> str:
             "The site knows no such script or person, or the key is another: check them in the site's Admin, Scripts. "
             "A key that begins or ends with a space, or was renewed, is not the same key."
         )
-    if isinstance(error, StatusError) and error.errcode in (401, 403):
+    if isinstance(error, HTTPStatusError) and error.errcode in (401, 403):
         return "A web server before the site refuses it: an allow list of addresses, or basic_auth."
-    if isinstance(error, StatusError) and error.errcode in BUSY:
+    if isinstance(error, HTTPStatusError) and error.errcode in BUSY:
         return "The site is too busy, or under maintenance: try again later, and see its status page."
     if isinstance(error, TransportError):
         return "Try again; if it stays so, ask whoever looks after the network."

@@ -49,7 +49,7 @@ def command(
     fields: Annotated[
         Optional[str], typer.Option(metavar="FIELD,...", help="Fields to export; else all that the type has.")
     ] = None,
-    limit: Annotated[Optional[int], typer.Option(min=1, help="How many at most.")] = None,
+    limit: Annotated[Optional[int], typer.Option(min=1, help="RunOptions many at most.")] = None,
 ) -> int:
     """
     Write all entities of a query to a file.

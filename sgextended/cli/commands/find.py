@@ -29,7 +29,7 @@ def find(
     order: Annotated[
         Optional[str], typer.Option(metavar="FIELD,...", help="Sort by these; -FIELD begins with the last. Else by id.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="How many to show at most; 0 shows all.")] = SHOWN,
+    limit: Annotated[int, typer.Option(min=0, help="RunOptions many to show at most; 0 shows all.")] = SHOWN,
     output_format: FormatOption = output.Format.TABLE,
 ) -> int:
     """
@@ -92,7 +92,7 @@ def show_entity(entity: Dict[str, Any], form: output.Format, *, everything: bool
     Args:
         entity: What the site gave.
 
-        form: How it is printed.
+        form: RunOptions it is printed.
 
         everything: Whether a table has the fields that hold nothing, too.
     """

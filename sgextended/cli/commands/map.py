@@ -47,13 +47,13 @@ def command(
     fields: Annotated[
         Optional[str], typer.Option(metavar="FIELD,...", help="Fields that the function gets; else the names.")
     ] = None,
-    limit: Annotated[Optional[int], typer.Option(min=1, help="How many of them at most.")] = None,
+    limit: Annotated[Optional[int], typer.Option(min=1, help="RunOptions many of them at most.")] = None,
     workers: Annotated[
         Optional[int],
         typer.Option(
             min=1,
             max=256,
-            help="How many are worked on at once; else 8, or what the cluster has.",
+            help="RunOptions many are worked on at once; else 8, or what the cluster has.",
             show_default=False,
         ),
     ] = None,
@@ -84,14 +84,14 @@ def command(
         function,
         Query(entity_type=entity_type, filters=filters, projects=project, fields=fields),
         limit=limit,
-        where=Where(workers=workers, processes=processes, dask=dask),
+        where=ExecutorKind(workers=workers, processes=processes, dask=dask),
         journal=journal,
         form=output_format,
     )
 
 
 @frozen(kw_only=True)
-class Where:
+class ExecutorKind:
     """
     Who does the work: threads, processes or a cluster.
     """
@@ -121,7 +121,7 @@ def map_entities(
     query: Query,
     *,
     limit: Optional[int],
-    where: Where,
+    where: ExecutorKind,
     journal: Optional[Path],
     form: output.Format,
 ) -> int:
@@ -135,18 +135,18 @@ def map_entities(
 
         query: Which entities.
 
-        limit: How many of them at most. None: all.
+        limit: RunOptions many of them at most. None: all.
 
         where: Who does the work.
 
         journal: File of what is done, or None.
 
-        form: How the results are printed.
+        form: RunOptions the results are printed.
 
     Raises:
         UsageError: There is no such function, or nobody to do it.
 
-        FilterError: A field holds no such values.
+        InvalidArgumentError: A field holds no such values.
 
         NotFoundError: The site has no such type, field or project.
     """
@@ -159,7 +159,7 @@ def map_entities(
     found = found if limit is None else min(found, limit)
     entities = sg.find_iter(native.entity_type, native.filters, native.fields, limit=limit or 0) if found else iter(())
     with _executor(where, function, needed=bool(found)) as (executor, workers, unit):
-        how = work.How(workers=workers, executor=executor, journal=journal, unit=unit)
+        how = work.RunOptions(workers=workers, executor=executor, journal=journal, unit=unit)
         outcome = work.run(sg, function, work.Counted(entities, found), how, meter=meter)
     _print_results(outcome, form)
     if not outcome.total:
@@ -174,7 +174,7 @@ def map_entities(
 
 @contextlib.contextmanager
 def _executor(
-    where: Where, function: Callable[..., Any], *, needed: bool
+    where: ExecutorKind, function: Callable[..., Any], *, needed: bool
 ) -> Iterator[Tuple[Optional[Executor], int, str]]:
     """
     Give what runs the work, None for threads; how many do it at once, and what they are.

@@ -64,10 +64,10 @@ def site(
     """
     if context.invoked_subcommand is not None:
         return
-    from sgextended.cli.site_server import Team, serve  # noqa: PLC0415 - needs the extra "site"
+    from sgextended.cli.site_server import Accounts, serve  # noqa: PLC0415 - needs the extra "site"
 
     serve(
-        team=Team(scripts=script or [], users=user or [], access_log=access_log),
+        team=Accounts(scripts=script or [], users=user or [], access_log=access_log),
         port=port,
         db=db,
         data=load,

@@ -15,7 +15,7 @@ from sgextended.cli.entity_query import NAMES
 from sgextended.cli.load_function import UsageError
 from sgextended.cli.options import FormatOption, IdArgument, TypeArgument
 from sgextended.cli.site_command import Connect, asks
-from sgextended.errors import FilterError, NotFoundError
+from sgextended.errors import InvalidArgumentError, NotFoundError
 from sgextended.schema.site_schema import SiteSchema
 
 FieldsArgument = Annotated[
@@ -104,12 +104,12 @@ def _fields(sg: SGExtended, entity_type: str, values: List[str]) -> Dict[str, An
     for word in values:
         field = word.partition("=")[0]
         if "." in field:
-            raise FilterError(f"{field!r} is a field of what is linked: write to that entity itself.")
+            raise InvalidArgumentError(f"{field!r} is a field of what is linked: write to that entity itself.")
         if field in found:
-            raise FilterError(f"{field!r} is given twice.")
+            raise InvalidArgumentError(f"{field!r} is given twice.")
         try:
             data_type = schema.field_type(entity_type, field)
         except NotFoundError as error:
-            raise FilterError(str(error)) from error
+            raise InvalidArgumentError(str(error)) from error
         found[field] = filters.to_value(word, len(field) + 1, field, data_type)
     return found

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Callable, Iterator, NamedTuple, Optional, Tupl
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 from urllib.request import url2pathname
 
-from sgextended.client.credentials import SealedText, identity_of
+from sgextended.client.credentials import RedactedStr, identity_of
 from sgextended.client.transfers.transfer import (
     CHUNK,
     EXPIRED,
@@ -30,12 +30,12 @@ from sgextended.client.transfers.transfer import (
     storage_message,
     without_query,
 )
-from sgextended.errors import ShotgunFileDownloadError, StatusError, TransportError, TransportTimeout
+from sgextended.errors import HTTPStatusError, ShotgunFileDownloadError, TransportError, TransportTimeout
 from sgextended.http import deadline
 from sgextended.http.response import Response
 from sgextended.http.retry import BUSY, Kind
 from sgextended.http.transport import retry_after
-from sgextended.observe.call_events import Tally
+from sgextended.observe.call_events import RequestStats
 from sgextended.secret import Secret
 
 #: Seconds for which a session is new: if a new one is refused, another would be too.
@@ -126,17 +126,17 @@ class Downloads(Transfers):
         headers, token = self._headers(own=own), None
         if own:
             token = self._download_session(refused)
-            headers["cookie"] = SealedText(f"_session_id={token.reveal()}")
+            headers["cookie"] = RedactedStr(f"_session_id={token.reveal()}")
 
-        def send(tally: Tally) -> Response:
+        def send(stats: RequestStats) -> Response:
             started, before, limits = time.monotonic(), receiver.received, self._patient_limits
             try:
                 answer = transport.send(
                     "GET", path, body=None, headers=headers, limits=limits, user=self.config, sink=receiver.begin
                 )
-                tally.received += len(answer.body)
+                stats.received += len(answer.body)
             finally:
-                tally.received += receiver.received - before
+                stats.received += receiver.received - before
             LOG.debug("download: %d, %.3f s, %d bytes", answer.status, time.monotonic() - started, receiver.size)
             if answer.status in BUSY:
                 raise _refusal(url, answer)
@@ -300,7 +300,7 @@ def _redirect(url: str, answer: Response) -> Optional[str]:
         raise TransportError(msg, lasting=True) from error
 
 
-def _refusal(url: str, answer: Response) -> StatusError:
+def _refusal(url: str, answer: Response) -> HTTPStatusError:
     """
     Return the error of an answer that is no file, in the words of the official client.
     """
@@ -312,7 +312,7 @@ def _refusal(url: str, answer: Response) -> StatusError:
         msg += f" - {message}" if message else ""
     elif answer.status in (409, 410) and answer.body:
         msg += f"\n{answer.body.decode('utf-8', 'replace')}\n"  # a scan for malware is not over, or has found some
-    return StatusError(
+    return HTTPStatusError(
         msg,
         url=without_query(url),
         errcode=answer.status,

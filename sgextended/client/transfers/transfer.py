@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from attrs import evolve
 
-from sgextended.client.credentials import SealedText
+from sgextended.client.credentials import RedactedStr
 from sgextended.client.transfers.parallel_parts import PAUSE
 from sgextended.errors import ClientClosed, OutcomeUnknown, ShotgunError, TransportError
 from sgextended.http import deadline, retry
@@ -21,7 +21,7 @@ from sgextended.http.connection import Limits
 from sgextended.http.socket_opener import DEFAULT_PORTS, Endpoint
 from sgextended.http.transport import Transport, transport_to
 from sgextended.lazy_import import lazy_module
-from sgextended.observe.call_events import Tally, Watcher, tell
+from sgextended.observe.call_events import RequestStats, Watcher, tell
 
 if TYPE_CHECKING:
     import html
@@ -286,12 +286,12 @@ class Transfers(Client):
         """
         headers = {"user-agent": "; ".join(self._user_agents), "accept-encoding": "identity"}
         if own and self.config.authorization:
-            headers["authorization"] = SealedText(self.config.authorization)
+            headers["authorization"] = RedactedStr(self.config.authorization)
         return headers
 
     def _carry_out(
         self,
-        send: Callable[[Tally], Result],
+        send: Callable[[RequestStats], Result],
         *,
         rpc: str,
         kind: retry.Kind,
@@ -301,7 +301,7 @@ class Transfers(Client):
         written: Callable[[], Any] = lambda: None,
         policy: Optional[retry.RetryPolicy] = None,
         again: Optional[Callable[[Result], Result]] = None,
-        finish: Optional[Callable[[Result, Tally], Any]] = None,
+        finish: Optional[Callable[[Result, RequestStats], Any]] = None,
         sleep: Optional[Callable[[float], object]] = None,
     ) -> Any:
         """
@@ -331,14 +331,14 @@ class Transfers(Client):
             sleep: Waits so many seconds. None: as the thread that runs does.
         """
         self._fail_if_closed()
-        tally, sent_at = Tally(), time.time()
+        stats, sent_at = RequestStats(), time.time()
         failure: Optional[Type[BaseException]] = (
             None  # the class alone: the error would keep this frame, and itself, alive
         )
         try:
             with deadline.deadline(None if deadline.current() else limit):
                 result = retry.persist(
-                    functools.partial(_counted, send, tally),
+                    functools.partial(_counted, send, stats),
                     rpc=rpc,
                     kind=kind,
                     policy=policy or self._site.retry,
@@ -346,10 +346,10 @@ class Transfers(Client):
                     again=again,
                     sleep=sleep or PAUSE.get(),
                 )
-            return result if finish is None else finish(result, tally)
+            return result if finish is None else finish(result, stats)
         except TransportError as error:
             failure = type(error)
-            error.elapsed, error.entity_type = time.monotonic() - tally.started, entity_type
+            error.elapsed, error.entity_type = time.monotonic() - stats.started, entity_type
             if isinstance(error, OutcomeUnknown):
                 error.sent_at, error.clock_ahead, error.data = sent_at, transport.clock_ahead(), written()
             LOG.debug("%s: failed after %.3f s: %s", rpc, error.elapsed, error)
@@ -359,12 +359,12 @@ class Transfers(Client):
             raise
         finally:
             if self._watcher is not None:
-                tell(self._watcher, tally.call(rpc, entity_type, failure))
+                tell(self._watcher, stats.call(rpc, entity_type, failure))
 
 
-def _counted(send: Callable[[Tally], Result], tally: Tally) -> Result:
-    tally.attempts += 1
-    return send(tally)
+def _counted(send: Callable[[RequestStats], Result], stats: RequestStats) -> Result:
+    stats.attempts += 1
+    return send(stats)
 
 
 def without_query(url: str) -> str:

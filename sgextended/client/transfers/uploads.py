@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 
 from attrs import define
 
-from sgextended.client.credentials import SealedBytes, SealedText
+from sgextended.client.credentials import RedactedBytes, RedactedStr
 from sgextended.client.responses import status_error, web_page_error
 from sgextended.client.transfers.parallel_parts import Stopped, in_parallel
 from sgextended.client.transfers.transfer import (
@@ -34,14 +34,14 @@ from sgextended.client.transfers.transfer import (
     without_query,
 )
 from sgextended.concurrency.scoped_value import ScopedValue
-from sgextended.errors import PartlyDone, ShotgunError, StatusError, TransportError
+from sgextended.errors import HTTPStatusError, PartialSuccessError, ShotgunError, TransportError
 from sgextended.http import deadline, retry
 from sgextended.http.cancellation import CancelToken
 from sgextended.http.connection import Body
 from sgextended.http.response import Response
 from sgextended.http.retry import Kind
 from sgextended.http.transport import retry_after
-from sgextended.observe.call_events import Tally
+from sgextended.observe.call_events import RequestStats
 
 if TYPE_CHECKING:
     import datetime
@@ -127,7 +127,7 @@ class Uploads(Transfers):
         *progress* and *timeout* are those of `upload`; *timeout* holds for all of it.
 
         Raises:
-            PartlyDone: The thumbnail was uploaded to the first entity, and could not be shared with the others; the
+            PartialSuccessError: The thumbnail was uploaded to the first entity, and could not be shared with the others; the
                 error has its Attachment.
         """
         native: Any = list(entities) if isinstance(entities, list) else entities
@@ -146,14 +146,14 @@ class Uploads(Transfers):
                     f"The thumbnail was uploaded to {first} as Attachment {made[0]}, and could not be shared with the "
                     f"other entities: {str(error).strip()} Share it with source_entity={first}; do not upload it again."
                 )
-                raise PartlyDone(msg, entity=link) from error
+                raise PartialSuccessError(msg, entity=link) from error
 
     def create(self, entity_type: str, data: Row, return_fields: Optional[List[str]] = None) -> Row:
         """
         Create an entity and return it, as the native method does.
 
         Raises:
-            PartlyDone: It was created, and an image could not be uploaded to it; the error has the entity.
+            PartialSuccessError: It was created, and an image could not be uploaded to it; the error has the entity.
 
             ShotgunError: An image is no file, or an empty one; nothing was created.
         """
@@ -172,7 +172,7 @@ class Uploads(Transfers):
         Set fields of an entity and return them, as the native method does.
 
         Raises:
-            PartlyDone: The other fields were set, and an image could not be uploaded; the error has the entity.
+            PartialSuccessError: The other fields were set, and an image could not be uploaded; the error has the entity.
 
             ShotgunError: An image is no file, or an empty one; nothing was set.
         """
@@ -203,7 +203,7 @@ class Uploads(Transfers):
                     f"{done}, and then its {name} failed: {why} Do not send the rest again: look whether the image is "
                     f"there, and if not, {left} is what is left."
                 )
-                raise PartlyDone(msg, entity=row) from error
+                raise PartialSuccessError(msg, entity=row) from error
             done = done or f"{row['type']} {row['id']} has got its {name}"
         return row
 
@@ -229,12 +229,12 @@ class Uploads(Transfers):
         rpc = path.rpartition("/")[2]
         kind, body = self._form(fields, files)
 
-        def send(tally: Tally) -> str:
+        def send(stats: RequestStats) -> str:
             started = time.monotonic()
             headers = {"content-type": kind}
-            tally.sent += len(body) if isinstance(body, bytes) else body.size
+            stats.sent += len(body) if isinstance(body, bytes) else body.size
             status, reply_headers, reply = self._make_call("POST", path, body, headers)
-            tally.received += len(reply)
+            stats.received += len(reply)
             LOG.debug("%s: %d, %.3f s", rpc, status[0], time.monotonic() - started)
             if not 200 <= status[0] < 300:
                 raise status_error(self.config.server, status, reply_headers, reply)
@@ -262,13 +262,13 @@ class Uploads(Transfers):
         """
         fields = {**fields, **self._auth_params()}
         if not files:
-            return "application/x-www-form-urlencoded", SealedBytes(urlencode(fields, doseq=True).encode())
+            return "application/x-www-form-urlencoded", RedactedBytes(urlencode(fields, doseq=True).encode())
         return _multipart(fields, files, _upload().progress)
 
     def _auth_params(self) -> Dict[str, Any]:
         # The official client keeps them in variables of its own while it uploads; there they do not show.
         found = super()._auth_params()
-        return {name: SealedText(value) if isinstance(value, str) else value for name, value in found.items()}
+        return {name: RedactedStr(value) if isinstance(value, str) else value for name, value in found.items()}
 
     def _has_replaced(self, session: "Optional[Secret]") -> bool:
         """
@@ -329,7 +329,7 @@ class Uploads(Transfers):
         """
         try:
             return self._put_once(url, part, kind, needs)
-        except StatusError as error:
+        except HTTPStatusError as error:
             if error.errcode not in EXPIRED:
                 raise
         return self._put_once(another(), part, kind, needs)
@@ -337,14 +337,14 @@ class Uploads(Transfers):
     def _put_once(self, url: str, part: FilePart, kind: str, needs: str) -> Response:
         transport, path, own = self._way_to(url)
 
-        def send(tally: Tally) -> Response:
+        def send(stats: RequestStats) -> Response:
             headers = {**self._headers(own=own), "content-type": kind}
             started = time.monotonic()
-            tally.sent += part.size
+            stats.sent += part.size
             answer = transport.send(
                 "PUT", path, body=part, headers=headers, limits=self._patient_limits, user=self.config
             )
-            tally.received += len(answer.body)
+            stats.received += len(answer.body)
             seconds = time.monotonic() - started
             LOG.debug("put: %d, %.3f s, %d bytes sent", answer.status, seconds, part.size)
             if not 200 <= answer.status < 300:
@@ -366,7 +366,7 @@ def _storage_error(url: str, answer: Response) -> TransportError:
     msg += f" ({message})." if message else "."
     if answer.status == 400 and b"<Code>RequestTimeout</Code>" in answer.body:
         return TransportError(msg, sent=False)  # the bytes came too slowly
-    return StatusError(
+    return HTTPStatusError(
         msg,
         url=without_query(url),
         errcode=answer.status,
@@ -401,7 +401,7 @@ def _multipart(fields: Dict[str, Any], files: Mapping[str, BinaryIO], progress: 
     for name, value in fields.items():
         text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
         head.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n')
-    parts: List[Union[bytes, FilePart]] = [SealedBytes("".join(head).encode())]
+    parts: List[Union[bytes, FilePart]] = [RedactedBytes("".join(head).encode())]
     for name, file in files.items():
         filename = os.fsdecode(file.name).rpartition("/")[2]
         part = FilePart(file, moved=_tell(progress))

@@ -17,7 +17,7 @@ from sgextended.domain.query_fields.saved_filters import (
     read_filter,
 )
 from sgextended.domain.query_fields.summaries import NotComputed, compute
-from sgextended.errors import FilterError
+from sgextended.errors import InvalidArgumentError
 from sgextended.schema.site_schema import SiteSchema
 
 
@@ -171,7 +171,7 @@ class Asking:
     def _place(self, path: str) -> _Place:
         if not self._may_be(path):
             msg = f"{path!r} is no field: a dotted one is made of link, type and field, as 'entity.Shot.code'."
-            raise FilterError(msg)
+            raise InvalidArgumentError(msg)
         parts = path.split(".")
         if len(parts) == 1:
             return _Place(None, self._type, path)

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
 from sgextended.domain.conditions import PEOPLE, Entity, Row, conditions_of, fields_of, is_id, to_link
-from sgextended.errors import ConfigurationError, FilterError, NotFoundError
+from sgextended.errors import ConfigurationError, InvalidArgumentError, NotFoundError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 
@@ -77,7 +77,7 @@ def find_page(
 
         ConfigurationError: The page asks about Me or the current project, and nobody says which that is.
 
-        FilterError: *page_id* is no id, or the page's filter is not understood.
+        InvalidArgumentError: *page_id* is no id, or the page's filter is not understood.
     """
     page_id, narrower = _id_of(page_id), conditions_of(filters)
     chosen, more = None if fields is None else fields_of(fields), fields_of(extra_fields)
@@ -107,7 +107,7 @@ def _id_of(page: Union[int, Entity]) -> int:
     page_id = page.get("id") if isinstance(page, Mapping) and page.get("type") == "Page" else page
     if not is_id(page_id):
         msg = f"A page is named by its id or a link to it, such as {{'type': 'Page', 'id': 12}}, not by {page!r:.80}."
-        raise FilterError(msg)
+        raise InvalidArgumentError(msg)
     return int(page_id)  # type: ignore[arg-type]
 
 
@@ -231,7 +231,7 @@ def _conditions(name: str, asking: "Asking", entity_type: str, saved: Sequence[A
         trees = [saved_filters.read_filter(each, fill, has_project=has_project) for each in saved]
     except saved_filters.Unanswerable as error:
         msg = f"{name} cannot be shown: {error}."
-        raise FilterError(msg) from None
+        raise InvalidArgumentError(msg) from None
     return saved_filters.to_native(saved_filters.join([tree for tree in trees if tree is not None], is_all=True))
 
 

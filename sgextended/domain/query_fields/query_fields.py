@@ -21,7 +21,7 @@ import itertools
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Optional
 
 from sgextended.domain.conditions import Entity, Row, fields_of, is_id, rows_of
-from sgextended.errors import FilterError
+from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 
@@ -70,7 +70,7 @@ def add_query_fields(
         cannot be worked out is a `NotComputed`.
 
     Raises:
-        FilterError: The rows are of several types, or a field is no query field.
+        InvalidArgumentError: The rows are of several types, or a field is no query field.
     """
     rows = rows if isinstance(rows, list) else rows_of(rows)
     with within(sg, timeout):
@@ -78,11 +78,11 @@ def add_query_fields(
             return rows
         if any(not isinstance(row, dict) or "type" not in row or not is_id(row.get("id")) for row in rows):
             msg = "Rows must be dicts with 'type' and 'id', as find gives them."
-            raise FilterError(msg)
+            raise InvalidArgumentError(msg)
         types = {row["type"] for row in rows}
         if len(types) > 1:
             msg = f"Query fields are added to rows of one type at a time, not of {', '.join(sorted(types))}."
-            raise FilterError(msg)
+            raise InvalidArgumentError(msg)
         (entity_type,) = types
         asking = query_field_reader.Asking(sg, entity_type, user)
         if fields is None:
@@ -92,7 +92,7 @@ def add_query_fields(
             for name in wanted:
                 if not asking.is_query_field(name):
                     msg = f"{entity_type}.{name} is no query field."
-                    raise FilterError(msg)
+                    raise InvalidArgumentError(msg)
         asking.add(rows, wanted)
         return rows
 

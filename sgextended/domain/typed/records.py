@@ -33,10 +33,10 @@ from typing import (
     Union,
 )
 
-from sgextended.client.gc_pause import Collector
+from sgextended.client.gc_pause import GCPause
 from sgextended.domain.conditions import Entity, Finder, conditions_of
 from sgextended.domain.entities import get
-from sgextended.errors import PartlyDone, RecordError
+from sgextended.errors import PartialSuccessError, RecordError
 from sgextended.lazy_import import lazy_module
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ else:
 Row = Dict[str, Any]
 Record = TypeVar("Record")
 
-_COLLECTOR = Collector()
+_COLLECTOR = GCPause()
 _BYTES = 256  # of JSON that a record comes from, at least
 
 
@@ -90,7 +90,7 @@ def find_as(
         RecordError: A value is not what the class says; the message tells the entity, the field, what was expected and
             what was found.
 
-        FilterError: *filters* are no conditions; nothing was asked.
+        InvalidArgumentError: *filters* are no conditions; nothing was asked.
 
         ConfigurationError: The class cannot be one of records, or cattrs is missing (the extra ``typed``).
     """
@@ -168,7 +168,7 @@ def create_as(sg: Any, record: Type[Record], data: Mapping[str, Any]) -> Record:
     Raises:
         RecordError: The class has no such attribute, or one of another type; nothing was sent.
 
-        PartlyDone: It was created, and is not what the class says; the error has the entity.
+        PartialSuccessError: It was created, and is not what the class says; the error has the entity.
     """
     read, shape = _reader(record)
     fields = {}
@@ -184,7 +184,7 @@ def create_as(sg: Any, record: Type[Record], data: Mapping[str, Any]) -> Record:
         (made,) = read([get(sg, str(shape.entity_type), created["id"], fields=shape.fields)])
     except RecordError as error:
         msg = f"{shape.entity_type} {created['id']} was created, and cannot be read as {record.__name__}: {error}"
-        raise PartlyDone(msg, entity=created) from error
+        raise PartialSuccessError(msg, entity=created) from error
     return made
 
 

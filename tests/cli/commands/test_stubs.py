@@ -11,7 +11,7 @@ import pytest
 
 from sgextended import SiteSchema
 from sgextended.cli.commands.stubs import module
-from sgextended.wrapper.native_overrides import NativeVerbs
+from sgextended.wrapper.native_overrides import NativeOverrides
 
 
 def fact(value):
@@ -132,7 +132,7 @@ def test_methods_have_the_parameters_of_ours(odd):
 
     assert {node.name for node in found} == {"find", "find_one", "find_iter"}
     for node in found:
-        ours = list(inspect.signature(getattr(NativeVerbs, node.name)).parameters)
+        ours = list(inspect.signature(getattr(NativeOverrides, node.name)).parameters)
         assert [each.arg for each in (*node.args.args, *node.args.kwonlyargs)] == ours
 
 

@@ -13,7 +13,7 @@ from fix_servers import http_reply, results
 from fix_transfers import MediaSite, calls_of, client_of, data, denied, dumped
 from shotgun_api3 import ShotgunFileDownloadError
 
-from sgextended import Site, StatusError, TransportError
+from sgextended import HTTPStatusError, Site, TransportError
 
 CONTENT = b"the file"
 WEB = "web:b4s1c"  # for the web server before the site
@@ -200,7 +200,7 @@ def test_redirect_to_nowhere_is_a_refusal(site):
     """
     site.answers["7"] = lambda _request: http_reply(status=302)
 
-    with pytest.raises(StatusError, match="HTTP Error 302"):
+    with pytest.raises(HTTPStatusError, match="HTTP Error 302"):
         client_of(site).download_attachment(7)
 
 

@@ -16,7 +16,7 @@ from fix_servers import HANG, Last, http_reply
 from fix_transfers import MediaSite, client_of, data, denied, dumped
 from shotgun_api3 import ShotgunFileDownloadError
 
-from sgextended import ClientClosed, SGExtended, StatusError, TransportError, TransportTimeout, Unreachable
+from sgextended import ClientClosed, HTTPStatusError, SGExtended, TransportError, TransportTimeout, Unreachable
 
 CONTENT = os.urandom(300_000)
 OLD = b"what was there"
@@ -244,7 +244,7 @@ def test_attempts_end(site):
     """
     site.answers["7"] = lambda _request: http_reply(status=503)
 
-    with pytest.raises(StatusError, match="503") as caught:
+    with pytest.raises(HTTPStatusError, match="503") as caught:
         client_of(site).download_attachment(7)
 
     assert isinstance(caught.value, ShotgunFileDownloadError)

@@ -18,10 +18,10 @@ from shotgun_api3 import ShotgunError
 
 from sgextended import (
     ConfigurationError,
+    HTTPStatusError,
     OutcomeUnknown,
-    PartlyDone,
+    PartialSuccessError,
     SGExtended,
-    StatusError,
     TransportError,
     TransportTimeout,
     Unreachable,
@@ -222,21 +222,23 @@ def test_site_that_is_not_there_is_a_shotgun_error(unused_port, make_server, mak
 
 def test_refusal_by_status_is_a_shotgun_error(form_site, make_file):
     """
-    A status that says no is a `StatusError`, and a ShotgunError, as native; the key is not in it.
+    A status that says no is a `HTTPStatusError`, and a ShotgunError, as native; the key is not in it.
     """
     form_site.answers["upload_file"] = lambda _request: http_reply(b"Too large", status=413)
 
     with pytest.raises(ShotgunError, match="HTTP status 413") as caught:
         client_of(form_site).upload("Shot", 12, make_file())
 
-    assert isinstance(caught.value, StatusError)
+    assert isinstance(caught.value, HTTPStatusError)
     assert isinstance(caught.value, shotgun_api3.ProtocolError)
     assert caught.value.errcode == 413
     assert KEY not in dumped(caught.value)
 
 
 @pytest.mark.parametrize(
-    "kind", [StatusError, OutcomeUnknown, TransportTimeout, Unreachable, TransportError], ids=lambda kind: kind.__name__
+    "kind",
+    [HTTPStatusError, OutcomeUnknown, TransportTimeout, Unreachable, TransportError],
+    ids=lambda kind: kind.__name__,
 )
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_error_of_a_transfer_survives_pickling(kind, protocol):
@@ -316,7 +318,7 @@ def test_files_that_forms_carry_are_closed(form_site, make_file):
     files = [io.FileIO(make_file("a.png")), io.FileIO(make_file("b.png"))]
 
     sg._send_form(f"{form_site.url}/upload/upload_file", {"file": files[0]})
-    with pytest.raises(StatusError):
+    with pytest.raises(HTTPStatusError):
         sg._send_form(f"{form_site.url}/upload/publish_thumbnail", {"thumb_image": files[1]})
 
     assert [file.closed for file in files] == [True, True]
@@ -355,7 +357,9 @@ def test_row_is_in_the_error_of_its_image(make_server, make_file, verb, field, n
     sg = client_of(site)
     given = ("Shot",) if verb == "create" else ("Shot", 12)
 
-    with pytest.raises(PartlyDone, match=rf"Shot 12 was {verb}d, and then its {field} failed: .*501") as caught:
+    with pytest.raises(
+        PartialSuccessError, match=rf"Shot 12 was {verb}d, and then its {field} failed: .*501"
+    ) as caught:
         getattr(sg, verb)(*given, {"code": "a", field: make_file()})
 
     error = caught.value
@@ -387,7 +391,9 @@ def test_first_image_is_something_to_keep(make_server, make_file):
     bad = iter([data(b"1:7\n"), data(b"0:No.\n")])
     site = images_site(make_server, publish_thumbnail=lambda _request: next(bad))
 
-    with pytest.raises(PartlyDone, match="Shot 12 has got its image, and then its filmstrip_image failed") as caught:
+    with pytest.raises(
+        PartialSuccessError, match="Shot 12 has got its image, and then its filmstrip_image failed"
+    ) as caught:
         client_of(site).update("Shot", 12, {"image": make_file(), "filmstrip_image": make_file()})
 
     assert caught.value.entity == FRAME
@@ -430,7 +436,9 @@ def test_attachment_is_in_the_error_of_sharing_it(form_site, make_file, loss):
     form_site.answers["share_thumbnail"] = lambda _request: loss
     entities = [SHOT, {"type": "Shot", "id": 13}]
 
-    with pytest.raises(PartlyDone, match=r"uploaded to Shot 12 as Attachment 78.*source_entity=Shot 12") as caught:
+    with pytest.raises(
+        PartialSuccessError, match=r"uploaded to Shot 12 as Attachment 78.*source_entity=Shot 12"
+    ) as caught:
         client_of(form_site).share_thumbnail(entities, make_file())
 
     assert caught.value.entity == {"type": "Attachment", "id": 78}
@@ -491,7 +499,7 @@ def test_time_holds_for_all_of_it(form_site, make_file):
     form_site.answers["share_thumbnail"] = lambda _request: HANG
     sg = SGExtended(site=client_of(form_site).site)
 
-    with pytest.raises(PartlyDone, match=r"within the 1 s that the caller allows"):
+    with pytest.raises(PartialSuccessError, match=r"within the 1 s that the caller allows"):
         sg.share_thumbnail([SHOT, SHOT], make_file(), timeout=1)
     form_site.answers["upload_file"] = lambda _request: HANG
     with pytest.raises(OutcomeUnknown, match=r"within the 1 s"), sg.deadline(1):
@@ -512,7 +520,7 @@ def test_official_client_knows_no_options(form_site, official_of, make_file, opt
         lambda: sg.upload_thumbnail("Shot", 12, make_file(), **given),
         lambda: sg.download_attachment(7, **given),
     ):
-        with pytest.raises(ConfigurationError, match="adopt"):
+        with pytest.raises(ConfigurationError, match="from_shotgun"):
             call()
 
     assert len(form_site.requests) == asked

@@ -14,7 +14,7 @@ from fix_servers import GUARD, HANG, Last, http_reply, results
 from fix_transfers import MediaSite, Storage, calls_of, client_of, denied, dumped, fields_of, text
 from shotgun_api3 import ShotgunError
 
-from sgextended import ClientClosed, OutcomeUnknown, StatusError, TransportError, TransportTimeout
+from sgextended import ClientClosed, HTTPStatusError, OutcomeUnknown, TransportError, TransportTimeout
 
 CONTENT = os.urandom(350_000)  # four parts of 100 000 bytes, the last a short one
 
@@ -142,7 +142,7 @@ def test_part_that_fails_ends_the_upload(media_site, storage, small_parts, make_
     storage.refuse = refusing(denied(), denied(), path="/part1")
     sg = client_of(media_site)
 
-    with pytest.raises(StatusError, match="403"):
+    with pytest.raises(HTTPStatusError, match="403"):
         sg.upload("Version", 12, make_file(content=CONTENT * 4))
 
     assert media_site.sent("api_complete_multipart_upload") == media_site.sent("api_link_file") == []
@@ -169,7 +169,7 @@ def test_wait_of_one_part_ends_when_another_fails(media_site, storage, small_par
     storage.refuse = refuse
     started = time.monotonic()
 
-    with pytest.raises(StatusError, match="404"):
+    with pytest.raises(HTTPStatusError, match="404"):
         client_of(media_site).upload("Version", 12, make_file(content=CONTENT))
 
     assert time.monotonic() - started < GUARD
@@ -239,7 +239,7 @@ def test_link_is_renewed_once(media_site, storage, make_file):
     with pytest.raises(ShotgunError, match=r"403: Forbidden \(Access Denied\)") as caught:
         client_of(media_site).upload("Version", 12, make_file())
 
-    assert isinstance(caught.value, StatusError)
+    assert isinstance(caught.value, HTTPStatusError)
     assert caught.value.errcode == 403
     assert (caught.value.rpc, caught.value.attempts) == ("put", 1)
     assert "s3cr3t" not in dumped(caught.value)
@@ -491,7 +491,7 @@ def test_nothing_stays_open(media_site, storage, small_parts, make_file, fails):
     sg = client_of(media_site)
     if fails:
         storage.refuse = lambda _request: http_reply(status=404)
-        with pytest.raises(StatusError) as caught:
+        with pytest.raises(HTTPStatusError) as caught:
             sg.upload("Version", 12, path)
         assert caught.value.__traceback__ is not None
     else:

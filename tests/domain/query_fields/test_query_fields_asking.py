@@ -7,7 +7,7 @@ import random
 import pytest
 import shotgun_api3
 
-from sgextended import FilterError, SGExtended
+from sgextended import InvalidArgumentError, SGExtended
 from sgextended.domain.query_fields.query_fields import NotComputed, add_query_fields, find_with_query_fields
 from sgextended.localsite.schema.query_field_definitions import (
     CURRENT_PROJECT,
@@ -437,9 +437,9 @@ def test_misuse_is_refused(sg, made):
         ([shot], ["open_notes_count"], "no query field"),
         ([shot], "sg_sequence.code", "'sg_sequence.code' is no field"),
     ):
-        with pytest.raises(FilterError, match=message):
+        with pytest.raises(InvalidArgumentError, match=message):
             add_query_fields(sg, rows, fields)
-    with pytest.raises(FilterError, match="user must be a dict"):
+    with pytest.raises(InvalidArgumentError, match="user must be a dict"):
         add_query_fields(sg, [shot], user=5)
 
 

@@ -128,7 +128,7 @@ def test_lists_group_by_what_is_in_them(sg, project, make, name):
     Rows with the same links are one group, whichever way these were written; the value is the list of links.
     """
     ann, ben = (sg.create("HumanUser", {"login": f"{name} {who}", "name": who}) for who in ("Ann", "Ben"))
-    team = sg.create("Group", {"code": "Crew"})
+    team = sg.create("Group", {"code": "WorkerGroup"})
     gone = sg.create("HumanUser", {"login": f"{name} gone", "name": "Gone"})
     for people in ([ann, ben], [ben, ann], [ben], [team, ben], [], [gone], [gone, ben]):
         make("Task", task_assignees=people)
@@ -140,7 +140,7 @@ def test_lists_group_by_what_is_in_them(sg, project, make, name):
             {
                 "type": link["type"],
                 "id": link["id"],
-                "name": "Crew" if link["type"] == "Group" else names[link["id"]],
+                "name": "WorkerGroup" if link["type"] == "Group" else names[link["id"]],
                 "valid": "valid",
             }
             for link in links
@@ -149,7 +149,7 @@ def test_lists_group_by_what_is_in_them(sg, project, make, name):
     expected = [
         ("Ann, Ben", shown(ann, ben), 2),
         ("Ben", shown(ben), 2),
-        ("Ben, Crew", shown(ben, team), 1),
+        ("Ben, WorkerGroup", shown(ben, team), 1),
         ("", None, 2),
     ]
     assert groups(sg, project, "task_assignees", "exact") == expected
