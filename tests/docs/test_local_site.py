@@ -80,7 +80,7 @@ def test_all_states_are_known():
     """
     The tables use three words only.
     """
-    assert {state for _what, state in table("Data and what follows from it")} <= STATES
+    assert {state for _what, state in table("Data and side effects")} <= STATES
 
 
 def test_python_of_the_page_runs():
