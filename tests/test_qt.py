@@ -330,7 +330,7 @@ def test_the_example_shows_shots_and_counts_tasks(sg, until):
     everything = window.table.topLevelItemCount()
     window.words.setText("FOR_0")
     window.words.setText("FOR_01")
-    until(lambda: not window.ask_shots.is_busy)
+    until(lambda: not window.shots_call.is_busy)
     shots = sg.find("Shot", [["project", "is", project], ["code", "contains", "FOR_01"]])
     window.count.click()
     until(lambda: window.status.text().endswith(" tasks"))
