@@ -1,8 +1,8 @@
 """
-A window that shows the shots of a project while the site is being asked: it never freezes, and what is typed counts.
+A window that lists the shots of a project and filters them as the user types. It stays responsive during requests.
 
-Run it with ``python examples/shot_browser.py``, and SHOTGUN_URL, SHOTGUN_SCRIPT_NAME and SHOTGUN_API_KEY set; to try
-it, ``sgextended site --demo`` serves a site. It needs ``pip install 'sgextended[qt]' PySide6``.
+Set SHOTGUN_URL, SHOTGUN_SCRIPT_NAME and SHOTGUN_API_KEY, and run ``python examples/shot_browser.py``. To try it without
+an account, serve a local site with ``sgextended site --demo``. It needs ``pip install 'sgextended[qt]' PySide6``.
 """
 
 import sys
@@ -31,14 +31,14 @@ COLUMNS = ["Shot", "Sequence", "Status", "Cut in", "Cut out", "Tasks"]
 
 def count_tasks(sg: SGExtended, shot: Dict[str, Any]) -> int:
     """
-    Return how many tasks a shot has: what the window counts with several workers.
+    Return the number of tasks of a shot. The window calls it on several workers.
     """
     return sg.count("Task", [["entity", "is", shot]])
 
 
 class ShotBrowser(QWidget):
     """
-    Projects in a list, their shots in a table as they come, and the tasks of each counted on demand.
+    A window with a list of projects, a table of shots that fills as they arrive, and a button that counts their tasks.
     """
 
     def __init__(self, sg: SGExtended, parent: Optional[QWidget] = None) -> None:
@@ -60,26 +60,26 @@ class ShotBrowser(QWidget):
         for widget in (self.table, self.bar, self.status):
             layout.addWidget(widget)
 
-        # One BackgroundCall for each question: asked again, it drops what it was asked before.
-        self.ask_projects, self.ask_shots, self.ask_tasks = (
+        # One BackgroundCall per independent query, because running one again cancels its pending call.
+        self.projects_call, self.shots_call, self.tasks_call = (
             BackgroundCall(self),
             BackgroundCall(self),
             BackgroundCall(self),
         )
-        self.ask_projects.done.connect(self.show_projects)
-        self.ask_shots.found.connect(self.add_shots)
-        self.ask_shots.done.connect(self.show_number)
-        self.ask_tasks.progress.connect(self.show_progress)
-        self.ask_tasks.done.connect(self.show_tasks)
-        for asker in (self.ask_projects, self.ask_shots, self.ask_tasks):
-            asker.failed.connect(self.show_error)
-            asker.busy.connect(self.show_busy)
+        self.projects_call.done.connect(self.show_projects)
+        self.shots_call.found.connect(self.add_shots)
+        self.shots_call.done.connect(self.show_number)
+        self.tasks_call.progress.connect(self.show_progress)
+        self.tasks_call.done.connect(self.show_tasks)
+        for call in (self.projects_call, self.shots_call, self.tasks_call):
+            call.failed.connect(self.show_error)
+            call.busy.connect(self.show_busy)
         self.projects.currentIndexChanged.connect(self.find_shots)
         self.words.textChanged.connect(self.find_shots)
         self.count.clicked.connect(self.count_tasks)
         self.stop.clicked.connect(self.stop_all)
         self.show_busy(False)
-        self.ask_projects.run(sg.find_projects, fields=["name"])
+        self.projects_call.run(sg.find_projects, fields=["name"])
 
     def show_projects(self, projects: List[Dict[str, Any]]) -> None:
         for project in projects:
@@ -87,15 +87,15 @@ class ShotBrowser(QWidget):
 
     def find_shots(self) -> None:
         """
-        Ask for the shots; with each letter that is typed, too.
+        Start the query for the shots of the project. Each change of the typed text starts it again.
         """
         self.table.clear()
-        self.ask_tasks.cancel()
+        self.tasks_call.cancel()
         filters = [["project", "is", {"type": "Project", "id": self.projects.currentData()["id"]}]]
         if self.words.text():
             filters.append(["code", "contains", self.words.text()])
         fields = ["code", "sg_sequence", "sg_status_list", "sg_cut_in", "sg_cut_out"]
-        self.ask_shots.run(self.sg.find_iter, "Shot", filters, fields, page_size=50)
+        self.shots_call.run(self.sg.find_iter, "Shot", filters, fields, page_size=50)
 
     def add_shots(self, shots: List[Dict[str, Any]]) -> None:
         for shot in shots:
@@ -109,7 +109,7 @@ class ShotBrowser(QWidget):
 
     def count_tasks(self) -> None:
         shots = [item.data(0, Qt.ItemDataRole.UserRole) for item in self.items()]
-        self.ask_tasks.map(self.sg, count_tasks, shots, workers=4, on_error="collect")
+        self.tasks_call.map(self.sg, count_tasks, shots, workers=4, on_error="collect")
 
     def show_tasks(self, counts: List[Any]) -> None:
         for item, count in zip(self.items(), counts):
@@ -127,18 +127,18 @@ class ShotBrowser(QWidget):
         self.status.setText(f"<span style='color:#b00'>{error}</span>")
 
     def show_busy(self, _begins: bool) -> None:
-        is_busy = any(asker.is_busy for asker in (self.ask_projects, self.ask_shots, self.ask_tasks))
+        is_busy = any(call.is_busy for call in (self.projects_call, self.shots_call, self.tasks_call))
         self.bar.setRange(0, 0 if is_busy else 1)
         self.stop.setEnabled(is_busy)
 
     def stop_all(self) -> None:
-        for asker in (self.ask_projects, self.ask_shots, self.ask_tasks):
-            asker.cancel()
+        for call in (self.projects_call, self.shots_call, self.tasks_call):
+            call.cancel()
 
 
 def main() -> int:
     """
-    Show the window until it is closed.
+    Show the window until the user closes it, and return the exit status.
     """
     application = QApplication(sys.argv)
     window = ShotBrowser(SGExtended())

@@ -1,5 +1,5 @@
 """
-Pages of the documentation that show output: what an example prints is what stands below it.
+Helpers for pages of the documentation whose examples show their output.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 def examples_of(name, language="python"):
     """
-    Return the examples of a page: the source of each, and the output that is shown below it, or None.
+    Return the examples of a page as pairs: the source, and the output that is shown below it or None.
     """
     text = (DOCS / name).read_text(encoding="utf-8")
     return [
@@ -27,7 +27,7 @@ def examples_of(name, language="python"):
 
 def printed_by(source, names):
     """
-    Run the source of an example among some names; return what it prints.
+    Run the source of an example with the given global names, and return what it prints.
     """
     with contextlib.redirect_stdout(io.StringIO()) as out:
         exec(source, names)
@@ -37,7 +37,7 @@ def printed_by(source, names):
 @pytest.fixture(scope="session")
 def docs_site():
     """
-    A demo site that the examples of the pages may write to; a create takes a moment.
+    A local site with the demo production that the examples may write to. A create takes 0.2 seconds.
     """
     with LocalSite(demo=True, faults=["latency=0.2:rpc=create"]) as site:
         yield site
@@ -46,7 +46,7 @@ def docs_site():
 @pytest.fixture
 def reader(docs_site, monkeypatch):
     """
-    The names of who reads a page and types its examples, with the site of the pages in the environment.
+    The global names for the examples of a page. The environment variables name the site of the examples.
     """
     for name, value in docs_site.environment().items():
         monkeypatch.setenv(name, value)

@@ -198,7 +198,7 @@ def test_examples_run_in_parallel():
     """
     The tests of ``examples/studio`` pass on several workers, each with sites of its own.
     """
-    words = ["-q", "-n", "2", "-p", "no:cacheprovider", "-k", "fresh or second or own or busy or lost or costs"]
+    words = ["-q", "-n", "2", "-p", "no:cacheprovider", "-k", "fresh or second or own or overloaded or lost or costs"]
     command = [sys.executable, "-m", "pytest", *words]
     done = subprocess.run(
         command, cwd=EXAMPLES, env=unmeasured(), capture_output=True, text=True, timeout=GUARD, check=False

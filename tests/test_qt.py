@@ -330,7 +330,7 @@ def test_the_example_shows_shots_and_counts_tasks(sg, until):
     everything = window.table.topLevelItemCount()
     window.words.setText("FOR_0")
     window.words.setText("FOR_01")
-    until(lambda: not window.ask_shots.is_busy)
+    until(lambda: not window.shots_call.is_busy)
     shots = sg.find("Shot", [["project", "is", project], ["code", "contains", "FOR_01"]])
     window.count.click()
     until(lambda: window.status.text().endswith(" tasks"))
@@ -341,9 +341,9 @@ def test_the_example_shows_shots_and_counts_tasks(sg, until):
     assert window.status.text() == f"{expected} tasks"
 
 
-def test_the_page_tells_the_truth(application, until, reader, capsys):
+def test_the_examples_print_what_is_shown(application, until, reader, capsys):
     """
-    The examples of ``docs/qt.md`` print what stands below them.
+    The examples of ``docs/qt.md`` print the output that is shown below them.
     """
     for source, shown in examples_of("qt.md"):
         exec(source, reader)

@@ -1,5 +1,5 @@
 """
-``docs/asyncio.md`` tells the truth: its examples run, in order, and print what it shows.
+The examples of ``docs/asyncio.md`` run in order and print the output that the page shows.
 """
 
 from fix_docs import examples_of, printed_by
@@ -7,7 +7,7 @@ from fix_docs import examples_of, printed_by
 
 def test_the_examples_print_what_is_shown(reader):
     """
-    Each example of the page prints what stands below it.
+    Each example of the page prints the output that is shown below it.
     """
     examples = examples_of("asyncio.md")
 

@@ -1,5 +1,5 @@
 """
-``docs/domain.md`` tells the truth: every function stands in it, and every line of its Python finds something.
+``docs/domain.md`` has an example for every domain method, and every line of its Python returns a result.
 """
 
 import inspect
@@ -16,14 +16,14 @@ TEXT = (Path(__file__).parent.parent.parent / "docs" / "domain.md").read_text(en
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 #: Native methods that the domain adds an option to.
 NATIVE = {"find", "find_iter"}
-#: The module whose functions stand in a page of their own.
+#: The module whose functions are described on another page.
 ELSEWHERE = "sgextended.domain.typed.records"
 
 
 @pytest.fixture(scope="module")
 def sg(make_sg):
     """
-    The demo production, with what it lacks: files that depend on each other, time and a vacation; asked for somebody.
+    A client of the demo production, with added dependent files, a time log and a booking, for the current user Zoe.
     """
     with LocalSite(demo=True) as site:
         script = make_sg(site)
@@ -45,7 +45,7 @@ def sg(make_sg):
 @pytest.fixture(scope="module", autouse=True)
 def files(tmp_path_factory):
     """
-    A folder with the files that the page uploads.
+    Change to a folder with the files that the page uploads.
     """
     folder = tmp_path_factory.mktemp("files")
     for name in ("turntable.mov", "notes.txt"):
@@ -56,9 +56,9 @@ def files(tmp_path_factory):
     os.chdir(before)
 
 
-def test_every_line_finds_something(sg):
+def test_every_line_returns_a_result(sg):
     """
-    The lines run in order, and each one finds something: an example that finds nothing shows nothing.
+    The lines run in order, and no result is empty, because an example with an empty result shows nothing.
     """
     names = {"sg": sg}
     lines = [line for block in BLOCKS for line in block.splitlines() if line]
@@ -70,9 +70,9 @@ def test_every_line_finds_something(sg):
         assert names[name], line
 
 
-def test_examples_are_right(sg):
+def test_comments_of_the_examples_are_true(sg):
     """
-    What the remarks beside the examples say holds.
+    The results are as the comments in the examples say.
     """
     names = {"sg": sg}
     exec(compile("\n".join(BLOCKS), "domain.md", "exec"), names)
@@ -90,9 +90,9 @@ def test_examples_are_right(sg):
     assert sum(names["by_status"].values()) == len(names["shots"])
 
 
-def test_every_function_stands_in_the_page():
+def test_every_function_has_an_example():
     """
-    The page has an example for each function of the domain that is a method.
+    The page has an example for each domain function that is a method.
     """
     methods = {
         name

@@ -1,5 +1,5 @@
 """
-``docs/local-site.md`` tells the truth: its tables against the code, its Python run.
+The tables of ``docs/local-site.md`` match the code, and its examples run.
 """
 
 import re
@@ -11,6 +11,7 @@ import pytest
 import shotgun_api3
 
 from sgextended.localsite import LocalSite
+from sgextended.localsite.faults.fault_specs import KINDS
 from sgextended.localsite.server.rpc_table import RPCS
 
 TEXT = (Path(__file__).parent.parent.parent / "docs" / "local-site.md").read_text(encoding="utf-8")
@@ -19,7 +20,7 @@ STATES = {"exact", "approximate", "not served"}
 
 def table(heading):
     """
-    Return the rows below a heading: what, its state, and the remark.
+    Return the first two cells of each row below a heading: the subject and its state.
     """
     part = TEXT.split(f"### {heading}\n")[1].split("\n#")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if line[:1] == "|"]
@@ -33,23 +34,23 @@ ADDRESSES = dict(table("Other addresses"))
 @pytest.fixture(scope="module")
 def site():
     """
-    A site of these tests' own.
+    A local site for the tests of this module.
     """
     with LocalSite() as site:
         yield site
 
 
-def test_every_call_that_is_served_stands_in_the_table():
+def test_every_served_call_is_in_the_table():
     """
-    The table has the calls of the code, no more and no fewer, each with a state.
+    The table has exactly the calls that the code serves, each with a state.
     """
     assert {name for name, state in CALLS.items() if state != "not served"} == set(RPCS)
     assert set(CALLS.values()) <= STATES
 
 
-def test_every_call_of_the_client_stands_in_the_table():
+def test_every_call_of_the_client_is_in_the_table():
     """
-    What the installed client can send is in the table.
+    The table has every call that the installed client can send.
     """
     source = Path(shotgun_api3.shotgun.__file__).read_text(encoding="utf-8")
     sent = set(re.findall(r"""_call_rpc\(\s*["'](\w+)["']""", source))
@@ -61,7 +62,7 @@ def test_every_call_of_the_client_stands_in_the_table():
 @pytest.mark.parametrize(("address", "state"), ADDRESSES.items())
 def test_addresses_are_as_the_table_says(site, address, state):
     """
-    An address that is served is known to the site, whatever it makes of an empty request; another one is not.
+    The site knows every address that is served, even if it rejects an empty request, and no other address.
     """
     method = "POST" if address.startswith("/upload") and "?" not in address else "GET"
     request = urllib.request.Request(site.url + address, data=b"" if method == "POST" else None, method=method)
@@ -78,14 +79,14 @@ def test_addresses_are_as_the_table_says(site, address, state):
 
 def test_all_states_are_known():
     """
-    The tables use three words only.
+    The tables use only the three states that the page defines.
     """
-    assert {state for _what, state in table("Data and what follows from it")} <= STATES
+    assert {state for _subject, state in table("Data and side effects")} <= STATES
 
 
 def test_python_of_the_page_runs():
     """
-    The example runs as it stands.
+    The example of the page runs unchanged.
     """
     (block,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     names = {}
@@ -95,12 +96,21 @@ def test_python_of_the_page_runs():
     assert names["site"].ledger.count("create") == 2
 
 
-def test_faults_of_the_page_are_understood(monkeypatch):
+def test_faults_of_the_page_are_valid():
     """
-    Each fault that the page shows is one that the site takes.
+    The local site accepts each fault that the page shows.
     """
     specs = re.findall(r"--fault (\S+)", TEXT)
 
     assert len(specs) == 3
     for spec in specs:
         LocalSite(faults=[spec])
+
+
+def test_every_kind_of_fault_is_in_the_table():
+    """
+    The table of faults has exactly the kinds that the code knows.
+    """
+    part = TEXT.split("## Fault injection\n")[1].split("\n## ")[0]
+
+    assert set(re.findall(r"^\| `([\w-]+)", part, re.MULTILINE)) == set(KINDS)

@@ -1,5 +1,5 @@
 """
-The README tells the truth: its Python runs, in order, on the demo production.
+The Python examples of the README run in order on the demo production.
 """
 
 import functools
@@ -18,7 +18,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), 
 @pytest.fixture(scope="module")
 def names(demo_site, make_sg):
     """
-    What a reader has at hand: the names that the README uses without making them.
+    The names that the README uses without defining them.
     """
     person = demo_site.add_user("reader", "a password")
     sg = make_sg(demo_site)
@@ -41,14 +41,14 @@ def names(demo_site, make_sg):
 
 def test_readme_has_its_examples():
     """
-    The blocks are found, so that the next test runs something.
+    The pattern finds both examples, so that the next test does not pass without running them.
     """
     assert len(BLOCKS) == 2
 
 
 def test_readme_examples_run(names, demo_site, monkeypatch, capsys):
     """
-    Every Python block of the README runs as it stands, and counts what the site has.
+    Every Python example of the README runs unchanged and counts the assets of the site.
     """
     for name, value in demo_site.environment().items():
         monkeypatch.setenv(name, value)

@@ -1,5 +1,5 @@
 """
-docs/reliability.md: each promise names a test, and that test exists.
+Each guarantee in ``docs/reliability.md`` names a test, and that test exists.
 """
 
 import ast
@@ -14,9 +14,9 @@ NAMED = sorted(set(re.findall(r"`((?:\w+/)*test_\w+\.py)(?:::(test_\w+))?`", TEX
 
 
 @pytest.mark.parametrize(("file", "test"), NAMED)
-def test_a_test_that_is_named_exists(file, test):
+def test_named_test_exists(file, test):
     """
-    What is promised is tested where the page says.
+    Each test that the page names exists.
     """
     tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
     functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
@@ -24,9 +24,9 @@ def test_a_test_that_is_named_exists(file, test):
     assert not test or test in functions
 
 
-def test_every_promise_names_one():
+def test_every_row_names_a_test():
     """
-    Every row of the tables has a test.
+    Every row of the tables names a test.
     """
     rows = [line for line in TEXT.splitlines() if line.startswith("|") and not re.match(r"\|[-| ]+$", line)]
     heads = {"call", "promise", "limit"}

@@ -1,5 +1,5 @@
 """
-``docs/studio.md`` tells the truth: its layer is built step by step, and each step runs.
+The examples of ``docs/studio.md`` build a studio's class step by step, and each step runs.
 """
 
 import re
@@ -11,9 +11,9 @@ TEXT = (Path(__file__).parent.parent.parent / "docs" / "studio.md").read_text(en
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
-def test_the_layer_is_built(make_site, tmp_path, monkeypatch, capsys):
+def test_examples_run(make_site, tmp_path, monkeypatch, capsys):
     """
-    All steps run in order, and do and print what the page says.
+    The examples run in order, and do and print what the page says.
     """
     monkeypatch.chdir(tmp_path)
     with LocalSite(demo=True, tls=True) as local:
@@ -21,13 +21,13 @@ def test_the_layer_is_built(make_site, tmp_path, monkeypatch, capsys):
         for block in BLOCKS:
             exec(compile(block, "studio.md", "exec"), names)
         shot = names["sg"].get("Shot", names["shot"], fields=["description"])
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
 
     assert names["late"]
     assert names["Measured"].seconds > 0
     assert shot["description"] == "The last of the bridge."
-    assert "done: create Shot" in said
-    assert "Projects are retired by production" in said
-    assert "made with read_only=True" in said
-    assert re.search(r"create Shot +project", said)
-    assert "4 set back, 0 left." in said
+    assert "done: create Shot" in printed
+    assert "Projects are retired by production" in printed
+    assert "made with read_only=True" in printed
+    assert re.search(r"create Shot +project", printed)
+    assert "4 set back, 0 left." in printed

@@ -1,7 +1,7 @@
 """
-``docs/testing.md`` tells the truth: a reader who does what it says, in an empty folder, sees it work.
+The tutorial in ``docs/testing.md`` works when its steps are followed in an empty folder.
 
-A block that begins with the name of a file is that file. Of the shell's blocks each line is a command.
+A block that begins with the name of a file is the content of that file. Each line of a shell block is a command.
 """
 
 import re
@@ -19,14 +19,17 @@ from sgextended.localsite import LocalSite
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "testing.md"
 BLOCKS = re.findall(r"```(python|sh|ini)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-PATIENCE = 120  # seconds for a command
-QUICK = {"python -m pytest -n 2", "python -m pytest --sg-tls"}  # as examples/studio and test_pytest_plugin.py run them
+COMMAND_TIMEOUT = 120  # seconds
+SKIPPED = {
+    "python -m pytest -n 2",
+    "python -m pytest --sg-tls",
+}  # other tests run them on examples/studio
 
 
 @pytest.fixture(scope="module")
 def demo():
     """
-    The site that the reader's environment names.
+    The local site that the reader's environment names.
     """
     with LocalSite(demo=True) as site:
         yield site
@@ -34,7 +37,7 @@ def demo():
 
 def run(command, folder, environment):
     """
-    Return what a command prints; a site is served until it has printed its line.
+    Run a command and return its output. A command that serves a site is stopped after its first line.
     """
     words = [word.replace("$SHOTGUN_URL", environment["SHOTGUN_URL"]) for word in shlex.split(command)]
     start = {"python": [sys.executable], "sgextended": [sys.executable, "-m", "sgextended"]}[words[0]]
@@ -43,7 +46,7 @@ def run(command, folder, environment):
         process = subprocess.Popen([*start, *words[1:]], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
         line = process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=PATIENCE)
+        process.communicate(timeout=COMMAND_TIMEOUT)
         assert (process.returncode, line[:13]) == (0, "Local site at"), command
         return line
     done = subprocess.run(
@@ -52,32 +55,32 @@ def run(command, folder, environment):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=COMMAND_TIMEOUT,
         check=False,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
-def test_tutorial_works_as_it_stands(demo, tmp_path):
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends signals in another way")
+def test_tutorial_works(demo, tmp_path):
     """
-    Each file and each command of the page, in order, does what it is there for.
+    The files and commands of the page, in order, give the expected results.
     """
     environment = unmeasured(**demo.environment(), COLUMNS="200")
-    said = {}
+    printed = {}
     for language, source in BLOCKS:
         named = re.match(r"# (\w+\.\w+)\n", source)
         if named:
             (tmp_path / named.group(1)).write_text(source, encoding="utf-8")
         for command in source.splitlines() if language == "sh" else ():
-            if not command.startswith("pip ") and command not in QUICK:
-                said[command] = run(command, tmp_path, environment)
+            if not command.startswith("pip ") and command not in SKIPPED:
+                printed[command] = run(command, tmp_path, environment)
 
-    assert "2 passed" in said["python -m pytest"]
-    assert "3 passed" in said["python -m pytest test_trouble.py"]
-    assert "1 passed" in said["python -m pytest -o sg_data=data test_data.py"]
-    assert "2 passed" in said["python -m pytest test_pipeline.py --sg-live $SHOTGUN_URL"]
+    assert "2 passed" in printed["python -m pytest"]
+    assert "3 passed" in printed["python -m pytest test_trouble.py"]
+    assert "1 passed" in printed["python -m pytest -o sg_data=data test_data.py"]
+    assert "2 passed" in printed["python -m pytest test_pipeline.py --sg-live $SHOTGUN_URL"]
     assert (tmp_path / "again" / "about.json").is_file()
     assert not (tmp_path / "shots" / "records" / "Version.jsonl").exists()
     with demo.store.reading() as tx:
@@ -89,9 +92,9 @@ def test_tutorial_works_as_it_stands(demo, tmp_path):
         )
 
 
-def test_every_fixture_stands_on_the_page():
+def test_every_fixture_is_on_the_page():
     """
-    The table has the fixtures that the plugin offers, no more and no fewer.
+    The table has exactly the fixtures that the plugin offers.
     """
     table = set(re.findall(r"^\| `(\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     source = Path(pytest_sgextended.__file__).read_text(encoding="utf-8")

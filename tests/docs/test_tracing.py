@@ -1,5 +1,5 @@
 """
-``docs/tracing.md`` tells the truth: its table is what the trace prints, and OpenTelemetry gets its spans.
+The examples of ``docs/tracing.md`` print the table that the page shows, and create spans for OpenTelemetry.
 """
 
 import re
@@ -12,7 +12,7 @@ EXAMPLES = examples_of("tracing.md")
 
 def test_the_table_is_what_is_printed(reader, capsys):
     """
-    But for the figures, which differ each time.
+    The trace prints the table of the page, except for the figures, which differ in each run.
     """
     source, shown = EXAMPLES[0]
     exec(compile(source, "report.py", "exec"), reader)
@@ -24,7 +24,7 @@ def test_the_table_is_what_is_printed(reader, capsys):
 
 def test_spans_are_made_and_have_their_parent(reader):
     """
-    Each request is a span with its name, its length and the span around it as parent; a failure is one that failed.
+    Each request creates a span with its name, duration and parent; a failed request creates a span with an error.
     """
     sdk = pytest.importorskip("opentelemetry.sdk.trace", reason="opentelemetry-sdk is not installed")
     from opentelemetry import trace

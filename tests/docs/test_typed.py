@@ -1,7 +1,7 @@
 """
-``docs/typed.md`` tells the truth: its examples run, and the five mistakes are found by whom it says.
+The examples of ``docs/typed.md`` run, and each of the five mistakes is found by the tools that the page names.
 
-pyright needs node; where it does not run, its tests say that they were left out.
+pyright needs node. If pyright does not run, its tests are skipped with that reason.
 """
 
 import importlib.util
@@ -25,15 +25,15 @@ BLOCKS = re.findall(r"```(python|sh|text)\n(.*?)```", TEXT, re.DOTALL)
 PROGRAM = [source for language, source in BLOCKS if language == "python" and not source.startswith("# shots.py")]
 SHOTS = next(source for _language, source in BLOCKS if source.startswith("# shots.py"))
 STUBS, CHECK = [source.split()[1:] for language, source in BLOCKS if language == "sh"]
-TOLD, _RECORD, FOUND = [source for language, source in BLOCKS if language == "text"]
-FIND = SHOTS.splitlines().index("    return sg.find(") + 1  # where checkers put the mistake in its arguments
-PATIENCE = 120  # seconds for a checker
+SCHEMA_ERROR, _RECORD_ERROR, FOUND = [source for language, source in BLOCKS if language == "text"]
+FIND = SHOTS.splitlines().index("    return sg.find(") + 1  # the line where type checkers report wrong arguments
+CHECKER_TIMEOUT = 120  # seconds
 
 
 @pytest.fixture(scope="module")
 def environment(demo_site):
     """
-    The environment of a user of the demo site, until the end of this module.
+    Set the environment variables for the demo site during this module.
     """
     with pytest.MonkeyPatch.context() as patch:
         for name, value in demo_site.environment().items():
@@ -44,7 +44,7 @@ def environment(demo_site):
 @pytest.fixture(scope="module")
 def folder(environment, tmp_path_factory):
     """
-    A folder with the module that ``stubs`` writes, and the one with the mistakes.
+    A folder with the module that ``sgextended stubs`` writes and the module with the mistakes.
     """
     folder = tmp_path_factory.mktemp("typed")
     (folder / "shots.py").write_text(SHOTS, encoding="utf-8")
@@ -68,32 +68,32 @@ def run(patch, words):
 
 def line_of(mistake):
     """
-    Return the number of the line of a mistake.
+    Return the line number of a mistake.
     """
     return next(number for number, line in enumerate(SHOTS.splitlines(), 1) if line.endswith(f"# {mistake}"))
 
 
 def test_program_runs(environment, make_sg, demo_site, monkeypatch):
     """
-    The Python of the page runs from top to bottom, and what it says of its results holds.
+    The examples run from top to bottom, and the results are as the comments say.
     """
     page = types.ModuleType("page")
-    monkeypatch.setitem(sys.modules, "page", page)  # Python 3.9 looks there for what annotations name
+    monkeypatch.setitem(sys.modules, "page", page)  # Python 3.9 resolves annotations in this module
     names = vars(page)
     exec(compile("\n".join(PROGRAM), "typed.md", "exec"), names)
     restored = make_sg(demo_site)
     restored.update("Shot", names["one"].id, {"sg_cut_in": names["shots"][0].sg_cut_in})
 
     assert (names["data_type"], names["label"], names["may_be_set"]) == ("number", "Cut In", False)
-    assert names["told"].strip() == TOLD.strip()
+    assert names["message"].strip() == SCHEMA_ERROR.strip()
     assert names["shots"]
     assert len(names["many"]) == 10
     assert (names["sent"], names["nothing"], names["sent_again"]) == ({"sg_cut_in": 1009}, {}, {"sg_cut_in": 1001})
 
 
-def test_check_finds_what_stands_in_filters(folder, monkeypatch, capsys):
+def test_check_finds_mistakes_in_filters(folder, monkeypatch, capsys):
     """
-    The command prints what the page shows: operator, status, link and field, each at its place.
+    The command prints the output of the page: operator, status, link and field, each with its location.
     """
     monkeypatch.chdir(folder)
     status = run(monkeypatch, CHECK)
@@ -106,12 +106,12 @@ def test_check_finds_what_stands_in_filters(folder, monkeypatch, capsys):
 
 def test_mypy_finds_field_and_type(folder):
     """
-    The module of ``stubs`` passes mypy strict, and the one with the mistakes fails at two of them.
+    The stubs pass mypy strict, and mypy finds two of the mistakes.
     """
     command = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", "--no-pretty"]
     done = subprocess.run(
         [*command, *map(str, sorted(folder.glob("*.py")))],
-        capture_output=True, text=True, check=False, cwd=ROOT, timeout=PATIENCE,
+        capture_output=True, text=True, check=False, cwd=ROOT, timeout=CHECKER_TIMEOUT,
         env=unmeasured(MYPYPATH=str(folder)),
     )  # fmt: skip
     errors = re.findall(r"(\w+\.py):(\d+): error: (.*)", done.stdout)
@@ -125,10 +125,10 @@ def test_mypy_finds_field_and_type(folder):
 @pytest.fixture(scope="module")
 def pyright_found(folder):
     """
-    What pyright strict says: file, line and message of each error.
+    The errors that pyright strict reports: file, line and message of each.
     """
     if not shutil.which("node") or importlib.util.find_spec("pyright") is None:
-        pytest.skip("pyright was LEFT OUT: it needs node and the package pyright")
+        pytest.skip("pyright is skipped: it needs node and the package pyright")
     settings = {
         "include": [os.path.relpath(ROOT / "tests" / "typing", folder), "."],
         "extraPaths": [str(ROOT)],
@@ -140,11 +140,11 @@ def pyright_found(folder):
     command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "-p", str(folder)]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd=folder, timeout=PATIENCE, env=unmeasured()
+            command, capture_output=True, text=True, check=False, cwd=folder, timeout=CHECKER_TIMEOUT, env=unmeasured()
         )
         report = json.loads(done.stdout)
-    except (ValueError, subprocess.TimeoutExpired) as error:  # npm gave nothing
-        pytest.skip(f"pyright was LEFT OUT: it does not run here ({type(error).__name__})")
+    except (ValueError, subprocess.TimeoutExpired) as error:  # npm downloaded nothing
+        pytest.skip(f"pyright is skipped: it does not run here ({type(error).__name__})")
     assert report["summary"]["filesAnalyzed"] > 2
     return [
         (Path(each["file"]).name, each["range"]["start"]["line"] + 1, each["message"])
@@ -154,7 +154,7 @@ def pyright_found(folder):
 
 def test_pyright_finds_field_and_type(pyright_found):
     """
-    The module of ``stubs`` passes pyright strict, and the one with the mistakes fails at two of them.
+    The stubs pass pyright strict, and pyright finds two of the mistakes.
     """
     in_shots = [(line, message) for name, line, message in pyright_found if name == "shots.py"]
 
@@ -165,6 +165,6 @@ def test_pyright_finds_field_and_type(pyright_found):
 
 def test_public_signatures_pass_pyright(pyright_found):
     """
-    What ``tests/typing`` fixes for mypy holds for pyright too.
+    The files in ``tests/typing``, which mypy checks, also pass pyright.
     """
     assert [each for each in pyright_found if each[0] not in {"shots.py", "studio_schema.py"}] == []

@@ -1,8 +1,8 @@
 """
-``docs/workers.md`` tells the truth: its examples run, in order, as they stand.
+The examples of ``docs/workers.md`` run in order and unchanged.
 
-A Python block that begins with the name of a file is that file; the other ones are one program. Of the shell's blocks
-each line is a command.
+A Python block that begins with the name of a file is the content of that file. The other Python blocks are one program.
+Each line of a shell block is a command.
 """
 
 import inspect
@@ -21,21 +21,21 @@ from sgextended.localsite import LocalSite
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "workers.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-FIRST = TEXT.partition("\n## ")[0]  # where the names are made that all examples use
+FIRST = TEXT.partition("\n## ")[0]  # defines the names that all examples use
 DASK = re.search(r"^## A Dask cluster\n.*?(?=^## )", TEXT, re.DOTALL | re.MULTILINE).group()
-PATIENCE = 120  # seconds for a command
+COMMAND_TIMEOUT = 120  # seconds
 
 
 def blocks_of(text):
     """
-    Return the examples of a part of the page: language and source of each.
+    Return the examples in a part of the page as pairs of language and source.
     """
     return re.findall(r"```(python|sh)\n(.*?)```", text, re.DOTALL)
 
 
 def file_of(source):
     """
-    Return the name of the file that an example is, or None.
+    Return the name of the file that an example contains, or None.
     """
     found = re.match(r"# (\w+\.py)\n", source)
     return found and found.group(1)
@@ -43,13 +43,13 @@ def file_of(source):
 
 class Reader:
     """
-    Who does what the page says, in a folder of their own.
+    A reader who follows the page in an empty folder.
     """
 
     def __init__(self, folder):
         self.folder = folder
         self.names = {"__name__": "reader"}
-        self.said = {}  # by the commands
+        self.printed = {}  # output by command
 
     def follow(self, blocks):
         """
@@ -58,7 +58,7 @@ class Reader:
         for language, source in blocks:
             if language == "sh":
                 for command in source.splitlines():
-                    self.said[command] = self.run(command)
+                    self.printed[command] = self.run(command)
             elif file_of(source):
                 Path(self.folder, file_of(source)).write_text(source, encoding="utf-8")
             else:
@@ -66,7 +66,7 @@ class Reader:
 
     def run(self, command):
         """
-        Return what a command prints.
+        Run a command and return its output.
         """
         program, *words = shlex.split(command)
         start = {"python": [sys.executable], "sgextended": [sys.executable, "-m", "sgextended"]}[program]
@@ -76,7 +76,7 @@ class Reader:
             env=unmeasured(),
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=COMMAND_TIMEOUT,
             check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
@@ -86,7 +86,7 @@ class Reader:
 @pytest.fixture(scope="module")
 def site():
     """
-    A site with the demo production, of these tests' own: the examples write to it.
+    A local site with the demo production for this module only, because the examples write to it.
     """
     with LocalSite(demo=True) as site:
         yield site
@@ -95,7 +95,7 @@ def site():
 @pytest.fixture
 def reader(site, tmp_path, monkeypatch):
     """
-    A reader whose environment leads to the site.
+    A reader whose environment names the site.
     """
     for name, value in site.environment().items():
         monkeypatch.setenv(name, value)
@@ -109,7 +109,7 @@ def reader(site, tmp_path, monkeypatch):
 
 def test_page_has_an_example_of_each_way():
     """
-    Each of the seven ways has its heading, and Python below it.
+    Each of the seven ways has a heading and a Python example below it.
     """
     ways = re.split(r"^### (\d)\. ", TEXT.partition("\n## sg.map")[0], flags=re.MULTILINE)[1:]
 
@@ -117,31 +117,21 @@ def test_page_has_an_example_of_each_way():
     assert all(blocks_of(way) for way in ways[1::2])
 
 
-def test_page_tells_every_option_of_map():
+def test_page_names_every_option_of_map():
     """
-    Each option of ``sg.map`` stands on the page, but for the one that is Dask's business.
+    The page names each option of ``sg.map``, except the internal one that the Dask module uses.
     """
     options = set(inspect.signature(SGExtended.map).parameters) - {"self", "function", "items", "guard"}
 
     assert {option for option in options if not re.search(rf"\b{option}\b", TEXT)} == set()
 
 
-def test_links_lead_somewhere():
-    """
-    Each link within the page leads to one of its headings.
-    """
-    headings = re.findall(r"^#+ (.*)$", TEXT, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-    assert set(re.findall(r"\]\(#([^)]*)\)", TEXT)) <= anchors
-
-
 def test_examples_run(reader, site):
     """
-    Everything but the part about Dask runs as it stands, and finds what is on the site.
+    All examples except those for Dask run unchanged, and return the data of the site.
     """
     reader.follow(blocks_of(TEXT.replace(DASK, "")))
-    sg, names, said = SGExtended(), reader.names, reader.said
+    sg, names, printed = SGExtended(), reader.names, reader.printed
     on_site = [len(sg.find_assets(project)) for project in names["projects"]]
 
     assert len(names["lines"]) == 6
@@ -150,14 +140,14 @@ def test_examples_run(reader, site):
     assert names["taken"] == 10
     assert len(sg.find("Shot", [["description", "in", ["Late.", "In time."]]])) == len(names["shots"])
     assert len(names["sizes"]) == len(names["shots"])
-    assert len(said["python report.py"].splitlines()) == len(names["shots"])
-    assert [len(output.splitlines()) for command, output in said.items() if "csv" in command] == [21]
+    assert len(printed["python report.py"].splitlines()) == len(names["shots"])
+    assert [len(output.splitlines()) for command, output in printed.items() if "csv" in command] == [21]
 
 
-@pytest.mark.filterwarnings("ignore:Port 8787 is already in use")  # somebody else has a cluster here
+@pytest.mark.filterwarnings("ignore:Port 8787 is already in use")  # another cluster runs on this machine
 def test_dask_example_runs(reader):
     """
-    So does the part about Dask, where it is installed.
+    The examples for Dask run, if Dask is installed.
     """
     pytest.importorskip("distributed")
     files = [block for block in blocks_of(TEXT) if file_of(block[1])]

@@ -1,3 +1,3 @@
 """
-The pipeline of a small studio.
+The pipeline code of a small studio.
 """

@@ -1,5 +1,5 @@
 """
-The object that the studio's code talks to.
+The studio's subclass of ``SGExtended``.
 """
 
 import re
@@ -13,21 +13,21 @@ _STEPS = ("LAY", "ANM", "LGT", "CMP")
 
 class StudioSG(SGExtended):
     """
-    What every tool of the studio uses instead of ``shotgun_api3.Shotgun``.
+    The class that every tool of the studio uses instead of ``shotgun_api3.Shotgun``.
     """
 
     def add_shot(self, project: Dict[str, Any], name: str, *, steps: Sequence[str] = _STEPS) -> Dict[str, Any]:
         """
-        Create a shot with a task for each step, all or nothing.
+        Create a shot, then one task for each step in a single batch, and return the shot.
 
         Raises:
-            ValueError: The name is not like ``BRG_0010``, or the project has it already.
+            ValueError: The name does not have the form ``BRG_0010``, or the project already has a shot of this name.
         """
         if not _NAME.fullmatch(name):
-            message = f"{name!r} is no name of a shot: three capitals and four digits, like BRG_0010."
+            message = f"{name!r} is not a valid shot name. Use three capital letters and four digits, such as BRG_0010."
             raise ValueError(message)
         if self.find_shots(project, name=name):
-            message = f"There is a shot {name} already."
+            message = f"The project already has a shot {name}. Choose another name."
             raise ValueError(message)
         shot = self.create("Shot", {"project": project, "code": name})
         found = self.find("Step", [["short_name", "in", list(steps)], ["entity_type", "is", "Shot"]], ["short_name"])
@@ -39,7 +39,7 @@ class StudioSG(SGExtended):
 
     def publish(self, shot: Dict[str, Any], task: str, *, frames: str) -> Dict[str, Any]:
         """
-        Create the next version of a task of a shot, and set the task final.
+        Create the next version of a task of a shot, set the task to final, and return the version.
         """
         (found,) = [each for each in self.find_tasks(shot) if each["content"] == task]
         project = self.find_one("Shot", [["id", "is", shot["id"]]], ["project", "code"])
@@ -59,6 +59,6 @@ class StudioSG(SGExtended):
 
     def open_tasks(self, project: Dict[str, Any]) -> List[Dict[str, Any]]:
         """
-        Return the tasks that somebody still has to work on.
+        Return the tasks of a project that are waiting or in progress.
         """
         return self.find_tasks(project=project, status=["wtg", "ip"])

@@ -1,5 +1,5 @@
 """
-What needs a local site: what is sent, what goes wrong, the demo production.
+Tests that need a local site: the calls that are sent, injected faults, and the demo production.
 """
 
 import pytest
@@ -12,7 +12,7 @@ STATUSES = ["wtg", "rdy", "ip", "hld", "fin", "omt"]
 @pytest.mark.parametrize("number", range(10))
 def test_site_is_fresh(sg, sg_site, number):
     """
-    A test sees nothing of another's, not even ids.
+    A test sees no records of other tests, and ids start at 1.
     """
     assert sg.find("Project", []) == []
     assert sg.create("Project", {"name": f"Only {number}"})["id"] == 1
@@ -21,7 +21,7 @@ def test_site_is_fresh(sg, sg_site, number):
 
 def test_environment_leads_to_the_site(sg_site):
     """
-    Code that makes its own object asks the site of the test.
+    Code that creates its own client uses the site of the test.
     """
     assert SGExtended().base_url == sg_site.url
 
@@ -29,16 +29,16 @@ def test_environment_leads_to_the_site(sg_site):
 @pytest.mark.parametrize("count", range(1, 5))
 def test_shot_costs_four_calls(sg, sg_project, sg_ledger, count):
     """
-    Making a shot takes as many calls for four tasks as for one.
+    Creating a shot takes four calls, for any number of tasks.
     """
     sg.add_shot(sg_project, "BRG_0010", steps=["LAY", "ANM", "LGT", "CMP"][:count])
 
     assert [call.rpc for call in sg_ledger.entries] == ["read", "create", "read", "batch"]
 
 
-def test_busy_site_is_asked_again(sg, sg_project, sg_faults, sg_ledger):
+def test_overloaded_site_is_retried(sg, sg_project, sg_faults, sg_ledger):
     """
-    A site that is too busy once is no failure.
+    A request that is refused once by an overloaded site is retried.
     """
     sg_faults.add("status=503:rpc=read,next=1,retry-after=0")
 
@@ -46,9 +46,9 @@ def test_busy_site_is_asked_again(sg, sg_project, sg_faults, sg_ledger):
     assert sg_ledger.count("read") == 1
 
 
-def test_lost_answer_is_told(sg, sg_faults, sg_ledger):
+def test_lost_response_is_reported(sg, sg_faults, sg_ledger):
     """
-    A write whose answer is lost is not repeated.
+    A write whose response is lost is not sent again.
     """
     sg_faults.add("reset-after:rpc=create,next=1")
 
@@ -61,7 +61,7 @@ def test_lost_answer_is_told(sg, sg_faults, sg_ledger):
 @pytest.mark.parametrize("entity_type", ["Shot", "Asset"])
 def test_demo_can_be_changed(sg, sg_demo_site, entity_type, status):
     """
-    The demo production is there for every test as it was.
+    Every test starts with the unchanged demo production.
     """
     before = sg.find(entity_type, [["sg_status_list", "is", status]])
     found = sg.find_one(entity_type, [["sg_status_list", "is_not", status]])
@@ -73,7 +73,7 @@ def test_demo_can_be_changed(sg, sg_demo_site, entity_type, status):
 
 def test_demo_has_open_tasks(sg, sg_demo_site):
     """
-    The studio's own methods work on the demo.
+    The studio's own methods work on the demo production.
     """
     project = sg.find_projects("ember*")[0]
 
@@ -81,9 +81,9 @@ def test_demo_has_open_tasks(sg, sg_demo_site):
 
 
 @pytest.mark.parametrize("number", range(10))
-def test_demo_is_as_large(sg, sg_demo_site, number):
+def test_demo_is_complete(sg, sg_demo_site, number):
     """
-    What a test deletes is there for the next.
+    Records that a test deletes exist again in the next test.
     """
     shots = sg.find("Shot", [])
     sg.delete("Shot", shots[number]["id"])
