@@ -79,7 +79,7 @@ def attach_file(tx: Transaction, upload: Upload, fields: Mapping[str, str]) -> i
         update_row(tx, entity["type"], entity["id"], {field.name: value, **_touched(tx, entity)})
     elif field is not None and field.data_type == "multi_entity":
         write_links(tx, field, entity["id"], [{"type": "Attachment", "id": attachment_id}], "add")
-    _keep(tx, upload, attachment_id)
+    _store(tx, upload, attachment_id)
     if upload.thumbnail is not None:
         update_row(tx, "Attachment", attachment_id, {"image": image_value(tx, attachment_id)})
         # A real site makes a thumbnail from one frame of a movie. On the local site, only images get a thumbnail.
@@ -103,7 +103,7 @@ def attach_thumbnail(tx: Transaction, upload: Upload, fields: Mapping[str, str])
     )
     value = uploaded(attachment_id, upload.filename, guessed_type(upload.filename))
     update_row(tx, "Attachment", attachment_id, {"this_file": value})
-    _keep(tx, upload, attachment_id)
+    _store(tx, upload, attachment_id)
     _set_image(tx, entity, name, attachment_id if upload.thumbnail is not None else None)
     return attachment_id
 
@@ -201,7 +201,7 @@ def _file_columns(upload: Upload, names: Mapping[str, str], fields: Mapping[str,
     }
 
 
-def _keep(tx: Transaction, upload: Upload, attachment_id: int) -> None:
+def _store(tx: Transaction, upload: Upload, attachment_id: int) -> None:
     keep(upload.path, tx.media.attachment(attachment_id))
     if upload.thumbnail is not None:
         keep(upload.thumbnail, tx.media.thumbnail(attachment_id))

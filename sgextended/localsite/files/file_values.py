@@ -138,7 +138,7 @@ def _local_file(tx: Transaction, field: Field, value: Mapping[str, Any]) -> tupl
     if "\\" in path or "\0" in path:
         raise write_failed(tx, field, f"{given} {inspect(path)} must use forward slashes.")
     if ".." in path.split("/"):
-        raise write_failed(tx, field, f"{given} {inspect(path)} leads out of its local storage.")
+        raise write_failed(tx, field, f"{given} {inspect(path)} leaves its local storage.")
     if given == "local_path":
         storage, relative = _storage_of_path(tx, path)
         if storage is None:
@@ -150,7 +150,7 @@ def _local_file(tx: Transaction, field: Field, value: Mapping[str, Any]) -> tupl
                 f"API {tx.rpc}() invalid/missing local storage hash 'local_storage': {inspect(value)}", DATABASE
             )
     if not relative:
-        raise write_failed(tx, field, f"{given} {inspect(path)} names no file.")
+        raise write_failed(tx, field, f"{given} {inspect(path)} is the root of its local storage, not a file.")
     name = posixpath.basename(relative.rstrip("/"))
     return storage, {
         "content_type": _text(tx, value, "content_type") or guessed_type(name),

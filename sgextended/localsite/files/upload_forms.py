@@ -109,7 +109,7 @@ async def receive_form(
     try:
         async for piece in request.stream():
             if failure is None:
-                failure = await _take(reader, piece, workers, admit)
+                failure = await _parse_piece(reader, piece, workers, admit)
         if failure is None:
             await _in_worker(workers, reader.finish)
     except BaseException:
@@ -121,7 +121,7 @@ async def receive_form(
     return reader.form
 
 
-async def _take(
+async def _parse_piece(
     reader: _Multipart, piece: bytes, workers: Executor, admit: Callable[[dict[str, str]], Awaitable[None]]
 ) -> Optional[Exception]:
     """

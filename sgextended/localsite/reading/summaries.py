@@ -116,16 +116,16 @@ def _add(whole: _Group, path: Sequence[Key], parts: Sequence[Any], joins: Sequen
     Add the parts of an innermost group to this group, and to all groups that contain it.
     """
     group = whole
-    _join(group, parts, joins)
+    _combine(group, parts, joins)
     for key in path:
         inner = group.groups.get(key)
         if inner is None:
             inner = group.groups[key] = _Group([None] * len(joins))
         group = inner
-        _join(group, parts, joins)
+        _combine(group, parts, joins)
 
 
-def _join(group: _Group, parts: Sequence[Any], joins: Sequence[Any]) -> None:
+def _combine(group: _Group, parts: Sequence[Any], joins: Sequence[Any]) -> None:
     kept = group.parts
     for at, (value, join) in enumerate(zip(parts, joins)):
         if value is not None:
@@ -188,7 +188,7 @@ def _sum(one: Any, other: Any) -> Any:
     return one + other
 
 
-def _same(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value
 
 
@@ -221,7 +221,7 @@ def _formula(scope: Scope, leaf: Leaf, kind: str, value: Any) -> Optional[_Formu
         }
         return numbers.get(kind)
     if data_type in DATES and kind in {"earliest", "minimum", "latest", "maximum"}:
-        return _Formula((least if kind in {"earliest", "minimum"} else most,), _same)
+        return _Formula((least if kind in {"earliest", "minimum"} else most,), _identity)
     if data_type == "checkbox" and kind in {"checked", "unchecked"}:
         matching = func.count(sa.case((column == (1 if kind == "checked" else 0), 1)))
         return _Formula((_Part(matching, _sum),), _or_zero)

@@ -238,7 +238,7 @@ def replan_around(tx: Transaction, day: dt.date, project: Optional[int], user: O
             raise _out_of_range(tx) from error
         changes = _changes(row, after.columns(calendar))
         if changes:
-            update_row(tx, "Task", task_id, {**changes, **_stamp(tx)})
+            update_row(tx, "Task", task_id, {**changes, **_updated_columns(tx)})
             moved.append(task_id)
     settle_dependents(tx, moved)
 
@@ -262,7 +262,7 @@ def _resolve(tx: Transaction, task_id: int, *, hold: bool) -> bool:
         raise _out_of_range(tx) from error
     changes = _changes(row, {**after.columns(calendar), "dependency_violation": 0})
     if changes:
-        update_row(tx, "Task", task_id, {**changes, **_stamp(tx)})
+        update_row(tx, "Task", task_id, {**changes, **_updated_columns(tx)})
     return "start_date" in changes or "due_date" in changes
 
 
@@ -333,7 +333,7 @@ def _changes(row: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, An
     return {name: value for name, value in columns.items() if row[name] != value}
 
 
-def _stamp(tx: Transaction) -> dict[str, Any]:
+def _updated_columns(tx: Transaction) -> dict[str, Any]:
     actor = tx.actor
     return {
         "updated_at": tx.moment,

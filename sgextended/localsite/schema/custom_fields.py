@@ -106,12 +106,12 @@ def update_field(
     for name, value in properties.items():
         if name in {"visible", "hidden_values"}:
             _check_name(tx, field, name)
-            _show(tx, field, name, value, project_id)
+            _set_in_project(tx, field, name, value, project_id)
     lasting = {name: value for name, value in properties.items() if name not in {"visible", "hidden_values"}}
     changes = _facts(tx, field, lasting)
     if not changes:
         return
-    _keep(tx, field, changes)
+    _store_attributes(tx, field, changes)
     changed = {field.entity_type: {field.name: attrs.evolve(field, **changes)}}
     tx.schema, tx.tables = _extended(tx.schema, tx.tables, changed)
     for name, value in lasting.items():
@@ -194,7 +194,7 @@ def adopt_fields(tx: Transaction, described: Mapping[str, Any], types: Iterable[
             else:
                 kept = {key: getattr(wanted, key) for key in _ADOPTED if getattr(wanted, key) != getattr(known, key)}
                 if kept:
-                    _keep(tx, known, kept)
+                    _store_attributes(tx, known, kept)
                     changed.setdefault(entity_type, {})[name] = attrs.evolve(known, **kept)
     tx.schema, tx.tables = _extended(tx.schema, tx.tables, changed)
     add_fields(tx, made)
@@ -415,7 +415,7 @@ def add_fields(tx: Transaction, made: Iterable[Field]) -> None:
     before = tx.schema
     changed: dict[str, dict[str, Field]] = {}
     for field in made:
-        _keep(tx, field, attrs.asdict(field))
+        _store_attributes(tx, field, attrs.asdict(field))
         changed.setdefault(field.entity_type, {})[field.name] = field
         meta = {"type": "new_entity", **_column_of(tx, field)}
         text = f'created the new field "{field.label}" of {field.entity_type}'
@@ -447,7 +447,7 @@ def _make_columns(tx: Transaction, made: Iterable[Field]) -> None:
                 tx.connection.execute(sa.schema.CreateIndex(index))
 
 
-def _keep(tx: Transaction, field: Field, facts: Mapping[str, Any]) -> None:
+def _store_attributes(tx: Transaction, field: Field, facts: Mapping[str, Any]) -> None:
     """
     Store attributes of a field, in addition to those stored before.
     """
@@ -471,7 +471,7 @@ def _column_of(tx: Transaction, field: Field) -> dict[str, Any]:
     return {"entity_type": "DisplayColumn", "entity_id": tx.connection.execute(query).scalar_one()}
 
 
-def _show(tx: Transaction, field: Field, name: str, value: Any, project_id: Optional[int]) -> None:
+def _set_in_project(tx: Transaction, field: Field, name: str, value: Any, project_id: Optional[int]) -> None:
     if project_id is None:
         raise Fault(f"API {tx.rpc}() property '{name}' requires a project.")
     if name == "visible" and not isinstance(value, bool):

@@ -57,7 +57,7 @@ def insert_row(tx: Transaction, entity_type: str, values: Mapping[str, Any], *, 
     changes: dict[str, Any] = {}
     if name_it and facts.identifier is not None:
         changes[facts.identifier] = row[facts.identifier] = generated_name(facts, entity_id)
-    _add_namesake(tx, entity_type, row)
+    _add_linked_name(tx, entity_type, row)
     name = display_name(facts, row)
     if name is not None:
         changes["cached_display_name"] = name
@@ -84,14 +84,14 @@ def update_row(tx: Transaction, entity_type: str, entity_id: int, changes: Mappi
         return
     columns = [table.c[source] for source in sources]
     row = dict(tx.connection.execute(sa.select(*columns).where(table.c.id == entity_id)).mappings().one())
-    _add_namesake(tx, entity_type, row)
+    _add_linked_name(tx, entity_type, row)
     name = {"cached_display_name": display_name(facts, row)}
     tx.connection.execute(sa.update(table).where(table.c.id == entity_id), name)
     _update_entry(tx, entity_type, entity_id, {"name": link_name(facts, row)})
     _rename_followers(tx, entity_type, entity_id)
 
 
-def _add_namesake(tx: Transaction, entity_type: str, row: dict[str, Any]) -> None:
+def _add_linked_name(tx: Transaction, entity_type: str, row: dict[str, Any]) -> None:
     """
     Add the name of the linked row to *row*, for types in ``NAMED_AFTER``.
     """
@@ -112,7 +112,7 @@ def _rename_followers(tx: Transaction, entity_type: str, entity_id: int) -> None
         columns = [table.c.id, *(table.c[source] for source in name_sources(facts))]
         query = sa.select(*columns).where(table.c[f"{field}__id"] == entity_id)
         for row in list(map(dict, tx.connection.execute(query).mappings())):
-            _add_namesake(tx, follower, row)
+            _add_linked_name(tx, follower, row)
             name = {"cached_display_name": display_name(facts, row)}
             tx.connection.execute(sa.update(table).where(table.c.id == row["id"]), name)
             _update_entry(tx, follower, row["id"], {"name": link_name(facts, row)})

@@ -70,7 +70,7 @@ def finish_create(
                 waiting = [entity_id] if field.name == "upstream_tasks" else [link["id"] for link in given]
                 dependencies.settle(tx, waiting)
     elif entity_type.name == "TaskDependency":
-        _bind(tx, columns.get("task__id"))
+        _check_and_settle(tx, columns.get("task__id"))
     elif columns.get("task_template__id") is not None:
         add_template_tasks(tx, {"type": entity_type.name, "id": entity_id}, columns["task_template__id"])
 
@@ -137,7 +137,7 @@ class Update:
                 dependencies.plan_existing(tx, entity_id, self._timed)
         elif entity_type.name == "TaskDependency" and self._before:
             waiting = self.columns.get("task__id", self._before["task__id"])
-            _bind(tx, waiting)
+            _check_and_settle(tx, waiting)
             if self._before["task__id"] not in (None, waiting):
                 dependencies.settle(tx, [self._before["task__id"]], hold=True)
         elif self._before and self._before["task_template__id"] != self.columns["task_template__id"]:
@@ -200,7 +200,7 @@ def finish_revive(tx: Transaction, entity_type: EntityType, entity_id: int) -> N
     dependencies.settle(tx, waiting)
 
 
-def _bind(tx: Transaction, task_id: Optional[int]) -> None:
+def _check_and_settle(tx: Transaction, task_id: Optional[int]) -> None:
     if task_id is not None:
         dependencies.check_loop(tx, task_id)
         dependencies.settle(tx, [task_id])

@@ -40,7 +40,12 @@ def add_template_tasks(tx: Transaction, entity: Link, template_id: int) -> None:
     new = [row for row in wanted if row["id"] not in made]
     if not new:
         return
-    shared = {**default_columns(tx.schema["Task"]), **_stamp(tx), **_place(tx, entity), "color": "pipeline_step"}
+    shared = {
+        **default_columns(tx.schema["Task"]),
+        **_author_columns(tx),
+        **_entity_columns(tx, entity),
+        "color": "pipeline_step",
+    }
     assignees = tx.schema["Task"].fields["task_assignees"]
     for row in new:
         columns = {**shared, **{name: row[name] for name in _COPIED}}
@@ -80,7 +85,7 @@ def _assignees(tx: Transaction, task_id: int) -> list[Link]:
     return [dict(row) for row in tx.connection.execute(query).mappings()]
 
 
-def _place(tx: Transaction, entity: Link) -> dict[str, Any]:
+def _entity_columns(tx: Transaction, entity: Link) -> dict[str, Any]:
     """
     Return the columns that link a task to *entity* and to its project.
     """
@@ -92,7 +97,7 @@ def _place(tx: Transaction, entity: Link) -> dict[str, Any]:
     return {**link_columns("project", project), **link_columns("entity", entity)}
 
 
-def _stamp(tx: Transaction) -> dict[str, Any]:
+def _author_columns(tx: Transaction) -> dict[str, Any]:
     actor = None if tx.actor is None else {"type": tx.actor.type, "id": tx.actor.id}
     return {
         "created_at": tx.moment,
