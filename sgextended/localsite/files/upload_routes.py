@@ -1,8 +1,8 @@
 """
-The addresses that files are uploaded to: by form, or in parts to storage, which is this site too (protocol 7).
+The routes that files are uploaded to: as a form, or directly to storage, which this site provides too.
 
-Forms are answered with status 200 whatever happens, since the official client repeats a form for any other status; the
-text begins with 1 for success and 0 for failure.
+The response to a form always has status 200, because the official client sends a form again for any other status. The
+text of the response begins with 1 for success and 0 for failure.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _MAX_PARTS = 10_000
 _COPIED_AT_ONCE = 1024 * 1024
 _PART = re.compile(r"[1-9]\d{0,4}")
 
-#: What storage says of an address that does not hold, as storage services word it.
+#: The response for a URL that is not valid, in the words of storage services.
 EXPIRED = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
     "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
@@ -61,7 +61,7 @@ EXPIRED = (
 @attrs.frozen(eq=False)
 class _Call:
     """
-    One form at work.
+    One form that is being processed.
     """
 
     site: Site
@@ -76,12 +76,12 @@ class _Call:
 
 def upload_routes(site: Site, address_of: Callable[[Request], str]) -> list[Route]:
     """
-    Return the addresses that take uploads.
+    Return the routes that accept uploads.
 
     Args:
         site: The site.
 
-        address_of: Returns the site's address as a request names it.
+        address_of: Returns the address by which a request reached the site.
     """
 
     async def take(request: Request, name: str) -> Response:
@@ -96,7 +96,7 @@ def upload_routes(site: Site, address_of: Callable[[Request], str]) -> list[Rout
 
 def expired() -> Response:
     """
-    Return the answer to an address that was not signed by this site, or does not hold any more.
+    Return the response for a URL that this site did not sign or that has expired.
     """
     return Response(EXPIRED, status_code=403, media_type="application/xml")
 
@@ -113,7 +113,7 @@ async def _take_form(site: Site, request: Request, name: str, address: str) -> R
     try:
         form = await receive_form(request, media, site.workers, admit)
     except ClientDisconnect:
-        return PlainTextResponse("0:The form ended before all of it had come.\n", status_code=400)
+        return PlainTextResponse("0:The client disconnected before the form was complete.\n", status_code=400)
     except FormError as error:
         return _failed(str(error))
     except Fault as fault:
@@ -129,7 +129,7 @@ def _admit(site: Site, fields: dict[str, str]) -> None:
 
 def _answer(site: Site, form: Form, name: str, address: str, agent: str) -> Response:
     """
-    Execute one form; this runs in a worker thread.
+    Execute one form and return the response. This runs in a worker thread.
     """
     started = time.monotonic()
     served = _FORMS[name]
@@ -139,7 +139,7 @@ def _answer(site: Site, form: Form, name: str, address: str, agent: str) -> Resp
             call = _Call(site, form, address)
             if served.takes_file:
                 call = attrs.evolve(call, upload=_upload_of(call, name, stack))
-            # A one-time code is used up, which is writing too.
+            # Using up a one-time code is a write too.
             writes = served.writes or "auth_token" in form.fields
             with site.store.writing() if writes else site.store.reading() as tx:
                 tx.rpc, tx.address = name, address
@@ -153,7 +153,7 @@ def _answer(site: Site, form: Form, name: str, address: str, agent: str) -> Resp
         return PlainTextResponse(f"2:{error}\n")
     except UnicodeEncodeError:
         return _failed("The form has text that is not valid Unicode.")
-    except Exception:  # noqa: BLE001 - logged with its trace, and the next form is served
+    except Exception:  # noqa: BLE001 - logged with its traceback; the site keeps running
         _log.exception("The form %r failed inside the local site.", name)
         return _failed("The local site failed; its log says why.")
     finally:
@@ -175,7 +175,7 @@ def _failed(message: str) -> Response:
 
 def _upload_of(call: _Call, name: str, stack: contextlib.ExitStack) -> Upload:
     """
-    Return the file that a form brings or names, with its thumbnail; both go with *stack* unless they are kept.
+    Return the file that a form contains or links, with its thumbnail. *stack* removes the temporary thumbnail.
     """
     media = call.site.store.media
     with call.site.store.reading() as tx:
@@ -188,7 +188,7 @@ def _upload_of(call: _Call, name: str, stack: contextlib.ExitStack) -> Upload:
         key, filename, kind = _linked(call, form.fields["upload_link_info"], now)
         path = media.upload(key)
         if not path.is_file():
-            raise Fault("The file was not uploaded to storage, or not completely.")
+            raise Fault("The upload to storage is missing or incomplete.")
         size = path.stat().st_size
     else:
         raise Fault("The form has no file.")
@@ -231,7 +231,7 @@ def _link_info(tx: Transaction, call: _Call) -> str:
         raise Fault(f"upload_type must be one of: Attachment, Thumbnail. Got: {kind!r}")
     name = name.replace("\\", "/").rpartition("/")[2]
     if not name or not name.isprintable():
-        raise Fault(f"{name!r} cannot be the name of a file.")
+        raise Fault(f"{name!r} is not a valid file name.")
     sent = call.fields.get("created_at")
     timestamp = moment_of(sent) if sent else tx.moment
     key = secrets.token_hex(16)
@@ -252,7 +252,7 @@ def _part_link(tx: Transaction, call: _Call) -> str:
 
 def _complete(tx: Transaction, call: _Call) -> str:
     """
-    Join the parts of an upload. Done twice, the second time finds the work done.
+    Join the parts of an upload. A repeated call succeeds and changes nothing.
     """
     key = call.fields.get("upload_id", "")
     whole = _upload_path(call, key)
@@ -265,7 +265,7 @@ def _complete(tx: Transaction, call: _Call) -> str:
         except ValueError as error:
             raise Fault(str(error)) from error
         if not path.is_file():
-            raise Fault(f"Part {number} of the upload never came, or with another ETag than {etag}.")
+            raise Fault(f"Part {number} of the upload is missing, or its ETag is not {etag}.")
         parts.append(path)
     joined = tx.media.scratch()
     with joined.open("xb") as target:
@@ -288,7 +288,7 @@ def _upload_path(call: _Call, key: str) -> Path:
 
 def _linked(call: _Call, info: str, now: dt.datetime) -> tuple[str, str, str]:
     """
-    Return the key, the file's name and the upload type from the text that ``_link_info`` gave.
+    Return the key, the file name and the upload type from the text that ``_link_info`` returned.
     """
     lines = info.split("\n")
     address = urllib.parse.urlsplit(lines[1] if len(lines) > 3 else "")
@@ -300,7 +300,7 @@ def _linked(call: _Call, info: str, now: dt.datetime) -> tuple[str, str, str]:
 
 async def _store(site: Site, request: Request) -> Response:
     """
-    Take the bytes of a file or a part.
+    Receive the bytes of a direct upload or of one part, and return the response.
     """
     media = site.store.media
     started = time.monotonic()
@@ -309,11 +309,11 @@ async def _store(site: Site, request: Request) -> Response:
     try:
         if not signed:
             async for _piece in request.stream():
-                pass  # only a client that has sent all listens to the answer
+                pass  # a client reads the response only after it has sent everything
             return expired()
         file = await receive_file(request, media, site.workers)
     except ClientDisconnect:
-        # There is nobody left to hear it.
+        # The client has disconnected, so nobody reads this response.
         return Response(status_code=400)
     except FormError as error:
         return PlainTextResponse(f"{error}\n", status_code=413)
@@ -338,7 +338,7 @@ async def _store(site: Site, request: Request) -> Response:
 @attrs.frozen
 class _Served:
     """
-    How one form is answered.
+    How the site processes one kind of form.
     """
 
     answer: Callable[[Transaction, _Call], str]

@@ -1,8 +1,9 @@
 """
-Changing the schema: fields that callers make, change and delete (protocol 6.3 and 6.4).
+Changing the schema: the fields that callers create, change and delete.
 
-What callers did stands in the table of fields, so that a file brings it back; the rows' values get columns like those
-of any other field. A deleted field keeps its column and its name: the site has a trash, and no request empties it.
+The changes are stored in the table of fields, so that a site on a file has them after a restart. Custom fields have
+columns like all other fields. A deleted field keeps its column and its name: it is in the site's trash, and no request
+empties the trash.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.storage.transaction import Transaction
 
-#: The data types that a caller's field may have.
+#: The data types that a custom field may have.
 CREATABLE = (
     *("checkbox", "currency", "date", "date_time", "duration", "entity", "float", "footage", "list", "multi_entity"),
     *("number", "percent", "status_list", "tag_list", "text", "timecode", "url"),
@@ -43,14 +44,15 @@ _OF_TYPE = {
     "url": ("open_in_new_window",),
 }
 _TUPLES = frozenset({"connection", "valid_types", "valid_values"})
-# What one site may have other than another of a field that all have.
+# Data types of fields that cannot be created by a call, but can be taken over from another site's schema.
 _ADOPTABLE = ("calculated", "image", "jsonb", "serializable", "summary", "uuid")
+# The properties of a standard field that are taken over from another site's schema.
 _ADOPTED = ("label", "valid_types", "valid_values", "value_labels")
 
 
 def loaded(tx: Transaction, schema: Schema, tables: Tables) -> tuple[Schema, Tables]:
     """
-    Return *schema* and *tables* with all that callers did to them in this site's database.
+    Return *schema* and *tables* with the changes that are stored in this site's database.
     """
     fields = tx.tables.own.fields
     query = sa.select(fields.c.type, fields.c.name, fields.c.facts).where(fields.c.retired_at.is_(None))
@@ -62,10 +64,11 @@ def loaded(tx: Transaction, schema: Schema, tables: Tables) -> tuple[Schema, Tab
 
 def create_field(tx: Transaction, entity_type: EntityType, data_type: Any, properties: Mapping[str, Any]) -> str:
     """
-    Make a field and return its name, which follows from its label.
+    Create a field and return its name, which is derived from its label.
 
     Raises:
-        Fault: The data type cannot be created, a property does not suit it, or the name lies in the trash.
+        Fault: The data type cannot be created, a property is invalid for it, or the name belongs to a field in the
+            trash.
     """
     if data_type not in CREATABLE:
         raise Fault(
@@ -95,20 +98,20 @@ def update_field(
     tx: Transaction, field: Field, properties: Mapping[str, Any], project_id: Optional[int] = None
 ) -> None:
     """
-    Change properties of a field; what a project hides changes for that project only.
+    Change properties of a field. ``visible`` and ``hidden_values`` change for one project only.
 
     Raises:
-        Fault: There is no such property, or it does not take the value.
+        Fault: There is no such property, its value is invalid, or a project is missing.
     """
     for name, value in properties.items():
         if name in {"visible", "hidden_values"}:
             _check_name(tx, field, name)
-            _show(tx, field, name, value, project_id)
+            _set_in_project(tx, field, name, value, project_id)
     lasting = {name: value for name, value in properties.items() if name not in {"visible", "hidden_values"}}
     changes = _facts(tx, field, lasting)
     if not changes:
         return
-    _keep(tx, field, changes)
+    _store_attributes(tx, field, changes)
     changed = {field.entity_type: {field.name: attrs.evolve(field, **changes)}}
     tx.schema, tx.tables = _extended(tx.schema, tx.tables, changed)
     for name, value in lasting.items():
@@ -120,10 +123,10 @@ def update_field(
 
 def delete_field(tx: Transaction, field: Field) -> None:
     """
-    Put a caller's field into the trash; of a pair that shows one relation, both.
+    Move a custom field to the trash. Of a pair of fields that show the same links, both are moved.
 
     Raises:
-        Fault: The field is one of the standard schema.
+        Fault: The field is part of the standard schema.
     """
     if not field.custom:
         raise Fault(f"API {tx.rpc}() {field.path} is a system field and cannot be deleted.")
@@ -153,7 +156,7 @@ def delete_field(tx: Transaction, field: Field) -> None:
 
 def restore_fields(tx: Transaction, rows: Iterable[Mapping[str, Any]]) -> None:
     """
-    Do to a new site's schema what the rows of another's table of fields say.
+    Apply the rows of another site's table of fields to a new site.
     """
     tx.connection.execute(sa.insert(tx.tables.own.fields), [dict(row) for row in rows])
     before = tx.schema
@@ -165,16 +168,16 @@ def restore_fields(tx: Transaction, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def adopt_fields(tx: Transaction, described: Mapping[str, Any], types: Iterable[str]) -> list[str]:
     """
-    Let a new site have the fields of another, by their descriptions; return what it has no place for, in words.
+    Create the fields of another site from their descriptions, and return a text for each field that was left out.
 
-    A list of links of which the description is all that is known shows nothing at its other end.
+    A description does not name the far end of a multi-entity field. Such a field has no field at its far end here.
 
     Args:
-        tx: The load at work.
+        tx: The transaction of the load.
 
-        described: The other site's fields by type and name.
+        described: The descriptions of the other site's fields, by type and field name.
 
-        types: The types that there are records of. Those of them that no local site has are made.
+        types: The types of the records to load. A type that the standard schema does not have is created.
     """
     made, left_out = [], []
     changed: dict[str, dict[str, Field]] = {}
@@ -191,7 +194,7 @@ def adopt_fields(tx: Transaction, described: Mapping[str, Any], types: Iterable[
             else:
                 kept = {key: getattr(wanted, key) for key in _ADOPTED if getattr(wanted, key) != getattr(known, key)}
                 if kept:
-                    _keep(tx, known, kept)
+                    _store_attributes(tx, known, kept)
                     changed.setdefault(entity_type, {})[name] = attrs.evolve(known, **kept)
     tx.schema, tx.tables = _extended(tx.schema, tx.tables, changed)
     add_fields(tx, made)
@@ -225,7 +228,9 @@ def _all_fields(schema: Schema) -> list[Field]:
 
 def shown_in(tx: Transaction, project_id: Optional[int]) -> dict[tuple[str, str], tuple[bool, list[str]]]:
     """
-    Return what a project shows otherwise than the site: by type and field, if it is visible and its hidden statuses.
+    Return the settings of a project that differ from the site's, keyed by type and field.
+
+    Each is a pair: whether the project shows the field, and the statuses that it hides.
     """
     if project_id is None:
         return {}
@@ -246,7 +251,7 @@ def _extended(
     schema: Schema, tables: Tables, changed: Mapping[str, Mapping[str, Optional[Field]]]
 ) -> tuple[Schema, Tables]:
     """
-    Return schema and tables with fields changed, or without those given as None.
+    Return schema and tables with changed fields. A field given as None is removed from the schema.
     """
     types = []
     for entity_type, fields in changed.items():
@@ -266,7 +271,7 @@ def _extended(
 
 def _new_type(name: str) -> EntityType:
     """
-    Return a type that no local site has, and another site did, before its fields are in it.
+    Return an entity type that the standard schema does not have, with the field ``id`` only.
     """
     number = Field(entity_type=name, name="id", data_type="number", label="Id", read_only=True)
     return EntityType(name=name, label=name, fields={"id": number})
@@ -309,11 +314,11 @@ def _free_name(tx: Transaction, entity_type: EntityType, data_type: str, label: 
 
 def _facts(tx: Transaction, field: Field, properties: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return the attributes of the field that *properties* set.
+    Return the attributes of ``Field`` that *properties* set.
     """
     found: dict[str, Any] = {}
     remarks = dict(field.remarks)
-    # A default is judged by the values that come with it.
+    # The default value comes last, because it is validated against the valid values of the same call.
     for name, value in sorted(properties.items(), key=lambda item: item[0] == "default_value"):
         _check_name(tx, field, name)
         if name == "name":
@@ -349,7 +354,7 @@ def _valid_types(tx: Transaction, field: Field, value: Any) -> tuple[str, ...]:
         raise Fault(f"API {tx.rpc}() 'valid_types' value expected Array {elements} but got: {inspect(value)}")
     unknown = [name for name in value if not isinstance(name, str) or name not in tx.schema]
     if unknown:
-        raise Fault(f"API {tx.rpc}() 'valid_types' has what is no entity type: {inspect(unknown)}")
+        raise Fault(f"API {tx.rpc}() 'valid_types' has unknown entity types: {inspect(unknown)}")
     if many and field.valid_types and field.valid_types != tuple(value):
         raise Fault(f"API {tx.rpc}() {field.path} links to {field.valid_types[0]}, which cannot be changed.")
     return tuple(value)
@@ -364,7 +369,7 @@ def _valid_values(tx: Transaction, field: Field, value: Any) -> dict[str, Any]:
         known = {row[0]: row[1] for row in tx.connection.execute(sa.select(statuses.c.code, statuses.c.name))}
         unknown = [code for code in value if code not in known]
         if unknown:
-            raise Fault(f"API {tx.rpc}() 'valid_values' has what is no status: {inspect(unknown)}")
+            raise Fault(f"API {tx.rpc}() 'valid_values' has unknown statuses: {inspect(unknown)}")
         found["value_labels"] = {code: known[code] for code in value}
     return found
 
@@ -383,7 +388,7 @@ def _default(tx: Transaction, field: Field, value: Any) -> Any:
 
 def _pair(tx: Transaction, entity_type: EntityType, field: Field) -> list[Field]:
     """
-    Return a field of lists and the one that shows its links from the other end, over a new connection type.
+    Return a multi-entity field and its counterpart at the far end. Their links are rows of a new connection type.
     """
     target = tx.schema[field.valid_types[0]]
     near, far = _snake(entity_type.name), _snake(target.name)
@@ -405,12 +410,12 @@ def _pair(tx: Transaction, entity_type: EntityType, field: Field) -> list[Field]
 
 def add_fields(tx: Transaction, made: Iterable[Field]) -> None:
     """
-    Add fields to the schema, and columns for them where they have any.
+    Add fields to the schema, and their columns to the tables.
     """
     before = tx.schema
     changed: dict[str, dict[str, Field]] = {}
     for field in made:
-        _keep(tx, field, attrs.asdict(field))
+        _store_attributes(tx, field, attrs.asdict(field))
         changed.setdefault(field.entity_type, {})[field.name] = field
         meta = {"type": "new_entity", **_column_of(tx, field)}
         text = f'created the new field "{field.label}" of {field.entity_type}'
@@ -442,9 +447,9 @@ def _make_columns(tx: Transaction, made: Iterable[Field]) -> None:
                 tx.connection.execute(sa.schema.CreateIndex(index))
 
 
-def _keep(tx: Transaction, field: Field, facts: Mapping[str, Any]) -> None:
+def _store_attributes(tx: Transaction, field: Field, facts: Mapping[str, Any]) -> None:
     """
-    Write down what is known of a field, beside what was written before.
+    Store attributes of a field, in addition to those stored before.
     """
     fields = tx.tables.own.fields
     own = (fields.c.type == field.entity_type, fields.c.name == field.name)
@@ -459,14 +464,14 @@ def _keep(tx: Transaction, field: Field, facts: Mapping[str, Any]) -> None:
 
 def _column_of(tx: Transaction, field: Field) -> dict[str, Any]:
     """
-    Return how events name a field: as the row of a type that callers cannot ask about.
+    Return the reference to a field in events: an id of the type ``DisplayColumn``, which callers cannot query.
     """
     fields = tx.tables.own.fields
     query = sa.select(fields.c.id).where(fields.c.type == field.entity_type, fields.c.name == field.name)
     return {"entity_type": "DisplayColumn", "entity_id": tx.connection.execute(query).scalar_one()}
 
 
-def _show(tx: Transaction, field: Field, name: str, value: Any, project_id: Optional[int]) -> None:
+def _set_in_project(tx: Transaction, field: Field, name: str, value: Any, project_id: Optional[int]) -> None:
     if project_id is None:
         raise Fault(f"API {tx.rpc}() property '{name}' requires a project.")
     if name == "visible" and not isinstance(value, bool):

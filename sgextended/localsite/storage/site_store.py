@@ -1,5 +1,5 @@
 """
-The rows of one site: its database, its schema, and the transactions in which requests work.
+The rows of one site: its database, its schema, and the transactions of requests.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 def utc_now() -> dt.datetime:
     """
-    Return the time in UTC and whole seconds, which is all that the protocol carries.
+    Return the time in UTC, in whole seconds. API3 has no fractions of seconds.
     """
     return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
 
@@ -40,7 +40,7 @@ def utc_now() -> dt.datetime:
 @attrs.frozen(eq=False, repr=False)
 class Snapshot:
     """
-    All that a site in memory held at one moment. It ends with the site.
+    The rows, schema and files of a site in memory at one moment. Closing the site closes its snapshots.
     """
 
     database: sqlite3.Connection
@@ -49,7 +49,7 @@ class Snapshot:
 
     def close(self) -> None:
         """
-        Forget it.
+        Delete the snapshot.
         """
         self.database.close()
         self.files.cleanup()
@@ -57,24 +57,24 @@ class Snapshot:
 
 class Store:
     """
-    Open the rows of a site, and put what every new site has into an empty one.
+    Open the database of a site. Insert the default rows into a new database.
 
     Args:
-        path: The SQLite file, which is created if absent. None: memory.
+        path: The SQLite file, which is created if it does not exist. None: memory.
 
-        data: A folder of records that a new database starts with, as `records.dump` writes it.
+        data: A folder of records that a new database starts with, as `sgextended.localsite.demo.folder_dump` writes it.
 
-        clock: Returns the time in UTC; what ``created_at`` and relative filters go by.
+        clock: Returns the time in UTC. It decides ``created_at`` and relative filters.
 
     Raises:
-        ValueError: The file is no site's database, or the folder holds no records.
+        ValueError: The file is not the database of a site, or the folder contains no records.
 
     Attributes:
-        is_new: Whether the database was created just now.
+        is_new: Whether this object created the database.
 
         media: The site's files.
 
-        loaded: What came of the records of *data*, if any were loaded.
+        loaded: The result of loading *data*. None: nothing was loaded.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Store:
         clock: Callable[[], dt.datetime] = utc_now,
     ) -> None:
         self.clock = clock
-        # Both change together, so they are kept together.
+        # The schema and the tables are one tuple, so that a reader never sees a new schema with old tables.
         self._shape = (standard_schema(), standard_tables())
         self._database = Database(path)
         self.is_new = self._database.is_new
@@ -100,7 +100,7 @@ class Store:
                         self.loaded = load(tx, data)
             except BaseException:
                 self.close()
-                if path is not None:  # half a site is none
+                if path is not None:  # the next start must not find a half-filled site
                     for ending in ("", "-wal", "-shm"):
                         path.with_name(path.name + ending).unlink(missing_ok=True)
                 raise
@@ -110,20 +110,20 @@ class Store:
     @property
     def schema(self) -> Schema:
         """
-        The entity types and fields, those that callers made included.
+        Return the entity types and fields, including custom fields.
         """
         return self._shape[0]
 
     @property
     def tables(self) -> Tables:
         """
-        The SQL tables for the schema.
+        Return the SQL tables of the schema.
         """
         return self._shape[1]
 
     def close(self) -> None:
         """
-        Close the database; closing twice is safe.
+        Close the database and all snapshots. Calling this again has no effect.
         """
         while self._snapshots:
             self._snapshots.pop().close()
@@ -132,20 +132,23 @@ class Store:
 
     def snapshot(self) -> Snapshot:
         """
-        Return what there is now: rows, schema and files.
+        Return a snapshot of the rows, the schema and the files.
 
         Raises:
-            ValueError: The rows lie in a file.
+            ValueError: The site is not in memory but in a file.
         """
         if self._database.path is not None:
-            raise ValueError(f"Only a site in memory has snapshots; of {self._database.path}, copy the file.")
+            raise ValueError(
+                f"Cannot take a snapshot of {self._database.path}. Only a site in memory has snapshots. Copy the file "
+                "instead."
+            )
         taken = Snapshot(self._database.copy(), self._shape, self.media.copy())
         self._snapshots.append(taken)
         return taken
 
     def restore(self, snapshot: Snapshot) -> None:
         """
-        Have exactly what there was when *snapshot* was taken of this store.
+        Restore the rows, the schema and the files of a snapshot, which must be of this store.
         """
         self._database.replace(snapshot.database)
         self.media.replace(Path(snapshot.files.name))
@@ -154,7 +157,7 @@ class Store:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Transaction]:
         """
-        Yield a transaction that sees one state of the rows throughout.
+        Yield a transaction that sees the same state of the rows throughout the block.
         """
         with self._database.reading() as connection:
             yield Transaction(connection, *self._shape, self.clock(), self.media, self.media.address)
@@ -162,11 +165,11 @@ class Store:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Transaction]:
         """
-        Yield the one transaction that may write now; if the block raises, nothing of it remains.
+        Yield the only transaction that may write now. Commit at the end, or roll back if the block raises.
         """
         with self._database.writing() as connection:
             tx = Transaction(connection, *self._shape, self.clock(), self.media, self.media.address)
             yield tx
             write_events(tx)
-        # Readers may know a field only once its column is there for all.
+        # Only after the commit: readers must not see a field before its column exists for all connections.
         self._shape = (tx.schema, tx.tables)

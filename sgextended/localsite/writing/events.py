@@ -1,9 +1,9 @@
 """
-The event log: an EventLogEntry for everything that a request changes, as sites write them (protocol 5.5).
+The event log: an EventLogEntry for every change that a request makes, as on a real site.
 
-What happens is noted while the request works, and written down at its end in one go: the names, statuses and projects
-that the entries show are looked up once per type, and all entries are inserted by one statement. Writers take turns,
-so the ids of the entries increase in the order in which requests end, and nobody sees a later one before an earlier.
+Events are recorded while the request runs, and all are written at its end. The names, statuses and projects in the
+entries are read once per type, and one statement inserts all entries. Only one request writes at a time. The ids of the
+entries therefore increase in the order in which requests end, and no reader sees a later entry before an earlier one.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 Key = tuple[str, int]
 
-#: How the log writes moments inside ``meta``.
+#: The format of moments inside ``meta``.
 LOG_MOMENT = "%Y-%m-%d %H:%M:%S UTC"
 
-# What the site keeps up by itself is no news.
+# The site updates these fields by itself, so their changes make no events.
 _SILENT = frozenset({"cached_display_name", "created_at", "created_by", "retired_at", "updated_at", "updated_by"})
 _STATUS_FIELDS = ("sg_status_list", "sg_status")
 _LONGEST_VALUE = 200
@@ -41,7 +41,7 @@ _UUIDS = uuid.UUID("6f7c1a52-2f0b-5a86-9b0e-3d1c5a4e8f10")
 @attrs.define(eq=False)
 class _Event:
     """
-    One entry before it is written. Links are kept as type and id until their names are looked up.
+    One entry before it is written. Links are pairs of type and id until their names are read.
     """
 
     kind: str
@@ -70,7 +70,7 @@ class _Event:
 @attrs.frozen
 class _Cause:
     """
-    The list of links that is being changed: its event, and the connection type whose rows are part of it.
+    The change of a multi-entity field that is being written: its event and field, and its connection type if any.
     """
 
     event: _Event
@@ -81,10 +81,16 @@ class _Cause:
 @attrs.define(eq=False)
 class Recorder:
     """
-    What one request has done so far.
+    The events of one request so far.
 
     Attributes:
-        wanted: Whether anything is recorded: a script may be set to leave no entries.
+        wanted: Whether events are recorded. A script can be configured to generate no event log entries.
+
+        pending: The events that are not written yet.
+
+        fresh: The rows that this request created.
+
+        cause: The change of links that is being written, if any.
     """
 
     wanted: bool
@@ -95,7 +101,7 @@ class Recorder:
 
 def created(tx: Transaction, entity_type: str, entity_id: int, row: Mapping[str, Any]) -> None:
     """
-    Note that a row was inserted; *row* is its columns.
+    Record that a row was inserted; *row* is its columns.
     """
     recorder = _recorder(tx)
     if recorder is None or _is_part(recorder, entity_type):
@@ -113,7 +119,7 @@ def created(tx: Transaction, entity_type: str, entity_id: int, row: Mapping[str,
 
 def before(tx: Transaction, entity_type: str, entity_id: int, changes: Mapping[str, Any]) -> Optional[dict[str, Any]]:
     """
-    Return the columns that an update is about to change; None if nobody wants to know.
+    Return the current values of the columns that an update will change; None if the update makes no events.
     """
     if _recorder(tx) is None or _SILENT.issuperset(changes):
         return None
@@ -126,7 +132,7 @@ def changed(
     tx: Transaction, entity_type: str, entity_id: int, old: Optional[Mapping[str, Any]], new: Mapping[str, Any]
 ) -> None:
     """
-    Note that columns of a row were changed; *old* is what ``before`` returned.
+    Record that columns of a row were changed; *old* is the result of ``before``.
     """
     recorder = _recorder(tx)
     if recorder is None or old is None or _is_part(recorder, entity_type):
@@ -138,7 +144,8 @@ def changed(
         if cause is not None and cause.event.key != key:
             event.actual, event.original = cause.path, cause.event
         if field.data_type == "image" and new_value is not None:
-            # A thumbnail is told of when it is taken in and again when it is made, which here is the same moment.
+            # A real site writes one event when it receives a thumbnail and another when the thumbnail is ready. Here
+            # both happen at the same moment.
             recorder.pending.append(attrs.evolve(event, meta={"is_transient": True}))
         recorder.pending.append(event)
         _mirror(tx, recorder, event)
@@ -146,7 +153,7 @@ def changed(
 
 def retired(tx: Transaction, entity_type: str, entity_id: int) -> None:
     """
-    Note that a row was retired.
+    Record that a row was retired.
     """
     recorder = _recorder(tx)
     if recorder is None or _is_part(recorder, entity_type):
@@ -161,7 +168,7 @@ def retired(tx: Transaction, entity_type: str, entity_id: int) -> None:
 
 def revived(tx: Transaction, entity_type: str, entity_id: int) -> None:
     """
-    Note that a row came back.
+    Record that a row was revived.
     """
     recorder = _recorder(tx)
     if recorder is not None:
@@ -175,7 +182,7 @@ def relinking(
     tx: Transaction, field: Field, entity_id: int, added: Iterable[Key], removed: Iterable[Key]
 ) -> Iterator[None]:
     """
-    Note that links of a multi-entity field change, and that what is done inside the block is how.
+    Record that links of a multi-entity field change. All writes inside the block count as parts of this change.
     """
     recorder = _recorder(tx)
     key = (field.entity_type, entity_id)
@@ -210,22 +217,22 @@ def log(
     project_id: Optional[int] = None,
 ) -> None:
     """
-    Note an event of any other kind.
+    Record an event of any other type.
 
     Args:
-        tx: The request at work.
+        tx: The transaction of the request.
 
-        event_type: Its whole name, such as ``"Shotgun_User_Login"``.
+        event_type: The full event type, such as ``"Shotgun_User_Login"``.
 
-        key: Type and id of what it happened to; the type may be one that callers cannot ask about.
+        key: The type and id of the row. The type may be one that callers cannot query.
 
-        meta: Its particulars.
+        meta: The value of the entry's ``meta``.
 
-        description: What follows the name of who did it, up to the name of the row, such as ``"logged in:"``.
+        description: The text between the name of the user and the name of the row, such as ``"logged in:"``.
 
-        attribute: The field that it is about, if it is about one.
+        attribute: The name of the field, if the event is about one.
 
-        project_id: Its project. None: the row's.
+        project_id: The id of the event's project. None: the project of the row.
     """
     recorder = _recorder(tx)
     if recorder is not None:
@@ -235,7 +242,7 @@ def log(
 
 def write_events(tx: Transaction) -> None:
     """
-    Write down what was noted, so that it becomes visible with all else that the request did.
+    Write the recorded events, so that they become visible together with the request's other changes.
     """
     recorder = tx.events
     if recorder is None or not recorder.pending or tx.actor is None:
@@ -246,7 +253,7 @@ def write_events(tx: Transaction) -> None:
 
 
 def _recorder(tx: Transaction) -> Optional[Recorder]:
-    # Without an actor the site itself is at work: filling a new site is no event.
+    # Without a current user, the site itself is writing. Filling a new site makes no events.
     if tx.actor is None:
         return None
     if tx.events is None:
@@ -264,7 +271,7 @@ def _is_wanted(tx: Transaction, actor: Actor) -> bool:
 
 def _is_part(recorder: Recorder, entity_type: str) -> bool:
     """
-    Tell whether a row of the type is no news by itself: the log's own, or the connection that a link consists of.
+    Return whether rows of the type make no events: event log entries, and connections of a link that is being changed.
     """
     cause = recorder.cause
     return entity_type == "EventLogEntry" or (cause is not None and cause.connection == entity_type)
@@ -274,7 +281,7 @@ def _differences(
     tx: Transaction, entity_type: str, old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> Iterator[tuple[Field, Any, Any]]:
     """
-    Yield the fields whose columns differ, with both values; a link is its type and id.
+    Yield each field whose value differs, with the old and the new value. A link is a pair of type and id.
     """
     fields = tx.schema[entity_type].fields
     for column in new:
@@ -289,7 +296,7 @@ def _differences(
             old_value = None if old_value is None else (old.get(kind), old_value)
             new_value = None if new_value is None else (new.get(kind), new_value)
         elif field.data_type == "checkbox":
-            # A checkbox is never without a value, so "no" is what it starts with.
+            # A checkbox always has a value. Its value in a new row is False.
             old_value, new_value = bool(old_value), bool(new_value)
         elif field.data_type == "image":
             old_value, new_value = (value and image_attachment(value) for value in (old_value, new_value))
@@ -299,7 +306,7 @@ def _differences(
 
 def _mirror(tx: Transaction, recorder: Recorder, event: _Event) -> None:
     """
-    Note what a changed link means for the lists that show it from the other end.
+    Record the events of the multi-entity fields that show a changed link from the other end.
     """
     field = event.field
     if field is None or field.data_type != "entity":
@@ -363,7 +370,7 @@ _NAMES = (
 
 class _Writer:
     """
-    Turns noted events into rows.
+    Writes recorded events as rows.
     """
 
     def __init__(self, tx: Transaction, actor: Actor, events: list[_Event]) -> None:
