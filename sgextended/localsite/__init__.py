@@ -7,8 +7,8 @@ It shares no code with the client floors, so that a mistake in one cannot hide t
 from __future__ import annotations
 
 from sgextended.localsite.faults.fault_specs import Faults, Mishap
-from sgextended.localsite.server.ledger import Entry, Ledger
 from sgextended.localsite.server.local_site import LocalSite, serve
-from sgextended.localsite.storage.site_store import Snapshot, Store
+from sgextended.localsite.services.ledger import Entry, Ledger
+from sgextended.localsite.services.site_store import Snapshot, Store
 
 __all__ = ["Entry", "Faults", "Ledger", "LocalSite", "Mishap", "Snapshot", "Store", "serve"]

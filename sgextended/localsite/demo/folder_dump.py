@@ -19,16 +19,15 @@ import attrs
 import sqlalchemy as sa
 
 from sgextended.localsite.calls import schema_requests
+from sgextended.localsite.custom_fields.field_imports import adopt_fields, restore_fields
 from sgextended.localsite.files.file_store import keep
-from sgextended.localsite.schema import custom_fields
 from sgextended.localsite.schema.entity_types import CONTAINERS
 from sgextended.localsite.schema.link_relations import Listed, Through, relation_for
+from sgextended.localsite.storage.computed_fields import TRIGGERS
 from sgextended.localsite.storage.data_types import shown
 from sgextended.localsite.storage.display_names import display_name, link_name
 from sgextended.localsite.storage.entity_tables import is_stored
-from sgextended.localsite.storage.stored_rows import default_columns, insert_row
-from sgextended.localsite.writing.computed_fields import TRIGGERS
-from sgextended.localsite.writing.link_writes import link_columns
+from sgextended.localsite.storage.stored_rows import default_columns, insert_row, link_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -126,11 +125,11 @@ def load(tx: Transaction, folder: Path) -> Loaded:
 def _load_schema(tx: Transaction, folder: Path, fields: Optional[Path], loaded: Loaded) -> None:
     described = folder / "schema.json"
     if fields is not None:
-        custom_fields.restore_fields(tx, list(_lines(fields)))
+        restore_fields(tx, list(_lines(fields)))
     elif described.is_file():
         types = [path.stem for path in (folder / "records").glob("*.jsonl")]
         described_fields = json.loads(described.read_text(encoding="utf-8"))
-        loaded.left_out += custom_fields.adopt_fields(tx, described_fields, types)
+        loaded.left_out += adopt_fields(tx, described_fields, types)
 
 
 def _check(folder: Path) -> None:

@@ -19,9 +19,8 @@ from sgextended.localsite.demo import vocabulary as words
 from sgextended.localsite.demo.saved_pages import insert_pages, insert_query_fields
 from sgextended.localsite.schedule.dependencies import DEPENDENCY_TYPES
 from sgextended.localsite.schedule.working_days import Calendar
-from sgextended.localsite.storage.stored_rows import insert_rows
+from sgextended.localsite.storage.stored_rows import insert_rows, link_columns
 from sgextended.localsite.storage.transaction import MOMENT
-from sgextended.localsite.writing.link_writes import link_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Optional
 
-from sgextended.localsite.schema.query_field_definitions import (
+from sgextended.localsite.custom_fields.query_field_definitions import (
     CURRENT_PROJECT,
     ME,
     add_query_field,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from sgextended.localsite.files.upload_routes import expired
+from sgextended.localsite.files.expired_address import expired_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,7 +152,7 @@ class _Accident:
 
     def _replacement(self) -> Response:
         if self._mishap.kind == "expired":
-            return expired()
+            return expired_address()
         if self._mishap.kind == "html":
             return HTMLResponse(_PAGE)
         status = int(self._mishap.value or 0)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
-import json
 import os
 import re
 import secrets
@@ -22,19 +21,9 @@ import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-import sqlalchemy as sa
-
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping
-
-    from sgextended.localsite.storage.transaction import Transaction
-
-#: What a thumbnail's field shows while the thumbnail is being made.
-PENDING_PATH = "/images/status/transient/thumbnail_pending.png"
-
-#: The platforms that a local storage has a root on, as fields and values name them.
-PLATFORMS = ("linux", "mac", "windows")
+    from collections.abc import Mapping
 
 #: Uploads that were never linked are removed after this many seconds.
 _KEPT_UPLOADS = 86400
@@ -288,81 +277,6 @@ def keep(source: Path, target: Path) -> None:
     except OSError:  # another file system, or one without links
         shutil.copyfile(source, beside)
     beside.replace(target)
-
-
-def image_value(tx: Transaction, attachment_id: int) -> str:
-    """
-    Return what the column of an image field keeps: the attachment, and from when its thumbnail shows.
-    """
-    return f"{attachment_id} {int(tx.now.timestamp() + tx.media.thumbnail_delay)}"
-
-
-def image_attachment(value: str) -> int:
-    """
-    Return the attachment that an image field's thumbnail was made of.
-    """
-    return int(value.partition(" ")[0])
-
-
-def is_pending(tx: Transaction, value: str) -> bool:
-    """
-    Tell whether a thumbnail still counts as being made.
-    """
-    return tx.now.timestamp() < float(value.partition(" ")[2])
-
-
-def shown_image(tx: Transaction, value: Optional[str]) -> Optional[str]:
-    """
-    Return the address that an image field reads as (protocol 4.5).
-    """
-    if value is None or "://" in value:
-        return value
-    if is_pending(tx, value):
-        return f"{tx.address}{PENDING_PATH}"
-    path = f"/storage/thumbnail/{image_attachment(value)}.jpg"
-    return f"{tx.address}{tx.media.signed('GET', path, tx.now)}"
-
-
-def shown_file(tx: Transaction) -> Callable[[Optional[str]], Optional[dict[str, Any]]]:
-    """
-    Return the function that turns what columns of file fields keep into what they read as.
-    """
-    storages: dict[int, Any] = {}
-
-    def show(text: Optional[str]) -> Optional[dict[str, Any]]:
-        if text is None:
-            return None
-        value: dict[str, Any] = json.loads(text)
-        if value.get("link_type") == "upload":
-            value["url"] = upload_address(tx, value["id"], value["name"])
-        elif value.get("link_type") == "local":
-            if not storages:
-                table = tx.tables["LocalStorage"]
-                storages.update((row.id, row) for row in tx.connection.execute(sa.select(table)))
-            value.update(_local_paths(storages[value["local_storage"]["id"]], value["relative_path"]))
-        return value
-
-    return show
-
-
-def upload_address(tx: Transaction, attachment_id: int, name: str) -> str:
-    """
-    Return where an uploaded file can be downloaded.
-    """
-    if not tx.media.direct_uploads:
-        return f"{tx.address}/file_serve/attachment/{attachment_id}"
-    path = f"/storage/attachment/{attachment_id}/{name.replace('/', '_')}"
-    return f"{tx.address}{tx.media.signed('GET', path, tx.now)}"
-
-
-def _local_paths(storage: Any, relative: str) -> dict[str, Any]:
-    paths: dict[str, Any] = {}
-    for platform in PLATFORMS:
-        root = getattr(storage, f"{platform}_path")
-        path = None if root is None else f"{root.replace(chr(92), '/').rstrip('/')}/{relative}"
-        paths[f"local_path_{platform}"] = path.replace("/", "\\") if path and platform == "windows" else path
-    # The storage may have got another name since.
-    return {**paths, "local_storage": {"type": "LocalStorage", "id": storage.id, "name": storage.code}}
 
 
 def _remove_old(uploads: Path) -> None:

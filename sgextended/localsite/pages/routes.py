@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import jinja2
     from starlette.requests import Request
 
-    from sgextended.localsite.server.http_routes import Site
+    from sgextended.localsite.services.site_services import SiteServices
     from sgextended.localsite.storage.transaction import Transaction
 
 _FOLDER = Path(__file__).parent
@@ -42,7 +42,7 @@ _HEADERS = {
 _OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def page_routes(site: Site) -> list[Route]:
+def page_routes(site: SiteServices) -> list[Route]:
     """
     Return the addresses of the page.
     """
@@ -58,7 +58,7 @@ def page_routes(site: Site) -> list[Route]:
         name = request.path_params["name"]
         if name not in _STATIC:
             return PlainTextResponse("There is no such file.\n", status_code=404)
-        return Response((_FOLDER / name).read_bytes(), media_type=_STATIC[name], headers=_HEADERS)
+        return Response((_FOLDER / "static" / name).read_bytes(), media_type=_STATIC[name], headers=_HEADERS)
 
     return [
         route("/", look.overview),
@@ -72,7 +72,7 @@ def page_routes(site: Site) -> list[Route]:
 
 
 def _answer(
-    site: Site, request: Request, show: Callable[[Transaction, Request], tuple[str, dict[str, Any]]]
+    site: SiteServices, request: Request, show: Callable[[Transaction, Request], tuple[str, dict[str, Any]]]
 ) -> Response:
     """
     Make one page; this runs in a worker thread.
@@ -104,7 +104,7 @@ def _is_own(request: Request) -> bool:
     return is_here and request.url.hostname in _OWN_NAMES
 
 
-def _is_known(site: Site, tx: Transaction, request: Request) -> bool:
+def _is_known(site: SiteServices, tx: Transaction, request: Request) -> bool:
     kind, _, text = request.headers.get("authorization", "").partition(" ")
     if kind.lower() != "basic":
         return False
@@ -128,7 +128,7 @@ def _is_known(site: Site, tx: Transaction, request: Request) -> bool:
 def _templates() -> jinja2.Environment:
     import jinja2  # noqa: PLC0415 - it takes as long to import as a site takes to start, and most are never looked at
 
-    loader = jinja2.FileSystemLoader(_FOLDER)
+    loader = jinja2.FileSystemLoader(_FOLDER / "templates")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.lstrip_blocks = True
     environment.filters.update(look.FILTERS)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Optional
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import Fault
-from sgextended.localsite.files.file_values import is_web
 from sgextended.localsite.reading import row_reads as reading
 from sgextended.localsite.reading.row_reads import Search
+from sgextended.localsite.writing.file_values import is_web
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from sgextended.localsite.schema.entity_types import EntityType, Field
-    from sgextended.localsite.server.ledger import Entry, Ledger
+    from sgextended.localsite.services.ledger import Entry, Ledger
     from sgextended.localsite.storage.transaction import Transaction
 
 Page = tuple[str, dict[str, Any]]

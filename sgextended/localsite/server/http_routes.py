@@ -20,21 +20,18 @@ from starlette.routing import Route
 
 from sgextended.localsite.errors import REQUEST, Fault
 from sgextended.localsite.faults.fault_injection import Misbehaving
-from sgextended.localsite.files.download_routes import download_routes
-from sgextended.localsite.files.upload_routes import upload_routes
 from sgextended.localsite.pages.routes import page_routes
+from sgextended.localsite.server.download_routes import download_routes
 from sgextended.localsite.server.rpc_table import find_rpc
+from sgextended.localsite.server.upload_routes import upload_routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Executor
 
     from starlette.types import ASGIApp
 
     from sgextended.localsite.faults.fault_specs import Faults
-    from sgextended.localsite.server.authentication import Authenticator
-    from sgextended.localsite.server.ledger import Ledger
-    from sgextended.localsite.storage.site_store import Store
+    from sgextended.localsite.services.site_services import SiteServices
 
 try:
     import orjson
@@ -54,20 +51,6 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 
 
-@attrs.frozen(eq=False)
-class Site:
-    """
-    What requests work with.
-    """
-
-    store: Store
-    authenticator: Authenticator
-    ledger: Ledger
-    faults: Faults
-    workers: Executor
-    turn_away: Callable[[float, bool], None]
-
-
 class _Refused(Exception):
     """
     A request that is none of the protocol.
@@ -78,7 +61,7 @@ class _Refused(Exception):
         self.status = status
 
 
-def build_app(site: Site) -> ASGIApp:
+def build_app(site: SiteServices, faults: Faults, turn_away: Callable[[float, bool], None]) -> ASGIApp:
     """
     Return the application that serves *site*.
     """
@@ -103,10 +86,10 @@ def build_app(site: Site) -> ASGIApp:
             Route("/healthz", tell_health),
         ]
     )
-    return Misbehaving(app, site.faults, site.turn_away)
+    return Misbehaving(app, faults, turn_away)
 
 
-def _address_of(site: Site, request: Request) -> str:
+def _address_of(site: SiteServices, request: Request) -> str:
     """
     Return the site's address as the caller knows it, since a site on all interfaces has many.
     """
@@ -114,7 +97,7 @@ def _address_of(site: Site, request: Request) -> str:
     return f"{request.url.scheme}://{host}" if _HOST.fullmatch(host) else site.store.media.address
 
 
-def _health(site: Site) -> Response:
+def _health(site: SiteServices) -> Response:
     """
     Tell whether the site can read its rows, for whatever watches it.
     """
@@ -127,7 +110,7 @@ def _health(site: Site) -> Response:
     return PlainTextResponse("ok\n")
 
 
-async def _take(site: Site, request: Request) -> Response:
+async def _take(site: SiteServices, request: Request) -> Response:
     try:
         body = await _body(request)
     except _Refused as refused:
@@ -166,7 +149,7 @@ class _Sender:
     address: str
 
 
-def _sender(site: Site, request: Request) -> _Sender:
+def _sender(site: SiteServices, request: Request) -> _Sender:
     client = "" if request.client is None else request.client.host
     return _Sender(request.headers.get("user-agent", ""), client, _address_of(site, request))
 
@@ -181,7 +164,7 @@ def _who(params: list[Any]) -> str:
     return f"{name} as {sudo}" if sudo else str(name)
 
 
-def _work(site: Site, body: bytes, packs: bool, sender: _Sender) -> Response:
+def _work(site: SiteServices, body: bytes, packs: bool, sender: _Sender) -> Response:
     """
     Execute one request and return the reply; this runs in a worker thread.
     """
@@ -224,7 +207,7 @@ def _work(site: Site, body: bytes, packs: bool, sender: _Sender) -> Response:
     return Response(content, headers=headers)
 
 
-def execute(site: Site, method: str, params: list[Any], address: str = "") -> Any:
+def execute(site: SiteServices, method: str, params: list[Any], address: str = "") -> Any:
     """
     Return the result of one request, executed in one transaction.
 

@@ -4,35 +4,24 @@ A site that runs: a socket, a thread that serves it, and the rows behind it.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import secrets
 import signal
-import socket
-import ssl
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
 import sqlalchemy as sa
-import uvicorn
 
 from sgextended.localsite.errors import Fault
-from sgextended.localsite.faults.fault_injection import TransportProtocol
 from sgextended.localsite.faults.fault_specs import Faults
-from sgextended.localsite.server.authentication import Authenticator
-from sgextended.localsite.server.certificates import Certificates
-from sgextended.localsite.server.http_routes import Site, build_app
-from sgextended.localsite.server.ledger import Ledger
-from sgextended.localsite.server.listener import GRACE, Server, bound, is_loopback
-from sgextended.localsite.storage.database import MAX_CONNECTIONS
-from sgextended.localsite.storage.site_store import Store
-from sgextended.localsite.storage.stored_rows import insert_row, update_row
+from sgextended.localsite.server.running_site import RunningSite
+from sgextended.localsite.services.authentication import Authenticator
+from sgextended.localsite.services.ledger import Ledger
+from sgextended.localsite.services.site_store import Store
+from sgextended.localsite.storage.stored_rows import insert_row, link_columns, update_row
 from sgextended.localsite.writing import row_writes as writing
-from sgextended.localsite.writing.link_writes import link_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -40,13 +29,8 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.storage.transaction import Link, Transaction
 
-_log = logging.getLogger(__name__)
-
 Entered = TypeVar("Entered", bound="LocalSite")
 
-_BACKLOG = 512
-# Headers beyond this are refused.
-_MAX_HEADER_BYTES = 64 * 1024
 # Seconds after which a site in the foreground looks whether a signal has come; Windows cannot interrupt a wait.
 _WATCH = 0.5
 
@@ -151,7 +135,7 @@ class LocalSite:
         self._given = None if certificate is None else (os.fspath(certificate), os.fspath(private_key or certificate))
         self._ledger = Ledger()
         self._authenticator = Authenticator(session_lifetime=session_lifetime)
-        self._running: Optional[_Running] = None
+        self._running: Optional[RunningSite] = None
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -323,14 +307,14 @@ class LocalSite:
             running.stop()
 
     @property
-    def _now(self) -> _Running:
+    def _now(self) -> RunningSite:
         running = self._running
         if running is None:
             raise RuntimeError("This local site does not run. Use it as a context manager, or call start() first.")
         return running
 
-    def _start(self) -> _Running:
-        running = _Running()
+    def _start(self) -> RunningSite:
+        running = RunningSite()
         try:
             running.listen(self._host, self._wanted_port, tls=self._tls, given=self._given)
             running.store = Store(self._db, data=self._data)
@@ -377,104 +361,12 @@ def _script(tx: Transaction, name: str) -> int:
     return script_id
 
 
-def _check_certificate(certificate: str, private_key: str) -> None:
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, private_key)
-    except OSError as error:  # ssl.SSLError is one too
-        raise ValueError(f"{certificate} and {private_key} are no certificate and its private key: {error}.") from error
-
-
 def _role(tx: Transaction, code: str) -> Link:
     rule_sets = tx.tables["PermissionRuleSet"]
     rule_set = tx.connection.execute(sa.select(rule_sets.c.id).where(rule_sets.c.code == code)).scalar()
     if rule_set is None:
         raise Fault(f"there is no permission rule set {code!r}")
     return {"type": "PermissionRuleSet", "id": rule_set}
-
-
-class _Running:
-    """
-    What a running site holds open. Each part that opens adds how it closes; stopping closes them backwards.
-    """
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.certificates: Optional[Certificates] = None
-        self.key_files: tuple[Optional[str], Optional[str]] = (None, None)
-        self.store: Store
-        self.closers: list[Callable[[], object]] = []
-        self._socket: socket.socket
-
-    def listen(self, host: str, port: int, *, tls: bool, given: Optional[tuple[str, str]]) -> None:
-        self._socket = bound(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port))
-        self.closers.append(self._socket.close)
-        if not is_loopback(host):
-            in_clear = "" if tls or given else " Keys and passwords travel in clear: serve HTTPS."
-            _log.warning(
-                "This local site listens on %s, so whoever reaches that address may send requests to it. It is made "
-                "for development: let it listen on 127.0.0.1 unless others are to use it.%s",
-                host,
-                in_clear,
-            )
-        if tls:
-            self.certificates = Certificates(host)
-            self.closers.append(self.certificates.close)
-            self.key_files = (str(self.certificates.chain_file), None)
-        elif given is not None:
-            _check_certificate(*given)
-            self.key_files = given
-        scheme = "http" if self.key_files[0] is None else "https"
-        self.url = f"{scheme}://{host}:{self._socket.getsockname()[1]}"
-
-    def serve(self, authenticator: Authenticator, ledger: Ledger, faults: Faults, log_level: str) -> None:
-        workers = ThreadPoolExecutor(MAX_CONNECTIONS // 2, thread_name_prefix="sgextended-site-worker")
-        self.closers.append(workers.shutdown)
-
-        def turn_away(seconds: float, slam: bool) -> None:
-            server.turn_away(seconds, slam)
-
-        app = build_app(Site(self.store, authenticator, ledger, faults, workers, turn_away))
-        config = uvicorn.Config(
-            app,
-            http=TransportProtocol,
-            h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
-            log_config=None,
-            log_level=log_level,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            loop="asyncio",
-            backlog=_BACKLOG,
-            timeout_keep_alive=120,
-            timeout_graceful_shutdown=GRACE,
-            server_header=False,
-            ssl_certfile=self.key_files[0],
-            ssl_keyfile=self.key_files[1],
-        )
-        ready = threading.Event()
-        server = Server(config, ready)
-
-        def run() -> None:
-            try:
-                asyncio.run(server.serve(sockets=[self._socket]))
-            finally:
-                ready.set()
-
-        thread = threading.Thread(target=run, name="sgextended-site", daemon=True)
-
-        def stop_server() -> None:
-            server.should_exit = True
-            thread.join()
-
-        self.closers.append(stop_server)
-        thread.start()
-        ready.wait()
-        if not server.started:
-            raise RuntimeError(f"The local site could not serve {self.url}; its log says why.")
-
-    def stop(self) -> None:
-        while self.closers:
-            self.closers.pop()()
 
 
 def _has_come(asked: SimpleQueue[int]) -> bool:

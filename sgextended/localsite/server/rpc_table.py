@@ -14,14 +14,13 @@ from sgextended.localsite.calls import navigation_requests as tree
 from sgextended.localsite.calls import note_threads as threads
 from sgextended.localsite.calls import text_search as search
 from sgextended.localsite.calls import work_schedule_requests as work_schedule
+from sgextended.localsite.calls.payload import entity_type as entity_type_of
+from sgextended.localsite.calls.payload import integer, mapping, names
 from sgextended.localsite.errors import Fault, inspect
 from sgextended.localsite.reading import row_reads as reading
 from sgextended.localsite.reading import summaries as summarize
 from sgextended.localsite.reading.row_reads import Search
-from sgextended.localsite.server.authentication import start_session
-from sgextended.localsite.server.payload import entity_type as entity_type_of
-from sgextended.localsite.server.payload import integer, mapping, names
-from sgextended.localsite.writing import events
+from sgextended.localsite.services.authentication import start_session
 from sgextended.localsite.writing import row_writes as writing
 
 if TYPE_CHECKING:
@@ -220,7 +219,7 @@ def _get_session_token(tx: Transaction, payload: Any) -> dict[str, str]:
     actor = tx.actor
     if actor is not None and actor.type == "HumanUser":
         meta = {"type": "user_login", "entity_type": actor.type, "entity_id": actor.id}
-        events.log(tx, "Shotgun_User_Login", (actor.type, actor.id), meta, "logged in:")
+        tx.events.log(tx, "Shotgun_User_Login", (actor.type, actor.id), meta, "logged in:")
     return {"session_id": start_session(tx)}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from sgextended.localsite import LocalSite
 from sgextended.localsite.demo.production import TODAY
-from sgextended.localsite.storage.site_store import Store
+from sgextended.localsite.services.site_store import Store
 
 
 @pytest.fixture(scope="module")

@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING, Optional
 
 import attrs
 
+from sgextended.localsite.custom_fields.field_storage import load_fields
 from sgextended.localsite.demo.default_rows import insert_stock
 from sgextended.localsite.demo.folder_dump import Loaded, load
 from sgextended.localsite.files.file_store import Media
-from sgextended.localsite.schema.custom_fields import loaded
 from sgextended.localsite.schema.entity_types import standard_schema
 from sgextended.localsite.storage.database import Database
 from sgextended.localsite.storage.entity_tables import standard_tables
 from sgextended.localsite.storage.transaction import Transaction
-from sgextended.localsite.writing.events import write_events
+from sgextended.localsite.writing.events import EventRecorder
 
 if TYPE_CHECKING:
     import sqlite3
     import tempfile
     from collections.abc import Callable, Iterator
+
+    import sqlalchemy as sa
 
     from sgextended.localsite.schema.entity_types import Schema
     from sgextended.localsite.storage.entity_tables import Tables
@@ -105,7 +107,7 @@ class Store:
                         path.with_name(path.name + ending).unlink(missing_ok=True)
                 raise
         with self.reading() as tx:
-            self._shape = loaded(tx, *self._shape)
+            self._shape = load_fields(tx, *self._shape)
 
     @property
     def schema(self) -> Schema:
@@ -157,7 +159,7 @@ class Store:
         Yield a transaction that sees one state of the rows throughout.
         """
         with self._database.reading() as connection:
-            yield Transaction(connection, *self._shape, self.clock(), self.media, self.media.address)
+            yield self._transaction(connection)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Transaction]:
@@ -165,8 +167,12 @@ class Store:
         Yield the one transaction that may write now; if the block raises, nothing of it remains.
         """
         with self._database.writing() as connection:
-            tx = Transaction(connection, *self._shape, self.clock(), self.media, self.media.address)
+            tx = self._transaction(connection)
             yield tx
-            write_events(tx)
+            tx.events.write(tx)
         # Readers may know a field only once its column is there for all.
         self._shape = (tx.schema, tx.tables)
+
+    def _transaction(self, connection: sa.Connection) -> Transaction:
+        media = self.media
+        return Transaction(connection, *self._shape, self.clock(), media, EventRecorder(), address=media.address)

@@ -23,7 +23,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from sgextended.localsite.errors import Fault
-from sgextended.localsite.files.attachments import (
+from sgextended.localsite.files.expired_address import expired_address
+from sgextended.localsite.files.thumbnails import make_thumbnail
+from sgextended.localsite.files.upload_forms import Form, FormError, receive_file, receive_form
+from sgextended.localsite.writing.attachments import (
     NotReadyError,
     Upload,
     attach_file,
@@ -32,16 +35,14 @@ from sgextended.localsite.files.attachments import (
     moment_of,
     share_thumbnail,
 )
-from sgextended.localsite.files.file_values import guessed_type
-from sgextended.localsite.files.thumbnails import make_thumbnail
-from sgextended.localsite.files.upload_forms import Form, FormError, receive_file, receive_form
+from sgextended.localsite.writing.file_values import guessed_type
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable
     from pathlib import Path
 
-    from sgextended.localsite.server.http_routes import Site
+    from sgextended.localsite.services.site_services import SiteServices
     from sgextended.localsite.storage.transaction import Transaction
 
 _log = logging.getLogger(__name__)
@@ -51,12 +52,6 @@ _MAX_PARTS = 10_000
 _COPIED_AT_ONCE = 1024 * 1024
 _PART = re.compile(r"[1-9]\d{0,4}")
 
-#: What storage says of an address that does not hold, as storage services word it.
-EXPIRED = (
-    '<?xml version="1.0" encoding="UTF-8"?>\n'
-    "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
-)
-
 
 @attrs.frozen(eq=False)
 class _Call:
@@ -64,7 +59,7 @@ class _Call:
     One form at work.
     """
 
-    site: Site
+    site: SiteServices
     form: Form
     address: str
     upload: Optional[Upload] = None
@@ -74,7 +69,7 @@ class _Call:
         return self.form.fields
 
 
-def upload_routes(site: Site, address_of: Callable[[Request], str]) -> list[Route]:
+def upload_routes(site: SiteServices, address_of: Callable[[Request], str]) -> list[Route]:
     """
     Return the addresses that take uploads.
 
@@ -94,14 +89,7 @@ def upload_routes(site: Site, address_of: Callable[[Request], str]) -> list[Rout
     return [*routes, Route("/storage/upload/{key}", store, methods=["PUT"])]
 
 
-def expired() -> Response:
-    """
-    Return the answer to an address that was not signed by this site, or does not hold any more.
-    """
-    return Response(EXPIRED, status_code=403, media_type="application/xml")
-
-
-async def _take_form(site: Site, request: Request, name: str, address: str) -> Response:
+async def _take_form(site: SiteServices, request: Request, name: str, address: str) -> Response:
     loop = asyncio.get_running_loop()
     media = site.store.media
     agent = request.headers.get("user-agent", "")
@@ -122,12 +110,12 @@ async def _take_form(site: Site, request: Request, name: str, address: str) -> R
     return await loop.run_in_executor(site.workers, _answer, site, form, name, address, agent)
 
 
-def _admit(site: Site, fields: dict[str, str]) -> None:
+def _admit(site: SiteServices, fields: dict[str, str]) -> None:
     with site.store.reading() as tx:
         site.authenticator.identify(tx, fields, use_code=False)
 
 
-def _answer(site: Site, form: Form, name: str, address: str, agent: str) -> Response:
+def _answer(site: SiteServices, form: Form, name: str, address: str, agent: str) -> Response:
     """
     Execute one form; this runs in a worker thread.
     """
@@ -298,7 +286,7 @@ def _linked(call: _Call, info: str, now: dt.datetime) -> tuple[str, str, str]:
     return address.path.rpartition("/")[2], query.get("filename", ""), query.get("kind", "")
 
 
-async def _store(site: Site, request: Request) -> Response:
+async def _store(site: SiteServices, request: Request) -> Response:
     """
     Take the bytes of a file or a part.
     """
@@ -310,7 +298,7 @@ async def _store(site: Site, request: Request) -> Response:
         if not signed:
             async for _piece in request.stream():
                 pass  # only a client that has sent all listens to the answer
-            return expired()
+            return expired_address()
         file = await receive_file(request, media, site.workers)
     except ClientDisconnect:
         # There is nobody left to hear it.

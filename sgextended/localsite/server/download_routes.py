@@ -21,10 +21,10 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from sgextended.localsite.errors import Fault
-from sgextended.localsite.files.attachments import image_of
-from sgextended.localsite.files.file_store import PENDING_PATH, shown_file, shown_image
-from sgextended.localsite.files.file_values import guessed_type, is_web
-from sgextended.localsite.files.upload_routes import expired
+from sgextended.localsite.files.expired_address import expired_address
+from sgextended.localsite.storage.file_columns import PENDING_PATH, shown_file, shown_image
+from sgextended.localsite.writing.attachments import image_of
+from sgextended.localsite.writing.file_values import guessed_type, is_web
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from sgextended.localsite.server.http_routes import Site
+    from sgextended.localsite.services.site_services import SiteServices
     from sgextended.localsite.storage.transaction import Transaction
 
 _COOKIE = "_session_id"
@@ -62,7 +62,7 @@ class _Found:
     message: str = "There is no such file.\n"
 
 
-def download_routes(site: Site, address_of: Callable[[Request], str]) -> list[Route]:
+def download_routes(site: SiteServices, address_of: Callable[[Request], str]) -> list[Route]:
     """
     Return the addresses that files are downloaded from.
 
@@ -91,7 +91,9 @@ def download_routes(site: Site, address_of: Callable[[Request], str]) -> list[Ro
     return [*routes, Route(PENDING_PATH, show_pending)]
 
 
-def _find(site: Site, request: Request, find: Callable[[Transaction, Request], _Found], address: str) -> Response:
+def _find(
+    site: SiteServices, request: Request, find: Callable[[Transaction, Request], _Found], address: str
+) -> Response:
     """
     Look up what a request asks for; this runs in a worker thread.
     """
@@ -129,7 +131,7 @@ def _response(found: _Found) -> Response:
         kind = "image/jpeg" if name is None else guessed_type(name) or "application/octet-stream"
         return FileResponse(found.path, media_type=kind, filename=name, headers=_SAFELY)
     if found.status == 403 and not found.message:
-        return expired()
+        return expired_address()
     return PlainTextResponse(found.message, status_code=found.status)
 
 

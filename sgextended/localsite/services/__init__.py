@@ -1,0 +1,3 @@
+"""
+What all requests of a running site share: its store of rows, authentication and the ledger of requests.
+"""
