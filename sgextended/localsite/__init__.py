@@ -1,7 +1,7 @@
 """
-A local site: a server that speaks the API3 protocol like a Flow Production Tracking site, over HTTP, from SQLite.
+A local site: a server that speaks the API3 protocol over HTTP like a Flow Production Tracking site, from SQLite.
 
-It shares no code with the client floors, so that a mistake in one cannot hide the same mistake in the other.
+It shares no code with the client, so that a mistake in one cannot hide the same mistake in the other.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
-The addresses that files and thumbnails are downloaded from (protocol 7.6).
+The HTTP routes that files and thumbnails are downloaded from.
 
-The official client sends its session cookie to hosts without a port only. A request without a cookie is served
-therefore; one that does carry a cookie must carry a good one. Addresses below ``/storage`` are signed instead.
+The official client sends its session cookie only to hosts without a port. So a request without a cookie is served, and
+a request with a cookie is served only if the cookie is valid. Addresses below ``/storage`` are signed instead.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ _ID = re.compile(r"\d{1,18}")
 _PENDING = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
-# What a file whose scan is not over, or went badly, is answered with.
+# Status and text of the response for a file whose malware scan is not finished or has found something.
 _SCANS = {
     "unverified": (409, "This file is undergoing a malware scan, please try again in a few minutes\n"),
     "infected": (410, "File scanning has detected malware and the file has been quarantined\n"),
 }
-# A file that somebody uploaded is never to run as a page of this site.
-_SAFELY = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
+# An uploaded file must never run as a page of this site.
+_SAFE_HEADERS = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
 
 
 @attrs.frozen
 class _Found:
     """
-    What an address leads to: a file here, an address elsewhere, or a refusal.
+    What an address leads to: a file of this site, another address, or a refusal.
     """
 
     path: Optional[Path] = None
@@ -64,12 +64,12 @@ class _Found:
 
 def download_routes(site: SiteServices, address_of: Callable[[Request], str]) -> list[Route]:
     """
-    Return the addresses that files are downloaded from.
+    Return the routes that files are downloaded from.
 
     Args:
         site: The site.
 
-        address_of: Returns the site's address as a request names it.
+        address_of: Returns the site's address as the caller of a request knows it.
     """
 
     async def serve(request: Request, find: Callable[[Transaction, Request], _Found]) -> Response:
@@ -77,7 +77,7 @@ def download_routes(site: SiteServices, address_of: Callable[[Request], str]) ->
         return await asyncio.get_running_loop().run_in_executor(site.workers, work)
 
     async def show_pending(request: Request) -> Response:
-        del request  # the same for everyone
+        del request  # the response does not depend on it
         return Response(_PENDING, media_type="image/png")
 
     finders = {
@@ -95,7 +95,7 @@ def _find(
     site: SiteServices, request: Request, find: Callable[[Transaction, Request], _Found], address: str
 ) -> Response:
     """
-    Look up what a request asks for; this runs in a worker thread.
+    Find the requested file and return the response. This runs in a worker thread.
     """
     started = time.monotonic()
     found = _Found()
@@ -129,7 +129,7 @@ def _response(found: _Found) -> Response:
     if found.path is not None and found.path.is_file():
         name = found.filename
         kind = "image/jpeg" if name is None else guessed_type(name) or "application/octet-stream"
-        return FileResponse(found.path, media_type=kind, filename=name, headers=_SAFELY)
+        return FileResponse(found.path, media_type=kind, filename=name, headers=_SAFE_HEADERS)
     if found.status == 403 and not found.message:
         return expired_address()
     return PlainTextResponse(found.message, status_code=found.status)
@@ -151,7 +151,7 @@ def _by_id(tx: Transaction, request: Request) -> _Found:
         return _Found(status=400, message=f"Attachment {text} is a local file.\n")
     if value["link_type"] == "web":
         if not is_web(value["url"]):
-            return _Found(status=400, message=f"Attachment {text} links to no page of the web.\n")
+            return _Found(status=400, message=f"Attachment {text} does not link to a web page.\n")
         return _Found(elsewhere=value["url"])
     if row.processing_status in _SCANS:
         status, message = _SCANS[row.processing_status]
@@ -180,7 +180,7 @@ def _full_thumbnail(tx: Transaction, request: Request) -> _Found:
 
 def _thumbnail_url(tx: Transaction, request: Request) -> _Found:
     """
-    Answer what clients of sites before 3.3.0 asked for each row.
+    Return the thumbnail's address in the form that clients of sites before 3.3.0 request for each row.
     """
     query = request.query_params
     url = _image_url(tx, query.get("entity_type", ""), query.get("entity_id", ""))

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _BACKLOG = 512
-# Headers beyond this are refused.
+# Requests with more bytes of headers are refused.
 _MAX_HEADER_BYTES = 64 * 1024
 
 
 class RunningSite:
     """
-    What a running site holds open. Each part that opens adds how it closes; stopping closes them backwards.
+    The open parts of a running site. Each part adds a function that closes it; ``stop`` calls these last to first.
     """
 
     def __init__(self) -> None:
@@ -53,10 +53,10 @@ class RunningSite:
         self._socket = bound(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port))
         self.closers.append(self._socket.close)
         if not is_loopback(host):
-            in_clear = "" if tls or given else " Keys and passwords travel in clear: serve HTTPS."
+            in_clear = "" if tls or given else " Keys and passwords are sent unencrypted: serve HTTPS."
             _log.warning(
-                "This local site listens on %s, so whoever reaches that address may send requests to it. It is made "
-                "for development: let it listen on 127.0.0.1 unless others are to use it.%s",
+                "This local site listens on %s, so every machine that reaches that address can send requests to it. "
+                "It is made for development: listen on 127.0.0.1 unless other machines must use it.%s",
                 host,
                 in_clear,
             )
@@ -114,7 +114,7 @@ class RunningSite:
         thread.start()
         ready.wait()
         if not server.started:
-            raise RuntimeError(f"The local site could not serve {self.url}; its log says why.")
+            raise RuntimeError(f"The local site could not serve {self.url}. Its log has the reason.")
 
     def stop(self) -> None:
         while self.closers:
@@ -124,5 +124,8 @@ class RunningSite:
 def _check_certificate(certificate: str, private_key: str) -> None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, private_key)
-    except OSError as error:  # ssl.SSLError is one too
-        raise ValueError(f"{certificate} and {private_key} are no certificate and its private key: {error}.") from error
+    except OSError as error:  # ssl.SSLError is a subclass
+        raise ValueError(
+            f"{certificate} and {private_key} are not a certificate and its private key: {error}. Name PEM files that "
+            "belong together."
+        ) from error

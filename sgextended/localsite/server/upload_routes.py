@@ -1,8 +1,8 @@
 """
-The addresses that files are uploaded to: by form, or in parts to storage, which is this site too (protocol 7).
+The HTTP routes that files are uploaded to: by form, or whole or in parts to storage, which this site serves too.
 
-Forms are answered with status 200 whatever happens, since the official client repeats a form for any other status; the
-text begins with 1 for success and 0 for failure.
+The response to a form has status 200 also for a failure, because the official client repeats a form for any other
+status. Its text begins with 1 for success and with 0 for failure.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _PART = re.compile(r"[1-9]\d{0,4}")
 @attrs.frozen(eq=False)
 class _Call:
     """
-    One form at work.
+    One form that is being executed.
     """
 
     site: SiteServices
@@ -71,12 +71,12 @@ class _Call:
 
 def upload_routes(site: SiteServices, address_of: Callable[[Request], str]) -> list[Route]:
     """
-    Return the addresses that take uploads.
+    Return the routes that take uploads.
 
     Args:
         site: The site.
 
-        address_of: Returns the site's address as a request names it.
+        address_of: Returns the site's address as the caller of a request knows it.
     """
 
     async def take(request: Request, name: str) -> Response:
@@ -101,7 +101,7 @@ async def _take_form(site: SiteServices, request: Request, name: str, address: s
     try:
         form = await receive_form(request, media, site.workers, admit)
     except ClientDisconnect:
-        return PlainTextResponse("0:The form ended before all of it had come.\n", status_code=400)
+        return PlainTextResponse("0:The connection ended before the whole form was received.\n", status_code=400)
     except FormError as error:
         return _failed(str(error))
     except Fault as fault:
@@ -117,7 +117,7 @@ def _admit(site: SiteServices, fields: dict[str, str]) -> None:
 
 def _answer(site: SiteServices, form: Form, name: str, address: str, agent: str) -> Response:
     """
-    Execute one form; this runs in a worker thread.
+    Execute one form and return the response. This runs in a worker thread.
     """
     started = time.monotonic()
     served = _FORMS[name]
@@ -127,7 +127,7 @@ def _answer(site: SiteServices, form: Form, name: str, address: str, agent: str)
             call = _Call(site, form, address)
             if served.takes_file:
                 call = attrs.evolve(call, upload=_upload_of(call, name, stack))
-            # A one-time code is used up, which is writing too.
+            # A one-time code is marked as used, which writes to the database.
             writes = served.writes or "auth_token" in form.fields
             with site.store.writing() if writes else site.store.reading() as tx:
                 tx.rpc, tx.address = name, address
@@ -141,9 +141,9 @@ def _answer(site: SiteServices, form: Form, name: str, address: str, agent: str)
         return PlainTextResponse(f"2:{error}\n")
     except UnicodeEncodeError:
         return _failed("The form has text that is not valid Unicode.")
-    except Exception:  # noqa: BLE001 - logged with its trace, and the next form is served
+    except Exception:  # noqa: BLE001 - logged with its traceback, and the next form is served
         _log.exception("The form %r failed inside the local site.", name)
-        return _failed("The local site failed; its log says why.")
+        return _failed("The local site failed. Its log has the reason.")
     finally:
         form.discard()
         site.ledger.add(
@@ -163,7 +163,7 @@ def _failed(message: str) -> Response:
 
 def _upload_of(call: _Call, name: str, stack: contextlib.ExitStack) -> Upload:
     """
-    Return the file that a form brings or names, with its thumbnail; both go with *stack* unless they are kept.
+    Return the file that a form contains or names, with its thumbnail. *stack* removes both unless they are kept.
     """
     media = call.site.store.media
     with call.site.store.reading() as tx:
@@ -219,7 +219,7 @@ def _link_info(tx: Transaction, call: _Call) -> str:
         raise Fault(f"upload_type must be one of: Attachment, Thumbnail. Got: {kind!r}")
     name = name.replace("\\", "/").rpartition("/")[2]
     if not name or not name.isprintable():
-        raise Fault(f"{name!r} cannot be the name of a file.")
+        raise Fault(f"{name!r} is not a valid file name.")
     sent = call.fields.get("created_at")
     timestamp = moment_of(sent) if sent else tx.moment
     key = secrets.token_hex(16)
@@ -240,7 +240,7 @@ def _part_link(tx: Transaction, call: _Call) -> str:
 
 def _complete(tx: Transaction, call: _Call) -> str:
     """
-    Join the parts of an upload. Done twice, the second time finds the work done.
+    Join the parts of an upload. A repeated request for a joined upload does nothing.
     """
     key = call.fields.get("upload_id", "")
     whole = _upload_path(call, key)
@@ -253,7 +253,7 @@ def _complete(tx: Transaction, call: _Call) -> str:
         except ValueError as error:
             raise Fault(str(error)) from error
         if not path.is_file():
-            raise Fault(f"Part {number} of the upload never came, or with another ETag than {etag}.")
+            raise Fault(f"Part {number} of the upload was not received, or has another ETag than {etag}.")
         parts.append(path)
     joined = tx.media.scratch()
     with joined.open("xb") as target:
@@ -276,7 +276,7 @@ def _upload_path(call: _Call, key: str) -> Path:
 
 def _linked(call: _Call, info: str, now: dt.datetime) -> tuple[str, str, str]:
     """
-    Return the key, the file's name and the upload type from the text that ``_link_info`` gave.
+    Return the upload's key, file name and type from the text that ``_link_info`` returned.
     """
     lines = info.split("\n")
     address = urllib.parse.urlsplit(lines[1] if len(lines) > 3 else "")
@@ -288,7 +288,7 @@ def _linked(call: _Call, info: str, now: dt.datetime) -> tuple[str, str, str]:
 
 async def _store(site: SiteServices, request: Request) -> Response:
     """
-    Take the bytes of a file or a part.
+    Store the bytes of a file or of a part of one.
     """
     media = site.store.media
     started = time.monotonic()
@@ -297,11 +297,11 @@ async def _store(site: SiteServices, request: Request) -> Response:
     try:
         if not signed:
             async for _piece in request.stream():
-                pass  # only a client that has sent all listens to the answer
+                pass  # a client reads the response only after it has sent everything
             return expired_address()
         file = await receive_file(request, media, site.workers)
     except ClientDisconnect:
-        # There is nobody left to hear it.
+        # The client has disconnected, so nobody receives this response.
         return Response(status_code=400)
     except FormError as error:
         return PlainTextResponse(f"{error}\n", status_code=413)
@@ -326,7 +326,7 @@ async def _store(site: SiteServices, request: Request) -> Response:
 @attrs.frozen
 class _Served:
     """
-    How one form is answered.
+    How one kind of form is executed.
     """
 
     answer: Callable[[Transaction, _Call], str]

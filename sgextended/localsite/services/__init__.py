@@ -1,3 +1,3 @@
 """
-What all requests of a running site share: its store of rows, authentication and the ledger of requests.
+The parts of a running site that all requests share: store, authentication and ledger.
 """

@@ -1,5 +1,5 @@
 """
-The rows of one site: its database, its schema, and the transactions in which requests work.
+The store of one site: its database, its schema, its files, and the transactions in which requests run.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Optional
 import attrs
 
 from sgextended.localsite.custom_fields.field_storage import load_fields
-from sgextended.localsite.demo.default_rows import insert_stock
+from sgextended.localsite.demo.default_rows import insert_default_rows
 from sgextended.localsite.demo.folder_dump import Loaded, load
 from sgextended.localsite.files.file_store import Media
 from sgextended.localsite.schema.entity_types import standard_schema
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def utc_now() -> dt.datetime:
     """
-    Return the time in UTC and whole seconds, which is all that the protocol carries.
+    Return the time in UTC and whole seconds, the precision of the protocol.
     """
     return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
 
@@ -42,7 +42,7 @@ def utc_now() -> dt.datetime:
 @attrs.frozen(eq=False, repr=False)
 class Snapshot:
     """
-    All that a site in memory held at one moment. It ends with the site.
+    The contents of a site in memory at one moment. A snapshot is valid until the site stops.
     """
 
     database: sqlite3.Connection
@@ -51,7 +51,7 @@ class Snapshot:
 
     def close(self) -> None:
         """
-        Forget it.
+        Free the snapshot's memory and files.
         """
         self.database.close()
         self.files.cleanup()
@@ -59,24 +59,24 @@ class Snapshot:
 
 class Store:
     """
-    Open the rows of a site, and put what every new site has into an empty one.
+    Open the database and files of a site. A new database receives the rows that every new site has.
 
     Args:
-        path: The SQLite file, which is created if absent. None: memory.
+        path: The SQLite file, which is created if absent. None: the database is in memory.
 
-        data: A folder of records that a new database starts with, as `records.dump` writes it.
+        data: A folder of records that a new database starts with, as `folder_dump.dump` writes it.
 
-        clock: Returns the time in UTC; what ``created_at`` and relative filters go by.
+        clock: Returns the time in UTC, which ``created_at`` and relative filters use.
 
     Raises:
-        ValueError: The file is no site's database, or the folder holds no records.
+        ValueError: The file is not the database of a site, or the folder holds no records.
 
     Attributes:
-        is_new: Whether the database was created just now.
+        is_new: Whether this store created the database.
 
         media: The site's files.
 
-        loaded: What came of the records of *data*, if any were loaded.
+        loaded: The result of loading the records of *data*; None if none were loaded.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Store:
         clock: Callable[[], dt.datetime] = utc_now,
     ) -> None:
         self.clock = clock
-        # Both change together, so they are kept together.
+        # Schema and tables change together, so they are one attribute.
         self._shape = (standard_schema(), standard_tables())
         self._database = Database(path)
         self.is_new = self._database.is_new
@@ -97,12 +97,12 @@ class Store:
         if self.is_new:
             try:
                 with self.writing() as tx:
-                    insert_stock(tx)
+                    insert_default_rows(tx)
                     if data is not None:
                         self.loaded = load(tx, data)
             except BaseException:
                 self.close()
-                if path is not None:  # half a site is none
+                if path is not None:  # a database that is filled in part is of no use
                     for ending in ("", "-wal", "-shm"):
                         path.with_name(path.name + ending).unlink(missing_ok=True)
                 raise
@@ -112,20 +112,20 @@ class Store:
     @property
     def schema(self) -> Schema:
         """
-        The entity types and fields, those that callers made included.
+        The entity types and fields, including those that callers made.
         """
         return self._shape[0]
 
     @property
     def tables(self) -> Tables:
         """
-        The SQL tables for the schema.
+        The SQL tables of the schema.
         """
         return self._shape[1]
 
     def close(self) -> None:
         """
-        Close the database; closing twice is safe.
+        Close the database and files. Closing twice is safe.
         """
         while self._snapshots:
             self._snapshots.pop().close()
@@ -134,20 +134,23 @@ class Store:
 
     def snapshot(self) -> Snapshot:
         """
-        Return what there is now: rows, schema and files.
+        Return a snapshot of the current rows, schema and files.
 
         Raises:
-            ValueError: The rows lie in a file.
+            ValueError: The database is a file.
         """
         if self._database.path is not None:
-            raise ValueError(f"Only a site in memory has snapshots; of {self._database.path}, copy the file.")
+            raise ValueError(
+                f"The site in {self._database.path} has no snapshots, because only a site in memory has. Copy the file "
+                "instead."
+            )
         taken = Snapshot(self._database.copy(), self._shape, self.media.copy())
         self._snapshots.append(taken)
         return taken
 
     def restore(self, snapshot: Snapshot) -> None:
         """
-        Have exactly what there was when *snapshot* was taken of this store.
+        Replace rows, schema and files by those of *snapshot*, which was taken of this store.
         """
         self._database.replace(snapshot.database)
         self.media.replace(Path(snapshot.files.name))
@@ -156,7 +159,7 @@ class Store:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Transaction]:
         """
-        Yield a transaction that sees one state of the rows throughout.
+        Yield a transaction that reads one state of the rows until it ends.
         """
         with self._database.reading() as connection:
             yield self._transaction(connection)
@@ -164,13 +167,13 @@ class Store:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Transaction]:
         """
-        Yield the one transaction that may write now; if the block raises, nothing of it remains.
+        Yield the one transaction that may write at this time. If the block raises, its changes are rolled back.
         """
         with self._database.writing() as connection:
             tx = self._transaction(connection)
             yield tx
             tx.events.write(tx)
-        # Readers may know a field only once its column is there for all.
+        # Readers may see a new field only after its column is committed.
         self._shape = (tx.schema, tx.tables)
 
     def _transaction(self, connection: sa.Connection) -> Transaction:

@@ -124,12 +124,12 @@ def test_no_secret_is_dumped(lived):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("about.json", None, "no good about.json"),
+        ("about.json", None, "no valid about.json"),
         ("about.json", '{"format": 99}', "has format 99"),
-        ("records/Shot.jsonl", '{"type": "Shot", "id": 1}\n{"type"', "line 2: this is no JSON"),
+        ("records/Shot.jsonl", '{"type": "Shot", "id": 1}\n{"type"', "line 2: this is not valid JSON"),
         ("records/Shot.jsonl", '{"type": "Shot", "id": 1}\n{"type": "Shot", "id": 1}\n', "UNIQUE constraint"),
-        ("records/Shot.jsonl", '{"type": "Shot"}\n', "no record of a Shot: KeyError: 'id'"),
-        ("records/Shot.jsonl", "[]\n", "no record of a Shot"),
+        ("records/Shot.jsonl", '{"type": "Shot"}\n', "not a record of a Shot: KeyError: 'id'"),
+        ("records/Shot.jsonl", "[]\n", "not a record of a Shot"),
     ],
 )
 def test_folder_that_cannot_be_read_is_told(tmp_path, name, text, said):
@@ -254,6 +254,6 @@ def test_site_on_a_file_has_no_snapshots(tmp_path):
     """
     store = Store(tmp_path / "site.db")
 
-    with pytest.raises(ValueError, match="copy the file"):
+    with pytest.raises(ValueError, match="Copy the file"):
         store.snapshot()
     store.close()

@@ -442,21 +442,21 @@ def test_every_kind_can_be_written(kind):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("", "'' is no kind of mishap. Kinds: latency, reset-before,"),
-        ("explode", "'explode' is no kind"),
-        ("status=abc", "'abc' is no number"),
-        ("status=200", "status is a number from 300 to 599; got 200.0"),
-        ("status=500.5", "status is a number from 300 to 599"),
-        ("latency=-1", "latency is a number of seconds, 0 or more; got -1.0"),
-        ("latency=nan", "latency is a number of seconds"),
-        ("reset-after:rate=2", "rate is a share from 0 to 1; got 2.0"),
-        ("reset-after:rate=x", "'x' is no number"),
-        ("reset-after:next=-1", "next is a whole number; got '-1'"),
-        ("reset-after:next=", "next is a whole number; got ''"),
-        ("reset-after:when=after", "when=after is for status and html"),
-        ("reset-after:retry-after=1", "retry-after is for status, not for 'reset-after'"),
-        ("status=500:when=later", "'when=later' is no option. Options: rpc=NAME"),
-        ("status=500:color=red", "'color=red' is no option"),
+        ("", "'' is not a kind of mishap. Kinds: latency, reset-before,"),
+        ("explode", "'explode' is not a kind"),
+        ("status=abc", "'abc' is not a number"),
+        ("status=200", "status must be a number from 300 to 599; got 200.0"),
+        ("status=500.5", "status must be a number from 300 to 599"),
+        ("latency=-1", "latency must be a number of seconds, 0 or more; got -1.0"),
+        ("latency=nan", "latency must be a number of seconds"),
+        ("reset-after:rate=2", "rate must be a share from 0 to 1; got 2.0"),
+        ("reset-after:rate=x", "'x' is not a number"),
+        ("reset-after:next=-1", "next must be a whole number; got '-1'"),
+        ("reset-after:next=", "next must be a whole number; got ''"),
+        ("reset-after:when=after", "when=after is only for status and html"),
+        ("reset-after:retry-after=1", "retry-after is only for status, not for 'reset-after'"),
+        ("status=500:when=later", "'when=later' is not an option. Options: rpc=NAME"),
+        ("status=500:color=red", "'color=red' is not an option"),
     ],
 )
 def test_mishap_that_is_written_wrongly_is_refused(spec, message):
@@ -474,7 +474,7 @@ def test_next_is_not_negative():
     """
     Nothing happens fewer times than never.
     """
-    with pytest.raises(ValueError, match=r"next is a number of requests, 0 or more; got -1."):
+    with pytest.raises(ValueError, match=r"next must be a number of requests, 0 or more; got -1."):
         Mishap(kind="html", next=-1)
 
 

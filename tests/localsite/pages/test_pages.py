@@ -15,7 +15,7 @@ import urllib.request
 import pytest
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.pages import views as look
+from sgextended.localsite.pages import views
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WITHOUT_NETWORK = (
@@ -144,10 +144,10 @@ def test_filters_add_up_and_come_off(page):
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("/records/Shot?field=sg_cut_in&is=is&value=x", "&#39;x&#39; is none"),
-        ("/records/Shot?field=nothing&is=is&value=x", "is no condition on a Shot"),
+        ("/records/Shot?field=sg_cut_in&is=is&value=x", "&#39;x&#39; is not"),
+        ("/records/Shot?field=nothing&is=is&value=x", "is not a condition on a Shot"),
         ("/records/Shot?field=project&is=greater_than&value=x", "Project is a link"),
-        ("/records/Shot?field=code&is=eval&value=x", "is no condition"),
+        ("/records/Shot?field=code&is=eval&value=x", "is not a condition"),
         ("/records/Shot?sort=nothing", ""),
         ("/records/Shot?page=99999", "No records"),
         ("/records/Shot?page=x", "1 to 50"),
@@ -294,7 +294,7 @@ def test_static_files_are_those_of_the_page(page):
     assert page("/pages/page.js")[0] == 200
     assert "rgb(" in page("/pages/statuses.css")[1]
     assert page("/pages/base.html")[0] == 404
-    assert page("/pages/..%2flook.py")[0] == 404
+    assert page("/pages/..%2fviews.py")[0] == 404
 
 
 # --- In a browser
@@ -316,7 +316,7 @@ def test_new_calls_appear_by_themselves(monkeypatch):
     """
     A call that comes after the page is shown is in its table a second later, and what a client calls itself is text.
     """
-    calls = look.calls
+    calls = views.calls
 
     def show(ledger, tx, request):
         shown = calls(ledger, tx, request)
@@ -324,12 +324,12 @@ def test_new_calls_appear_by_themselves(monkeypatch):
         ledger.add(rpc="after_the_page", user_agent="<img src=x onerror=\"document.title='owned'\">", **fields)
         return shown
 
-    monkeypatch.setattr(look, "calls", show)
+    monkeypatch.setattr(views, "calls", show)
     with LocalSite() as site:
         text = browse(f"{site.url}/calls", "--virtual-time-budget=4000", "--dump-dom")
 
     assert "<code>after_the_page</code>" in text
-    assert "Live: new calls appear by themselves." in text
+    assert "Live: new calls appear automatically." in text
     assert "<title>Calls · local site</title>" in text
 
 

@@ -60,7 +60,7 @@ def test_stopped_site_says_so():
     site = LocalSite(api_key="k3y")
 
     for name in ("url", "ca_file", "store"):
-        with pytest.raises(RuntimeError, match=r"does not run. Use it as a context manager, or call start\(\) first."):
+        with pytest.raises(RuntimeError, match=r"is not running. Use it as a context manager, or call start\(\)"):
             getattr(site, name)
     assert repr(site) == "<LocalSite stopped, memory>"
     assert repr(site.ledger) == "<Ledger: 0 requests>"
@@ -241,7 +241,7 @@ def test_replies_need_no_orjson(post, monkeypatch):
     from sgextended.localsite.server import http_routes as app
 
     with_it = post(b'{"method_name": "info"}')[2]
-    monkeypatch.setattr(app, "_encode", app._encode_slowly)
+    monkeypatch.setattr(app, "_encode", app._encode_with_json)
 
     assert post(b'{"method_name": "info"}')[2] == with_it
 
@@ -297,7 +297,7 @@ def test_negative_latency_is_refused():
     """
     Nothing is answered before it is asked.
     """
-    with pytest.raises(ValueError, match=r"latency is a number of seconds, 0 or more; got -1"):
+    with pytest.raises(ValueError, match=r"latency must be a number of seconds, 0 or more; got -1"):
         LocalSite(latency=-1)
 
 
@@ -500,7 +500,7 @@ def test_person_that_cannot_be_added_raises(site, name):
     """
     site.add_user(name, "secret")
 
-    with pytest.raises(ValueError, match=rf"The person '{name}' cannot be added: .* required to be unique"):
+    with pytest.raises(ValueError, match=rf"The user '{name}' cannot be added: .* required to be unique"):
         site.add_user(name, "secret")
     with pytest.raises(ValueError, match=r"HumanUser.nickname doesn't exist"):
         site.add_user("other", "secret", nickname="x")

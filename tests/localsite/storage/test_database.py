@@ -116,9 +116,9 @@ def test_parts_make_the_file(storage, form, start, shot):
     ("name", "fields", "message"),
     [
         ("api_get_upload_link_info", {"upload_type": "Movie", "filename": "x"}, "upload_type must be one of"),
-        ("api_get_upload_link_info", {"upload_type": "Thumbnail", "filename": ""}, "'' cannot be the name of a file"),
-        ("api_get_upload_link_info", {"upload_type": "Thumbnail", "filename": "a/"}, "'' cannot be the name"),
-        ("api_get_upload_link_info", {"upload_type": "Thumbnail", "filename": "a\nb"}, "cannot be the name"),
+        ("api_get_upload_link_info", {"upload_type": "Thumbnail", "filename": ""}, "'' is not a valid file name"),
+        ("api_get_upload_link_info", {"upload_type": "Thumbnail", "filename": "a/"}, "'' is not a valid file name"),
+        ("api_get_upload_link_info", {"upload_type": "Thumbnail", "filename": "a\nb"}, "is not a valid file name"),
         (
             "api_get_upload_link_info",
             {"upload_type": "Thumbnail", "filename": "x", "created_at": "now"},
@@ -183,7 +183,7 @@ def test_failure_inside_is_told_and_logged(form, monkeypatch, caplog, shot):
     monkeypatch.setattr("sgextended.localsite.server.upload_routes.is_true", fail)
     answer = form("api_get_upload_link_info", upload_type="Attachment", filename="x")
 
-    assert answer == "0:The local site failed; its log says why.\n"
+    assert answer == "0:The local site failed. Its log has the reason.\n"
     assert "The form 'api_get_upload_link_info' failed inside the local site." in caplog.text
 
 
