@@ -1,3 +1,3 @@
 """
-The calls that are neither reading nor writing rows: follow, notes, activity, search, navigation, preferences.
+The calls that neither read nor write rows: following, note threads, activity, search, navigation, preferences, export.
 """

@@ -1,5 +1,5 @@
 """
-The activity stream of a row: what the event log says about it and what hangs on it (protocol 2.7).
+The activity stream of a row: the events in the log about the row and about the rows linked to it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = 25
 MAX_LIMIT = 500
 
-# Types whose rows hang on others, by the entity fields that say on which.
+# Types whose events appear in the stream of the rows that these entity fields link to.
 _CHILDREN = {"PublishedFile": ("entity", "task"), "Task": ("entity",), "Version": ("entity", "sg_task")}
 _NOTE_RELATIONS = ("Note.note_links", "Note.tasks")
 _KINDS = {"New": "create", "Change": "update", "Retirement": "delete"}
@@ -32,7 +32,7 @@ _STATUS_FIELDS = ("sg_status_list", "sg_status")
 
 def activity_stream(tx: Transaction, request: Any) -> dict[str, Any]:
     """
-    Return the updates of a row, the newest first.
+    Return the updates of a row, newest first.
     """
     request = payload.mapping(tx, request)
     entity_type, entity_id = payload.entity_type(tx, request).name, payload.integer(tx, request)
@@ -47,7 +47,7 @@ def activity_stream(tx: Transaction, request: Any) -> dict[str, Any]:
             *(log.c[name] for name in ("id", "event_type", "entity__type", "entity__id", "user__type", "user__id")),
             *(log.c[name] for name in ("created_at", "meta")),
         )
-        .where(_is_about(tx, log, entity_type, entity_id), *_is_news(log))
+        .where(_is_about(tx, log, entity_type, entity_id), *_is_reported(log))
         .order_by(log.c.id.desc())
         .limit(limit or DEFAULT_LIMIT)
     )
@@ -66,7 +66,7 @@ def activity_stream(tx: Transaction, request: Any) -> dict[str, Any]:
     }
 
 
-def _is_news(log: sa.FromClause) -> Iterator[sa.ColumnElement[bool]]:
+def _is_reported(log: sa.FromClause) -> Iterator[sa.ColumnElement[bool]]:
     yield sa.or_(*(log.c.event_type.like(f"Shotgun\\_%\\_{kind}", escape="\\") for kind in _KINDS))
     meta = log.c.meta
     yield sa.func.json_extract(meta, "$.in_create").is_(None)
@@ -103,7 +103,7 @@ def _is_about(tx: Transaction, log: sa.FromClause, entity_type: str, entity_id: 
 
 class _Updates:
     """
-    Entries of the log, shown as updates; what they name is looked up once per type.
+    Entries of the log, shown as updates. The rows that the entries name are read once per type.
     """
 
     def __init__(self, tx: Transaction, fields: dict[str, list[str]]) -> None:
@@ -155,7 +155,7 @@ class _Updates:
                 continue
             status = next((name for name in _STATUS_FIELDS if name in known.fields), "")
             own = ["image"] if entity_type in {"ApiUser", "HumanUser"} else []
-            # Rows that are gone by now are still named.
+            # Rows that were retired since then keep their names in the stream.
             names = sa.select(directory.c.id, directory.c.name).where(
                 directory.c.type == entity_type, directory.c.id.in_(ids)
             )

@@ -1,5 +1,5 @@
 """
-Who follows what (protocol 2.6).
+Following: which people follow which rows.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def follow(tx: Transaction, request: Any) -> dict[str, Any]:
     """
-    Let a person follow a row; doing so twice changes nothing.
+    Record that a person follows a row. A second call for the same row changes nothing.
     """
-    user, entity = _ends(tx, request)
+    user, entity = _user_and_entity(tx, request)
     follows = tx.tables.own.follows
     row = {"user_id": user["id"], "type": entity["type"], "id": entity["id"]}
     same = sa.select(follows.c.number).where(*(follows.c[name] == value for name, value in row.items()))
@@ -30,9 +30,9 @@ def follow(tx: Transaction, request: Any) -> dict[str, Any]:
 
 def unfollow(tx: Transaction, request: Any) -> dict[str, Any]:
     """
-    Let a person follow a row no more, if they did.
+    Delete the record that a person follows a row, if there is one.
     """
-    user, entity = _ends(tx, request)
+    user, entity = _user_and_entity(tx, request)
     follows = tx.tables.own.follows
     tx.connection.execute(
         sa.delete(follows).where(
@@ -44,7 +44,7 @@ def unfollow(tx: Transaction, request: Any) -> dict[str, Any]:
 
 def followers(tx: Transaction, request: Any) -> list[dict[str, Any]]:
     """
-    Return the live persons who follow a row, the first to begin first.
+    Return the live persons who follow a row, in the order in which they began.
     """
     entity = payload.link(tx, payload.mapping(tx, request), "entity")
     follows = tx.tables.own.follows
@@ -66,7 +66,7 @@ def followers(tx: Transaction, request: Any) -> list[dict[str, Any]]:
 
 def following(tx: Transaction, request: Any) -> list[dict[str, Any]]:
     """
-    Return the live rows that a person follows, of one project or type if the request says so.
+    Return the live rows that a person follows, limited to the project and the type of the request, if it names them.
     """
     request = payload.mapping(tx, request)
     user = payload.link(tx, request, "user", only="HumanUser")
@@ -80,17 +80,17 @@ def following(tx: Transaction, request: Any) -> list[dict[str, Any]]:
     alive = tx.names(wanted)
     if request.get("project") is not None:
         project_id = payload.link(tx, request, "project", only="Project")["id"]
-        wanted = {name: _within(tx, name, ids, project_id) for name, ids in wanted.items()}
+        wanted = {name: _in_project(tx, name, ids, project_id) for name, ids in wanted.items()}
     return [{"id": each, "type": name} for name, ids in wanted.items() for each in ids if (name, each) in alive]
 
 
-def _within(tx: Transaction, entity_type: str, ids: list[int], project_id: int) -> list[int]:
+def _in_project(tx: Transaction, entity_type: str, ids: list[int], project_id: int) -> list[int]:
     if "project" not in tx.schema[entity_type].fields:
         return []
     rows = show(tx, entity_type, ids, ["project"])
     return [row["id"] for row in rows if row["project"] is not None and row["project"]["id"] == project_id]
 
 
-def _ends(tx: Transaction, request: Any) -> tuple[Link, Link]:
+def _user_and_entity(tx: Transaction, request: Any) -> tuple[Link, Link]:
     request = payload.mapping(tx, request)
     return payload.link(tx, request, "user", only="HumanUser"), payload.link(tx, request, "entity")

@@ -1,5 +1,5 @@
 """
-The requests about the navigation tree: one level of it, and where something stands in it (protocol 2.8).
+The requests about the navigation tree: expand one node, and search for the nodes of a row or of a text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.storage.transaction import Transaction
 
-#: Places that a search of the tree returns at most.
+#: The largest number of nodes that a search of the tree returns.
 MAX_FOUND = 100
 
 
@@ -51,7 +51,7 @@ class _Tree:
             return self._row(node, node.entity_type, node.row_id, has_children=False)
         if node.group is None:
             ref = {"kind": "entity_type", "value": node.entity_type}
-            return self.entry(node, _many(self.tx, node.entity_type), ref, has_children=True)
+            return self.entry(node, _plural(self.tx, node.entity_type), ref, has_children=True)
         return self._group(node)
 
     def children(self, node: Node) -> list[dict[str, Any]]:
@@ -90,12 +90,12 @@ class _Tree:
         if node.group and by_link:
             return self._row(node, *node.group, has_children=True)
         kind = "no_entity" if by_link else "list"
-        label = node.group or f"{_many(self.tx, node.entity_type)} with no {field and field.label}"
+        label = node.group or f"{_plural(self.tx, node.entity_type)} with no {field and field.label}"
         return self.entry(node, label, {"kind": kind, "value": node.group or None}, has_children=True)
 
     def _groups(self, node: Node) -> Iterator[Node]:
         """
-        Yield the groups that have rows, by name; what has no group comes last.
+        Yield the groups that have rows, ordered by name. The node of the rows without a group comes last.
         """
         tx, field = self.tx, node.field
         if field is None:
@@ -129,13 +129,13 @@ class _Tree:
         return list(self.tx.connection.execute(query.order_by(name, table.c.id)).scalars())
 
     def _empty(self, node: Node) -> dict[str, Any]:
-        label = f"No {_many(self.tx, node.entity_type)}"
+        label = f"No {_plural(self.tx, node.entity_type)}"
         return {"label": label, "has_children": False, "ref": {"kind": "empty", "value": None}}
 
 
 def nav_expand(tx: Transaction, request: Any) -> dict[str, Any]:
     """
-    Return one node of the tree and the level below it.
+    Return one node of the tree, and its children.
     """
     request = payload.mapping(tx, request)
     node = parse_path(tx, request.get("path"))
@@ -145,7 +145,7 @@ def nav_expand(tx: Transaction, request: Any) -> dict[str, Any]:
 
 def nav_search(tx: Transaction, request: Any) -> list[dict[str, Any]]:
     """
-    Return where in the tree a row stands, or what is called like a text.
+    Return the nodes of a row, or the nodes whose name contains a text.
     """
     request = payload.mapping(tx, request)
     root = parse_path(tx, request.get("root_path"))
@@ -153,16 +153,16 @@ def nav_search(tx: Transaction, request: Any) -> list[dict[str, Any]]:
     criteria = payload.mapping(tx, request.get("search_criteria"))
     if criteria.get("entity") is not None:
         link = payload.link(tx, criteria, "entity")
-        nodes = list(_places_of(tx, link["type"], link["id"]))
+        nodes = list(_nodes_of_row(tx, link["type"], link["id"]))
         if not nodes:
             raise Fault(f"Entity type provided is not part of the tree: {link['type']}", NAVIGATION)
     else:
         text = criteria.get("search_string")
         if not isinstance(text, str) or not text:
             raise Fault(f"API {tx.rpc}() invalid/missing 'search_criteria': {inspect(dict(criteria))}", NAVIGATION)
-        nodes = list(_places_called(tx, text, root.project_id))
+        nodes = list(_nodes_named(tx, text, root.project_id))
     tree = _Tree(tx, None, {})
-    return [_found(tree, node) for node in nodes if _is_below(node, root)][:MAX_FOUND]
+    return [_search_result(tree, node) for node in nodes if _is_below(node, root)][:MAX_FOUND]
 
 
 def _seed(tx: Transaction, value: Any) -> Optional[tuple[str, str]]:
@@ -175,7 +175,7 @@ def _seed(tx: Transaction, value: Any) -> Optional[tuple[str, str]]:
     return entity_type, name
 
 
-def _many(tx: Transaction, entity_type: str) -> str:
+def _plural(tx: Transaction, entity_type: str) -> str:
     return f"{tx.schema[entity_type].label}s"
 
 
@@ -204,7 +204,7 @@ def _is_below(node: Node, root: Node) -> bool:
     return root.project_id is None or root.path in {above.path for above in _ancestors(node)}
 
 
-def _found(tree: _Tree, node: Node) -> dict[str, Any]:
+def _search_result(tree: _Tree, node: Node) -> dict[str, Any]:
     entry = tree.own(node)
     way = _ancestors(node)
     labels = [node.entity_type] if node.entity_type else [entry["label"]]
@@ -218,9 +218,9 @@ def _found(tree: _Tree, node: Node) -> dict[str, Any]:
     }
 
 
-def _places_of(tx: Transaction, entity_type: str, entity_id: int) -> Iterator[Node]:
+def _nodes_of_row(tx: Transaction, entity_type: str, entity_id: int) -> Iterator[Node]:
     """
-    Yield where a row stands: as a row of its type, and as a group of others.
+    Yield the nodes of a row: as a row of its type, and as a group of other rows.
     """
     if entity_type == "Project":
         yield Node(entity_id)
@@ -239,7 +239,7 @@ def _places_of(tx: Transaction, entity_type: str, entity_id: int) -> Iterator[No
             yield Node(project["id"], name, field, (entity_type, entity_id))
 
 
-def _places_called(tx: Transaction, text: str, project_id: Optional[int]) -> Iterator[Node]:
+def _nodes_named(tx: Transaction, text: str, project_id: Optional[int]) -> Iterator[Node]:
     projects = tx.alias("Project")
     query = sa.select(projects.c.id).where(projects.c.retired_at.is_(None)).order_by(projects.c.name)
     if project_id is not None:
@@ -255,4 +255,4 @@ def _places_called(tx: Transaction, text: str, project_id: Optional[int]) -> Ite
             called = text_condition(name, "contains", text)
             rows = sa.select(table.c.id).where(table.c.retired_at.is_(None), owner == number, called)
             for entity_id in list(tx.connection.execute(rows.order_by(name, table.c.id).limit(MAX_FOUND)).scalars()):
-                yield from _places_of(tx, entity_type, entity_id)
+                yield from _nodes_of_row(tx, entity_type, entity_id)

@@ -1,5 +1,5 @@
 """
-The conversation under a note: the note, its replies and its files (protocol 2.7).
+The thread of a note: the note, its replies and its files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FIELDS = {
 
 def note_thread_contents(tx: Transaction, request: Any) -> list[dict[str, Any]]:
     """
-    Return the note, then its replies and files, the oldest first.
+    Return the note, then its replies and files, oldest first.
     """
     request = payload.mapping(tx, request)
     note_id = payload.integer(tx, request, "note_id")
@@ -33,7 +33,7 @@ def note_thread_contents(tx: Transaction, request: Any) -> list[dict[str, Any]]:
     if is_retired(tx, "Note", note_id) is not False:
         raise Fault(f"Entity of type [Note] with id={note_id} does not exist.", DATABASE)
     replies = _linked(tx, "Note", "replies", [note_id])
-    # Whoever answers with a file puts it under the note too.
+    # A file that is attached to a reply belongs to the thread too.
     files = _linked(tx, "Note", "attachments", [note_id]) + _reply_files(tx, replies)
     rows = _rows(tx, "Reply", replies, []) + _rows(tx, "Attachment", sorted(set(files)), wider.get("Attachment", []))
     _show_images(tx, rows)
@@ -43,7 +43,7 @@ def note_thread_contents(tx: Transaction, request: Any) -> list[dict[str, Any]]:
 
 def log_moment(moment: Optional[str]) -> Optional[str]:
     """
-    Return a moment in the spelling that the client leaves as text.
+    Return a moment in a format that the official client does not convert to a datetime.
     """
     return None if moment is None else moment.replace("T", " ").replace("Z", " UTC")
 
@@ -71,7 +71,7 @@ def _reply_files(tx: Transaction, replies: list[int]) -> list[int]:
 
 def _show_images(tx: Transaction, rows: list[dict[str, Any]]) -> None:
     """
-    Add their pictures to the persons who answered.
+    Add the ``image`` of each author to the users in the replies.
     """
     users = [row["user"] for row in rows if row.get("user") is not None]
     for entity_type in {user["type"] for user in users}:

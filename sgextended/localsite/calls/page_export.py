@@ -1,7 +1,7 @@
 """
-The export of a Page: the rows and columns of its layout as CSV (protocol 2.9 and 3.6).
+The export of a Page: the rows and columns of its layout as CSV.
 
-A page may be exported if its layout says ``api_exportable``, in the settings of its root or of the named layout.
+A page may be exported if ``api_exportable`` is set in the settings of its root or of the named layout.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FOR_ALL_ROWS = 2**31 - 1
 
 def export_page(tx: Transaction, request: Any) -> str:
     """
-    Return the rows that a page shows, one a line under a line of labels.
+    Return the rows of a page as CSV: a line of column labels, then one line per row.
     """
     request = payload.mapping(tx, request)
     page_id, layout = payload.integer(tx, request, "page_id"), request.get("layout_name")
@@ -50,7 +50,7 @@ def export_page(tx: Transaction, request: Any) -> str:
     columns = _columns(widget)
     if options.get("entity_type") not in tx.schema or not columns:
         raise unavailable
-    return _written(tx, options, columns, _context(tx, page_id))
+    return _csv_text(tx, options, columns, _context(tx, page_id))
 
 
 def _layout(tx: Transaction, page_id: int) -> Optional[dict[str, Any]]:
@@ -68,7 +68,7 @@ def _layout(tx: Transaction, page_id: int) -> Optional[dict[str, Any]]:
 
 def _widget(root: dict[str, Any], layout: Any) -> Optional[dict[str, Any]]:
     """
-    Return the part of a page that lists rows, if it may be exported.
+    Return the widget of a page that lists rows; None if there is none or the page may not be exported.
     """
     settings = root.get("settings") or {}
     branch: Any = root
@@ -78,7 +78,7 @@ def _widget(root: dict[str, Any], layout: Any) -> Optional[dict[str, Any]]:
     if layout is not None and not named:
         return None
     if named:
-        # Without a name the first layout is meant, which is the page's default.
+        # If the request names no layout, the first one is exported: it is the page's default.
         allowed = allowed or bool(named[0].get("api_exportable"))
         branch = (root.get("children") or {}).get(named[0].get("name")) or root
     return next(_widgets(branch), None) if allowed else None
@@ -102,7 +102,7 @@ def _columns(widget: Mapping[str, Any]) -> list[str]:
 
 def _context(tx: Transaction, page_id: int) -> dict[str, Optional[Link]]:
     """
-    Return what stands for the words of saved filters: the page's project and whoever asks.
+    Return the values of the tokens that saved filters may contain: the page's project and the current user.
     """
     project = show(tx, "Page", [page_id], ["project"])[0]["project"]
     actor = tx.actor
@@ -124,7 +124,7 @@ def _resolved(group: Any, context: Mapping[str, Optional[Link]], *, in_project: 
     return {**group, "values": [context.get(str(token), value) for token, value in zip(tokens, values)]}
 
 
-def _written(
+def _csv_text(
     tx: Transaction, options: Mapping[str, Any], columns: list[str], context: Mapping[str, Optional[Link]]
 ) -> str:
     entity_type = options["entity_type"]

@@ -1,5 +1,5 @@
 """
-The site's preferences, and the subscriptions of its people (protocol 2.9).
+The site's preferences, and the subscriptions of its people.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.storage.transaction import Transaction
 
-#: What a site says of its ways, which nobody changes by the protocol.
+#: The preferences of the site. API3 has no call that changes them.
 PREFERENCES: Mapping[str, Any] = {
     "creative_review_settings": "{}",
     "date_component_order": "month_day",
@@ -43,7 +43,7 @@ PREFERENCES: Mapping[str, Any] = {
 
 def preferences_read(tx: Transaction, request: Any) -> dict[str, Any]:
     """
-    Return the preferences asked for by name, or all; unknown names have no place in the reply.
+    Return the preferences that the request names, or all of them. Unknown names are left out of the response.
     """
     wanted = payload.names(tx, payload.mapping(tx, request or {}), "prefs") or list(PREFERENCES)
     return {name: PREFERENCES[name] for name in wanted if name in PREFERENCES}
@@ -51,9 +51,9 @@ def preferences_read(tx: Transaction, request: Any) -> dict[str, Any]:
 
 def user_subscriptions_read(tx: Transaction, request: Any) -> list[dict[str, Any]]:
     """
-    Return every live person with their subscription.
+    Return the id and the subscription of every live person.
     """
-    del request  # there is none
+    del request  # this call has no parameters
     people, kept = tx.tables["HumanUser"], tx.tables.own.subscriptions
     query = (
         sa.select(people.c.id, kept.c.subscription)
@@ -68,7 +68,7 @@ def user_subscriptions_read(tx: Transaction, request: Any) -> list[dict[str, Any
 
 def user_subscriptions_create(tx: Transaction, request: Any) -> dict[str, Any]:
     """
-    Give persons their subscriptions: one, several or none each.
+    Set the subscriptions of persons. A person may have one, several or none.
     """
     users = payload.mapping(tx, request).get("users")
     if not isinstance(users, list):
@@ -92,7 +92,7 @@ def user_subscriptions_create(tx: Transaction, request: Any) -> dict[str, Any]:
 
 def update_project_last_accessed(tx: Transaction, request: Any) -> dict[str, Any]:
     """
-    Note that a person has just been in a project; without saying who, that is whoever acts.
+    Record that a person has just opened a project. If the request names no person, the current user is meant.
     """
     request = payload.mapping(tx, request)
     project_id = payload.integer(tx, request, "project_id")

@@ -1,5 +1,5 @@
 """
-The requests that read the schema and change it (protocol 2.5 and 6).
+The requests that read the schema and change it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 def read_types(tx: Transaction, request: Any) -> dict[str, Any]:
     """
-    Return every entity type's label and visibility.
+    Return the label and the visibility of every entity type.
     """
-    _project_id(tx, payload.mapping(tx, request or {}))  # no project hides a whole type here
+    # The project is only validated: on the local site, no project hides a whole type.
+    _project_id(tx, payload.mapping(tx, request or {}))
     return description.entity_types(tx.schema)
 
 
@@ -37,7 +38,7 @@ def read_all(tx: Transaction, request: Any) -> dict[str, Any]:
 
 def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
     """
-    Return the description of all fields of a type, or of one.
+    Return the description of all fields of a type, or of the field that the request names.
     """
     request = payload.mapping(tx, request)
     entity_type = payload.entity_type(tx, request)
@@ -52,7 +53,7 @@ def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
 
 def create(tx: Transaction, request: Any) -> str:
     """
-    Make a field and return its name.
+    Create a field and return its name.
     """
     request = payload.mapping(tx, request)
     properties = _properties(tx, request)
@@ -61,7 +62,7 @@ def create(tx: Transaction, request: Any) -> str:
 
 def update(tx: Transaction, request: Any) -> bool:
     """
-    Change properties of a field.
+    Change properties of a field and return True.
     """
     request = payload.mapping(tx, request)
     update_field(tx, _field(tx, request), _properties(tx, request), _project_id(tx, request))
@@ -70,7 +71,7 @@ def update(tx: Transaction, request: Any) -> bool:
 
 def delete(tx: Transaction, request: Any) -> bool:
     """
-    Put a field into the trash.
+    Move a field to the trash and return True.
     """
     delete_field(tx, _field(tx, payload.mapping(tx, request)))
     return True

@@ -1,5 +1,5 @@
 """
-Text search over the names of rows and of what they link to (protocol 2.7).
+Text search over the names of rows and of the rows that they link to.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ if TYPE_CHECKING:
     from sgextended.localsite.schema.entity_types import EntityType, Field
     from sgextended.localsite.storage.transaction import Transaction
 
-#: Matches that a search returns at most.
+#: The largest number of matches that a search returns.
 MAX_MATCHES = 500
 SHORTEST_TEXT = 3
 
-# The link by which a row of the type is told from others of its name.
+# The link that distinguishes rows of the same name, by type; "entity" for all other types.
 _LINKS = {"Sequence": "episode", "Shot": "sg_sequence", "CutItem": "cut"}
 
 
 def query_display_name_cache(tx: Transaction, request: Any) -> dict[str, Any]:
     """
-    Return the rows in whose name, or whose link's name, every word of a text occurs; the shortest names first.
+    Return the rows in which every word of a text occurs, shortest names first.
+
+    A word may occur in the row's own name or in the name of the row that it links to.
     """
     request = payload.mapping(tx, request)
     text, limit = request.get("text"), payload.optional_integer(tx, request, "max_results")

@@ -1,5 +1,5 @@
 """
-The requests that read and change which days are worked (protocol 2.9).
+The requests that read and change the work schedule: which days are working days.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.storage.transaction import Transaction
 
-#: What may give way when a day is no longer worked.
+#: The fields that may be recalculated when a day starts or stops being a working day.
 RECALCULATED = ("due_date", "duration")
-# A reply has an entry per day, so a span of centuries would be a mistake.
+# The response has one entry per day. A span of centuries would be a mistake of the caller.
 _LONGEST = 366 * 20
 
 
 def read_work_schedule(tx: Transaction, payload: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return what holds on every day of a span, by day.
+    Return the schedule of every day of a span, keyed by date.
 
     Raises:
-        Fault: A date is none, or the span is longer than twenty years.
+        Fault: A date is invalid, or the span is longer than twenty years.
     """
     first, last = _day(tx, payload, "start_date"), _day(tx, payload, "end_date")
     if (last - first).days > _LONGEST:
@@ -46,10 +46,10 @@ def read_work_schedule(tx: Transaction, payload: Mapping[str, Any]) -> dict[str,
 
 def update_work_schedule(tx: Transaction, payload: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Make one day an exception of the studio, of a project or of a person, and bring the tasks around it in step.
+    Record one day as an exception of the studio, of a project or of a person, and reschedule the tasks around it.
 
     Raises:
-        Fault: The payload names both a project and a person, or one that is not there, or a value is refused.
+        Fault: The payload names both a project and a person, names one that does not exist, or has an invalid value.
     """
     day = _day(tx, payload, "date")
     working, description = payload.get("working"), payload.get("description")
@@ -58,7 +58,7 @@ def update_work_schedule(tx: Transaction, payload: Mapping[str, Any]) -> dict[st
     if description is not None and not isinstance(description, str):
         raise Fault(f"API {tx.rpc}() 'description' must be a String. Got: {inspect(description)}")
     if payload.get("project") is not None and payload.get("user") is not None:
-        raise Fault(f"API {tx.rpc}() 'project' and 'user' exclude each other.")
+        raise Fault(f"API {tx.rpc}() 'project' and 'user' cannot be given together.")
     field = payload.get("recalculate_field") or RECALCULATED[0]
     if field not in RECALCULATED:
         raise Fault(
@@ -67,7 +67,7 @@ def update_work_schedule(tx: Transaction, payload: Mapping[str, Any]) -> dict[st
     project, user = (_owner(tx, payload, key, kind) for key, kind in (("project", "Project"), ("user", "HumanUser")))
     for key, kind, owner in (("project", "Project", project), ("user", "HumanUser", user)):
         if owner is not None and is_retired(tx, kind, owner) is not False:
-            raise Fault(f"API {tx.rpc}() '{key}' is not there: {inspect(payload[key])}")
+            raise Fault(f"API {tx.rpc}() '{key}' does not exist or is retired: {inspect(payload[key])}")
     before = work_days(tx).on(day, project, user).working
     set_day(tx, day, working=working, description=description, project=project, user=user)
     if before != working:

@@ -1,8 +1,9 @@
 """
-Changing the schema: fields that callers make, change and delete (protocol 6.3 and 6.4).
+Changing the schema: the fields that callers create, change and delete.
 
-What callers did stands in the table of fields, so that a file brings it back; the rows' values get columns like those
-of any other field. A deleted field keeps its column and its name: the site has a trash, and no request empties it.
+The changes are stored in the table of fields, so that a site on a file has them after a restart. Custom fields have
+columns like all other fields. A deleted field keeps its column and its name: it is in the site's trash, and no request
+empties the trash.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.storage.transaction import Transaction
 
-#: The data types that a caller's field may have.
+#: The data types that a custom field may have.
 CREATABLE = (
     *("checkbox", "currency", "date", "date_time", "duration", "entity", "float", "footage", "list", "multi_entity"),
     *("number", "percent", "status_list", "tag_list", "text", "timecode", "url"),
@@ -38,10 +39,11 @@ CREATABLE = (
 
 def create_field(tx: Transaction, entity_type: EntityType, data_type: Any, properties: Mapping[str, Any]) -> str:
     """
-    Make a field and return its name, which follows from its label.
+    Create a field and return its name, which is derived from its label.
 
     Raises:
-        Fault: The data type cannot be created, a property does not suit it, or the name lies in the trash.
+        Fault: The data type cannot be created, a property is invalid for it, or the name belongs to a field in the
+            trash.
     """
     if data_type not in CREATABLE:
         raise Fault(
@@ -71,10 +73,10 @@ def update_field(
     tx: Transaction, field: Field, properties: Mapping[str, Any], project_id: Optional[int] = None
 ) -> None:
     """
-    Change properties of a field; what a project hides changes for that project only.
+    Change properties of a field. ``visible`` and ``hidden_values`` change for one project only.
 
     Raises:
-        Fault: There is no such property, or it does not take the value.
+        Fault: There is no such property, its value is invalid, or a project is missing.
     """
     for name, value in properties.items():
         if name in {"visible", "hidden_values"}:
@@ -96,10 +98,10 @@ def update_field(
 
 def delete_field(tx: Transaction, field: Field) -> None:
     """
-    Put a caller's field into the trash; of a pair that shows one relation, both.
+    Move a custom field to the trash. Of a pair of fields that show the same links, both are moved.
 
     Raises:
-        Fault: The field is one of the standard schema.
+        Fault: The field is part of the standard schema.
     """
     if not field.custom:
         raise Fault(f"API {tx.rpc}() {field.path} is a system field and cannot be deleted.")
@@ -150,7 +152,7 @@ def _free_name(tx: Transaction, entity_type: EntityType, data_type: str, label: 
 
 def _pair(tx: Transaction, entity_type: EntityType, field: Field) -> list[Field]:
     """
-    Return a field of lists and the one that shows its links from the other end, over a new connection type.
+    Return a multi-entity field and its counterpart at the far end. Their links are rows of a new connection type.
     """
     target = tx.schema[field.valid_types[0]]
     near, far = _snake(entity_type.name), _snake(target.name)

@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.storage.transaction import Transaction
 
-# What one site may have other than another of a field that all have.
+# Data types of fields that cannot be created by a call, but can be taken over from another site's schema.
 _ADOPTABLE = ("calculated", "image", "jsonb", "serializable", "summary", "uuid")
+# The properties of a standard field that are taken over from another site's schema.
 _ADOPTED = ("label", "valid_types", "valid_values", "value_labels")
 
 
 def restore_fields(tx: Transaction, rows: Iterable[Mapping[str, Any]]) -> None:
     """
-    Do to a new site's schema what the rows of another's table of fields say.
+    Apply the rows of another site's table of fields to a new site.
     """
     tx.connection.execute(sa.insert(tx.tables.own.fields), [dict(row) for row in rows])
     before = tx.schema
@@ -44,16 +45,16 @@ def restore_fields(tx: Transaction, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def adopt_fields(tx: Transaction, described: Mapping[str, Any], types: Iterable[str]) -> list[str]:
     """
-    Let a new site have the fields of another, by their descriptions; return what it has no place for, in words.
+    Create the fields of another site from their descriptions, and return a text for each field that was left out.
 
-    A list of links of which the description is all that is known shows nothing at its other end.
+    A description does not name the far end of a multi-entity field. Such a field has no field at its far end here.
 
     Args:
-        tx: The load at work.
+        tx: The transaction of the load.
 
-        described: The other site's fields by type and name.
+        described: The descriptions of the other site's fields, by type and field name.
 
-        types: The types that there are records of. Those of them that no local site has are made.
+        types: The types of the records to load. A type that the standard schema does not have is created.
     """
     made, left_out = [], []
     changed: dict[str, dict[str, Field]] = {}

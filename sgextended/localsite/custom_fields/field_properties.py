@@ -34,11 +34,11 @@ _OF_TYPE = {
 
 def attributes_of(tx: Transaction, field: Field, properties: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return the attributes of the field that *properties* set.
+    Return the attributes of ``Field`` that *properties* set.
     """
     found: dict[str, Any] = {}
     remarks = dict(field.remarks)
-    # A default is judged by the values that come with it.
+    # The default value comes last, because it is validated against the valid values of the same call.
     for name, value in sorted(properties.items(), key=lambda item: item[0] == "default_value"):
         check_property(tx, field, name)
         if name == "name":
@@ -74,7 +74,7 @@ def _valid_types(tx: Transaction, field: Field, value: Any) -> tuple[str, ...]:
         raise Fault(f"API {tx.rpc}() 'valid_types' value expected Array {elements} but got: {inspect(value)}")
     unknown = [name for name in value if not isinstance(name, str) or name not in tx.schema]
     if unknown:
-        raise Fault(f"API {tx.rpc}() 'valid_types' has what is no entity type: {inspect(unknown)}")
+        raise Fault(f"API {tx.rpc}() 'valid_types' has unknown entity types: {inspect(unknown)}")
     if many and field.valid_types and field.valid_types != tuple(value):
         raise Fault(f"API {tx.rpc}() {field.path} links to {field.valid_types[0]}, which cannot be changed.")
     return tuple(value)
@@ -89,7 +89,7 @@ def _valid_values(tx: Transaction, field: Field, value: Any) -> dict[str, Any]:
         known = {row[0]: row[1] for row in tx.connection.execute(sa.select(statuses.c.code, statuses.c.name))}
         unknown = [code for code in value if code not in known]
         if unknown:
-            raise Fault(f"API {tx.rpc}() 'valid_values' has what is no status: {inspect(unknown)}")
+            raise Fault(f"API {tx.rpc}() 'valid_values' has unknown statuses: {inspect(unknown)}")
         found["value_labels"] = {code: known[code] for code in value}
     return found
 
@@ -126,7 +126,9 @@ def show_in_project(tx: Transaction, field: Field, name: str, value: Any, projec
 
 def shown_in(tx: Transaction, project_id: Optional[int]) -> dict[tuple[str, str], tuple[bool, list[str]]]:
     """
-    Return what a project shows otherwise than the site: by type and field, if it is visible and its hidden statuses.
+    Return the settings of a project that differ from the site's, keyed by type and field.
+
+    Each is a pair: whether the project shows the field, and the statuses that it hides.
     """
     if project_id is None:
         return {}

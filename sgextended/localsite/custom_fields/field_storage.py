@@ -23,7 +23,7 @@ _TUPLES = frozenset({"connection", "valid_types", "valid_values"})
 
 def load_fields(tx: Transaction, schema: Schema, tables: Tables) -> tuple[Schema, Tables]:
     """
-    Return *schema* and *tables* with all that callers did to them in this site's database.
+    Return *schema* and *tables* with the changes that are stored in this site's database.
     """
     fields = tx.tables.own.fields
     query = sa.select(fields.c.type, fields.c.name, fields.c.facts).where(fields.c.retired_at.is_(None))
@@ -35,7 +35,7 @@ def load_fields(tx: Transaction, schema: Schema, tables: Tables) -> tuple[Schema
 
 def add_fields(tx: Transaction, made: Iterable[Field]) -> None:
     """
-    Add fields to the schema, and columns for them where they have any.
+    Add fields to the schema, and their columns to the tables.
     """
     before = tx.schema
     changed: dict[str, dict[str, Field]] = {}
@@ -74,7 +74,7 @@ def make_columns(tx: Transaction, made: Iterable[Field]) -> None:
 
 def save_field(tx: Transaction, field: Field, facts: Mapping[str, Any]) -> None:
     """
-    Write down what is known of a field, beside what was written before.
+    Store attributes of a field, in addition to those stored before.
     """
     fields = tx.tables.own.fields
     own = (fields.c.type == field.entity_type, fields.c.name == field.name)
@@ -89,7 +89,7 @@ def save_field(tx: Transaction, field: Field, facts: Mapping[str, Any]) -> None:
 
 def column_reference(tx: Transaction, field: Field) -> dict[str, Any]:
     """
-    Return how events name a field: as the row of a type that callers cannot ask about.
+    Return the reference to a field in events: an id of the type ``DisplayColumn``, which callers cannot query.
     """
     fields = tx.tables.own.fields
     query = sa.select(fields.c.id).where(fields.c.type == field.entity_type, fields.c.name == field.name)
@@ -107,7 +107,7 @@ def extended(
     schema: Schema, tables: Tables, changed: Mapping[str, Mapping[str, Optional[Field]]]
 ) -> tuple[Schema, Tables]:
     """
-    Return schema and tables with fields changed, or without those given as None.
+    Return schema and tables with changed fields. A field given as None is removed from the schema.
     """
     types = []
     for entity_type, fields in changed.items():
@@ -127,7 +127,7 @@ def extended(
 
 def _new_type(name: str) -> EntityType:
     """
-    Return a type that no local site has, and another site did, before its fields are in it.
+    Return an entity type that the standard schema does not have, with the field ``id`` only.
     """
     number = Field(entity_type=name, name="id", data_type="number", label="Id", read_only=True)
     return EntityType(name=name, label=name, fields={"id": number})

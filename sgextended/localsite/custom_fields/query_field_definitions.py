@@ -1,6 +1,7 @@
 """
-Query fields of a site's own (protocol 4.6): made by people in the web application, described by the schema, and
-worked out by whoever reads them.
+Custom query fields: people create them in the web application, and the schema describes them.
+
+The site does not compute their values for callers of the API. The client that reads a query field computes the value.
 """
 
 from __future__ import annotations
@@ -14,28 +15,28 @@ from sgextended.localsite.schema.entity_types import Field
 if TYPE_CHECKING:
     from sgextended.localsite.storage.transaction import Link, Transaction
 
-#: What a query field may make of the rows that it finds.
+#: The summaries that a query field may show of the rows that it finds.
 SUMMARIES = (
     *("record_count", "count", "sum", "average", "minimum", "maximum", "percentage", "status_percentage"),
     *("status_percentage_as_float", "status_list", "single_record"),
 )
 
-#: Stands for the person who asks.
+#: The token for the current user.
 ME: Link = {"type": "HumanUser", "id": 0, "name": "Me", "valid": "logged_in_user_token"}
-#: Stands for the project that the row belongs to.
+#: The token for the project of the row.
 CURRENT_PROJECT: Link = {"type": "Project", "id": 0, "name": "Current Project", "valid": "project_token"}
 
 
 def current(entity_type: str) -> Link:
     """
-    Return what stands for the row that the field belongs to.
+    Return the token for the row that has the query field.
     """
     return {"type": entity_type, "id": 0, "name": f"Current {entity_type}", "valid": "parent_entity_token"}
 
 
 def condition(path: str, relation: str, *values: Any, active: bool = True) -> dict[str, Any]:
     """
-    Return a condition as the web application saves it.
+    Return a filter condition in the form in which the web application stores it.
     """
     return {"path": path, "relation": relation, "values": list(values), "active": "true" if active else "false"}
 
@@ -49,7 +50,7 @@ def group(operator: str, *conditions: dict[str, Any]) -> dict[str, Any]:
 
 def single(column: str, *, descending: bool = True, limit: int = 1) -> dict[str, Any]:
     """
-    Return which of the rows found a single-record field shows: the first *limit* in the order of *column*.
+    Return the settings of a field that shows single records: the first *limit* rows in the order of *column*.
     """
     return {
         "column": column,
@@ -71,27 +72,27 @@ def add_query_field(
     description: Optional[str] = None,
 ) -> str:
     """
-    Make a query field and return its name, which follows from its label.
+    Create a query field and return its name, which is derived from its label.
 
     Args:
-        tx: The request at work.
+        tx: The transaction of the request.
 
         entity_type: The type that gets the field.
 
-        label: How people see it named.
+        label: The label that people see.
 
-        query: The type of the rows that it finds, and the filters as the web application saves them.
+        query: The type of the rows to find, and the filters in the form in which the web application stores them.
 
-        summary: What is made of the rows: one of ``SUMMARIES``.
+        summary: The summary of the rows found: one of ``SUMMARIES``.
 
-        field: The field of the found rows that is summed up or shown.
+        field: The field of the rows found that is summarized or shown.
 
-        value: The status whose share is asked for, or for single records which of them are shown.
+        value: The status whose percentage is shown; for single records, the settings that ``single`` returns.
 
-        description: What people read about it.
+        description: The description that people see.
     """
     if summary not in SUMMARIES:
-        raise ValueError(f"A query field sums up by one of {', '.join(SUMMARIES)}; got {summary!r}.")
+        raise ValueError(f"The summary of a query field must be one of {', '.join(SUMMARIES)}; got {summary!r}.")
     found_type, filters = query
     name = "sg_" + re.sub(r"[^a-z0-9]", "_", label.lower())
     remarks = {

@@ -1,8 +1,8 @@
 """
-Where the site keeps files, and the addresses that it hands out for them (protocol 7).
+The site's stored files, and the URLs under which clients download and upload them.
 
-Files lie in a folder beside the database, ``site.db.media`` for ``site.db``, and are named by numbers alone: no name
-that a caller sends ever becomes part of a path. Addresses are signed, and hold for a while only.
+The files are in a folder beside the database, ``site.db.media`` for ``site.db``. Their names are numbers and random
+keys: no name that a caller sends becomes part of a path. URLs are signed, and they expire.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
-#: Uploads that were never linked are removed after this many seconds.
+#: Seconds after which an upload that was never linked to a row is removed.
 _KEPT_UPLOADS = 86400
 _PARTS = ("attachments", "thumbnails", "uploads")
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -35,18 +35,18 @@ _BUFFER = 1024 * 1024
 
 class Incoming:
     """
-    A file on its way in: written piece by piece to a place of its own, until it is kept or discarded.
+    A file that is being received. It is written piece by piece to a temporary path, until it is stored or discarded.
 
     Attributes:
-        path: Where it lies.
+        path: The temporary path.
 
-        size: Bytes so far.
+        size: The number of bytes received so far.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
-        self._digest = hashlib.md5(usedforsecurity=False)  # what storage services give as the ETag
+        self._digest = hashlib.md5(usedforsecurity=False)  # storage services use MD5 as the ETag
         self._pieces: list[bytes] = []
         self._held = 0
         self._file = path.open("xb")
@@ -54,13 +54,13 @@ class Incoming:
     @property
     def etag(self) -> str:
         """
-        The digest of the bytes so far.
+        Return the MD5 digest of the bytes written to the disk so far, as hexadecimal text.
         """
         return self._digest.hexdigest()
 
     def hold(self, piece: bytes) -> bool:
         """
-        Take a piece into memory; return whether so much is held that it is time to ``flush``.
+        Add a piece to the buffer in memory; return whether the buffer is full, so that ``flush`` should be called.
         """
         self._pieces.append(piece)
         self._held += len(piece)
@@ -69,7 +69,7 @@ class Incoming:
 
     def flush(self) -> None:
         """
-        Write what is held to the disk.
+        Write the buffer to the disk.
         """
         for piece in self._pieces:
             self._digest.update(piece)
@@ -79,14 +79,14 @@ class Incoming:
 
     def finish(self) -> None:
         """
-        Write the rest and close the file.
+        Write the rest of the buffer and close the file.
         """
         self.flush()
         self._file.close()
 
     def discard(self) -> None:
         """
-        Remove the file, if it was not kept.
+        Close the file and remove it from the temporary path, if it is still there.
         """
         self._file.close()
         with contextlib.suppress(FileNotFoundError):
@@ -98,18 +98,18 @@ class Media:
     The files of one site.
 
     Args:
-        database: The site's SQLite file, beside which the files lie. None: a temporary folder.
+        database: The site's SQLite file; the files are stored beside it. None: a temporary folder.
 
     Attributes:
         direct_uploads:
-            What clients are to upload straight to storage: True for all files, False for none, or a mapping as the
-            protocol's ``s3_enabled_upload_types``.
+            The files that clients upload directly to storage: True for all files, False for none, or a mapping in the
+            form of ``s3_enabled_upload_types``, a key of API3's ``info``.
 
-        link_lifetime: Seconds that an address holds at least.
+        link_lifetime: The shortest time in seconds for which a signed URL is valid.
 
         thumbnail_delay: Seconds for which a new thumbnail reads as the transient placeholder.
 
-        address: The site's own address, for whoever asks without naming it.
+        address: The site's own address, for requests that do not name it.
     """
 
     def __init__(self, database: Optional[Path] = None) -> None:
@@ -126,7 +126,7 @@ class Media:
 
     def close(self) -> None:
         """
-        Remove the files, if they were a site's in memory.
+        Remove the temporary folder with the files of a site in memory. Other files stay.
         """
         with self._lock:
             temporary, self._temporary = self._temporary, None
@@ -135,7 +135,7 @@ class Media:
 
     def copy(self) -> tempfile.TemporaryDirectory[str]:
         """
-        Return a folder with all files, which are shared with it, as none is ever written to again.
+        Return a temporary folder with all files. They are hard links where possible, as a stored file never changes.
         """
         held = tempfile.TemporaryDirectory(prefix="sgextended-media-")
         for part in _PARTS:
@@ -147,7 +147,7 @@ class Media:
 
     def replace(self, held: Path) -> None:
         """
-        Have exactly the files of a folder that ``copy`` made.
+        Replace all files by those of a folder that ``copy`` made.
         """
         for part in _PARTS:
             for path in self.files(part):
@@ -157,23 +157,24 @@ class Media:
 
     def place(self, part: str, name: str) -> Path:
         """
-        Return where a file of that name lies in a part: attachments, thumbnails or uploads.
+        Return the path of the file *name* in a subfolder: ``attachments``, ``thumbnails`` or ``uploads``.
         """
         return self._part(part) / name
 
     def files(self, part: str) -> list[Path]:
         """
-        Return all files of a part.
+        Return the paths of all files in a subfolder.
         """
-        # A part that nobody used has no folder, and making one takes longer than all the rest of a fresh site.
+        # An unused site has no folder yet, and creating one takes longer than all other work for a new site.
         is_used = self._folder is not None or self._temporary is not None
         return list(self._part(part).iterdir()) if is_used else []
 
     def upload_info(self) -> dict[str, Any]:
         """
-        Return what ``info`` says about uploads (protocol 7.1).
+        Return the entries about uploads in the response to ``info``.
         """
-        # The client looks a field up in "*" as it is, and fails for none of them if that is not a list.
+        # The official client tests whether a field is in the value of "*". It fails for every field if that value is
+        # not a list.
         kinds = {"*": ["*"]} if self.direct_uploads is True else dict(self.direct_uploads or {})
         return {
             "s3_uploads_enabled": bool(self.direct_uploads),
@@ -183,13 +184,13 @@ class Media:
 
     def attachment(self, attachment_id: int) -> Path:
         """
-        Return where the file of an attachment lies.
+        Return the path of an Attachment's file.
         """
         return self._part("attachments") / str(attachment_id)
 
     def thumbnail(self, attachment_id: int) -> Path:
         """
-        Return where the thumbnail lies that was made of an attachment.
+        Return the path of the thumbnail that was made from an Attachment.
         """
         return self._part("thumbnails") / f"{attachment_id}.jpg"
 
@@ -201,37 +202,37 @@ class Media:
 
     def scratch(self) -> Path:
         """
-        Return a path that nothing lies at.
+        Return a new temporary path, at which there is no file.
         """
         return self._part("uploads") / f"{secrets.token_hex(16)}.tmp"
 
     def upload(self, key: str) -> Path:
         """
-        Return where a finished direct upload lies.
+        Return the path of a finished direct upload.
 
         Raises:
-            ValueError: *key* is none that the site gave out.
+            ValueError: *key* does not have the form of the site's upload keys.
         """
         if not _KEY.fullmatch(key):
-            raise ValueError(f"{key!r} is the key of no upload.")
+            raise ValueError(f"{key!r} is not the key of an upload.")
         return self._part("uploads") / key
 
     def upload_part(self, key: str, part: int, etag: str) -> Path:
         """
-        Return where one part of a direct upload lies.
+        Return the path of one part of a direct upload.
 
         Raises:
-            ValueError: *key* or *etag* is none that the site gave out.
+            ValueError: *key* or *etag* does not have the form of the site's upload keys and ETags.
         """
         if not _ETAG.fullmatch(etag):
-            raise ValueError(f"{etag!r} is the ETag of no part.")
+            raise ValueError(f"{etag!r} is not the ETag of a part.")
         return self.upload(key).with_suffix(f".{part}.{etag}")
 
     def signed(self, method: str, path: str, now: dt.datetime, **query: str) -> str:
         """
-        Return *path* with a signature that lets whoever holds it use it, for as long as addresses hold.
+        Return *path* with a signature. Anyone who has this URL may use it until it expires.
         """
-        # Counted in whole lifetimes, so that an address reads the same for a while.
+        # The time of expiry is rounded to whole lifetimes, so that a URL stays the same for a while.
         lifetime = self.link_lifetime
         expires = int((now.timestamp() // lifetime + 2) * lifetime) if lifetime > 0 else int(now.timestamp())
         given = {**query, "expires": str(expires)}
@@ -241,7 +242,7 @@ class Media:
 
     def is_signed(self, method: str, path: str, query: Mapping[str, str], now: dt.datetime) -> bool:
         """
-        Tell whether an address is one that the site handed out and that still holds.
+        Return whether a URL was signed by this site and has not expired.
         """
         given = {name: value for name, value in query.items() if name != "signature"}
         signature = query.get("signature", "")
@@ -269,12 +270,12 @@ class Media:
 
 def keep(source: Path, target: Path) -> None:
     """
-    Let *target* be the file at *source* too, which stays; what was at *target* is replaced.
+    Link or copy the file at *source* to *target*. The file at *source* stays; an earlier one at *target* is replaced.
     """
     beside = target.with_name(f"{target.name}.{secrets.token_hex(4)}")
     try:
         os.link(source, beside)
-    except OSError:  # another file system, or one without links
+    except OSError:  # the paths are on two file systems, or the file system has no hard links
         shutil.copyfile(source, beside)
     beside.replace(target)
 

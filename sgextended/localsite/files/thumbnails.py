@@ -11,26 +11,27 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image as Picture
 
-# The box that thumbnails fit into, in pixels. Filmstrips keep their size: their frames are 240 pixels wide by contract.
+# The largest width and height of a thumbnail, in pixels. Filmstrips keep their size: their frames must stay 240 pixels
+# wide.
 _BOX = (720, 720)
 _LARGEST_STRIP = 65_000
-# Formats that clients may send and that Pillow reads by itself; others start programs of their own.
+# The formats that clients may send. Pillow reads these by itself; for some others it starts external programs.
 _FORMATS = ("BMP", "DDS", "GIF", "JPEG", "PNG", "TGA", "TIFF", "WEBP")
 
 
 def make_thumbnail(source: Path, target: Path, *, filmstrip: bool = False) -> bool:
     """
-    Make the thumbnail of an image, as JPEG.
+    Write the thumbnail of an image, as JPEG.
 
     Args:
-        source: The image.
+        source: The path of the image.
 
-        target: Where the thumbnail goes.
+        target: The path of the thumbnail.
 
         filmstrip: Whether the image is a strip of frames, which keeps its size.
 
     Returns:
-        Whether there is one now: files that are no images, broken ones and enormous ones have none.
+        Whether a thumbnail was written. Files that are not images, broken images and enormous images get none.
     """
     from PIL import Image, ImageOps  # noqa: PLC0415 - a large package, and most sites never see an image
 
@@ -45,7 +46,7 @@ def make_thumbnail(source: Path, target: Path, *, filmstrip: bool = False) -> bo
                 upright.thumbnail(_BOX)
             _flat(upright).save(target, "JPEG", quality=85)
     except (OSError, ValueError, SyntaxError, ArithmeticError, LookupError, Image.DecompressionBombError, Warning):
-        # What Pillow raises for broken files differs by format.
+        # Pillow raises different exceptions for broken files of different formats.
         target.unlink(missing_ok=True)
         return False
     return True
@@ -53,12 +54,12 @@ def make_thumbnail(source: Path, target: Path, *, filmstrip: bool = False) -> bo
 
 def _flat(image: Picture) -> Picture:
     """
-    Return the image in eight bits and without transparency, on black.
+    Return the image with eight bits per channel, and with a black background instead of transparency.
     """
     from PIL import Image  # noqa: PLC0415 - as above
 
     if image.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
-        # Wider than eight bits: Pillow would clip these instead of scaling them.
+        # These modes have more than eight bits. Pillow would clip their values instead of scaling them.
         wide = image.convert("F")
         low, high = cast("tuple[float, float]", wide.getextrema())
         scale = 255.0 / ((high - low) or 1)

@@ -1,5 +1,5 @@
 """
-Reading the forms that clients send: small fields, and one file that goes to the disk as it comes.
+Reading the forms that clients send: small fields, and one file that is written to the disk as it arrives.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.files.file_store import Incoming, Media
 
-#: Bytes that one file may have; storage services take no more in one request either.
+#: The largest size of one file in bytes. Storage services have the same limit for one request.
 MAX_FILE_BYTES = 5 * 1024**3
-#: Bytes that all fields of a form may have together.
+#: The largest total size of a form's fields in bytes.
 MAX_FIELD_BYTES = 1024 * 1024
 _MAX_FIELDS = 200
 
 
 class FormError(Exception):
     """
-    A form that cannot be read.
+    The form cannot be read.
     """
 
 
 @attrs.define(eq=False)
 class Form:
     """
-    A form as it was sent.
+    A form that a client sent.
 
     Attributes:
-        fields: Values by name; of several with one name, the last.
+        fields: Values by name. If several fields have the same name, the last one wins.
 
-        file: The file, complete on the disk. None: the form has none.
+        file: The file, complete on the disk. None: the form has no file.
 
-        filename: What the client calls the file, without folders.
+        filename: The name that the client gave the file, without folders.
     """
 
     fields: dict[str, str] = attrs.field(factory=dict)
@@ -52,7 +52,7 @@ class Form:
 
     def discard(self) -> None:
         """
-        Remove the file, if it was not kept.
+        Remove the received file from its temporary path, if it is still there.
         """
         if self.file is not None:
             self.file.discard()
@@ -60,11 +60,11 @@ class Form:
 
 async def receive_file(request: Request, media: Media, workers: Executor) -> Incoming:
     """
-    Return the body of a request as a file on the disk.
+    Receive the body of a request and return it as a file on the disk.
 
     Raises:
-        FormError: The body is larger than a file may be.
-        ClientDisconnect: The body ended early.
+        FormError: The body is larger than ``MAX_FILE_BYTES``.
+        ClientDisconnect: The client disconnected before the end of the body.
     """
     file = media.incoming()
     try:
@@ -83,32 +83,33 @@ async def receive_form(
     request: Request, media: Media, workers: Executor, admit: Callable[[dict[str, str]], Awaitable[None]]
 ) -> Form:
     """
-    Return the form that a request carries, of either kind that clients send.
+    Receive the form of a request and return it. Clients send two kinds: multipart and URL-encoded.
 
     Args:
         request: The request.
 
-        media: Where files go.
+        media: The site's files, which provides the temporary path.
 
         workers: Threads that write to the disk.
 
-        admit: Called with the fields before the first byte of a file is kept; raises to refuse it.
+        admit: Called with the fields before the first byte of the file is stored; raises to refuse the form.
 
     Raises:
-        FormError: It is no form, or too large a one. All of it was read, so that the client hears the answer.
+        FormError: The body is not a valid form, or it is too large. It is read to its end first, because a client reads
+            the response only after sending everything.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data":
         return await _read_fields(request)
     if not boundary:
-        raise FormError("The form names no boundary.")
+        raise FormError("The form cannot be read: its content type has no boundary.")
     reader = _Multipart(boundary, media)
     failure: Optional[Exception] = None
     try:
         async for piece in request.stream():
             if failure is None:
-                failure = await _take(reader, piece, workers, admit)
+                failure = await _parse_piece(reader, piece, workers, admit)
         if failure is None:
             await _in_worker(workers, reader.finish)
     except BaseException:
@@ -120,18 +121,18 @@ async def receive_form(
     return reader.form
 
 
-async def _take(
+async def _parse_piece(
     reader: _Multipart, piece: bytes, workers: Executor, admit: Callable[[dict[str, str]], Awaitable[None]]
 ) -> Optional[Exception]:
     """
-    Let a form read on; return why it cannot, if it cannot.
+    Pass the next piece of the body to *reader*; return the exception if this fails, else None.
     """
     try:
         if reader.take(piece):
             await admit(reader.form.fields)
         if reader.hold():
             await _in_worker(workers, reader.flush)
-    except Exception as error:  # noqa: BLE001 - raised when the client has sent all, and so listens
+    except Exception as error:  # noqa: BLE001 - raised by the caller when the client has sent everything
         return error
     return None
 
@@ -163,7 +164,7 @@ async def _read_fields(request: Request) -> Form:
 
 class _Multipart:
     """
-    The parts of a multipart form, sorted into fields and the file while they come.
+    The parser of a multipart form. It stores the parts as fields and as a file while they arrive.
     """
 
     def __init__(self, boundary: bytes, media: Media) -> None:
@@ -192,7 +193,7 @@ class _Multipart:
 
     def take(self, piece: bytes) -> bool:
         """
-        Read on; return whether a file began just now.
+        Parse the next piece of the body; return whether the file begins in this piece.
         """
         begun = self._file_begun
         try:
@@ -203,7 +204,7 @@ class _Multipart:
 
     def hold(self) -> bool:
         """
-        Hand what came of the file to the file; return whether it is time to ``flush``.
+        Add the parsed pieces of the file to its buffer; return whether the buffer is full.
         """
         if not self._pieces:
             return False
@@ -217,17 +218,17 @@ class _Multipart:
 
     def flush(self) -> None:
         """
-        Write what came of the file to the disk.
+        Write the buffer of the file to the disk.
         """
         if self.form.file is not None:
             self.form.file.flush()
 
     def finish(self) -> None:
         """
-        Check that the form is complete, and close the file.
+        Close the file. Raise ``FormError`` if the form is incomplete.
         """
         if not self._ended:
-            raise FormError("The form ends before its last boundary.")
+            raise FormError("The form is incomplete: it ends before its last boundary.")
         if self.form.file is not None:
             self.form.file.finish()
 
@@ -238,7 +239,7 @@ class _Multipart:
 
     def _begin(self) -> None:
         self._headers = {}
-        self._count(100)  # so that parts without content are not for nothing
+        self._count(100)  # parts without content count too, so that their number is limited
 
     def _header_bytes(self, target: bytearray, data: bytes) -> None:
         self._count(len(data))
@@ -260,7 +261,7 @@ class _Multipart:
             raise FormError("The form has more than one file.")
         else:
             self._file_begun = True
-            # Browsers on Windows used to send whole paths.
+            # Old browsers on Windows send whole paths.
             filename = options[b"filename"].decode("utf-8", "replace")
             self.form.filename = filename.replace("\\", "/").rpartition("/")[2]
 

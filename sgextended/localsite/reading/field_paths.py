@@ -1,9 +1,9 @@
 """
 Paths of fields, turned into joins: ``code``, ``entity.Shot.code``, ``tasks.Task.content``.
 
-A scope is the FROM clause of one statement. Following an entity link joins the linked table to it, once per link and
-type; a retired row does not join, so its link reads as no link. Links of multi-entity fields are never joined: they
-would multiply the rows. They are asked about in a subquery, over the source that this module gives.
+A scope is the FROM clause of one statement. Following an entity link joins the linked table to the scope, once per
+link and type. A retired row does not join, so a link to it reads as null. Links of multi-entity fields are never
+joined, because a join would multiply the rows. They are queried in a subquery, which this module builds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OPEN_STATUSES = ("opn", "ip", "rdy")
 @attrs.frozen(eq=False)
 class Place:
     """
-    One table of a statement and the entity type whose rows it gives.
+    One table of a statement and the entity type of its rows.
     """
 
     tx: Transaction
@@ -38,20 +38,20 @@ class Place:
     @property
     def id(self) -> sa.ColumnElement[int]:
         """
-        The ids of the rows.
+        Return the column with the ids of the rows.
         """
         return self.row.c.id
 
     @property
     def is_live(self) -> sa.ColumnElement[bool]:
         """
-        The condition that a row is not retired.
+        Return the condition that a row is not retired.
         """
         return self.row.c.retired_at.is_(None)
 
     def column(self, field: Field) -> sa.ColumnElement[Any]:
         """
-        Return the field's column; for a link, the one with the id.
+        Return the field's column; for an entity field, the column with the id of the linked row.
         """
         if field.is_personal:
             return personal_value(self.tx, field, self.row)
@@ -59,7 +59,7 @@ class Place:
 
     def link_type(self, field: Field) -> sa.ColumnElement[str]:
         """
-        Return the column with the type that an entity field links to.
+        Return the column with the type of the row that an entity field links to.
         """
         return self.row.c[f"{field.name}__type"]
 
@@ -77,9 +77,18 @@ class Leaf:
 @attrs.frozen(eq=False)
 class Linked:
     """
-    The links of a multi-entity field, as the parts of a query: which row here, which row there, and its name.
+    The links of a multi-entity field, as the parts of a query. Only links to live rows are included.
 
-    Only links to live rows are given.
+    Attributes:
+        own_id: The id of the row that has the field.
+
+        far_type: The type of the linked row.
+
+        far_id: The id of the linked row.
+
+        name: The display name of the linked row.
+
+        condition: The condition that every query over these columns must include.
     """
 
     own_id: sa.ColumnElement[int]
@@ -90,7 +99,7 @@ class Linked:
 
     def own_ids(self, *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
         """
-        Return the query for the rows here that have a link for which *conditions* hold.
+        Return the query for the ids of the rows that have at least one link for which *conditions* hold.
         """
         return sa.select(self.own_id).where(self.condition, *conditions)
 
@@ -120,10 +129,10 @@ class Scope:
 
     def leaf(self, path: str) -> Optional[Leaf]:
         """
-        Return the field that *path* ends at, or None if a reply has nothing to show for it.
+        Return the field that *path* ends at, or None if a response leaves this path out.
 
-        Nothing is shown for unknown names, for types that a link on the way does not take, and past multi-entity
-        fields (protocol 3.2).
+        A response leaves a path out if it contains an unknown name, or a type that a link on the path does not
+        accept. It also leaves out every path through a multi-entity field. Real sites do the same.
         """
         parts = path.split(".")
         place = self.root
@@ -148,7 +157,7 @@ def is_linked(tx: Transaction, place: Place, field: Field) -> sa.ColumnElement[b
     Return the condition that an entity field links to a live row.
     """
     directory = tx.alias("directory")
-    # Retired rows are few, and this list of them is made once per statement instead of a look-up per row.
+    # Retired rows are few. SQLite lists them once per statement, instead of looking up the linked row of each row.
     retired = sa.select(directory.c.type, directory.c.id).where(directory.c.retired == 1)
     column = place.column(field)
     return sa.and_(column.is_not(None), sa.tuple_(place.link_type(field), column).not_in(retired))
@@ -156,19 +165,19 @@ def is_linked(tx: Transaction, place: Place, field: Field) -> sa.ColumnElement[b
 
 def link_name(tx: Transaction, place: Place, field: Field) -> sa.ColumnElement[Any]:
     """
-    Return the name of the row that an entity field links to; null for none and for a retired one.
+    Return the name of the row that an entity field links to; null without a link, or if that row is retired.
     """
     directory = tx.alias("directory")
     name = sa.select(directory.c.name).where(
         directory.c.type == place.link_type(field), directory.c.id == place.column(field), directory.c.retired == 0
     )
-    # A subquery does not pass on how its column compares.
+    # A subquery loses the collation of its column.
     return sa.collate(name.correlate(place.row).scalar_subquery(), "NOCASE")
 
 
 def linked(tx: Transaction, field: Field) -> Linked:
     """
-    Return the links of a multi-entity field of all its rows.
+    Return the links that a multi-entity field has in all rows of its type.
     """
     relation = relation_for(field)
     if isinstance(relation, Reverse):

@@ -1,8 +1,9 @@
 """
-The relations of filters, per data type: what ``contains`` or ``in_last`` means in SQL (protocol 3.3 and 3.4).
+The relations of filters, per data type: what ``contains`` or ``in_last`` means in SQL.
 
-Each function gives the condition of a *positive* relation, in which an empty value never holds unless it is asked for.
-The negative relations are the complements of these, empty values included, and are made by the caller.
+Each function returns the condition of a *positive* relation. An empty value never meets that condition, unless the
+filter names the empty value. A negative relation is the complement of a positive one, and empty values meet it.
+The caller builds the complement.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 Condition = sa.ColumnElement[bool]
 
-#: Each negative relation and the one whose complement it is.
+#: Each negative relation and the positive relation that it negates.
 COMPLEMENTS = {
     "is_not": "is",
     "name_not_contains": "name_contains",
@@ -71,7 +72,7 @@ _FURTHEST = 1_000_000
 
 def check_values(tx: Transaction, relation: str, values: list[Any]) -> None:
     """
-    Refuse a relation that comes with too few values, or too many.
+    Raise a fault if a relation has too few or too many values.
     """
     positive = COMPLEMENTS.get(relation, relation)
     if positive == "in":
@@ -87,14 +88,14 @@ def scalar_condition(
     tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]
 ) -> Condition:
     """
-    Return the condition of a positive *relation* for a field that is no link.
+    Return the condition of a positive *relation* for a field that is not a link field.
     """
     return _CONDITIONS[field.data_type](tx, field, column, relation, values)
 
 
 def text_condition(column: sa.ColumnElement[Any], relation: str, value: str) -> Condition:
     """
-    Return the condition that text is, contains, starts or ends with *value*, whatever the case of its letters.
+    Return the condition that a text equals, contains, starts with or ends with *value*, ignoring letter case.
     """
     if not value.isascii() or len(value) > _LONGEST_PATTERN:
         return _folded_condition(column, relation, value.casefold())
@@ -107,7 +108,7 @@ def text_condition(column: sa.ColumnElement[Any], relation: str, value: str) -> 
 
 def text_among(column: sa.ColumnElement[Any], values: list[str]) -> Condition:
     """
-    Return the condition that text is one of *values*, whatever the case of its letters.
+    Return the condition that a text is one of *values*, ignoring letter case.
     """
     if all(value.isascii() for value in values):
         return among(column, values)
@@ -115,7 +116,7 @@ def text_among(column: sa.ColumnElement[Any], values: list[str]) -> Condition:
 
 
 def _folded_condition(column: sa.ColumnElement[Any], relation: str, value: str) -> Condition:
-    # SQLite's own comparison without case knows ASCII only, so other text is compared by our function.
+    # SQLite ignores the case of ASCII letters only, so other text is compared with our own function "fold".
     folded = sa.func.fold(column)
     if relation == "is":
         return folded == value
@@ -163,7 +164,7 @@ def _number(
 
 
 def _storable(number: Any) -> Any:
-    # SQLite's integers end at 64 bits; as a float, a larger one still compares as larger.
+    # SQLite's integers have 64 bits. A larger number is converted to a float, which still compares as larger.
     return number if -(2**63) <= number < 2**63 else float(number)
 
 
@@ -188,7 +189,7 @@ def _compared(column: sa.ColumnElement[Any], relation: str, given: list[Any], *,
         met = among(column, given)
         return sa.or_(met, column.is_(None)) if has_null else met
     if has_null:
-        # Nothing is greater than no value, nor lies between it and another.
+        # No value is greater or less than null, and no value lies between null and another value.
         return column.is_(None) if relation == "is" else sa.false()
     if relation == "between":
         return column.between(min(given), max(given))
@@ -230,7 +231,7 @@ def _calendar(tx: Transaction, field: Field, column: sa.ColumnElement[Any], rela
 
 def _moved(moment: dt.datetime, count: int, unit: str) -> dt.datetime:
     """
-    Return the moment *count* units away, or the calendar's end if that is nearer.
+    Return the moment that is *count* units away from *moment*, or the first or last year if it is out of range.
     """
     try:
         if unit in {"MONTH", "YEAR"}:
@@ -248,12 +249,12 @@ def _moved(moment: dt.datetime, count: int, unit: str) -> dt.datetime:
 def _checkbox(
     tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]
 ) -> Condition:
-    del relation  # a checkbox has one
+    del relation  # a checkbox has one positive relation
     return column == parse_checkbox(tx, field, values[0])
 
 
 def _image(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]) -> Condition:
-    del relation  # an image has one
+    del relation  # an image has one positive relation
     if values[0] is not None:
         raise wrong_class(tx, field, values[0], "NilClass")
     return column.is_(None)

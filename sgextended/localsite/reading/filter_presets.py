@@ -1,8 +1,8 @@
 """
-Filter presets: ready-made conditions that a caller asks for by name (protocol 3.5).
+Filter presets: predefined conditions that a caller selects by name.
 
-"The latest" is the row of its kind that no other live one comes after, so it is asked for as that: no table of latest
-rows is made, and a narrow filter makes the preset cheap too.
+The latest row of a group is the row that no other live row of the group ranks above. The condition tests this for each
+row; there is no table of latest rows. A narrow filter therefore makes the preset cheap too.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Condition = sa.ColumnElement[bool]
 
 def preset_condition(tx: Transaction, place: Place, preset: Any) -> Condition:
     """
-    Return the condition that a preset states about the rows at *place*.
+    Return the condition of a preset for the rows at *place*.
 
     Raises:
-        Fault: There is no such preset for the type, or it lacks what it needs.
+        Fault: There is no such preset for the type, or an argument of the preset is missing or invalid.
     """
     name = preset.get("preset_name") if isinstance(preset, dict) else None
     found = _PRESETS.get((place.entity_type, str(name))) or _PRESETS.get(("", str(name)))
@@ -51,7 +51,7 @@ def _latest(
     rank: Callable[[sa.FromClause], tuple[sa.ColumnElement[Any], ...]],
 ) -> Condition:
     """
-    Return the condition that no live row with equal *kin* ranks higher.
+    Return the condition that a row is live, and that no other live row with equal *kin* columns ranks higher.
     """
     other = tx.alias(place.entity_type)
     same = [other.c[name].is_not_distinct_from(place.row.c[name]) for name in kin]
@@ -61,7 +61,7 @@ def _latest(
 
 
 def _created(row: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
-    # Rows of one moment are told apart by their ids.
+    # The id decides between rows that were created at the same moment.
     return sa.func.coalesce(row.c.created_at, ""), row.c.id
 
 

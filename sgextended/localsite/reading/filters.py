@@ -1,5 +1,5 @@
 """
-Filters, compiled to SQL (protocol 3).
+Filters, compiled to SQL.
 
 A group of conditions becomes an AND or an OR; a condition becomes a comparison of a column, of a link, or a subquery
 over the links of a multi-entity field. All values are bound parameters.
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
     from sgextended.localsite.schema.entity_types import Field
 
 _FROM = "$FROM$"
-# A condition on the settings of a page finds every row (protocol 3.4).
+# Real sites ignore a condition on the settings of a page: every row meets it.
 _IGNORED = frozenset({"PageSetting.settings_json"})
-#: Groups within groups that a filter may have; live sites end at the same number.
+#: The deepest nesting of groups that a filter may have. Real sites have the same limit.
 MAX_DEPTH = 265
-# SQLite refuses expressions deeper than 1000, and reads a long AND as a deep one.
+# SQLite refuses expressions deeper than 1000 levels, and parses an AND of many parts as a deep expression.
 _WIDTH = 200
 
 
 def where(scope: Scope, filters: Any) -> Condition:
     """
-    Return the condition that *filters*, a group of the protocol, states about the rows at the scope's root.
+    Return the condition that *filters*, a group of conditions in API3 form, set for the rows at the scope's root.
 
     Raises:
-        Fault: The filters name what is not there, or are malformed; the text is the site's.
+        Fault: The filters name an unknown field or type, or are malformed. The text is the real site's.
     """
     return _Compiler(scope.tx).group(scope, filters, 1)
 
@@ -50,7 +50,7 @@ def where(scope: Scope, filters: Any) -> Condition:
 @attrs.frozen
 class _Test:
     """
-    What one condition asks of the field at its path's end: a positive relation and its values.
+    One condition of a filter: the path of a field, a relation and its values.
     """
 
     entity_type: str
@@ -97,12 +97,12 @@ class _Compiler:
         if f"{test.entity_type}.{test.path}" in _IGNORED:
             return sa.true()
         met = self._test(scope, scope.root, test.path, test)
-        # The complement takes in the rows where SQL knows neither yes nor no: those without a value.
+        # For a row without a value, SQL returns null instead of true or false. The complement includes such a row.
         return met.is_not(sa.true()) if test.relation in COMPLEMENTS else met
 
     def _test(self, scope: Scope, place: Place, path: str, test: _Test) -> Condition:
         """
-        Return the condition for rows at *place*; *path* is what is left of the test's path.
+        Return the condition for rows at *place*; *path* is the rest of the test's path, from this place on.
         """
         if path.startswith(_FROM):
             return self._from(place, path[len(_FROM) :], test)
@@ -129,7 +129,14 @@ class _Compiler:
 
     def _from(self, place: Place, path: str, test: _Test) -> Condition:
         """
-        Return the condition that some row of another type links here and passes the test: ``$FROM$Task.step.entity``.
+        Return the condition that a row of another type links to this row and passes the test.
+
+        Args:
+            place: The table with the rows that are linked to.
+
+            path: The path after ``$FROM$``, such as ``Task.entity.sg_status_list``.
+
+            test: The condition that the other row must pass.
         """
         parts = path.split(".", 2)
         field = self.tx.schema.field(parts[0], parts[1]) if len(parts) == 3 else None
@@ -236,13 +243,13 @@ def _by_type(links: list[Link]) -> dict[str, list[int]]:
 
 def _joined(operator: str, parts: list[Condition]) -> Condition:
     """
-    Return the AND or OR of any number of conditions; of none, everything.
+    Return the AND or OR of any number of conditions; without conditions, return true.
     """
     if not parts:
         return sa.true()
     join = sa.and_ if operator == "and" else sa.or_
     while len(parts) > _WIDTH:
-        # Brackets keep SQLAlchemy and SQLite from making one long chain of them again.
+        # Without brackets, SQLAlchemy and SQLite would join the parts into one long chain again.
         parts = [
             sa.type_coerce(join(*parts[start : start + _WIDTH]), sa.Boolean).self_group()
             for start in range(0, len(parts), _WIDTH)

@@ -1,7 +1,7 @@
 """
-The groups that rows fall into: which key each grouping makes of a value, and how the key is shown (protocol 2.2).
+The groups of a summary: which key each grouping makes from a value, and how a response shows the key.
 
-SQL makes the keys. Some groupings fold several of them into one afterwards, such as days into "This Week".
+SQL computes the keys. Some groupings then merge several keys into one, such as days into "This Week".
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _DECIMALS = {
 }
 _CALENDAR = ("day", "week", "month", "quarter", "year")
 _DAYS = {"oneday": 1, "fivedays": 5}
-#: All groupings that the protocol knows.
+#: All groupings that API3 has.
 GROUPINGS = (*("exact", *_DECIMALS, *_CALENDAR, "clustered_date", *_DAYS, "entitytype", "firstletter"),)
-#: The groups of ``clustered_date``, in time's order.
+#: The groups of ``clustered_date``, in the order of time.
 CLUSTERS = (
     *("Older", "Last Year", "Last Month", "Last Week", "Yesterday", "Today", "Tomorrow"),
     *("This Week", "Next Week", "This Month", "Next Month", "This Year", "Next Year", "Later"),
@@ -51,7 +51,7 @@ Key = tuple[Any, ...]
 
 class Shown(NamedTuple):
     """
-    A group as the reply shows it, and what it is ordered by.
+    A group as the response shows it, and the value by which groups are ordered.
     """
 
     name: str
@@ -62,10 +62,10 @@ class Shown(NamedTuple):
 @attrs.frozen(eq=False)
 class Grouping:
     """
-    One level of groups: the columns that make a group's key, and what is made of it.
+    One level of groups: the columns of a group's key, and how a response shows the key.
 
     Attributes:
-        fold: Makes the groups' keys of all the keys that SQL found. None: they are the same.
+        fold: Returns the group's key for each key that SQL found. None: SQL's keys are the groups' keys.
     """
 
     columns: tuple[sa.ColumnElement[Any], ...]
@@ -76,7 +76,7 @@ class Grouping:
 
     def show(self, tx: Transaction, keys: Iterable[Key]) -> dict[Key, Shown]:
         """
-        Return how each key is shown.
+        Return how the response shows each key.
         """
         if self.kind == "exact" and self.data_type == "entity":
             return _shown_links(tx, keys)
@@ -103,10 +103,10 @@ class Grouping:
 
 def grouping(scope: Scope, asked: dict[str, Any]) -> Grouping:
     """
-    Return the level of groups that a request asks for.
+    Return the level of groups that a request describes.
 
     Raises:
-        Fault: There is no such field or grouping, or they do not suit each other.
+        Fault: There is no such field or grouping, or the field's data type does not support the grouping.
     """
     kind, direction, path = asked.get("type", "exact"), asked.get("direction", "asc"), asked.get("field")
     leaf = scope.leaf(path) if isinstance(path, str) else None
@@ -134,7 +134,7 @@ def grouping(scope: Scope, asked: dict[str, Any]) -> Grouping:
 
 def cluster(day: dt.date, today: dt.date) -> str:
     """
-    Return the name of the group of days that *day* belongs to as seen from *today*: the nearest of ``CLUSTERS``.
+    Return the group of ``CLUSTERS`` that *day* belongs to, seen from *today*. The smallest matching span wins.
     """
     near = {-1: "Yesterday", 0: "Today", 1: "Tomorrow"}.get((day - today).days)
     if near is not None:
@@ -150,7 +150,7 @@ def cluster(day: dt.date, today: dt.date) -> str:
 
 def timecode(milliseconds: int) -> str:
     """
-    Return a timecode as groups show it: hours, minutes, seconds and frames, of which a second has 24.
+    Return a timecode as groups show it: hours, minutes, seconds and frames, at 24 frames a second.
     """
     seconds, rest = divmod(abs(milliseconds), 1000)
     sign = "-" if milliseconds < 0 else ""
@@ -159,7 +159,7 @@ def timecode(milliseconds: int) -> str:
 
 def _columns(scope: Scope, leaf: Leaf, kind: str) -> Optional[tuple[sa.ColumnElement[Any], ...]]:
     """
-    Return the columns of a group's key, or None if the grouping does not suit the data type.
+    Return the columns of a group's key, or None if the data type does not support the grouping.
     """
     data_type = leaf.field.data_type
     if data_type == "multi_entity":
@@ -168,12 +168,12 @@ def _columns(scope: Scope, leaf: Leaf, kind: str) -> Optional[tuple[sa.ColumnEle
     if data_type == "entity":
         entity_type = leaf.place.link_type(leaf.field)
         if kind == "exact":
-            # Which of them are retired is asked once per link and not once per row. The less SQLite has to sort by,
-            # the sooner it is done, and a field that takes one type has nothing to tell apart by it.
+            # The retired links are removed later, once per link instead of once per row. SQLite sorts faster by
+            # fewer columns, and the type is the same in all rows of a field that accepts one type.
             return (entity_type, column) if leaf.field.takes_any_type else (column,)
         return (sa.case((is_linked(scope.tx, leaf.place, leaf.field), entity_type)),) if kind == "entitytype" else None
     if kind == "exact":
-        # Without its collation, so that "Hero" and "hero" are two groups.
+        # The column's own collation ignores letter case, but "Hero" and "hero" are two groups.
         return (sa.collate(column, "BINARY") if data_type in TEXTS else column,)
     if data_type in NUMBERS and kind in _DECIMALS:
         return (_floor(sa.cast(column, sa.Integer), _DECIMALS[kind]),)
@@ -192,13 +192,13 @@ def _floor(column: sa.ColumnElement[Any], size: int) -> sa.ColumnElement[Any]:
 
 def _first_day(column: sa.ColumnElement[Any], kind: str) -> sa.ColumnElement[Any]:
     """
-    Return the first day of the span of days that a date falls into.
+    Return the first day of the period that a date falls into.
     """
     day = sa.func.substr(column, 1, 10)
     if kind in {"day", "oneday", "clustered_date"}:
         return day
     if kind == "fivedays":
-        # Counted from the first day of 1970, as Unix counts.
+        # Periods of five days are counted from 1970-01-01, the start of Unix time.
         number = sa.cast(sa.func.julianday(day) - sa.func.julianday("1970-01-01"), sa.Integer)
         first = sa.func.date("1970-01-01", sa.func.printf("+%d days", _floor(number, 5)))
         return sa.case((day.is_not(None), first))
@@ -212,7 +212,7 @@ def _first_day(column: sa.ColumnElement[Any], kind: str) -> sa.ColumnElement[Any
 
 def _list_key(scope: Scope, leaf: Leaf) -> sa.ColumnElement[Any]:
     """
-    Return the links of a list as JSON text, null for none; in whichever order SQLite comes upon them.
+    Return the links of a multi-entity field as JSON text, in no particular order; null without links.
     """
     links = linked(scope.tx, leaf.field)
     pair = sa.func.json_array(links.far_type, links.far_id)
@@ -228,7 +228,7 @@ def _list_key(scope: Scope, leaf: Leaf) -> sa.ColumnElement[Any]:
 
 def _live_links(tx: Transaction, keys: set[Key], only: Optional[str] = None) -> dict[Key, Key]:
     """
-    Return the links by type and id; those to retired rows are no links.
+    Return the link of each key as a type and an id; two Nones for a link to a retired row.
     """
     links = {key: key if only is None else (only, key[0]) for key in keys}
     live = _names(tx, (link for link in links.values() if link[1] is not None))
@@ -236,7 +236,7 @@ def _live_links(tx: Transaction, keys: set[Key], only: Optional[str] = None) -> 
 
 
 def _sorted_lists(tx: Transaction, keys: set[Key]) -> dict[Key, Key]:
-    del tx  # only live links were found
+    del tx  # the keys contain live links only
     return {key: (None if key[0] is None else tuple(sorted(map(tuple, json.loads(key[0])))),) for key in keys}
 
 

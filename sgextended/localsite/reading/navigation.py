@@ -1,8 +1,8 @@
 """
-The navigation tree: projects, their assets and shots, grouped as each project says (protocol 2.8).
+The navigation tree: projects with their assets and shots, grouped by the fields that each project sets.
 
-A path names a node: ``/Project/65/Shot/sg_sequence/Sequence/23/id/7`` is shot 7, shown under sequence 23. Without a
-setting of the project, assets stand under their types and shots under their sequences.
+A path names a node: ``/Project/65/Shot/sg_sequence/Sequence/23/id/7`` is shot 7, shown under sequence 23. If the
+project sets no fields, assets are grouped by type and shots by sequence.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Condition = sa.ColumnElement[bool]
 
-#: The site could not walk the tree.
+#: The fault code for a path that is not in the tree.
 NAVIGATION = 107
 
 _DEFAULT_CHAINS = {"Asset": "sg_asset_type", "Shot": "sg_sequence"}
@@ -34,10 +34,10 @@ _NONE = "__none__"
 @attrs.frozen
 class Node:
     """
-    A place in the tree; each further attribute is one level down.
+    A place in the tree. Each further attribute is one level deeper.
 
-    ``group`` is None above the groups, and within them a type and an id, the value of a list, or an empty text for
-    what has no group.
+    ``group`` is None for a node above the groups. In a group, it is a pair of type and id for an entity field, or the
+    value of a list field. For the rows that have no group, it is an empty text.
     """
 
     project_id: Optional[int] = None
@@ -49,7 +49,7 @@ class Node:
     @property
     def path(self) -> str:
         """
-        The node's path.
+        Return the node's path.
         """
         if self.project_id is None:
             return "/"
@@ -68,7 +68,7 @@ class Node:
 
 def chains(tx: Transaction, project_id: int) -> dict[str, Field]:
     """
-    Return the types that a project's tree shows, each with the field that it groups them by.
+    Return the fields that a project's tree groups rows by, keyed by the types that it shows.
     """
     projects = tx.tables["Project"]
     text = tx.connection.execute(sa.select(projects.c.tracking_settings).where(projects.c.id == project_id)).scalar()
@@ -91,7 +91,7 @@ def parse_path(tx: Transaction, path: Any) -> Node:
     Return the node that a path names.
 
     Raises:
-        Fault: With code 107; the path names nothing in the tree.
+        Fault: The path names no node of the tree. The code is 107.
     """
     if not isinstance(path, str):
         raise Fault(f"API {tx.rpc}() invalid/missing string 'path': {inspect(path)}", NAVIGATION)
@@ -120,7 +120,7 @@ def parse_path(tx: Transaction, path: Any) -> Node:
 
 def rows_below(tx: Transaction, node: Node) -> sa.Select[Any]:
     """
-    Return the query for the live rows of the node's type that stand under it; ids only.
+    Return the query for the ids of the node's live rows: rows of its type, in its project and group.
     """
     table = tx.alias(node.entity_type)
     query = sa.select(table.c.id).where(
@@ -131,13 +131,13 @@ def rows_below(tx: Transaction, node: Node) -> sa.Select[Any]:
 
 def group_condition(tx: Transaction, table: sa.FromClause, node: Node) -> list[Condition]:
     """
-    Return the conditions for the rows of a table that stand in the node's group; none if it is above the groups.
+    Return the conditions for the rows of a table in the node's group; an empty list for a node above the groups.
     """
     field = node.field
     if field is None or node.group is None:
         return []
     if field.data_type == "list":
-        # A list compares without case everywhere, so here too.
+        # The column of a list field compares without letter case, as everywhere on the site.
         return [table.c[field.name] == node.group if node.group else table.c[field.name].is_(None)]
     kind, column = table.c[f"{field.name}__type"], table.c[f"{field.name}__id"]
     if node.group:
@@ -148,7 +148,7 @@ def group_condition(tx: Transaction, table: sa.FromClause, node: Node) -> list[C
 
 def linked_below(tx: Transaction, place: Place, field: Field, path: str) -> Condition:
     """
-    Return the condition that an entity field of the rows at *place* links to the node at *path*, or to one below it.
+    Return the condition that an entity field of the rows at *place* links to the node at *path*, or to a node below.
     """
     node = parse_path(tx, path)
     kind, column = place.link_type(field), place.column(field)
@@ -162,7 +162,7 @@ def linked_below(tx: Transaction, place: Place, field: Field, path: str) -> Cond
     parts = [sa.and_(kind == each.entity_type, column.in_(rows_below(tx, each))) for each in below]
     if not node.entity_type:
         parts.append(sa.and_(kind == "Project", column == node.project_id))
-        # What rows are grouped under belongs to the project too.
+        # The rows that others are grouped under belong to the project too.
         for each in below:
             if each.field is not None and each.field.data_type == "entity":
                 target = each.field.valid_types[0]
@@ -176,7 +176,7 @@ def linked_below(tx: Transaction, place: Place, field: Field, path: str) -> Cond
 
 def sort_column(tx: Transaction, entity_type: str, table: sa.FromClause) -> sa.ColumnElement[Any]:
     """
-    Return the column that names the rows of a type.
+    Return the column with the names of the rows of a type.
     """
     return table.c[name_sources(tx.schema[entity_type])[0]]
 

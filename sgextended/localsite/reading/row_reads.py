@@ -1,8 +1,8 @@
 """
-Finding rows and showing them: pages of ids in order, and the fields of rows as the protocol writes them.
+Finding rows and showing them: pages of ids in order, and the fields of rows as API3 returns them.
 
-A page takes a fixed number of queries, whatever its size: one for the ids, one for the fields and the links on the
-way, one per type for the names of linked rows, one per multi-entity field.
+The number of queries does not depend on the size of a page. One query finds the ids, and one reads the fields and the
+links on their paths. One query per type reads the names of linked rows, and one per multi-entity field reads its links.
 """
 
 from __future__ import annotations
@@ -33,18 +33,20 @@ _UNSORTABLE = frozenset(
 @attrs.frozen(kw_only=True)
 class Search:
     """
-    Which rows, and in which order.
+    The rows to find, and their order.
 
     Attributes:
-        filters: A group of conditions as the protocol writes it.
+        entity_type: The type of the rows.
 
-        sorts: Pairs of a path and whether it descends; the id decides between equals.
+        filters: A group of conditions in API3 form.
 
-        retired: True finds the retired rows only, False the live ones only.
+        sorts: Pairs of a path and whether the order is descending; the id decides between equal rows.
+
+        retired: True finds only retired rows, False only live rows.
 
         archived: Whether rows of archived projects are found too.
 
-        presets: Ready-made conditions as the protocol writes them, which must hold as well.
+        presets: Filter presets in API3 form, which the rows must also meet.
     """
 
     entity_type: str
@@ -57,7 +59,7 @@ class Search:
 
 def find_ids(tx: Transaction, search: Search, *, limit: int, offset: int = 0) -> list[int]:
     """
-    Return the ids of at most *limit* rows in order, after leaving out the first *offset*.
+    Return the ids of at most *limit* rows in order, after skipping the first *offset* rows.
     """
     scope, condition = scope_of(tx, search)
     order = list(_order(scope, search.sorts))
@@ -67,7 +69,7 @@ def find_ids(tx: Transaction, search: Search, *, limit: int, offset: int = 0) ->
 
 def count(tx: Transaction, search: Search) -> int:
     """
-    Return how many rows there are.
+    Return the number of rows that a search finds.
     """
     scope, condition = scope_of(tx, search)
     query = sa.select(sa.func.count()).select_from(scope.tables).where(condition)
@@ -76,7 +78,7 @@ def count(tx: Transaction, search: Search) -> int:
 
 def scope_of(tx: Transaction, search: Search) -> tuple[Scope, sa.ColumnElement[bool]]:
     """
-    Return the tables that a search needs and the condition that its rows meet.
+    Return the tables that a search needs, and the condition that its rows meet.
     """
     scope = Scope(tx, search.entity_type)
     parts = [sa.not_(scope.root.is_live) if search.retired else scope.root.is_live, where(scope, search.filters)]
@@ -88,9 +90,9 @@ def scope_of(tx: Transaction, search: Search) -> tuple[Scope, sa.ColumnElement[b
 
 def show(tx: Transaction, entity_type: str, ids: Sequence[int], fields: Iterable[str]) -> list[dict[str, Any]]:
     """
-    Return rows as the protocol shows them, in the order of *ids*.
+    Return rows as API3 shows them, in the order of *ids*.
 
-    Each is a dict of ``type``, ``id`` and *fields*, of which those that cannot be shown are left out. Ids without a
+    Each row is a dict of ``type``, ``id`` and *fields*. Fields that a response cannot show are left out. Ids without a
     row are left out too.
     """
     if not ids:
@@ -104,7 +106,7 @@ def show(tx: Transaction, entity_type: str, ids: Sequence[int], fields: Iterable
 
 class _Page:
     """
-    The fields of some rows, gathered column by column.
+    The fields of some rows, read column by column.
     """
 
     def __init__(self, tx: Transaction, scope: Scope) -> None:
@@ -120,7 +122,7 @@ class _Page:
 
     def add(self, path: str) -> None:
         """
-        Show the field at *path*, if there is one to show.
+        Add the field at *path* to the rows, if a response can show it.
         """
         leaf = self._scope.leaf(path)
         if leaf is None:
@@ -132,7 +134,7 @@ class _Page:
         elif field.data_type == "multi_entity":
             self._lists.append((path, self._owner(place), field))
         elif field.data_type == "summary" and field.custom:
-            # A live site does not work out query fields for callers of the API.
+            # A real site does not compute query fields for callers of the API.
             self._constant[path] = None
         elif field.data_type == "summary":
             self._counts.append((path, self._owner(place), field))
@@ -159,7 +161,7 @@ class _Page:
                     out[path] = row[at]
             else:
                 for out, row in zip(shown_rows, ordered):
-                    # Past an absent link there is no checkbox, so no False either.
+                    # Behind an empty link there is no checkbox, so the value is null and not False.
                     out[path] = None if row[at] is None and convert is bool else convert(row[at])
         self._show_links(shown_rows, ordered)
         self._show_lists(shown_rows, ordered)
@@ -186,7 +188,7 @@ class _Page:
 
     def _show_counts(self, shown_rows: list[dict[str, Any]], ordered: list[sa.Row[Any]]) -> None:
         for path, at, field in self._counts:
-            # The one query field that the standard schema has counts the links of the field it is named after.
+            # The standard schema has one query field. It counts the links of the field in its name.
             counted = self._tx.schema.field(field.entity_type, field.name[: -len("_count")])
             owners = {row[at] for row in ordered if row[at] is not None}
             found = {} if counted is None else link_lists(self._tx, counted, owners)
@@ -213,7 +215,7 @@ class _Page:
 
 def link_lists(tx: Transaction, field: Field, owners: Iterable[int]) -> dict[int, list[Link]]:
     """
-    Return the links of a multi-entity field by the id of the row that has them, in the order of their names.
+    Return the links of a multi-entity field, ordered by name, keyed by the id of the row that has them.
     """
     links = linked(tx, field)
     query = (
@@ -229,7 +231,7 @@ def link_lists(tx: Transaction, field: Field, owners: Iterable[int]) -> dict[int
 
 def sort_key(tx: Transaction, leaf: Leaf) -> Optional[sa.ColumnElement[Any]]:
     """
-    Return what rows are ordered by for one field, or None for data types that have no order.
+    Return the expression by which a field orders rows, or None if its data type has no order.
     """
     if leaf.field.data_type in _UNSORTABLE:
         return None

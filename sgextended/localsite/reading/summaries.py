@@ -1,8 +1,8 @@
 """
-Summaries and grouping, computed by SQL (protocol 2.2).
+Summaries and grouping, computed by SQL.
 
-One query finds the smallest groups. Every summary is kept as parts that add up, so the groups above them, and the
-whole, follow from these without looking at the rows again.
+One query computes the innermost groups. Every summary is stored as parts that can be combined. The outer groups and the
+total are combined from these parts, without reading the rows again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.storage.transaction import Transaction
 
-#: All summaries that the protocol knows, in the order in which the site lists them.
+#: All summaries that API3 has, in the order in which the site lists them.
 SUMMARIES = (
     *("record_count", "count", "sum", "maximum", "minimum", "average", "earliest", "latest", "percentage"),
     *("status_percentage", "status_percentage_as_float", "status_list", "checked", "unchecked"),
@@ -33,7 +33,7 @@ _CODES = frozenset({"list", "status_list"})
 
 class _Part(NamedTuple):
     """
-    One aggregate of a summary, and how two of them make one.
+    One aggregate of a summary, and the function that combines two of its values.
     """
 
     column: sa.ColumnElement[Any]
@@ -48,7 +48,7 @@ class _Formula(NamedTuple):
 @attrs.frozen(eq=False)
 class _Summary:
     """
-    A summary that a request asks for: where its parts stand in a row of parts, and what they come to.
+    A summary of a request: the position of its parts in a row of parts, and the formula of its value.
     """
 
     path: str
@@ -62,7 +62,7 @@ class _Summary:
 @attrs.frozen(eq=False)
 class _Group:
     """
-    The parts of one group's summaries, and the groups within it.
+    The parts of one group's summaries, and the inner groups.
     """
 
     parts: list[Any]
@@ -73,17 +73,17 @@ def summarize(
     tx: Transaction, search: Search, summaries: Sequence[dict[str, Any]], groupings: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     """
-    Return ``summaries`` of all rows found, and of the ``groups`` that they fall into.
+    Return the ``summaries`` of all rows found, and the ``groups`` of these rows with their own summaries.
 
     Raises:
-        Fault: A summary or grouping is unknown, or does not suit its field.
+        Fault: A summary or grouping is unknown, or the field's data type does not support it.
     """
     scope, condition = scope_of(tx, search)
     wanted = list(_summaries(scope, summaries))
     levels = [grouping(scope, asked) for asked in groupings]
     parts = [part for summary in wanted for part in summary.formula.parts]
     keys = [column for level in levels for column in level.columns]
-    # The count is there so that there is always something to ask for.
+    # The count is added because a query needs at least one column.
     query = sa.select(*keys, *(part.column for part in parts), sa.func.count())
     rows = list(tx.connection.execute(query.select_from(scope.tables).where(condition).group_by(*keys)))
     whole = _Group([None] * len(parts))
@@ -99,7 +99,7 @@ def summarize(
 
 def _paths(tx: Transaction, levels: Sequence[Grouping], rows: Sequence[Sequence[Any]]) -> Iterator[tuple[Key, ...]]:
     """
-    Return the keys of the groups that each row, a smallest group, lies in, from the outermost inwards.
+    Return the keys of each row's groups, outermost first. A row of SQL's result is an innermost group.
     """
     columns, at = [], 0
     for level in levels:
@@ -113,19 +113,19 @@ def _paths(tx: Transaction, levels: Sequence[Grouping], rows: Sequence[Sequence[
 
 def _add(whole: _Group, path: Sequence[Key], parts: Sequence[Any], joins: Sequence[Any]) -> None:
     """
-    Add the parts of a smallest group to it, and to all that contain it.
+    Add the parts of an innermost group to this group, and to all groups that contain it.
     """
     group = whole
-    _join(group, parts, joins)
+    _combine(group, parts, joins)
     for key in path:
         inner = group.groups.get(key)
         if inner is None:
             inner = group.groups[key] = _Group([None] * len(joins))
         group = inner
-        _join(group, parts, joins)
+        _combine(group, parts, joins)
 
 
-def _join(group: _Group, parts: Sequence[Any], joins: Sequence[Any]) -> None:
+def _combine(group: _Group, parts: Sequence[Any], joins: Sequence[Any]) -> None:
     kept = group.parts
     for at, (value, join) in enumerate(zip(parts, joins)):
         if value is not None:
@@ -136,7 +136,7 @@ def _shown(
     tx: Transaction, whole: _Group, levels: Sequence[Grouping], wanted: Sequence[_Summary]
 ) -> list[dict[str, Any]]:
     """
-    Return the groups as the reply shows them. Those without a value come last, whichever way the others run.
+    Return the groups as the response shows them. Groups without a value come last, in either direction.
     """
     top: list[dict[str, Any]] = []
     here = [(whole, top)]
@@ -172,7 +172,7 @@ def _summaries(scope: Scope, asked: Sequence[dict[str, Any]]) -> Iterator[_Summa
         if leaf is None:
             raise Fault(f"API {scope.tx.rpc}() {scope.root.entity_type}.{path} doesn't exist.")
         if leaf.field.data_type in {"pivot_column", "summary"}:
-            # The site leaves query fields out of its answer.
+            # The site leaves query fields out of its response.
             continue
         formula = _formula(scope, leaf, kind, item.get("value"))
         if formula is None:
@@ -188,7 +188,7 @@ def _sum(one: Any, other: Any) -> Any:
     return one + other
 
 
-def _same(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value
 
 
@@ -198,7 +198,7 @@ def _or_zero(value: Any) -> Any:
 
 def _formula(scope: Scope, leaf: Leaf, kind: str, value: Any) -> Optional[_Formula]:
     """
-    Return how a summary is computed, or None if it does not suit the data type.
+    Return the formula of a summary, or None if the data type does not support the summary.
     """
     data_type, func = leaf.field.data_type, sa.func
     rows = _Part(func.count(), _sum)
@@ -221,7 +221,7 @@ def _formula(scope: Scope, leaf: Leaf, kind: str, value: Any) -> Optional[_Formu
         }
         return numbers.get(kind)
     if data_type in DATES and kind in {"earliest", "minimum", "latest", "maximum"}:
-        return _Formula((least if kind in {"earliest", "minimum"} else most,), _same)
+        return _Formula((least if kind in {"earliest", "minimum"} else most,), _identity)
     if data_type == "checkbox" and kind in {"checked", "unchecked"}:
         matching = func.count(sa.case((column == (1 if kind == "checked" else 0), 1)))
         return _Formula((_Part(matching, _sum),), _or_zero)
@@ -237,7 +237,7 @@ def _formula(scope: Scope, leaf: Leaf, kind: str, value: Any) -> Optional[_Formu
 
 def _code(scope: Scope, leaf: Leaf, value: Any) -> str:
     """
-    Return the status whose share is asked for; of none, there is none.
+    Return the code whose percentage is requested; an empty text if the request names none.
     """
     if value is not None and not isinstance(value, str):
         raise Fault(f"API {scope.tx.rpc}() The value of a percentage of {leaf.field.path} is a code: {inspect(value)}")
@@ -258,7 +258,7 @@ def _percent(matching: Optional[int], rows: Optional[int]) -> int:
 
 def _filled(tx: Transaction, leaf: Leaf) -> sa.ColumnElement[Any]:
     """
-    Return an expression that has a value where the field has one.
+    Return an expression that is null in exactly the rows where the field is empty.
     """
     place, field = leaf.place, leaf.field
     if field.data_type == "multi_entity":

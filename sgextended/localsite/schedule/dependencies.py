@@ -1,6 +1,5 @@
 """
-The schedule of tasks in the database: what a write of dates does to the task, and to those that wait for it
-(protocol 5.6).
+The schedule of tasks in the database: how a write of dates changes the task and the tasks that depend on it.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from sgextended.localsite.storage.transaction import Link, Transaction
 
 DEPENDENCY_TYPES = ("finish-to-start-next-day", "start-to-start", "finish-to-finish", "start-to-finish-next-day")
-#: Columns of a dependency that decide when the waiting task may be.
+#: Columns of a dependency that decide the dates of the downstream task.
 BINDING = frozenset({"dependency_type", "offset_days", "task__id", "dependent_task__id"})
 
 _FROM_START = frozenset({"start-to-start", "start-to-finish-next-day"})
@@ -35,7 +34,12 @@ _DATES = ("start_date", "due_date", "splits")
 @attrs.frozen
 class _Bound:
     """
-    The earliest day on which a task may start, or end, because of one that it waits for.
+    The earliest day on which a task may start, or end, because of an upstream task.
+
+    Attributes:
+        day: The earliest day.
+
+        on_end: Whether *day* is for the end of the task; False: for its start.
     """
 
     day: dt.date
@@ -43,14 +47,14 @@ class _Bound:
 
     def start_for(self, plan: Plan, calendar: Calendar) -> dt.date:
         """
-        Return the day on which *plan* starts when it obeys.
+        Return the day on which *plan* starts if it keeps to this bound exactly.
         """
         moved = move_end(plan, self.day, calendar) if self.on_end else None
         return self.day if moved is None or moved.start is None else moved.start
 
     def is_broken_by(self, plan: Plan) -> bool:
         """
-        Tell whether *plan* is earlier than it may be.
+        Return whether *plan* starts or ends before this bound.
         """
         day = plan.due if self.on_end else plan.start
         return day is not None and day < self.day
@@ -58,7 +62,7 @@ class _Bound:
 
 def plan_new(tx: Transaction, sent: Mapping[str, Any], columns: dict[str, Any], assignees: Iterable[Link]) -> None:
     """
-    Complete the *columns* of a task that is about to be inserted by what follows from those *sent*.
+    Add the schedule fields that follow from those *sent* to the *columns* of a task that is about to be inserted.
 
     Raises:
         Fault: The dates, the duration or the splits contradict each other.
@@ -72,12 +76,12 @@ def plan_new(tx: Transaction, sent: Mapping[str, Any], columns: dict[str, Any], 
 
 def plan_existing(tx: Transaction, task_id: int, sent: Mapping[str, Any]) -> None:
     """
-    Write the schedule fields *sent* to a task, and what follows from them; those that wait for it move along.
+    Write the schedule fields *sent* to a task, and the fields that follow from them; then move its downstream tasks.
 
     Args:
-        tx: The request at work.
+        tx: The transaction of the request.
 
-        task_id: The task; all its other fields are written already.
+        task_id: The task. All its other fields are written already.
 
         sent: Columns of the task. ``pinned`` may be among them.
 
@@ -94,27 +98,27 @@ def plan_existing(tx: Transaction, task_id: int, sent: Mapping[str, Any]) -> Non
     if "pinned" in sent:
         changes["pinned"] = sent["pinned"]
     elif bounds is not None and any(name in sent for name in _DATES):
-        # Whoever sets the dates of a task that waits for another wants them to hold.
+        # A caller who sets the dates of a task with upstream tasks expects these dates to stay.
         changes["pinned"] = 1
     update_row(tx, "Task", task_id, changes)
     if bounds is not None:
         settle(tx, [task_id])
     moved = [changes[name] for name in ("start_date", "due_date") if name in changes]
     if moved:
-        # Taking dates away moves nobody.
+        # Clearing dates moves no other task.
         settle_dependents(tx, [task_id], hold=not any(moved))
 
 
 def settle(tx: Transaction, task_ids: Iterable[int], *, hold: bool = False) -> None:
     """
-    Move tasks to where those that they wait for let them be, and then the ones that wait for them.
+    Move tasks to the dates that their upstream tasks allow, and then their downstream tasks.
 
     Args:
-        tx: The request at work.
+        tx: The transaction of the request.
 
         task_ids: The tasks.
 
-        hold: Whether all stay where they are, so that only violations are noted.
+        hold: Whether all tasks keep their dates, so that only dependency violations are recorded.
     """
     waiting = collections.deque(dict.fromkeys(task_ids))
     while waiting:
@@ -125,14 +129,14 @@ def settle(tx: Transaction, task_ids: Iterable[int], *, hold: bool = False) -> N
 
 def settle_dependents(tx: Transaction, task_ids: Iterable[int], *, hold: bool = False) -> None:
     """
-    Do the same to the tasks that wait for those given.
+    Call ``settle`` for the downstream tasks of the given tasks.
     """
     settle(tx, [waiting for task_id in task_ids for waiting in dependents(tx, task_id)], hold=hold)
 
 
 def dependents(tx: Transaction, task_id: int) -> list[int]:
     """
-    Return the ids of the live tasks that wait for one.
+    Return the ids of the live tasks that depend on a task, lowest id first.
     """
     pairs, tasks = tx.tables["TaskDependency"], tx.tables["Task"]
     query = sa.select(tasks.c.id).where(
@@ -146,7 +150,7 @@ def dependents(tx: Transaction, task_id: int) -> list[int]:
 
 def upstream_of(tx: Transaction, task_id: int) -> set[int]:
     """
-    Return the ids of the tasks that one waits for, as its live dependencies name them.
+    Return the ids of the tasks that a task depends on, according to its live dependencies.
     """
     pairs = tx.tables["TaskDependency"]
     query = sa.select(pairs.c.dependent_task__id).where(pairs.c.task__id == task_id, pairs.c.retired_at.is_(None))
@@ -155,10 +159,10 @@ def upstream_of(tx: Transaction, task_id: int) -> set[int]:
 
 def check_type(value: Optional[str]) -> None:
     """
-    Refuse a kind of dependency that the site does not know.
+    Raise a fault if *value* is not a type of dependency.
 
     Raises:
-        Fault: It is none of them.
+        Fault: *value* is not one of ``DEPENDENCY_TYPES``.
     """
     if value not in DEPENDENCY_TYPES:
         raise Fault(
@@ -170,10 +174,10 @@ def check_type(value: Optional[str]) -> None:
 
 def check_loop(tx: Transaction, task_id: int) -> None:
     """
-    Refuse that a task waits for itself, however long the way round.
+    Raise a fault if a task depends on itself, directly or through other tasks.
 
     Raises:
-        Fault: It does.
+        Fault: The dependencies of the task form a loop.
     """
     pairs = tx.tables["TaskDependency"]
     live = pairs.c.retired_at.is_(None)
@@ -190,18 +194,18 @@ def check_loop(tx: Transaction, task_id: int) -> None:
 
 def replan_around(tx: Transaction, day: dt.date, project: Optional[int], user: Optional[int], field: str) -> None:
     """
-    Bring the tasks in step that are worked on around *day*, after the schedule for it has changed.
+    Reschedule the tasks whose dates include *day*, after the rule for this day has changed.
 
     Args:
-        tx: The request at work.
+        tx: The transaction of the request.
 
         day: The day whose rule changed.
 
-        project: The project whose rule it is.
+        project: The id of the project that has the rule.
 
-        user: The person whose rule it is; with no project either, it is the studio's.
+        user: The id of the person who has the rule. Without a project and a person, it is the studio's rule.
 
-        field: What gives way: ``"due_date"`` or ``"duration"``.
+        field: The field that is recalculated: ``"due_date"`` or ``"duration"``.
     """
     tasks = tx.tables["Task"]
     query = sa.select(tasks.c.id).where(
@@ -234,14 +238,14 @@ def replan_around(tx: Transaction, day: dt.date, project: Optional[int], user: O
             raise _out_of_range(tx) from error
         changes = _changes(row, after.columns(calendar))
         if changes:
-            update_row(tx, "Task", task_id, {**changes, **_stamp(tx)})
+            update_row(tx, "Task", task_id, {**changes, **_updated_columns(tx)})
             moved.append(task_id)
     settle_dependents(tx, moved)
 
 
 def _resolve(tx: Transaction, task_id: int, *, hold: bool) -> bool:
     """
-    Put one task where it may be; return whether its dates changed.
+    Move one task to the dates that its upstream tasks allow; return whether its dates changed.
     """
     row = _task(tx, task_id)
     calendar = _calendar_of(tx, task_id, row)
@@ -258,13 +262,13 @@ def _resolve(tx: Transaction, task_id: int, *, hold: bool) -> bool:
         raise _out_of_range(tx) from error
     changes = _changes(row, {**after.columns(calendar), "dependency_violation": 0})
     if changes:
-        update_row(tx, "Task", task_id, {**changes, **_stamp(tx)})
+        update_row(tx, "Task", task_id, {**changes, **_updated_columns(tx)})
     return "start_date" in changes or "due_date" in changes
 
 
 def _bounds(tx: Transaction, task_id: int, calendar: Calendar) -> Optional[list[_Bound]]:
     """
-    Return what those tasks demand that one waits for; None if it waits for none at all.
+    Return the bounds that its upstream tasks set for a task; None if it has no upstream tasks.
     """
     pairs, tasks = tx.tables["TaskDependency"], tx.tables["Task"]
     query = sa.select(pairs.c.dependency_type, pairs.c.offset_days, tasks.c.start_date, tasks.c.due_date).where(
@@ -329,7 +333,7 @@ def _changes(row: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, An
     return {name: value for name, value in columns.items() if row[name] != value}
 
 
-def _stamp(tx: Transaction) -> dict[str, Any]:
+def _updated_columns(tx: Transaction) -> dict[str, Any]:
     actor = tx.actor
     return {
         "updated_at": tx.moment,

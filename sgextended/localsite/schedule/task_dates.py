@@ -1,7 +1,8 @@
 """
-How the dates and the duration of a task follow from each other (protocol 5.6).
+The dates and the duration of a task, and how each is computed from the others.
 
-Nothing here touches the database: a plan and what somebody sends go in, the plan that results comes out.
+This module does not use the database. Its functions take a plan and the fields that a caller sends, and return the
+resulting plan.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ from sgextended.localsite.schedule.working_days import MINUTES_PER_DAY, Calendar
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: The fields that make a plan. They are applied after all others.
+#: The fields of a plan. They are written after all other fields of a task.
 PLANNED = ("milestone", "splits", "start_date", "due_date", "duration")
 
 
 class PlanError(ValueError):
     """
-    A plan that a task cannot have.
+    The fields sent do not form a valid plan.
 
     Args:
-        message: Why, in the site's words.
+        message: The reason, in the words of the real site.
 
-        field: The field of the task that is refused.
+        field: The field of the task that is invalid.
     """
 
     def __init__(self, message: str, field: str = "splits") -> None:
@@ -38,7 +39,7 @@ class PlanError(ValueError):
 
 class Piece(NamedTuple):
     """
-    One of the spans that a split task is worked on.
+    One of the spans of days of a split task.
     """
 
     start: dt.date
@@ -48,7 +49,7 @@ class Piece(NamedTuple):
 @attrs.frozen(kw_only=True)
 class Plan:
     """
-    When a task is worked on. A duration is in minutes of work; a date or the duration may be unknown.
+    The schedule of one task. The duration is in minutes of work. None stands for an unknown date or duration.
     """
 
     start: Optional[dt.date] = None
@@ -88,11 +89,11 @@ class Plan:
 
 def replan(plan: Plan, sent: Mapping[str, Any], calendar: Calendar) -> Plan:
     """
-    Return the plan that results when *sent*, columns of a task, are written to one with *plan*.
+    Return the plan that results when *sent*, columns of a task, are written to a task with *plan*.
 
     Raises:
-        PlanError: What is sent contradicts itself.
-        OverflowError: A date would lie outside the calendar.
+        PlanError: The fields sent contradict each other.
+        OverflowError: A date would be outside the calendar.
     """
     if "milestone" in sent:
         plan = attrs.evolve(plan, milestone=bool(sent["milestone"]))
@@ -105,14 +106,14 @@ def replan(plan: Plan, sent: Mapping[str, Any], calendar: Calendar) -> Plan:
     if "splits" in sent and plan.pieces:
         plan = _spanned(attrs.evolve(plan, pieces=()), calendar)
     elif "milestone" in sent:
-        # No milestone any more, so its day is a day of work.
+        # The task is no longer a milestone, so its day counts as a day of work.
         plan = _spanned(plan, calendar) if not plan.duration else plan
-    return _dated(_cleared(plan, sent), sent, calendar)
+    return _apply_dates(_cleared(plan, sent), sent, calendar)
 
 
 def _cleared(plan: Plan, sent: Mapping[str, Any]) -> Plan:
     """
-    Return *plan* without what is sent as null, which recomputes nothing.
+    Return *plan* without the fields sent as null. Clearing a field does not change the other fields.
     """
     gone = {name for name in ("start_date", "due_date", "duration") if name in sent and sent[name] is None}
     if not gone:
@@ -124,22 +125,22 @@ def _cleared(plan: Plan, sent: Mapping[str, Any]) -> Plan:
     )
 
 
-def _dated(plan: Plan, sent: Mapping[str, Any], calendar: Calendar) -> Plan:
+def _apply_dates(plan: Plan, sent: Mapping[str, Any], calendar: Calendar) -> Plan:
     start, due, duration = _date(sent.get("start_date")), _date(sent.get("due_date")), sent.get("duration")
     if start is not None and due is not None:
         return _spanned(attrs.evolve(plan, start=start, due=due, pieces=()), calendar)
     if start is not None:
         plan = move(plan, start, calendar)
     if duration is not None:
-        plan = _last(plan, duration, calendar)
+        plan = _change_duration(plan, duration, calendar)
     if due is not None:
-        plan = _end(plan, due, calendar)
+        plan = _change_due(plan, due, calendar)
     return plan
 
 
 def move(plan: Plan, start: dt.date, calendar: Calendar) -> Plan:
     """
-    Return *plan* begun on *start*; its duration is kept where it is known.
+    Return *plan* with its start moved to *start*. A known duration stays the same.
     """
     if plan.milestone:
         return attrs.evolve(plan, start=start, due=start)
@@ -153,7 +154,7 @@ def move(plan: Plan, start: dt.date, calendar: Calendar) -> Plan:
 
 def move_end(plan: Plan, due: dt.date, calendar: Calendar) -> Plan:
     """
-    Return *plan* ended on *due*; its duration is kept where it is known.
+    Return *plan* with its end moved to *due*. A known duration stays the same.
     """
     if plan.milestone:
         return attrs.evolve(plan, start=due, due=due)
@@ -169,7 +170,7 @@ def move_end(plan: Plan, due: dt.date, calendar: Calendar) -> Plan:
 
 def respan(plan: Plan, calendar: Calendar) -> Plan:
     """
-    Return *plan* with its dates and the duration that these have by *calendar*.
+    Return *plan* with the same dates, and with the duration that *calendar* gives these dates.
     """
     return _split(plan, plan.pieces, calendar) if plan.pieces else _spanned(plan, calendar)
 
@@ -185,12 +186,12 @@ def _milestone(plan: Plan, sent: Mapping[str, Any]) -> Plan:
     return Plan(start=day, due=day, duration=0, milestone=True)
 
 
-def _last(plan: Plan, duration: int, calendar: Calendar) -> Plan:
+def _change_duration(plan: Plan, duration: int, calendar: Calendar) -> Plan:
     """
-    Return *plan* with another duration: its end moves, or its start if that is not known.
+    Return *plan* with another duration. The end moves; if the start is unknown, the start is computed from the end.
     """
     if plan.pieces:
-        return _cut(plan, duration, calendar)
+        return _change_split_duration(plan, duration, calendar)
     plan = attrs.evolve(plan, duration=duration)
     if plan.start is not None:
         return attrs.evolve(plan, due=_due(plan.start, duration, calendar))
@@ -199,9 +200,9 @@ def _last(plan: Plan, duration: int, calendar: Calendar) -> Plan:
     return plan
 
 
-def _end(plan: Plan, due: dt.date, calendar: Calendar) -> Plan:
+def _change_due(plan: Plan, due: dt.date, calendar: Calendar) -> Plan:
     """
-    Return *plan* with another end: its duration follows, or its start if that is not known.
+    Return *plan* with another end. The duration changes; if the start is unknown, the start is computed.
     """
     if plan.pieces:
         kept = [piece for piece in plan.pieces if piece.start <= due] or [Piece(due, due)]
@@ -225,7 +226,7 @@ def _split(plan: Plan, pieces: tuple[Piece, ...], calendar: Calendar) -> Plan:
 
 def _moved_pieces(plan: Plan, start: dt.date, calendar: Calendar) -> Plan:
     """
-    Return a split plan begun on another day, with pieces and gaps of as many working days as before.
+    Return a split plan with another start. Each piece and each gap keeps its number of working days.
     """
     pieces: list[Piece] = []
     for at, piece in enumerate(plan.pieces):
@@ -237,9 +238,9 @@ def _moved_pieces(plan: Plan, start: dt.date, calendar: Calendar) -> Plan:
     return _split(plan, tuple(pieces), calendar)
 
 
-def _cut(plan: Plan, duration: int, calendar: Calendar) -> Plan:
+def _change_split_duration(plan: Plan, duration: int, calendar: Calendar) -> Plan:
     """
-    Return a split plan of another duration: its last piece grows, or pieces shrink and go from the end.
+    Return a split plan with another duration. A longer one extends the last piece; a shorter one cuts from the end.
     """
     pieces, left = [], duration
     for at, piece in enumerate(plan.pieces):
@@ -260,7 +261,7 @@ def _check(pieces: tuple[Piece, ...], calendar: Calendar) -> None:
         if other.start <= one.end:
             raise PlanError(f"(task.rb) The start date in split segment {at} is not after the previous segment.")
         if _gap(calendar, one, other) == 0:
-            # The two spaces are the site's own.
+            # The real site's message has two spaces here.
             raise PlanError(
                 f"(task.rb) The start date in split segment {at} is only one calendar day away from  the end date of "
                 "the previous segment. There must be calendar days between split segments."
@@ -269,7 +270,7 @@ def _check(pieces: tuple[Piece, ...], calendar: Calendar) -> None:
 
 def _gap(calendar: Calendar, one: Piece, other: Piece) -> int:
     """
-    Return the working days between two pieces.
+    Return the number of working days between two pieces.
     """
     return calendar.count(one.end + dt.timedelta(days=1), other.start - dt.timedelta(days=1))
 
@@ -295,7 +296,7 @@ def _due(start: dt.date, duration: int, calendar: Calendar) -> dt.date:
 
 def _days(duration: int) -> int:
     """
-    Return how many days minutes of work take up; what fills no day takes one too.
+    Return the number of working days for minutes of work, rounded up and at least 1.
     """
     return max(1, -(-duration // MINUTES_PER_DAY))
 

@@ -1,8 +1,9 @@
 """
-Which days are worked: the weeks and exceptions of the studio, its projects and its people (protocol 2.9).
+Working days: the weeks and exceptions of the studio, its projects and its people.
 
-A rule is a row of ``WorkDayRule``. One without dates is about a day of every week; one with a date is an exception. A
-person's rule beats a project's, and that beats the studio's; at each of them an exception beats the week.
+A rule is a row of ``WorkDayRule``. A rule without dates applies to one day of every week; a rule with dates is an
+exception. A person's rule overrides a project's rule, and a project's rule overrides the studio's. Within each of the
+three, an exception overrides the week.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 MINUTES_PER_DAY = 8 * 60
 
-#: Why a day is worked or not, the weakest reason first. A rule's ``precedence`` is its place in here.
+#: Why a day is a working day or not, weakest reason first. A rule's ``precedence`` is its index here.
 REASONS = (
     *("STUDIO_WORK_WEEK", "STUDIO_EXCEPTION", "PROJECT_WORK_WEEK"),
     *("PROJECT_EXCEPTION", "USER_WORK_WEEK", "USER_EXCEPTION"),
@@ -33,7 +34,7 @@ _KEPT = "workdays.rules"
 
 class Day(NamedTuple):
     """
-    What the schedule says of one day.
+    The schedule of one day.
     """
 
     working: bool
@@ -44,12 +45,12 @@ class Day(NamedTuple):
 @attrs.frozen
 class Calendar:
     """
-    The working days that one task, project or person goes by.
+    The working days of one task, project or person.
 
     Attributes:
-        week: Whether each day of the week is worked, Monday first.
+        week: Whether each day of the week is a working day, Monday first.
 
-        exceptions: The days that differ from their week.
+        exceptions: The days that have a rule of their own, and whether each is a working day.
     """
 
     week: tuple[bool, ...] = _MONDAY_TO_FRIDAY
@@ -57,13 +58,13 @@ class Calendar:
 
     def works_on(self, day: dt.date) -> bool:
         """
-        Tell whether *day* is worked.
+        Return whether *day* is a working day.
         """
         return self.exceptions.get(day, self.week[day.weekday()])
 
     def count(self, first: dt.date, last: dt.date) -> int:
         """
-        Return how many days are worked from *first* to *last*, both included; 0 if *last* is the earlier one.
+        Return the number of working days from *first* to *last*, both included; 0 if *last* is before *first*.
         """
         days = (last - first).days + 1
         if days <= 0:
@@ -77,7 +78,7 @@ class Calendar:
 
     def forward(self, day: dt.date, number: int) -> dt.date:
         """
-        Return the *number*-th working day counted from *day* on, which itself may be the first.
+        Return the *number*-th working day on or after *day*.
 
         Raises:
             OverflowError: There is no such day before the year 10000.
@@ -86,7 +87,7 @@ class Calendar:
 
     def backward(self, day: dt.date, number: int) -> dt.date:
         """
-        Return the *number*-th working day counted from *day* back, which itself may be the first.
+        Return the *number*-th working day on or before *day*, counted backwards.
 
         Raises:
             OverflowError: There is no such day after the year 0.
@@ -95,7 +96,9 @@ class Calendar:
 
     def shift(self, day: dt.date, days: int) -> dt.date:
         """
-        Return the working day *days* working days after *day*, or before it if negative; of 0, *day* itself.
+        Return the day that is *days* working days after *day*, or before it if *days* is negative.
+
+        For 0 days, return *day* itself, even if it is not a working day.
         """
         if days == 0:
             return day
@@ -105,9 +108,9 @@ class Calendar:
     def _find(self, day: dt.date, number: int, direction: int) -> dt.date:
         per_week = sum(self.week)
         if per_week == 0:
-            # Nobody works, so there is nothing to count but days.
+            # The week has no working days, so all days are counted.
             return day + dt.timedelta(days=direction * (number - 1))
-        # The answer lies within this many days, and a longer span never holds fewer working days.
+        # The result is at most this many days away. A longer span never has fewer working days, so bisection works.
         low, high = 0, (number // per_week + 2 + len(self.exceptions)) * 7
         room = (dt.date.max - day).days if direction > 0 else (day - dt.date.min).days
         high = min(high, room)
@@ -136,7 +139,7 @@ class _Level:
 
 class WorkDays:
     """
-    All rules of a site, read once per request.
+    All rules of a site.
     """
 
     def __init__(self, tx: Transaction) -> None:
@@ -155,13 +158,13 @@ class WorkDays:
     @property
     def has_personal_rules(self) -> bool:
         """
-        Whether anybody's days differ from the project's, so that it matters who is assigned.
+        Return whether any person has rules of their own. Then the assignees of a task decide its working days.
         """
         return any(kind == "USER" for kind, _owner in self._levels)
 
     def on(self, day: dt.date, project: Optional[int] = None, user: Optional[int] = None) -> Day:
         """
-        Return what holds on *day* for a project, for a person, or for the studio.
+        Return the schedule of *day* for a project, for a person, or for the studio.
         """
         found = Day(_MONDAY_TO_FRIDAY[day.weekday()], REASONS[0])
         for kind, level in self._applying(project, user):
@@ -174,7 +177,7 @@ class WorkDays:
 
     def calendar(self, project: Optional[int] = None, users: Iterable[int] = ()) -> Calendar:
         """
-        Return the working days of work in a project that *users* do; a day counts if one of them works.
+        Return the calendar for the work of *users* in a project. A day counts if at least one of them works on it.
         """
         each = [self._calendar(project, user) for user in users] or [self._calendar(project, None)]
         if len(each) == 1:
@@ -190,7 +193,7 @@ class WorkDays:
         if not levels:
             return Calendar()
         days = {day for _kind, level in levels for day in level.exceptions}
-        # Any week tells: here only its days matter, and the exceptions are put on top.
+        # The loop needs the days of any one week. This one begins on a Monday.
         monday = dt.date(2024, 1, 1)
         week = list(_MONDAY_TO_FRIDAY)
         for at in range(7):
@@ -206,7 +209,7 @@ class WorkDays:
 
 def work_days(tx: Transaction) -> WorkDays:
     """
-    Return the rules of the site as the request has found or made them.
+    Return the rules of the site, read once per transaction and again after a change.
     """
     found = tx.kept.get(_KEPT)
     if found is None:
@@ -224,7 +227,7 @@ def set_day(
     user: Optional[int] = None,
 ) -> None:
     """
-    Make one day an exception of the studio, of a project or of a person; an earlier exception for it is replaced.
+    Record one day as an exception of the studio, of a project or of a person. Replace an earlier exception for the day.
     """
     columns = {"working": int(working), "description": description}
     dates = {"start_date": day.isoformat(), "end_date": day.isoformat()}
@@ -237,16 +240,16 @@ def set_week(
     """
     Set the working week of the studio, of a project or of a person.
 
-    The protocol has no request for this: people set it in the web application.
+    API3 has no request for this: people set it in the web application.
 
     Args:
-        tx: The request at work.
+        tx: The transaction of the request.
 
-        days: The days that are worked; 0 is Monday and 6 is Sunday.
+        days: The working days; 0 is Monday and 6 is Sunday.
 
-        project: Id of the project whose week it is.
+        project: The id of the project, to set its week.
 
-        user: Id of the person whose week it is.
+        user: The id of the person, to set their week.
     """
     worked = set(days)
     if not worked <= set(range(7)):
@@ -296,6 +299,6 @@ def _level_of(project: Optional[int], user: Optional[int]) -> tuple[str, int]:
 
 def _day_number(day: dt.date) -> int:
     """
-    Return the number that rules give the day of the week; theirs begin with Sunday.
+    Return the number of a day of the week in rules: 0 is Sunday and 6 is Saturday.
     """
     return day.isoweekday() % 7

@@ -1,9 +1,9 @@
 """
-The site's schema: its entity types, their fields, and what each field accepts.
+The site's schema: its entity types, their fields, and the values that each field accepts.
 
-The facts stand in ``schema.json``, one line per field. A field's line holds its data type and what departs from the
-ordinary: a label other than the name in title case, ``read_only``, ``create_only``, ``mandatory``, ``unique``, a
-``default``, the entity ``types`` that a link takes, the ``values`` of a list and the ``labels`` of its statuses.
+The standard schema is in ``schema.json``, one line per field. A line contains the field's data type and everything that
+differs from the defaults: a label other than the name in title case, ``read_only``, ``create_only``, ``mandatory``,
+``unique``, a ``default``, the entity ``types`` of a link, the ``values`` of a list and the ``labels`` of its statuses.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 #: Data types that are stored as JSON text.
 CONTAINERS = frozenset({"jsonb", "serializable", "tag_list", "url"})
 
-#: Data types whose values nobody writes.
+#: Data types whose values the site computes. Callers cannot write them.
 COMPUTED = frozenset({"calculated", "pivot_column", "summary", "uuid"})
 
-# The first of these that a type has names its rows, unless the type stands in _IDENTIFIERS.
+# The first of these fields that a type has is the name of its rows, unless the type is in _IDENTIFIERS.
 _IDENTIFIER_ORDER = ("code", "name", "title", "subject", "content", "display_name", "description")
 _IDENTIFIERS = {
     "ApiUser": "firstname",
@@ -35,7 +35,7 @@ _IDENTIFIERS = {
     "TimeLog": "description",
 }
 
-# These link fields take any type although the schema names the types that one expects (protocol 4.2).
+# The schema lists types for these link fields, but real sites let them link to rows of any type.
 _ADVISORY = frozenset({("Shot", "sg_sequence"), ("Reply", "entity")})
 
 _PERSONAL = frozenset(
@@ -67,55 +67,57 @@ class Field:
     valid_types: tuple[str, ...] = ()
     valid_values: Optional[tuple[str, ...]] = None
     value_labels: Mapping[str, str] = attrs.field(factory=dict)
-    #: Whether callers made the field; and for links of such, the connection type and the names of its two ends.
+    #: Whether the field is not part of the standard schema.
     custom: bool = False
+    #: For a custom multi-entity field, the connection type, its field for this end and its field for the far end.
     connection: Optional[tuple[str, str, str]] = None
-    #: Whether the field is there but in no description of the schema.
+    #: Whether the field exists but is in no description of the schema.
     undeclared: bool = False
-    #: What callers set about the field that decides nothing: its description, its default summary and the like.
+    #: Properties without an effect on values: the description, the default summary and the like.
     remarks: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
     def path(self) -> str:
         """
-        The field as messages write it: ``"Shot.code"``.
+        Return the field as messages write it: ``"Shot.code"``.
         """
         return f"{self.entity_type}.{self.name}"
 
     @property
     def editable(self) -> bool:
         """
-        Whether an existing row's value may be changed.
+        Return whether the value of an existing row may be changed.
         """
         return not (self.read_only or self.create_only)
 
     @property
     def hideable(self) -> bool:
         """
-        Whether a project may hide the field.
+        Return whether a project may hide the field.
         """
         return self.custom or self.name.startswith("sg_")
 
     @property
     def is_personal(self) -> bool:
         """
-        Whether everyone has a value of their own in every row: a favourite, read or unread, last seen (protocol 7.7).
+        Return whether every person has their own value in each row: a favourite, read or unread, last viewed.
         """
         return self.name in _PERSONAL
 
     @property
     def takes_any_type(self) -> bool:
         """
-        Whether the site lets the field link to types that it does not list.
+        Return whether the field may link to types that are not in ``valid_types``.
 
-        Several core links bind to their one type; links with a choice of types only advise (protocol 4.2).
+        A link with one valid type accepts only this type, apart from a few exceptions. For a link with several valid
+        types, the list is only advice. Real sites do the same.
         """
         return len(self.valid_types) != 1 or "*" in self.valid_types or (self.entity_type, self.name) in _ADVISORY
 
     @property
     def links_to_any_type(self) -> bool:
         """
-        Whether the schema itself says that every type is welcome.
+        Return whether the schema itself allows all types, with ``*``.
         """
         return "*" in self.valid_types
 
@@ -123,7 +125,7 @@ class Field:
 @attrs.frozen(kw_only=True)
 class EntityType:
     """
-    One entity type with its fields by name; ``id`` is among them.
+    One entity type with its fields by name, including ``id``.
     """
 
     name: str
@@ -133,7 +135,7 @@ class EntityType:
     @property
     def identifier(self) -> Optional[str]:
         """
-        The field that names a row, or None for types that have none.
+        Return the name of the field that names a row, or None if the type has no such field.
         """
         if self.name in _IDENTIFIERS:
             return _IDENTIFIERS[self.name]
@@ -142,7 +144,7 @@ class EntityType:
     @property
     def needs_project(self) -> bool:
         """
-        Whether a row cannot be created without a project.
+        Return whether a row must be created with a project.
         """
         return "project" in self.fields and self.name not in _PROJECT_OPTIONAL
 
@@ -154,7 +156,7 @@ class Schema:
     """
 
     types: Mapping[str, EntityType]
-    #: What was worked out about the schema, for others to keep here.
+    #: A cache for values that other modules compute from the schema.
     memo: dict[str, Any] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     def __contains__(self, name: object) -> bool:
@@ -172,7 +174,7 @@ class Schema:
 
     def extended(self, types: Iterable[EntityType]) -> Schema:
         """
-        Return the schema with *types* in it, each in the place of the one that had its name.
+        Return the schema with *types* added. A type replaces an earlier type of the same name.
         """
         return Schema({**self.types, **{facts.name: facts for facts in types}})
 
@@ -209,7 +211,7 @@ def _entity_type(name: str, facts: Mapping[str, Any]) -> EntityType:
 @functools.cache
 def standard_schema() -> Schema:
     """
-    Return the schema that every new site starts with; read from the file once per process.
+    Return the schema that every new site starts with. The file is read once per process.
     """
     facts = json.loads(Path(__file__).with_name("schema.json").read_text(encoding="utf-8"))
     return Schema({name: _entity_type(name, type_facts) for name, type_facts in facts.items()})

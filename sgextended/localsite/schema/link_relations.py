@@ -1,13 +1,14 @@
 """
-How the site keeps the links of its multi-entity fields (protocol 4.3).
+How the site stores the links of its multi-entity fields.
 
-Many pairs of fields are two views of one relation: the shots of a sequence *are* the shots whose ``sg_sequence`` it is.
-Each multi-entity field is therefore one of four kinds, and two fields that show the same facts name the same place:
+Many pairs of fields are two views of one relation: the shots of a sequence *are* the shots whose ``sg_sequence`` links
+to it. Each multi-entity field therefore has one of four kinds of relation. Two fields that show the same links have
+the same place of storage:
 
-- ``Reverse``: the far rows point here with an entity field of theirs.
-- ``Through``: pairs live as rows of a connection type, which callers can query too.
-- ``Listed``: pairs live in the site's own table of links, seen from their left or their right end.
-- ``Siblings``: nothing is kept; rows are related because they share a link.
+- ``Reverse``: the far rows have an entity field that links to this row.
+- ``Through``: each link is a row of a connection type, which callers can query too.
+- ``Listed``: each link is a row in the site's own table of links, which has a left and a right end.
+- ``Siblings``: no link is stored; rows are related because they link to the same row.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from sgextended.localsite.schema.entity_types import Field, standard_schema
 @attrs.frozen
 class Reverse:
     """
-    The far rows are those of *far_type* whose entity field *far_field* links here.
+    The far rows are the rows of *far_type* whose entity field *far_field* links to this row.
     """
 
     far_type: str
@@ -33,7 +34,7 @@ class Reverse:
 @attrs.frozen
 class Through:
     """
-    Each link is a row of *connection*, with this end in *own_field* and the far end in *far_field*.
+    Each link is a row of *connection*: *own_field* links to this row, *far_field* links to the far row.
     """
 
     connection: str
@@ -47,8 +48,8 @@ class Listed:
     """
     Each link is a row of the table of links, under the name *relation*.
 
-    ``left`` tells whether this end is the left one, the side whose field gave the relation its name. ``far_type`` is
-    None where the far end may be of any type.
+    ``left`` is True if this row is the left end. The relation has the name of the field at its left end. ``far_type``
+    is None if the far row may be of any type.
     """
 
     relation: str
@@ -59,7 +60,7 @@ class Listed:
 @attrs.frozen
 class Siblings:
     """
-    The far rows are the others of the same type whose entity field *shared* links to the same row.
+    The far rows are the other rows of the same type whose entity field *shared* links to the same row.
     """
 
     shared: str
@@ -67,8 +68,8 @@ class Siblings:
 
 Relation = Union[Reverse, Through, Listed, Siblings]
 
-# connection type, field of one end, the row's multi-entity field there; then the same for the other end.
-# None: that end does not show the relation.
+# The connection type; its field for one end, and the multi-entity field at that end; the same two for the other end.
+# None: the rows at that end have no field for the relation.
 _CONNECTIONS: tuple[tuple[str, str, Optional[str], str, Optional[str]], ...] = (
     ("ApiUserProjectConnection", "user", "ApiUser.projects", "project", None),
     ("AssetAssetConnection", "asset", "Asset.parents", "parent", "Asset.assets"),
@@ -123,13 +124,13 @@ _CONNECTIONS: tuple[tuple[str, str, Optional[str], str, Optional[str]], ...] = (
         "dependent_tank_published_file",
         "TankPublishedFile.downstream_tank_published_files",
     ),
-    # A dependency's `task` is the one that waits, its `dependent_task` the one that it waits for (protocol 5.6).
+    # In a TaskDependency, `task` is the downstream task and `dependent_task` the upstream task, despite the names.
     ("TaskDependency", "task", "Task.upstream_tasks", "dependent_task", "Task.downstream_tasks"),
     ("TicketTicketConnection", "source_ticket", "Ticket.tickets", "dest_ticket", None),
     ("Version_sg_deliveries_Connection", "version", "Version.sg_deliveries", "delivery", "Delivery.sg_versions"),
 )
 
-# A multi-entity field and the entity field that it shows from the other end.
+# Each multi-entity field, and the entity field whose links it shows from the other end.
 _REVERSES = {
     "Cut.cut_items": "CutItem.cut",
     "Department.steps": "Step.department",
@@ -156,7 +157,7 @@ _REVERSES_OF_MANY = {
     "tasks": "Task.entity",
 }
 
-# A field that shows another field's listed links from their right end. The far type is the owner of that field.
+# Each field that shows another field's listed links from their right end. The far type is the type of that other field.
 _MIRRORS = {
     "Task.notes": "Note.tasks",
     "Task.open_notes": "Note.tasks",
@@ -169,7 +170,7 @@ _MIRRORS_OF_MANY = {
     "open_notes": "Note.note_links",
 }
 
-# Fields of their own, although fields of the same name show another's links.
+# Fields with their own links, although other fields of the same name show the links of another field.
 _LISTED = frozenset({"Delivery.sg_published_files", "Note.tasks"})
 
 
@@ -193,7 +194,7 @@ def _connected() -> dict[str, Through]:
 @functools.cache
 def relation_of(entity_type: str, name: str) -> Relation:
     """
-    Return where the links of one multi-entity field are kept.
+    Return the relation that stores the links of a standard multi-entity field.
     """
     path = f"{entity_type}.{name}"
     through = _connected().get(path)
@@ -212,7 +213,7 @@ def relation_of(entity_type: str, name: str) -> Relation:
 
 def relation_for(field: Field) -> Relation:
     """
-    Return where the links of a multi-entity field are kept, whether the field is standard or a caller's own.
+    Return the relation that stores the links of a multi-entity field, standard or custom.
     """
     if field.connection is None:
         return relation_of(field.entity_type, field.name)
@@ -222,7 +223,7 @@ def relation_for(field: Field) -> Relation:
 
 def connection_ends(entity_type: str) -> Optional[tuple[str, str]]:
     """
-    Return the two link fields of a connection type that keeps a relation, or None for other types.
+    Return the names of the two link fields of a connection type, or None for other types.
     """
     found = (ends for ends in _CONNECTIONS if ends[0] == entity_type)
     return next(((one, other) for _type, one, _shown, other, _shown_there in found), None)
@@ -230,6 +231,6 @@ def connection_ends(entity_type: str) -> Optional[tuple[str, str]]:
 
 def is_open_notes(field: Field) -> bool:
     """
-    Tell whether the field shows only the notes that are still open.
+    Return whether the field shows open notes only.
     """
     return field.name == "open_notes"

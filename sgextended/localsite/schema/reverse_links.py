@@ -1,5 +1,5 @@
 """
-Which fields show one relation from its two ends: the sequence of a shot, and the shots of that sequence.
+The pairs of fields that show one relation from its two ends: the sequence of a shot, and the shots of that sequence.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 @attrs.frozen(eq=False)
 class Views:
     """
-    The multi-entity fields of a schema by what they show.
+    The multi-entity fields of a schema, keyed by the links that they show.
 
     Attributes:
-        reverses: By the entity field that they show from the other end, then by the type that has them.
+        reverses: Keyed by the entity field whose links they show from the other end, then by their own type.
 
-        connections: By the connection type and the end of it that they stand at.
+        connections: Keyed by the connection type and its field for their end.
 
-        lists: By the relation's name and side, then by the type that has them.
+        lists: Keyed by the relation's name and side, then by their own type.
     """
 
     reverses: dict[tuple[str, str], dict[str, Field]] = attrs.field(factory=dict)
@@ -34,18 +34,18 @@ class Views:
 
 def views_of(schema: Schema) -> Views:
     """
-    Return the views of a schema; they are made once for each.
+    Return the views of a schema. They are computed once for each schema.
     """
     found = schema.memo.get("views")
     if found is None:
-        # Two threads may make them at the same time; both make the same.
+        # Two threads may compute them at the same time. Both results are equal, so no lock is needed.
         found = schema.memo["views"] = _views(schema)
     return cast("Views", found)
 
 
 def mirror_of(schema: Schema, field: Field, far_type: str) -> Optional[Field]:
     """
-    Return the field of the far rows that shows the links of a multi-entity field, or None if none does.
+    Return the field of the far rows that shows the same links as *field*, or None if there is none.
     """
     relation = relation_for(field)
     if isinstance(relation, Through):

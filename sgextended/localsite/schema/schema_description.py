@@ -1,5 +1,5 @@
 """
-The schema as the protocol describes it to callers (protocol 6.1).
+The description of the schema that callers get, in the form of API3.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.schema.entity_types import EntityType, Field, Schema
 
-# What calculated fields are made of, and how they are shown (protocol 4.7).
+# The formula of each calculated field, and the name of its renderer.
 _FORMULAS = {
     "Task.workload": ("{duration}", "duration"),
     "Task.workload_per_day": ("{duration}/ceiling(to_days({duration}))", "duration"),
@@ -22,19 +22,19 @@ _TUNABLE_DEFAULTS = frozenset({"checkbox", "list", "number", "status_list", "tex
 
 def entity_types(schema: Schema) -> dict[str, Any]:
     """
-    Return every entity type's label and visibility by its name.
+    Return the label and the visibility of every entity type, keyed by its name.
     """
     return {name: {"name": _fact(facts.label), "visible": _fact(value=True)} for name, facts in schema.types.items()}
 
 
 def fields(entity_type: EntityType, shown: Mapping[tuple[str, str], tuple[bool, list[str]]]) -> dict[str, Any]:
     """
-    Return the description of every field of a type by its name.
+    Return the description of every field of a type, keyed by its name.
 
     Args:
         entity_type: The type.
 
-        shown: What a project shows otherwise, by type and field: whether the field is visible, its hidden statuses.
+        shown: The settings of a project, keyed by type and field: whether it shows the field, and its hidden statuses.
     """
     return {
         name: _description(field, *shown.get((entity_type.name, name), (True, [])))
@@ -94,7 +94,7 @@ def _properties(field: Field, hidden_values: list[str], *, is_custom: bool) -> d
 
 def _query(field: Field) -> dict[str, Any]:
     """
-    Return what a query field of the site's own asks for (protocol 4.6).
+    Return the properties that describe the query of a custom query field.
     """
     names = ("summary_default", "summary_field", "summary_value", "query")
     return {name: _fact(field.remarks.get(name)) for name in names}
@@ -102,7 +102,7 @@ def _query(field: Field) -> dict[str, Any]:
 
 def _open_notes(field: Field) -> dict[str, Any]:
     """
-    Return the query that a field counting open notes stands for (protocol 4.6).
+    Return the properties that describe the query of a standard field that counts open notes.
     """
     parent = {"type": field.entity_type, "id": 0, "name": "Current Entity", "valid": "parent_entity_token"}
     path = "tasks" if field.entity_type == "Task" else "note_links"

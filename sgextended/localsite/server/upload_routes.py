@@ -163,7 +163,7 @@ def _failed(message: str) -> Response:
 
 def _upload_of(call: _Call, name: str, stack: contextlib.ExitStack) -> Upload:
     """
-    Return the file that a form contains or names, with its thumbnail. *stack* removes both unless they are kept.
+    Return the file that a form contains or links, with its thumbnail. *stack* removes the temporary thumbnail.
     """
     media = call.site.store.media
     with call.site.store.reading() as tx:
@@ -176,7 +176,7 @@ def _upload_of(call: _Call, name: str, stack: contextlib.ExitStack) -> Upload:
         key, filename, kind = _linked(call, form.fields["upload_link_info"], now)
         path = media.upload(key)
         if not path.is_file():
-            raise Fault("The file was not uploaded to storage, or not completely.")
+            raise Fault("The upload to storage is missing or incomplete.")
         size = path.stat().st_size
     else:
         raise Fault("The form has no file.")
@@ -253,7 +253,7 @@ def _complete(tx: Transaction, call: _Call) -> str:
         except ValueError as error:
             raise Fault(str(error)) from error
         if not path.is_file():
-            raise Fault(f"Part {number} of the upload was not received, or has another ETag than {etag}.")
+            raise Fault(f"Part {number} of the upload is missing, or its ETag is not {etag}.")
         parts.append(path)
     joined = tx.media.scratch()
     with joined.open("xb") as target:

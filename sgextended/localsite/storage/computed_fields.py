@@ -1,9 +1,9 @@
 """
-Numbers that the site keeps of other rows: the time logged on a task, the people assigned to it, the tasks of a
-template, the uses of a tag.
+Fields that count or sum other rows: the time logged on a task, its assignees, the tasks of a template, the uses of a
+tag.
 
-SQLite keeps them by triggers, so they hold however the rows were written. A trigger takes no parameters; what is put
-into these texts are names, all of them from this file.
+SQLite updates them by triggers, so they are correct whichever code writes the rows. A trigger takes no parameters, so
+names are inserted into the texts. All of these names are from this file.
 """
 
 # ruff: noqa: S608
@@ -56,7 +56,7 @@ def _trigger(name: str, event: str, when: str, *statements: str) -> str:
 _ASSIGNING = "{row}.relation = 'Task.task_assignees'"
 _TAGGING = "{row}.right_type = 'Tag'"
 
-#: The statements that make the triggers.
+#: The statements that create the triggers.
 TRIGGERS = (
     _trigger("time_logged", 'INSERT ON "TimeLog"', "NEW.entity__id IS NOT NULL", *_logged("NEW")),
     _trigger(

@@ -1,8 +1,8 @@
 """
-What each data type accepts, and how its values are stored and read (protocol 4.1).
+The values that each data type accepts, and how they are stored and read.
 
-A value comes in as decoded JSON, is checked, and is stored in the form that SQL compares; what is stored reads back as
-the protocol writes it.
+A value arrives as decoded JSON. It is validated, and stored in a form that SQL can compare. When it is read, it is
+converted to the form of API3.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HASH = (
 )
 LINK_CLASSES = f"{_HASH}, NilClass"
 _TEXT_CLASSES = "String, NilClass"
-#: The classes that a data type takes on writing, as the site's messages list them.
+#: The classes of values that can be written to each data type, as the site's messages list them.
 CLASSES = {
     "checkbox": "String, FalseClass, TrueClass",
     "currency": "String, BigDecimal, Float, NilClass",
@@ -43,9 +43,9 @@ CLASSES = {
     "url": LINK_CLASSES,
 }
 
-PASSWORD_MASK = "*******"  # noqa: S105 - what the site shows instead of one
+PASSWORD_MASK = "*******"  # noqa: S105 - the site shows this text instead of a password
 
-# A text field whose value reads as the JSON that it holds (protocol 3.6).
+# A text field that contains JSON. Real sites return the decoded JSON and not the text.
 _SETTINGS = "PageSetting.settings_json"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = re.compile(
@@ -69,7 +69,7 @@ _COLOR_NAMES = {
 
 def wrong_class(tx: Transaction, field: Field, value: Any, classes: Optional[str] = None) -> Fault:
     """
-    Return the fault for a value of a JSON class that the field's data type does not take.
+    Return the fault for a value of a JSON class that the field's data type does not accept.
     """
     expected = classes or CLASSES.get(field.data_type, _TEXT_CLASSES)
     return Fault(
@@ -79,7 +79,7 @@ def wrong_class(tx: Transaction, field: Field, value: Any, classes: Optional[str
 
 def write_failed(tx: Transaction, field: Field, reason: str) -> Fault:
     """
-    Return the fault for a value that the rules of the field refuse, worded as the running request words it.
+    Return the fault for a value that the rules of the field do not allow. The wording depends on the running request.
     """
     text = f"Update failed for [{field.path}]: {reason}"
     if tx.rpc == "create":
@@ -92,7 +92,7 @@ def parse_date(value: str) -> str:
     Return the date as ``YYYY-MM-DD``.
 
     Raises:
-        Fault: The text is anything else.
+        Fault: The text is not a date in this format.
     """
     if _DATE.fullmatch(value):
         try:
@@ -104,7 +104,9 @@ def parse_date(value: str) -> str:
 
 def parse_moment(value: str) -> str:
     """
-    Return the moment in UTC as the protocol writes it; no zone means UTC, a date alone means its first second.
+    Return the moment in UTC in the format of API3.
+
+    A moment without a time zone is read as UTC, and a date without a time as its first second.
 
     Raises:
         Fault: The text is not a moment in ISO 8601.
@@ -126,10 +128,10 @@ def parse_moment(value: str) -> str:
 
 def parse_number(tx: Transaction, field: Field, value: Any) -> Any:
     """
-    Return a whole number or a float as the data type has it; numeric text is read as a number.
+    Return an integer or a float, depending on the data type. Numeric text is converted to a number.
 
     Raises:
-        Fault: The value is no such number.
+        Fault: The value is not a number of this data type.
     """
     data_type = field.data_type
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
@@ -157,10 +159,10 @@ def parse_number(tx: Transaction, field: Field, value: Any) -> Any:
 
 def parse_checkbox(tx: Transaction, field: Field, value: Any) -> int:
     """
-    Return 1 or 0 for a boolean, or for the text of one.
+    Return 1 for true and 0 for false. The texts ``"true"`` and ``"false"`` are accepted in any letter case.
 
     Raises:
-        Fault: The value is neither; null is no value for a checkbox.
+        Fault: The value is neither a boolean nor one of these texts. Null is not accepted.
     """
     if isinstance(value, bool):
         return int(value)
@@ -171,10 +173,10 @@ def parse_checkbox(tx: Transaction, field: Field, value: Any) -> int:
 
 def parse_link(tx: Transaction, field: Field, value: Any) -> Link:
     """
-    Return a link with its type and id.
+    Return a link with its type and id only.
 
     Raises:
-        Fault: The value is no link, lacks one of the two, or names a type that the site does not have.
+        Fault: The value is not a dict, its type or id is missing, or the site has no such type.
     """
     if not isinstance(value, dict):
         raise wrong_class(tx, field, value, LINK_CLASSES)
@@ -192,10 +194,10 @@ def parse_link(tx: Transaction, field: Field, value: Any) -> Link:
 
 def stored(tx: Transaction, field: Field, value: Any) -> Any:
     """
-    Return what the field's column keeps for *value*. Links and files have their own ways.
+    Return the value that the field's column stores for *value*. This is not for links and files.
 
     Raises:
-        Fault: The data type or the field does not take the value.
+        Fault: The data type or the field does not accept the value.
     """
     if value is None:
         if field.data_type == "checkbox":
@@ -206,14 +208,14 @@ def stored(tx: Transaction, field: Field, value: Any) -> Any:
 
 def shown(field: Field) -> Optional[Callable[[Any], Any]]:
     """
-    Return the function that turns a column's value into the protocol's, or None if they are the same.
+    Return the function that converts a stored value to the value in a response, or None if both are the same.
     """
     return _decoded if field.path == _SETTINGS else _SHOWN.get(field.data_type)
 
 
 def _decoded(text: Optional[str]) -> Any:
     """
-    Return the settings of a page, which are kept as text; what is no JSON reads as it was written.
+    Return the decoded settings of a page, which are stored as text. Text that is not JSON is returned as it is.
     """
     try:
         return None if text is None else json.loads(text)
@@ -252,7 +254,7 @@ def _moment(tx: Transaction, field: Field, value: Any) -> str:
 def _choice(tx: Transaction, field: Field, value: Any) -> Optional[str]:
     if not isinstance(value, str):
         raise wrong_class(tx, field, value)
-    # A list without values is one that this site leaves to be filled, so it takes any.
+    # A list field without valid values has not been configured, so it accepts any value.
     if value and field.valid_values and value not in field.valid_values:
         kind, kinds = ("status", "statuses") if field.data_type == "status_list" else ("list value", "list values")
         valid = ", ".join(f"'{item}'" for item in field.valid_values)
@@ -288,11 +290,11 @@ def _container(tx: Transaction, field: Field, value: Any) -> Optional[str]:
     return json.dumps(value, ensure_ascii=False) if value else None
 
 
-def _image(tx: Transaction, field: Field, value: Any) -> None:  # noqa: ARG001 - as its siblings
+def _image(tx: Transaction, field: Field, value: Any) -> None:  # noqa: ARG001 - all functions of _STORED have these
     raise Fault(f"Write access of the 'image' data type ({field.path}) not yet supported in API")
 
 
-def _computed(tx: Transaction, field: Field, value: Any) -> None:  # noqa: ARG001 - as its siblings
+def _computed(tx: Transaction, field: Field, value: Any) -> None:  # noqa: ARG001 - all functions of _STORED have these
     raise Fault(f"API {tx.rpc}() of data type '{field.data_type}' not supported in API")
 
 

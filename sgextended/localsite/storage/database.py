@@ -1,8 +1,8 @@
 """
-The SQLite database under a site: a file that survives restarts, or memory.
+The SQLite database of a site: a file that survives restarts, or a database in memory.
 
-A file is kept in write-ahead mode, so readers see the last committed state and never wait for the writer; writers take
-turns. A database in memory has one connection, which all threads share by turns.
+A file is in write-ahead mode: readers see the last committed state and never wait for the writer. Only one thread
+writes at a time. A database in memory has one connection, which only one thread uses at a time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _FILE_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "busy_timeout = 30000")
 _PRAGMAS = ("temp_store = MEMORY", "cache_size = -65536", "foreign_keys = OFF")
 
-#: Connections that a site on a file keeps open at most; its threads are never more.
+#: The largest number of connections that a site on a file keeps open. The site never has more threads than this.
 MAX_CONNECTIONS = 16
 
 
@@ -32,18 +32,18 @@ class Database:
     Open the database at *path*, or a new one in memory, and create its tables if it has none.
 
     Args:
-        path: The file, which is created if absent. None: memory.
+        path: The file, which is created if it does not exist. None: memory.
 
     Raises:
-        ValueError: The file is no site's database, or one of another layout.
+        ValueError: The file is not the database of a site, or it has another layout.
 
     Attributes:
-        is_new: Whether the tables were created just now.
+        is_new: Whether this object created the tables.
     """
 
     def __init__(self, path: Optional[Path] = None) -> None:
         self.path = path
-        # In memory there is one connection, so reading takes its turn too.
+        # Held while writing. In memory there is only one connection, so it is held while reading too.
         self._turn = threading.Lock()
         if path is None:
             self._engine = sa.create_engine(
@@ -67,14 +67,14 @@ class Database:
 
     def close(self) -> None:
         """
-        Close every connection; a database in memory is gone.
+        Close every connection. A database in memory is deleted by this.
         """
         self._engine.dispose()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """
-        Yield a connection that sees one state of the database throughout.
+        Yield a connection that sees the same state of the database throughout the block.
         """
         with self._turn if self.path is None else contextlib.nullcontext(), self._engine.begin() as connection:
             yield connection
@@ -82,7 +82,7 @@ class Database:
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """
-        Yield the one connection that may write now; commit at the end, or roll back if the block raises.
+        Yield the only connection that may write now. Commit at the end, or roll back if the block raises.
         """
         options = {"begin": "BEGIN IMMEDIATE"}
         with self._turn, self._engine.connect() as connection:
@@ -92,7 +92,7 @@ class Database:
 
     def copy(self) -> sqlite3.Connection:
         """
-        Return a database in memory with all that this one, in memory too, holds now; whoever asks closes it.
+        Return a copy of this database, which must be in memory too. The caller closes the copy.
         """
         held = sqlite3.connect(":memory:", check_same_thread=False)
         with self._turn, self._connection() as connection:
@@ -101,7 +101,7 @@ class Database:
 
     def replace(self, held: sqlite3.Connection) -> None:
         """
-        Let this database, which is in memory, hold exactly what *held* holds.
+        Replace the contents of this database, which must be in memory, by those of *held*.
         """
         with self._turn, self._connection() as connection:
             held.backup(connection)
@@ -145,5 +145,5 @@ def _begin(connection: sa.Connection) -> None:
 
 
 def _fold(text: Any) -> Any:
-    # SQLite's own comparison without case knows ASCII only.
+    # SQLite ignores the case of ASCII letters only.
     return text.casefold() if isinstance(text, str) else text

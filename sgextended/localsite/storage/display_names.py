@@ -1,5 +1,5 @@
 """
-How the site names its rows: the name that a link shows, and the one that a row gets when its creator gives none.
+The names of rows: the name that a link shows, and the default name of a row that is created without a name.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.schema.entity_types import EntityType
 
-#: Types whose rows are named by the site when they come without a name (protocol 5.1).
+#: Types whose rows get a default name when they are created without a name, and how that name begins.
 _GENERATED = {
     "Asset": "New Asset",
     "Cut": "New Cut",
@@ -30,26 +30,26 @@ _GENERATED = {
 
 def generated_name(entity_type: EntityType, entity_id: int) -> Optional[str]:
     """
-    Return the name for a row whose creator gave none; None for types that the site leaves without.
+    Return the default name of a row, such as "New Shot 12"; None for types without default names.
     """
     start = _GENERATED.get(entity_type.name)
     return None if start is None else f"{start} {entity_id}"
 
 
-#: Types whose rows are named after one that they link to: the field that links, and the type of its rows.
+#: Types whose rows are named after a linked row: the entity field, and the type that it links to.
 NAMED_AFTER = {"Booking": ("user", "HumanUser")}
 
 
 def display_name(entity_type: EntityType, row: Mapping[str, Any]) -> Optional[str]:
     """
-    Return the row's ``cached_display_name`` (protocol 5.3).
+    Return the row's ``cached_display_name``.
 
     Args:
         entity_type: The row's type.
 
         row:
-            The row's columns, or those of them that ``name_sources`` asks for; with them, under the field's name, the
-            name of the row that it is named after.
+            The row's columns, at least those that ``name_sources`` returns. For a type in ``NAMED_AFTER``, also the
+            name of the linked row, under the name of the entity field.
     """
     special = _SPECIAL.get(entity_type.name)
     if special is not None:
@@ -60,14 +60,14 @@ def display_name(entity_type: EntityType, row: Mapping[str, Any]) -> Optional[st
 
 def link_name(entity_type: EntityType, row: Mapping[str, Any]) -> Optional[str]:
     """
-    Return the ``name`` of links to the row: its display name, but for a note the subject alone.
+    Return the ``name`` of links to the row: its display name, but for a note only the subject.
     """
     return row.get("subject") if entity_type.name == "Note" else display_name(entity_type, row)
 
 
 def name_sources(entity_type: EntityType) -> tuple[str, ...]:
     """
-    Return the columns that a row's display name is made of.
+    Return the names of the columns from which a row's display name is made.
     """
     special = _SPECIAL.get(entity_type.name)
     if special is not None:

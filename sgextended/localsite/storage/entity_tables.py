@@ -1,9 +1,9 @@
 """
-The SQL tables that hold a site's rows.
+The SQL tables with a site's rows.
 
-Every entity type has a table with one column per field; an entity link takes two, ``<field>__type`` and
-``<field>__id``. Text compares without case, as the site does. Beside them stand a few tables of the site's own: the
-directory of all rows, the links that have no connection type, credentials and sessions.
+Every entity type has a table with one column per field. An entity field has two columns, ``<field>__type`` and
+``<field>__id``. Text is compared without letter case, as on a real site. There are also a few tables of the site's own:
+the directory of all rows, the links that have no connection type, credentials and sessions.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from sgextended.localsite.storage.site_tables import site_tables
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: Raised when the tables change so that files of an older layout are refused by number.
+#: The number of the layout. It is increased when the tables change, so that files with another layout are refused.
 LAYOUT = 2
 
 _INTEGERS = frozenset({"checkbox", "duration", "number", "percent", "timecode"})
 _FLOATS = frozenset({"currency", "float"})
 _EXACT_TEXT = frozenset({"color", "date", "date_time", "entity_type", "image", "password", "uuid"}) | CONTAINERS
 
-# Number fields that repeat the id of a link beside them.
+# Number fields that repeat the id of an entity field, and the column with that id.
 _ID_TWINS = {
     ("TaskDependency", "task_id"): "task__id",
     ("TaskDependency", "dependent_task_id"): "dependent_task__id",
 }
 
-# Links to whoever wrote a row are not searched often enough to pay for an index on every write.
+# Links that are searched too rarely to justify the cost of an index for every write.
 _UNINDEXED_LINKS = frozenset({"created_by", "image_source_entity", "updated_by"})
 _INDEXED_SCALARS = frozenset({"code", "login", "sg_status_list"})
 
 _KEPT_ALIASES = 32
 
 
-# Fields that SQLite computes from the others of their row, whenever they are asked for. A day has eight hours.
+# Fields that SQLite computes from other fields of the row when they are read. A day has eight hours (480 minutes).
 _GENERATED = {
     ("Task", "time_percent_of_est"): "CASE WHEN est_in_mins > 0 THEN "
     "CAST(round(100.0 * time_logs_sum / est_in_mins) AS INTEGER) END",
@@ -56,7 +56,7 @@ _GENERATED = {
 
 def column_name(field: Field) -> str:
     """
-    Return the name of the column that holds a field's value; for a link, the one that holds its id.
+    Return the name of the column with a field's value; for an entity field, the column with the id.
     """
     if field.data_type == "entity":
         return f"{field.name}__id"
@@ -65,7 +65,7 @@ def column_name(field: Field) -> str:
 
 def is_stored(field: Field) -> bool:
     """
-    Tell whether a field has a column of its own.
+    Return whether a field has its own columns.
     """
     if (field.entity_type, field.name) in _GENERATED:
         return True
@@ -79,7 +79,7 @@ def is_stored(field: Field) -> bool:
 
 def is_indexed(field: Field) -> bool:
     """
-    Tell whether a stored field has an index.
+    Return whether a stored field has an index.
     """
     linked = field.data_type == "entity" and field.name not in _UNINDEXED_LINKS
     return linked or field.name in _INDEXED_SCALARS
@@ -87,7 +87,7 @@ def is_indexed(field: Field) -> bool:
 
 def columns_of(field: Field) -> Iterator[sa.Column[Any]]:
     """
-    Yield the columns that a stored field takes in its type's table.
+    Yield the columns of a stored field in its type's table.
     """
     formula = _GENERATED.get((field.entity_type, field.name))
     if formula is not None:
@@ -119,7 +119,7 @@ def _entity_table(metadata: sa.MetaData, entity_type: EntityType) -> sa.Table:
             indices.append(sa.Index(f"ix_{entity_type.name}_{column}", column))
     if "cached_display_name" not in entity_type.fields:
         columns.append(sa.Column("cached_display_name", sa.Text(collation="NOCASE")))
-    # Null for a live row. Ids are never given twice, hence AUTOINCREMENT.
+    # Null for a live row. AUTOINCREMENT ensures that no id is used twice.
     columns.append(sa.Column("retired_at", sa.Text))
     return sa.Table(entity_type.name, metadata, *columns, *indices, sqlite_autoincrement=True)
 
@@ -129,21 +129,21 @@ class Tables:
     The tables for one schema.
 
     Attributes:
-        metadata: All tables, for creating them.
+        metadata: The tables of the schema that this object was built from, for creating them.
 
         directory:
-            Every row of every type with its display name and whether it is retired: the one place that says how a
-            link reads.
+            Every row of every type, with the name that links show and whether the row is retired. All links get the
+            name from here.
 
         links: The pairs of multi-entity fields that have no connection type.
 
-        credentials: Hashed keys and passwords of scripts and persons.
+        credentials: Hashed keys of scripts and hashed passwords of persons.
 
-        sessions: Hashed session tokens and who they belong to.
+        sessions: Hashed session tokens, and the person or script of each.
 
-        one_time_codes: Hashed codes of the persons who need one to log in, each good for once.
+        one_time_codes: Hashed codes of the persons who need one to log in. Each code is valid once.
 
-        own: The tables of single subjects, such as who follows what.
+        own: The site's other tables, such as the one of followed rows.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -155,7 +155,7 @@ class Tables:
             sa.Column("id", sa.Integer, primary_key=True),
             sa.Column("name", sa.Text(collation="NOCASE")),
             sa.Column("retired", sa.Integer, nullable=False, server_default="0"),
-            # The row whose deletion took this one along, so that its revival brings it back.
+            # The row whose retirement also retired this row. Reviving that row revives this one.
             sa.Column("cause_type", sa.Text),
             sa.Column("cause_id", sa.Integer),
             sa.Index("ix_directory_cause", "cause_type", "cause_id"),
@@ -206,7 +206,7 @@ class Tables:
 
     def extended(self, types: Iterable[EntityType]) -> Tables:
         """
-        Return the tables of a schema in which *types* are new or changed; all others are these, and shared.
+        Return the tables of a schema in which *types* are new or changed. All other tables are shared with this object.
         """
         new = copy.copy(self)
         metadata = sa.MetaData()
@@ -220,14 +220,15 @@ class Tables:
 
     def alias(self, table: str, number: int) -> sa.FromClause:
         """
-        Return the alias of that number for a table.
+        Return the alias with a number for a table.
 
-        Making one costs as much as a small query, so the first ones are kept and shared by all statements.
+        Creating an alias costs as much as a small query. The first aliases are therefore cached, and all statements
+        share them.
         """
         kept = self._aliases[table]
         while number >= len(kept):
             alias = self._all[table].alias()
-            alias.c.keys()  # made now, before other threads see the alias
+            alias.c.keys()  # SQLAlchemy builds the columns on first use: do so before other threads see the alias
             if len(kept) >= _KEPT_ALIASES:
                 return alias
             kept.append(alias)
@@ -237,7 +238,7 @@ class Tables:
 @functools.cache
 def standard_tables() -> Tables:
     """
-    Return the tables for the standard schema; built once per process.
+    Return the tables for the standard schema. They are built once per process.
     """
     return Tables(standard_schema())
 

@@ -14,37 +14,37 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.storage.transaction import Transaction
 
-#: What a thumbnail's field shows while the thumbnail is being made.
+#: The path of the placeholder that an image field shows while its thumbnail is being made.
 PENDING_PATH = "/images/status/transient/thumbnail_pending.png"
 
-#: The platforms that a local storage has a root on, as fields and values name them.
+#: The platforms for which a local storage has a root, as field names and values spell them.
 PLATFORMS = ("linux", "mac", "windows")
 
 
 def image_value(tx: Transaction, attachment_id: int) -> str:
     """
-    Return what the column of an image field keeps: the attachment, and from when its thumbnail shows.
+    Return the stored value of an image field: the id of the Attachment, and the time from which its thumbnail shows.
     """
     return f"{attachment_id} {int(tx.now.timestamp() + tx.media.thumbnail_delay)}"
 
 
 def image_attachment(value: str) -> int:
     """
-    Return the attachment that an image field's thumbnail was made of.
+    Return the id of the Attachment from which an image field's thumbnail was made.
     """
     return int(value.partition(" ")[0])
 
 
 def is_pending(tx: Transaction, value: str) -> bool:
     """
-    Tell whether a thumbnail still counts as being made.
+    Return whether a thumbnail still counts as being made.
     """
     return tx.now.timestamp() < float(value.partition(" ")[2])
 
 
 def shown_image(tx: Transaction, value: Optional[str]) -> Optional[str]:
     """
-    Return the address that an image field reads as (protocol 4.5).
+    Return the URL that a response shows for an image field.
     """
     if value is None or "://" in value:
         return value
@@ -56,7 +56,7 @@ def shown_image(tx: Transaction, value: Optional[str]) -> Optional[str]:
 
 def shown_file(tx: Transaction) -> Callable[[Optional[str]], Optional[dict[str, Any]]]:
     """
-    Return the function that turns what columns of file fields keep into what they read as.
+    Return the function that converts the stored value of a file field to the value in a response.
     """
     storages: dict[int, Any] = {}
 
@@ -78,7 +78,7 @@ def shown_file(tx: Transaction) -> Callable[[Optional[str]], Optional[dict[str, 
 
 def upload_address(tx: Transaction, attachment_id: int, name: str) -> str:
     """
-    Return where an uploaded file can be downloaded.
+    Return the URL from which an uploaded file can be downloaded.
     """
     if not tx.media.direct_uploads:
         return f"{tx.address}/file_serve/attachment/{attachment_id}"
@@ -92,5 +92,5 @@ def _local_paths(storage: Any, relative: str) -> dict[str, Any]:
         root = getattr(storage, f"{platform}_path")
         path = None if root is None else f"{root.replace(chr(92), '/').rstrip('/')}/{relative}"
         paths[f"local_path_{platform}"] = path.replace("/", "\\") if path and platform == "windows" else path
-    # The storage may have got another name since.
+    # The storage may have been renamed since the value was stored.
     return {**paths, "local_storage": {"type": "LocalStorage", "id": storage.id, "name": storage.code}}

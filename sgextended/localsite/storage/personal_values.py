@@ -1,7 +1,7 @@
 """
-What every person keeps for themselves about rows: favourites, what they have read or seen, and when (protocol 7.7).
+Personal values of rows: the favourites of each person, and which rows the person has read or viewed, and when.
 
-A script has no such values; it sees what a person sees who never set any.
+A script has no personal values. It reads the defaults, as a person does who has set no values.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sgextended.localsite.schema.entity_types import Field
     from sgextended.localsite.storage.transaction import Transaction
 
-# Fields with the time at which another was set to "read".
+# Each field, and the field with the time at which the first one was set to "read".
 _TIMES = {
     "media_center_viewed_by_current_user": "media_center_viewed_by_current_user_at",
     "viewed_by_current_user": "viewed_by_current_user_at",
@@ -25,7 +25,7 @@ _TIMES = {
 
 def personal_value(tx: Transaction, field: Field, row: sa.FromClause) -> sa.ColumnElement[Any]:
     """
-    Return the expression for what the acting person keeps in a field about the rows of a table.
+    Return the expression for the current user's value of a personal field, for the rows of a table.
     """
     user_id = _user_id(tx)
     kept = tx.alias("personal")
@@ -48,18 +48,18 @@ def keep(
     tx: Transaction, entity_type: str, entity_id: int, values: Mapping[str, Any], *, user_id: Optional[int] = None
 ) -> None:
     """
-    Set values of one row for a person.
+    Store a person's values of one row.
 
     Args:
-        tx: The request at work.
+        tx: The transaction of the request.
 
         entity_type: The row's type.
 
-        entity_id: The row.
+        entity_id: The row's id.
 
         values: Stored values by field.
 
-        user_id: The person. None: whoever acts; a script keeps nothing.
+        user_id: The person. None: the current user. Nothing is stored for a script.
     """
     user_id = user_id or _user_id(tx)
     if user_id is None:

@@ -1,5 +1,5 @@
 """
-SQL tables of the site's own that belong to one subject each: follows, personal values, custom fields, subscriptions.
+SQL tables that belong to no entity type: follows, personal values, custom fields, project settings, subscriptions.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import sqlalchemy as sa
 @attrs.frozen(eq=False)
 class SiteTables:
     """
-    Tables that are no entity type's.
+    The tables that belong to no entity type.
 
     Attributes:
-        follows: Who follows what; the number tells the order in which it began.
+        follows: Which persons follow which rows. The number is the order in which they began.
 
-        personal: What persons keep for themselves about rows: favourites, what they have read or seen.
+        personal: Each person's values of rows: favourites, and which rows the person has read or viewed.
 
         fields:
-            What callers did to the schema: a row for each custom field, with all its facts, and one for each other
-            field of which they changed something, with what they changed.
+            Changes of the schema. There is one row per custom field, with all its attributes, and one per changed
+            standard field, with the changed attributes only.
 
-        shown: Which fields a project hides or shows, and which statuses of a field it hides.
+        shown: Which fields a project shows or hides, and which statuses of a field it hides.
 
         subscriptions: The subscriptions of persons.
     """
@@ -36,7 +36,7 @@ class SiteTables:
 
 def site_tables(metadata: sa.MetaData) -> SiteTables:
     """
-    Return the tables, made in *metadata*.
+    Create the tables in *metadata* and return them.
     """
     follows = sa.Table(
         "follows",

@@ -1,7 +1,7 @@
 """
-Single rows in their tables, kept in step with the directory: insert, update, retire, revive.
+Writing single rows: insert, update, retire and revive, always together with the row's entry in the directory.
 
-Everything that changes a row comes through here, so this is the place that knows of every change.
+Every change of a row calls a function of this module, so this is where events are recorded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sgextended.localsite.schema.entity_types import EntityType
     from sgextended.localsite.storage.transaction import Link, Transaction
 
-# When a row of the first type goes, the rows go too whose named link it is; its revival brings them back.
+# Retiring a row of the first type also retires the rows that link to it by these fields. Reviving it revives them.
 _FOLLOWERS = {
     "Shot": (("Version", "entity"),),
     "Task": (("TaskDependency", "task"), ("TaskDependency", "dependent_task")),
@@ -38,17 +38,17 @@ def insert_row(tx: Transaction, entity_type: str, values: Mapping[str, Any], *, 
     Insert a row and return its id.
 
     Args:
-        tx: The request at work.
+        tx: The transaction of the request.
 
         entity_type: The row's type.
 
         values: Stored values by column.
 
-        name_it: Whether the site gives the row a name of its own making, "New Shot 12".
+        name_it: Whether the row gets a default name, such as "New Shot 12".
     """
     table, facts = tx.tables[entity_type], tx.schema[entity_type]
     if entity_type == "EventLogEntry":
-        # What happened before a caller's own entry comes before it.
+        # Earlier events of this request must have lower ids than the entry that the caller creates.
         tx.events.write(tx)
     result = tx.connection.execute(sa.insert(table), dict(values))
     (entity_id,) = result.inserted_primary_key or (0,)
@@ -56,7 +56,7 @@ def insert_row(tx: Transaction, entity_type: str, values: Mapping[str, Any], *, 
     changes: dict[str, Any] = {}
     if name_it and facts.identifier is not None:
         changes[facts.identifier] = row[facts.identifier] = generated_name(facts, entity_id)
-    _add_namesake(tx, entity_type, row)
+    _add_linked_name(tx, entity_type, row)
     name = display_name(facts, row)
     if name is not None:
         changes["cached_display_name"] = name
@@ -70,7 +70,7 @@ def insert_row(tx: Transaction, entity_type: str, values: Mapping[str, Any], *, 
 
 def update_row(tx: Transaction, entity_type: str, entity_id: int, changes: Mapping[str, Any]) -> None:
     """
-    Change columns of a row, and its name where that follows from them.
+    Change columns of a row, and its display name if it is made of these columns.
     """
     if not changes:
         return
@@ -83,16 +83,16 @@ def update_row(tx: Transaction, entity_type: str, entity_id: int, changes: Mappi
         return
     columns = [table.c[source] for source in sources]
     row = dict(tx.connection.execute(sa.select(*columns).where(table.c.id == entity_id)).mappings().one())
-    _add_namesake(tx, entity_type, row)
+    _add_linked_name(tx, entity_type, row)
     name = {"cached_display_name": display_name(facts, row)}
     tx.connection.execute(sa.update(table).where(table.c.id == entity_id), name)
     _update_entry(tx, entity_type, entity_id, {"name": link_name(facts, row)})
     _rename_followers(tx, entity_type, entity_id)
 
 
-def _add_namesake(tx: Transaction, entity_type: str, row: dict[str, Any]) -> None:
+def _add_linked_name(tx: Transaction, entity_type: str, row: dict[str, Any]) -> None:
     """
-    Add to *row* the name of the row that it is named after, for types that are named so.
+    Add the name of the linked row to *row*, for types in ``NAMED_AFTER``.
     """
     if entity_type in NAMED_AFTER:
         field, far_type = NAMED_AFTER[entity_type]
@@ -102,7 +102,7 @@ def _add_namesake(tx: Transaction, entity_type: str, row: dict[str, Any]) -> Non
 
 def _rename_followers(tx: Transaction, entity_type: str, entity_id: int) -> None:
     """
-    Name the rows anew that are named after one whose name has changed.
+    Update the names of the rows that are named after a row whose name has changed.
     """
     for follower, (field, far_type) in NAMED_AFTER.items():
         if far_type != entity_type:
@@ -111,7 +111,7 @@ def _rename_followers(tx: Transaction, entity_type: str, entity_id: int) -> None
         columns = [table.c.id, *(table.c[source] for source in name_sources(facts))]
         query = sa.select(*columns).where(table.c[f"{field}__id"] == entity_id)
         for row in list(map(dict, tx.connection.execute(query).mappings())):
-            _add_namesake(tx, follower, row)
+            _add_linked_name(tx, follower, row)
             name = {"cached_display_name": display_name(facts, row)}
             tx.connection.execute(sa.update(table).where(table.c.id == row["id"]), name)
             _update_entry(tx, follower, row["id"], {"name": link_name(facts, row)})
@@ -119,7 +119,7 @@ def _rename_followers(tx: Transaction, entity_type: str, entity_id: int) -> None
 
 def is_retired(tx: Transaction, entity_type: str, entity_id: int) -> Optional[bool]:
     """
-    Tell whether a row is retired; None if there never was one.
+    Return whether a row is retired; None if there never was such a row.
     """
     directory = tx.tables.directory
     query = sa.select(directory.c.retired).where(directory.c.type == entity_type, directory.c.id == entity_id)
@@ -129,16 +129,16 @@ def is_retired(tx: Transaction, entity_type: str, entity_id: int) -> Optional[bo
 
 def retire_row(tx: Transaction, entity_type: str, entity_id: int, *, cause: Optional[tuple[str, int]] = None) -> None:
     """
-    Retire a live row, and the rows that go with it.
+    Retire a live row, and the rows that are retired with it.
 
     Args:
-        tx: The request at work.
+        tx: The transaction of the request.
 
         entity_type: The row's type.
 
-        entity_id: The row.
+        entity_id: The row's id.
 
-        cause: The row whose retirement takes this one along, so that its revival brings it back.
+        cause: The row whose retirement also retires this row. Reviving that row revives this one.
     """
     table = tx.tables[entity_type]
     tx.connection.execute(sa.update(table).where(table.c.id == entity_id), {"retired_at": tx.moment})
@@ -158,7 +158,7 @@ def retire_row(tx: Transaction, entity_type: str, entity_id: int, *, cause: Opti
 
 def revive_row(tx: Transaction, entity_type: str, entity_id: int) -> None:
     """
-    Bring a retired row back, and the rows that went with it.
+    Revive a retired row, and the rows that were retired with it.
     """
     table, directory = tx.tables[entity_type], tx.tables.directory
     tx.connection.execute(sa.update(table).where(table.c.id == entity_id), {"retired_at": None})
@@ -172,13 +172,13 @@ def revive_row(tx: Transaction, entity_type: str, entity_id: int) -> None:
         if other is None:
             revive_row(tx, follower, follower_id)
         else:
-            # It waits for another row too, so it comes back with that one.
+            # Another retired row keeps this one retired, so reviving that other row will revive it.
             _update_entry(tx, follower, follower_id, {"cause_type": other[0], "cause_id": other[1]})
 
 
 def _other_cause(tx: Transaction, entity_type: str, entity_id: int) -> Optional[tuple[str, int]]:
     """
-    Return a retired row that the row would have gone with, had it still been there.
+    Return another retired row whose retirement would also have retired this row, or None.
     """
     table = tx.tables[entity_type]
     for leader, followers in _FOLLOWERS.items():
@@ -194,7 +194,7 @@ def _other_cause(tx: Transaction, entity_type: str, entity_id: int) -> Optional[
 
 def default_columns(entity_type: EntityType) -> dict[str, Any]:
     """
-    Return the columns that a new row of the type has without anyone's saying so.
+    Return the default values of a new row, by column.
     """
     return {
         field.name: field.default
@@ -205,14 +205,14 @@ def default_columns(entity_type: EntityType) -> dict[str, Any]:
 
 def link_columns(name: str, link: Optional[Link]) -> dict[str, Any]:
     """
-    Return the two columns of an entity field for a link, or for none.
+    Return the two columns of an entity field for a link, or for an empty field if *link* is None.
     """
     return {f"{name}__type": link and link["type"], f"{name}__id": link and link["id"]}
 
 
 def insert_rows(tx: Transaction, entity_type: str, rows: list[dict[str, Any]]) -> None:
     """
-    Insert many rows that bring their own ids; all have the same columns. What they leave out takes its default.
+    Insert many rows with given ids. All rows must have the same columns; missing columns get their defaults.
     """
     facts = tx.schema[entity_type]
     defaults = default_columns(facts)

@@ -1,5 +1,5 @@
 """
-What one request works with: its connection, the schema, who asks, and the time.
+The transaction of one request: its connection, the schema, the current user and the time.
 """
 
 from __future__ import annotations
@@ -22,17 +22,21 @@ if TYPE_CHECKING:
 
 Link = dict[str, Any]
 
-#: How the protocol writes a moment: UTC, whole seconds.
+#: The format of a moment in API3: UTC, whole seconds.
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @attrs.frozen
 class Actor:
     """
-    Who a request acts as: a person or a script.
+    The current user of a request: a person or a script.
 
     Attributes:
-        caller: Who really asks, when a script acts as a person; else None.
+        type: The entity type, ``"HumanUser"`` for a person or ``"ApiUser"`` for a script.
+
+        id: The id of the person or script.
+
+        caller: The script that sent the request, if it acts as a person; else None.
     """
 
     type: str
@@ -92,24 +96,26 @@ class ChangeRecorder(Protocol):
 @attrs.define(eq=False)
 class Transaction:
     """
-    One request at work: all that it reads and writes belongs to one transaction of the database.
+    The transaction of one request. Everything that the request reads and writes belongs to one database transaction.
 
     Attributes:
-        media: The site's files.
-
-        address: The site's address as the caller knows it; the addresses of files begin with it.
-
-        rpc: The name of the request, which the texts of faults begin with.
-
         now: The moment of the request, in UTC and whole seconds.
 
-        in_batch: Whether the request came as one of a batch.
+        media: The site's files.
 
-        session_uuid: What the caller calls its session; events carry it.
+        address: The address by which the request reached the site. The URLs of files begin with it.
 
-        events: Records the changes of this transaction for the event log.
+        rpc: The name of the request, with which the texts of faults begin.
 
-        kept: What a part of the site has read and wants to find again in this transaction, by a name of its own.
+        actor: The current user. None: the site itself.
+
+        in_batch: Whether the request is part of a batch.
+
+        session_uuid: The id of the session that the caller sent. Event log entries contain it.
+
+        events: Records the changes for the event log, which is written before the transaction ends.
+
+        kept: A cache for this transaction, keyed by names such as ``"workdays.rules"``.
     """
 
     connection: sa.Connection
@@ -128,7 +134,7 @@ class Transaction:
 
     def alias(self, table: str) -> sa.FromClause:
         """
-        Return an alias of a table that this transaction has not used yet, so that no two parts of a query collide.
+        Return an alias of a table that this transaction has not used yet, so that the parts of a query do not collide.
         """
         number = self._aliases[table]
         self._aliases[table] += 1
@@ -136,14 +142,14 @@ class Transaction:
 
     def reuse_aliases(self) -> None:
         """
-        Start again with the first alias of every table; no query made before may be added to after this.
+        Start again with the first alias of every table. Queries that were built before must not be extended after this.
         """
         self._aliases.clear()
 
     @property
     def moment(self) -> str:
         """
-        The moment of the request as the protocol writes it.
+        Return the moment of the request in the format of API3.
         """
         return self.now.strftime(MOMENT)
 
@@ -151,7 +157,7 @@ class Transaction:
         """
         Return the display names of live rows, keyed by type and id; one query per type.
 
-        A retired or missing row has no entry: a link to it reads as no link.
+        A retired or missing row has no entry in the result, so that a link to it reads as null.
         """
         directory = self.tables.directory
         found: dict[tuple[str, int], Optional[str]] = {}
@@ -165,10 +171,10 @@ class Transaction:
 
 def among(column: sa.ColumnElement[Any], values: Iterable[Any]) -> sa.ColumnElement[bool]:
     """
-    Return the condition that *column* holds one of *values*, however many they are.
+    Return the condition that *column* is one of *values*, for any number of values.
 
-    The values travel as one parameter, so a long list neither meets SQLite's limit of parameters nor makes a new
-    statement to compile.
+    The values are sent as one parameter. A long list therefore stays below SQLite's limit of parameters, and lists of
+    different lengths share one compiled statement.
     """
     items = sa.func.json_each(json.dumps(list(values))).table_valued("value")
     return column.in_(sa.select(items.c.value))

@@ -1,5 +1,5 @@
 """
-What an upload does to the rows: it makes an Attachment, and links it where it belongs (protocol 7.2 to 7.4).
+The rows that an upload writes: the new Attachment, and its links to the row that it was uploaded to.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ _LARGEST_SIZE = 2**31 - 1
 @attrs.frozen(kw_only=True)
 class Upload:
     """
-    A file that was uploaded and what its sender says about it.
+    An uploaded file, before it is stored for an Attachment.
 
     Attributes:
-        path: Where it lies until it is kept.
+        path: The temporary path of the file.
 
-        size: Its bytes.
+        size: The size of the file in bytes.
 
-        filename: What the sender calls the file.
+        filename: The name that the client gave the file.
 
-        kind: What it was uploaded as, ``"Attachment"`` or ``"Thumbnail"``.
+        kind: The upload type, ``"Attachment"`` or ``"Thumbnail"``.
 
-        thumbnail: Where its thumbnail lies, if one could be made.
+        thumbnail: The temporary path of the thumbnail. None: no thumbnail could be made.
     """
 
     path: Path
@@ -57,10 +57,10 @@ class Upload:
 
 def attach_file(tx: Transaction, upload: Upload, fields: Mapping[str, str]) -> int:
     """
-    Make an Attachment of *upload* and put it where *fields* of the form say; return its id.
+    Create an Attachment for *upload*, link it to the row that the form's *fields* name, and return its id.
 
     Raises:
-        Fault: There is no such row, or it has no such field for files.
+        Fault: There is no such row, or the row has no such field for files.
     """
     entity = _entity(tx, fields)
     field = _file_field(tx, entity, fields.get("field_name") or None)
@@ -80,10 +80,10 @@ def attach_file(tx: Transaction, upload: Upload, fields: Mapping[str, str]) -> i
         update_row(tx, entity["type"], entity["id"], {field.name: value, **_touched(tx, entity)})
     elif field is not None and field.data_type == "multi_entity":
         write_links(tx, field, entity["id"], [{"type": "Attachment", "id": attachment_id}], "add")
-    _keep(tx, upload, attachment_id)
+    _store(tx, upload, attachment_id)
     if upload.thumbnail is not None:
         update_row(tx, "Attachment", attachment_id, {"image": image_value(tx, attachment_id)})
-        # Live sites make a movie's thumbnail of one of its frames; here only images have one.
+        # A real site makes a thumbnail from one frame of a movie. On the local site, only images get a thumbnail.
         if field is not None and field.path == "Version.sg_uploaded_movie":
             _set_image(tx, entity, "image", attachment_id)
     return attachment_id
@@ -91,10 +91,10 @@ def attach_file(tx: Transaction, upload: Upload, fields: Mapping[str, str]) -> i
 
 def attach_thumbnail(tx: Transaction, upload: Upload, fields: Mapping[str, str]) -> int:
     """
-    Make an Attachment of *upload* and let it be a row's thumbnail or filmstrip; return its id.
+    Create an Attachment for *upload*, set it as a row's thumbnail or filmstrip, and return its id.
 
     Raises:
-        Fault: There is no such row, or rows of its type have no thumbnails.
+        Fault: There is no such row, or its type has no field for thumbnails.
     """
     entity = _entity(tx, fields)
     name = "filmstrip_image" if is_true(fields.get("filmstrip")) else "image"
@@ -104,17 +104,17 @@ def attach_thumbnail(tx: Transaction, upload: Upload, fields: Mapping[str, str])
     )
     value = uploaded(attachment_id, upload.filename, guessed_type(upload.filename))
     update_row(tx, "Attachment", attachment_id, {"this_file": value})
-    _keep(tx, upload, attachment_id)
+    _store(tx, upload, attachment_id)
     _set_image(tx, entity, name, attachment_id if upload.thumbnail is not None else None)
     return attachment_id
 
 
 def share_thumbnail(tx: Transaction, fields: Mapping[str, str]) -> Optional[int]:
     """
-    Let rows have the thumbnail of another; return its attachment, or None if that other has none.
+    Set the thumbnail of one row for other rows; return the id of its Attachment, or None if the row has no thumbnail.
 
     Raises:
-        Fault: One of the rows is not there.
+        Fault: One of the rows does not exist or is retired.
         NotReadyError: The thumbnail is still being made.
     """
     name = "filmstrip_image" if is_true(fields.get("filmstrip_thumbnail")) else "image"
@@ -136,16 +136,16 @@ def share_thumbnail(tx: Transaction, fields: Mapping[str, str]) -> Optional[int]
 
 class NotReadyError(Exception):
     """
-    A thumbnail that is asked for while it is being made.
+    The requested thumbnail is still being made.
     """
 
 
 def image_of(tx: Transaction, entity_type: str, entity_id: int, name: str = "image") -> Optional[str]:
     """
-    Return what the column of an image field keeps for a live row.
+    Return the stored value of a live row's image field.
 
     Raises:
-        Fault: There is no such row, or rows of its type have no such field.
+        Fault: There is no such row, or its type has no such field.
     """
     _live(tx, entity_type, entity_id)
     field = _field(tx, entity_type, name)
@@ -157,17 +157,17 @@ def image_of(tx: Transaction, entity_type: str, entity_id: int, name: str = "ima
 
 def is_true(text: Optional[str]) -> bool:
     """
-    Tell what a form means by a text that stands for a boolean.
+    Return whether a form's text stands for true: ``"1"``, or ``"true"`` in any letter case.
     """
     return (text or "").lower() in {"1", "true"}
 
 
 def moment_of(text: str) -> str:
     """
-    Return a moment of a form as the protocol writes it elsewhere; without a zone it is UTC.
+    Return a form's moment in the format of API3, in UTC. A moment without a time zone is read as UTC.
 
     Raises:
-        Fault: It is no moment.
+        Fault: The text is not a moment in ISO 8601.
     """
     try:
         moment = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
@@ -202,7 +202,7 @@ def _file_columns(upload: Upload, names: Mapping[str, str], fields: Mapping[str,
     }
 
 
-def _keep(tx: Transaction, upload: Upload, attachment_id: int) -> None:
+def _store(tx: Transaction, upload: Upload, attachment_id: int) -> None:
     keep(upload.path, tx.media.attachment(attachment_id))
     if upload.thumbnail is not None:
         keep(upload.thumbnail, tx.media.thumbnail(attachment_id))
@@ -217,7 +217,7 @@ def _set_image(tx: Transaction, entity: Link, name: str, attachment_id: Optional
 
 def _touched(tx: Transaction, entity: Link) -> dict[str, Any]:
     """
-    Return the columns that say who changed a row, and when.
+    Return the columns with the user who changed a row, and the time of the change.
     """
     if tx.actor is None or "updated_by" not in tx.schema[entity["type"]].fields:
         return {}
@@ -226,7 +226,7 @@ def _touched(tx: Transaction, entity: Link) -> dict[str, Any]:
 
 def _attachment_links(tx: Transaction, entity: Link) -> list[Link]:
     """
-    Return the rows that a file belongs to: the one it was sent to, and for a reply also what that answers.
+    Return the rows that a file belongs to: the row that it was uploaded to, and for a reply also the reply's entity.
     """
     if entity["type"] != "Reply":
         return [entity]
@@ -260,7 +260,7 @@ def _entity(tx: Transaction, fields: Mapping[str, str]) -> Link:
 def _named_entity(tx: Transaction, text: str) -> Link:
     match = _ENTITY.fullmatch(text.strip())
     if match is None or match.group(1) not in tx.schema:
-        raise Fault(f"{tx.rpc}: {inspect(text)} names no entity of this site.")
+        raise Fault(f"{tx.rpc}: {inspect(text)} is not the type and id of an entity of this site, such as Shot_12.")
     entity_type, entity_id = match.group(1), int(match.group(2))
     _live(tx, entity_type, entity_id)
     return {"type": entity_type, "id": entity_id}
@@ -284,5 +284,5 @@ def _file_field(tx: Transaction, entity: Link, name: Optional[str]) -> Optional[
     field = _field(tx, entity["type"], name)
     takes_list = field.data_type == "multi_entity" and "Attachment" in field.valid_types
     if field.data_type != "url" and not takes_list:
-        raise Fault(f"{tx.rpc}: {field.path} of data type '{field.data_type}' takes no files.")
+        raise Fault(f"{tx.rpc}: {field.path} of data type '{field.data_type}' does not accept files.")
     return field

@@ -34,7 +34,7 @@ _UNLOGGED = frozenset({"cached_display_name", "created_at", "created_by", "retir
 @attrs.frozen
 class _Cause:
     """
-    The list of links that is being changed: its event, and the connection type whose rows are part of it.
+    The change of a multi-entity field that is being written: its event and field, and its connection type if any.
     """
 
     event: Event
@@ -248,7 +248,7 @@ def _differences(
     tx: Transaction, entity_type: str, old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> Iterator[tuple[Field, Any, Any]]:
     """
-    Yield the fields whose columns differ, with both values; a link is its type and id.
+    Yield each field whose value differs, with the old and the new value. A link is a pair of type and id.
     """
     fields = tx.schema[entity_type].fields
     for column in new:
@@ -263,7 +263,7 @@ def _differences(
             old_value = None if old_value is None else (old.get(kind), old_value)
             new_value = None if new_value is None else (new.get(kind), new_value)
         elif field.data_type == "checkbox":
-            # A checkbox is never without a value, so "no" is what it starts with.
+            # A checkbox always has a value. Its value in a new row is False.
             old_value, new_value = bool(old_value), bool(new_value)
         elif field.data_type == "image":
             old_value, new_value = (value and image_attachment(value) for value in (old_value, new_value))

@@ -1,8 +1,8 @@
 """
-The values of file and link fields (protocol 4.4): web links, local files and uploads. Each has an Attachment.
+The values of file and link fields: web links, local files and uploads. Each has an Attachment.
 
-A column keeps a value as JSON, as it reads, less what depends on when and by whom it is read: the address of an upload,
-and the paths of a local file, which follow from its storage.
+A column stores the value as the JSON of a response, without the parts that depend on when and by whom it is read. These
+are the URL of an upload, and the paths of a local file, which are computed from its storage.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 def stored_file(tx: Transaction, field: Field, value: Any) -> dict[str, Any]:
     """
-    Return the columns that a file field's *value* sets, a web link or a local file; its Attachment is created.
+    Create the Attachment for a file field's *value*, a web link or a local file; return the columns that it sets.
 
     Raises:
-        Fault: The value is neither, or its path leads to no storage or out of one.
+        Fault: The value is neither of the two, its path is in no local storage, or the path leaves its storage.
     """
     if not isinstance(value, dict):
         raise wrong_class(tx, field, value)
@@ -41,7 +41,7 @@ def stored_file(tx: Transaction, field: Field, value: Any) -> dict[str, Any]:
         storage, shown = _local_file(tx, field, value)
     else:
         shown = _web_link(tx, value)
-    # An attachment's own file makes no second attachment; it learns its id when there is one.
+    # The own file of an Attachment needs no second Attachment. Its id is added when the row has been inserted.
     if field.entity_type == "Attachment":
         return {"this_file": _json(shown), **described(shown, storage)}
     columns = {
@@ -62,7 +62,7 @@ def stored_file(tx: Transaction, field: Field, value: Any) -> dict[str, Any]:
 
 def uploaded(attachment_id: int, name: str, content_type: Optional[str]) -> str:
     """
-    Return what the column of a file field keeps for an upload.
+    Return the stored value of a file field for an upload.
     """
     shown = {"name": name, "content_type": content_type, "link_type": "upload", "type": "Attachment"}
     return _json({**shown, "id": attachment_id})
@@ -70,7 +70,7 @@ def uploaded(attachment_id: int, name: str, content_type: Optional[str]) -> str:
 
 def described(shown: Mapping[str, Any], storage: Optional[Link] = None) -> dict[str, Any]:
     """
-    Return the columns in which an Attachment says what its file is.
+    Return the columns of an Attachment that describe its file.
     """
     name = str(shown["name"])
     path = shown.get("relative_path") or name
@@ -83,7 +83,7 @@ def described(shown: Mapping[str, Any], storage: Optional[Link] = None) -> dict[
 
 def own_file(tx: Transaction, attachment_id: int, sent: Mapping[str, Any]) -> None:
     """
-    Let an Attachment that was created with a file of its own know its id; names that were *sent* stay.
+    Add the id of a new Attachment to the value of its own file. A ``display_name`` in *sent* is kept.
     """
     table = tx.tables["Attachment"]
     text = tx.connection.execute(sa.select(table.c.this_file).where(table.c.id == attachment_id)).scalar_one()
@@ -95,7 +95,7 @@ def own_file(tx: Transaction, attachment_id: int, sent: Mapping[str, Any]) -> No
 
 def without_image(entity_type: EntityType) -> dict[str, Any]:
     """
-    Return the columns of a row that has no thumbnail, so no filmstrip either.
+    Return the columns that clear a row's thumbnail, and its filmstrip with it.
     """
     names = ("image", "filmstrip_image", "image_source_entity__type", "image_source_entity__id")
     return {name: None for name in names if name.partition("__")[0] in entity_type.fields}
@@ -103,7 +103,7 @@ def without_image(entity_type: EntityType) -> dict[str, Any]:
 
 def created_columns(tx: Transaction) -> dict[str, Any]:
     """
-    Return the columns that say who made a row that the site makes by itself.
+    Return the creator columns of a row that the site creates by itself.
     """
     if tx.actor is None:
         return {}
@@ -113,7 +113,7 @@ def created_columns(tx: Transaction) -> dict[str, Any]:
 
 def guessed_type(name: str) -> Optional[str]:
     """
-    Return the content type that a file's name speaks for.
+    Return the content type that the extension of a file's name suggests, or None.
     """
     return mimetypes.guess_type(name)[0]
 
@@ -137,7 +137,7 @@ def _local_file(tx: Transaction, field: Field, value: Mapping[str, Any]) -> tupl
     if "\\" in path or "\0" in path:
         raise write_failed(tx, field, f"{given} {inspect(path)} must use forward slashes.")
     if ".." in path.split("/"):
-        raise write_failed(tx, field, f"{given} {inspect(path)} leads out of its local storage.")
+        raise write_failed(tx, field, f"{given} {inspect(path)} leaves its local storage.")
     if given == "local_path":
         storage, relative = _storage_of_path(tx, path)
         if storage is None:
@@ -149,7 +149,7 @@ def _local_file(tx: Transaction, field: Field, value: Mapping[str, Any]) -> tupl
                 f"API {tx.rpc}() invalid/missing local storage hash 'local_storage': {inspect(value)}", DATABASE
             )
     if not relative:
-        raise write_failed(tx, field, f"{given} {inspect(path)} names no file.")
+        raise write_failed(tx, field, f"{given} {inspect(path)} is the root of its local storage, not a file.")
     name = posixpath.basename(relative.rstrip("/"))
     return storage, {
         "content_type": _text(tx, value, "content_type") or guessed_type(name),
@@ -170,7 +170,9 @@ def _text(tx: Transaction, value: Mapping[str, Any], key: str) -> Optional[str]:
 
 def _storage_of_path(tx: Transaction, path: str) -> tuple[Optional[Link], str]:
     """
-    Return the storage with the deepest root that *path* lies under, the newest of equals, and the rest of the path.
+    Return the storage whose root contains *path*, and the path below that root.
+
+    The longest matching root wins; of equally long ones, the newest storage. Without a match, the storage is None.
     """
     table = tx.tables["LocalStorage"]
     best: tuple[int, int] = (0, 0)
@@ -203,7 +205,7 @@ def _storage_of_link(tx: Transaction, link: Any) -> Optional[Link]:
 
 def is_web(url: str) -> bool:
     """
-    Tell whether a browser may be sent to *url*.
+    Return whether a browser may be redirected to *url*: whether its scheme is HTTP or HTTPS.
     """
     return urllib.parse.urlsplit(url).scheme in {"http", "https"}
 

@@ -1,5 +1,5 @@
 """
-Writing the links of multi-entity fields, wherever their relation keeps them.
+Writing the links of multi-entity fields to the place where their relation stores them.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ def write_links(tx: Transaction, field: Field, entity_id: int, links: Iterable[L
     Change the links of one row.
 
     Args:
-        tx: The request at work.
+        tx: The transaction of the request.
 
         field: The multi-entity field.
 
-        entity_id: The row whose links change.
+        entity_id: The id of the row whose links change.
 
-        links: The rows to link to, or to part from. They exist; twice the same counts once.
+        links: The links to set, add or remove. Their rows must exist, apart from those to remove. Duplicates count
+            once.
 
-        mode: ``"set"`` leaves exactly *links*, ``"add"`` adds them, ``"remove"`` takes them away.
+        mode: ``"set"`` replaces all links by *links*, ``"add"`` adds *links*, ``"remove"`` removes *links*.
     """
     relation = relation_for(field)
     given = {(link["type"], link["id"]): link for link in links}
@@ -56,7 +57,7 @@ def write_links(tx: Transaction, field: Field, entity_id: int, links: Iterable[L
 
 def far_type_of(field: Field) -> Optional[str]:
     """
-    Return the one type that the relation can keep at its far end, or None if it keeps any.
+    Return the only type that the field's relation can store at its far end, or None if it can store several types.
     """
     relation = relation_for(field)
     return relation.far_type if isinstance(relation, (Reverse, Through, Listed)) else None
@@ -65,7 +66,7 @@ def far_type_of(field: Field) -> Optional[str]:
 def _add(tx: Transaction, field: Field, relation: Relation, entity_id: int, link: Link) -> None:
     own = {"type": field.entity_type, "id": entity_id}
     if isinstance(relation, Reverse):
-        # The far end holds one link only, so a row that is added here leaves where it was.
+        # The far row's entity field holds one link only. Adding the far row here removes it from its earlier place.
         update_row(tx, relation.far_type, link["id"], link_columns(relation.far_field, own))
     elif isinstance(relation, Through):
         values = {**link_columns(relation.own_field, own), **link_columns(relation.far_field, link)}
@@ -80,7 +81,7 @@ def _add(tx: Transaction, field: Field, relation: Relation, entity_id: int, link
 
 def _retype(tx: Transaction, relation: Through, entity_id: int, link: Link) -> None:
     """
-    Change the kind of a dependency that is there already.
+    Change the type of an existing dependency.
     """
     check_type(link["dependency_type"])
     pairs = tx.tables[relation.connection]
@@ -97,7 +98,7 @@ def _remove(tx: Transaction, field: Field, relation: Relation, entity_id: int, k
     own: Link = {"type": field.entity_type, "id": entity_id}
     link: Link = {"type": key[0], "id": key[1]}
     if isinstance(relation, Reverse) and relation.far_type == "Reply":
-        # A reply belongs to what it answers, so without it the reply goes too.
+        # A reply cannot exist without its entity, so a reply that is removed from it is retired.
         retire_row(tx, "Reply", link["id"])
     elif isinstance(relation, Reverse):
         update_row(tx, relation.far_type, link["id"], link_columns(relation.far_field, None))

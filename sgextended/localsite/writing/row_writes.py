@@ -1,5 +1,5 @@
 """
-Creating, updating, deleting and reviving rows by the rules of the site (protocol 5).
+Creating, updating, deleting and reviving rows by the rules of the site.
 """
 
 from __future__ import annotations
@@ -34,19 +34,28 @@ if TYPE_CHECKING:
     from sgextended.localsite.schema.entity_types import EntityType, Field
     from sgextended.localsite.storage.transaction import Link, Transaction
 
-# Fields that a caller may send and the site sets by itself.
+# Fields that a caller may send, but the site ignores the value and sets its own.
 _DISCARDED = frozenset({"cached_display_name"})
-# Their user is the caller, unless the caller names another (protocol 5.1).
+# Types whose field "user" is the current user by default.
 _AUTHORED = frozenset({"EventLogEntry", "Note", "Reply"})
 _PERMANENT = frozenset({"EventLogEntry"})
-# Their name is made of the first and the last one.
+# Types whose name is made of "firstname" and "lastname".
 _PEOPLE = frozenset({"ClientUser", "HumanUser"})
 
 
 @attrs.define
 class _Change:
     """
-    What one request writes: columns of the row itself, and the links of its multi-entity fields.
+    The validated changes of one request.
+
+    Attributes:
+        columns: Columns of the row.
+
+        personal: Values of personal fields.
+
+        links: Changes of multi-entity fields: the field, the links and the mode.
+
+        written: The names of all fields sent.
     """
 
     columns: dict[str, Any] = attrs.field(factory=dict)
@@ -59,10 +68,10 @@ def create(
     tx: Transaction, entity_type: EntityType, fields: list[dict[str, Any]], return_fields: list[str]
 ) -> dict[str, Any]:
     """
-    Create a row and return the fields written and *return_fields* of it.
+    Create a row and return it with the fields written and *return_fields*.
 
     Raises:
-        Fault: A field or a value is refused, or the row lacks what it must have.
+        Fault: A field or a value is invalid, or a required value is missing.
     """
     change = _change(tx, entity_type, fields)
     sent = {item["field_name"]: item.get("value") for item in fields}
@@ -90,10 +99,10 @@ def create(
 
 def update(tx: Transaction, entity_type: EntityType, entity_id: int, fields: list[dict[str, Any]]) -> dict[str, Any]:
     """
-    Change a row and return the fields written.
+    Change a row and return it with the fields written.
 
     Raises:
-        Fault: There is no such live row, or a field or a value is refused.
+        Fault: There is no such live row, or a field or a value is invalid.
     """
     if is_retired(tx, entity_type.name, entity_id) is not False:
         raise missing(entity_type.name, entity_id)
@@ -117,7 +126,10 @@ def update(tx: Transaction, entity_type: EntityType, entity_id: int, fields: lis
 
 def delete(tx: Transaction, entity_type: EntityType, entity_id: int) -> bool:
     """
-    Retire a row; return whether it was live until now.
+    Retire a row; return False if it was already retired.
+
+    Raises:
+        Fault: There is no such row, or rows of its type cannot be deleted.
     """
     if entity_type.name in _PERMANENT:
         raise Fault(f"Entity of type {entity_type.name} can not be deleted by this user.", DATABASE)
@@ -134,7 +146,10 @@ def delete(tx: Transaction, entity_type: EntityType, entity_id: int) -> bool:
 
 def revive(tx: Transaction, entity_type: EntityType, entity_id: int) -> bool:
     """
-    Bring a retired row back; return whether it was retired until now.
+    Revive a retired row; return False if it was not retired.
+
+    Raises:
+        Fault: There is no such row, or another row has its unique name or connects the same pair by now.
     """
     retired = is_retired(tx, entity_type.name, entity_id)
     if retired is None:
@@ -148,7 +163,7 @@ def revive(tx: Transaction, entity_type: EntityType, entity_id: int) -> bool:
 
 def missing(entity_type: str, entity_id: Any) -> Fault:
     """
-    Return the fault for a row that is not there.
+    Return the fault for a row that does not exist.
     """
     return Fault(f"Entity of type [{entity_type}] with id={entity_id} does not exist.", DATABASE)
 
@@ -171,7 +186,7 @@ def _change(tx: Transaction, entity_type: EntityType, fields: list[dict[str, Any
         else:
             target = change.personal if field.is_personal else change.columns
             target[name] = stored(tx, field, value)
-            if name == "image":  # a cleared thumbnail takes its filmstrip along
+            if name == "image":  # clearing the thumbnail also clears its filmstrip
                 change.columns.update(without_image(entity_type))
             if name == entity_type.identifier and change.columns[name] is None:
                 _check_name(tx, entity_type)
@@ -215,13 +230,13 @@ def _link_change(tx: Transaction, field: Field, item: dict[str, Any]) -> tuple[F
         if not isinstance(link, dict):
             raise Fault(f"API {tx.rpc}() invalid/missing entity hash: {inspect(link)}")
     links = [{**link, **parse_link(tx, field, link)} for link in value]
-    # Parting from a row that is gone is no mistake.
+    # Removing a link to a row that no longer exists is allowed.
     return field, links if mode == "remove" else _existing(tx, field, links), mode
 
 
 def _existing(tx: Transaction, field: Field, links: list[Link]) -> list[Link]:
     """
-    Return *links* if the field may hold every one of them.
+    Return *links*. Raise a fault if one has a type that the field does not accept, or if its row is not live.
     """
     wanted: dict[str, set[int]] = {}
     only = far_type_of(field) if field.data_type == "multi_entity" else None
@@ -302,7 +317,7 @@ def _check_connection(
 
 def _check_revival(tx: Transaction, entity_type: EntityType, entity_id: int) -> None:
     """
-    Refuse to bring back a row whose place was taken: its unique name, or the pair that it connects.
+    Raise a fault if another live row has the unique name of a retired row, or connects the same pair.
     """
     table = tx.tables[entity_type.name]
     names = [field.name for field in entity_type.fields.values() if field.unique]
@@ -316,7 +331,7 @@ def _check_revival(tx: Transaction, entity_type: EntityType, entity_id: int) -> 
 
 def _complete(tx: Transaction, entity_type: EntityType, columns: dict[str, Any]) -> None:
     """
-    Fill in what the site knows by itself: who, when, and the names that follow from others.
+    Fill in the columns that the site sets by itself: users, times, and names that are made of other columns.
     """
     fields = entity_type.fields
     for name in ("created_at", "updated_at"):
@@ -326,7 +341,7 @@ def _complete(tx: Transaction, entity_type: EntityType, columns: dict[str, Any])
         if name in fields and columns.get(f"{name}__id") is None:
             columns.update(_actor_columns(tx, name))
     by_person = tx.actor is not None and tx.actor.type == "HumanUser"
-    # A version made by a script has no artist until the script names one.
+    # A version that a script creates has no artist, unless the script sends one.
     authored = entity_type.name in _AUTHORED or (entity_type.name == "Version" and by_person)
     if authored and "user__id" not in columns:
         columns.update(_actor_columns(tx, "user"))

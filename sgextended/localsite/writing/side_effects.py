@@ -1,6 +1,5 @@
 """
-What a write of one row does to others: schedules move, templates make tasks, rows that depend on each other come and
-go together (protocol 5.4, 5.6 and 5.7).
+The effects of a write on other rows: tasks are rescheduled, and task templates create tasks.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def prepare_create(
     links: Sequence[LinkChange],
 ) -> None:
     """
-    Complete the *columns* of a new row by what follows from those *sent*.
+    Add the columns that follow from those *sent* to the *columns* of a new row.
     """
     if entity_type.name == "Task":
         if not _TIMED.isdisjoint(sent):
@@ -62,7 +61,7 @@ def finish_create(
     links: Sequence[LinkChange],
 ) -> None:
     """
-    Do what a row's creation does to others; the row and its links are written.
+    Apply the effects of a row's creation on other rows. The row and its links are written already.
     """
     if entity_type.name == "Task":
         for field, given, _mode in links:
@@ -71,7 +70,7 @@ def finish_create(
                 waiting = [entity_id] if field.name == "upstream_tasks" else [link["id"] for link in given]
                 dependencies.settle(tx, waiting)
     elif entity_type.name == "TaskDependency":
-        _bind(tx, columns.get("task__id"))
+        _check_and_settle(tx, columns.get("task__id"))
     elif columns.get("task_template__id") is not None:
         add_template_tasks(tx, {"type": entity_type.name, "id": entity_id}, columns["task_template__id"])
 
@@ -79,10 +78,10 @@ def finish_create(
 @attrs.define
 class Update:
     """
-    An update of one row on its way.
+    An update of one row and its effects on other rows.
 
     Attributes:
-        columns: What is to be written to the row at once; the rest is written by ``finish``.
+        columns: The columns to write to the row first. ``finish`` writes the others.
     """
 
     columns: dict[str, Any]
@@ -100,7 +99,7 @@ class Update:
         links: Sequence[LinkChange],
     ) -> Update:
         """
-        Return the update of a row by *columns* and *links*, before any of it is written.
+        Return the update of a row by *columns* and *links*. Call this before any of them is written.
         """
         timed: dict[str, Any] = {}
         neighbours: dict[str, set[int]] = {}
@@ -126,7 +125,9 @@ class Update:
 
     def finish(self, tx: Transaction, entity_type: EntityType, entity_id: int, links: Sequence[LinkChange]) -> None:
         """
-        Do what the update does to the rest of the row and to others; columns and links are written.
+        Apply the effects of the update on the rest of the row and on other rows.
+
+        ``columns`` and the links are written already.
         """
         if entity_type.name == "Task":
             for field, given, _mode in links:
@@ -136,7 +137,7 @@ class Update:
                 dependencies.plan_existing(tx, entity_id, self._timed)
         elif entity_type.name == "TaskDependency" and self._before:
             waiting = self.columns.get("task__id", self._before["task__id"])
-            _bind(tx, waiting)
+            _check_and_settle(tx, waiting)
             if self._before["task__id"] not in (None, waiting):
                 dependencies.settle(tx, [self._before["task__id"]], hold=True)
         elif self._before and self._before["task_template__id"] != self.columns["task_template__id"]:
@@ -148,7 +149,7 @@ class Update:
         after = _neighbours(tx, field, task_id)
         dependencies.check_loop(tx, task_id)
         if field.name == "upstream_tasks":
-            # A task that waits for less than before stays where it is.
+            # A task that only loses upstream tasks keeps its dates.
             retyped = any("dependency_type" in link for link in given)
             dependencies.settle(tx, [task_id], hold=after <= before and not retyped)
         else:
@@ -158,18 +159,18 @@ class Update:
 
 def check_delete(tx: Transaction, entity_type: EntityType, entity_id: int) -> None:
     """
-    Refuse to retire what the site cannot.
+    Raise a fault if a row cannot be retired.
 
     Raises:
-        Fault: It is a reply to nothing.
+        Fault: The row is a reply without an entity.
     """
     if entity_type.name == "Reply" and _column(tx, "Reply", "entity__id", entity_id) is None:
-        raise Fault(f"Delete failed for [Reply]: The reply with id={entity_id} belongs to no entity.", DATABASE)
+        raise Fault(f"Delete failed for [Reply]: The reply with id={entity_id} has no entity.", DATABASE)
 
 
 def waiting_for(tx: Transaction, entity_type: EntityType, entity_id: int) -> list[int]:
     """
-    Return the tasks that a row's retirement or revival concerns; asked while the row is live.
+    Return the ids of the tasks whose schedule a row's retirement or revival affects. The row must be live.
     """
     if entity_type.name == "Task":
         return dependencies.dependents(tx, entity_id)
@@ -181,14 +182,14 @@ def waiting_for(tx: Transaction, entity_type: EntityType, entity_id: int) -> lis
 
 def finish_delete(tx: Transaction, waiting: list[int]) -> None:
     """
-    Note that the tasks that waited for a retired row are free of it; they stay where they are.
+    Update the dependency violations of the tasks that depended on a retired row. They keep their dates.
     """
     dependencies.settle(tx, waiting, hold=True)
 
 
 def finish_revive(tx: Transaction, entity_type: EntityType, entity_id: int) -> None:
     """
-    Move the tasks that wait for a revived row, or by it, to where they may be.
+    Move the tasks that a revived row affects to the dates that their upstream tasks allow.
     """
     waiting = waiting_for(tx, entity_type, entity_id)
     if entity_type.name == "TaskDependency":
@@ -199,7 +200,7 @@ def finish_revive(tx: Transaction, entity_type: EntityType, entity_id: int) -> N
     dependencies.settle(tx, waiting)
 
 
-def _bind(tx: Transaction, task_id: Optional[int]) -> None:
+def _check_and_settle(tx: Transaction, task_id: Optional[int]) -> None:
     if task_id is not None:
         dependencies.check_loop(tx, task_id)
         dependencies.settle(tx, [task_id])

@@ -1,5 +1,5 @@
 """
-The tasks that a row gets from its task template (protocol 5.7).
+The tasks that a row gets from its task template.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sgextended.localsite.writing.link_writes import write_links
 if TYPE_CHECKING:
     from sgextended.localsite.storage.transaction import Link, Transaction
 
-# What a task takes over from the task of the template, beside its step, its assignees and its dependencies.
+# The columns that a task copies from the task of the template. Assignees and dependencies are copied separately.
 _COPIED = (
     *("content", "sg_sort_order", "sg_status_list", "duration", "est_in_mins", "sg_description", "milestone"),
     *("start_date", "due_date", "splits", "split_durations", "step__type", "step__id"),
@@ -24,7 +24,7 @@ _PAIR = ("dependency_type", "offset_days", "shift_ratio")
 
 def add_template_tasks(tx: Transaction, entity: Link, template_id: int) -> None:
     """
-    Give *entity* the tasks of a template that it does not have from it yet; nothing that is there changes.
+    Create the tasks of a template that *entity* does not have yet. Existing tasks do not change.
     """
     tasks = tx.tables["Task"]
     live = tasks.c.retired_at.is_(None)
@@ -40,7 +40,12 @@ def add_template_tasks(tx: Transaction, entity: Link, template_id: int) -> None:
     new = [row for row in wanted if row["id"] not in made]
     if not new:
         return
-    shared = {**default_columns(tx.schema["Task"]), **_stamp(tx), **_place(tx, entity), "color": "pipeline_step"}
+    shared = {
+        **default_columns(tx.schema["Task"]),
+        **_author_columns(tx),
+        **_entity_columns(tx, entity),
+        "color": "pipeline_step",
+    }
     assignees = tx.schema["Task"].fields["task_assignees"]
     for row in new:
         columns = {**shared, **{name: row[name] for name in _COPIED}}
@@ -52,7 +57,7 @@ def add_template_tasks(tx: Transaction, entity: Link, template_id: int) -> None:
 
 def _copy_dependencies(tx: Transaction, made: dict[int, int], new: set[int]) -> None:
     """
-    Make the tasks wait for each other as those of the template do, where one of the two is new.
+    Copy the dependencies between the template's tasks to the tasks made from them, if at least one of the two is new.
     """
     pairs = tx.tables["TaskDependency"]
     query = sa.select(pairs).where(
@@ -80,9 +85,9 @@ def _assignees(tx: Transaction, task_id: int) -> list[Link]:
     return [dict(row) for row in tx.connection.execute(query).mappings()]
 
 
-def _place(tx: Transaction, entity: Link) -> dict[str, Any]:
+def _entity_columns(tx: Transaction, entity: Link) -> dict[str, Any]:
     """
-    Return the columns that put a task on *entity*, in its project.
+    Return the columns that link a task to *entity* and to its project.
     """
     project: Link = entity
     if entity["type"] != "Project":
@@ -92,7 +97,7 @@ def _place(tx: Transaction, entity: Link) -> dict[str, Any]:
     return {**link_columns("project", project), **link_columns("entity", entity)}
 
 
-def _stamp(tx: Transaction) -> dict[str, Any]:
+def _author_columns(tx: Transaction) -> dict[str, Any]:
     actor = None if tx.actor is None else {"type": tx.actor.type, "id": tx.actor.id}
     return {
         "created_at": tx.moment,

@@ -173,7 +173,7 @@ def test_summary_that_is_none_is_refused(site):
     """
     A query field sums up in one of the ways that the site knows.
     """
-    with site.store.reading() as tx, pytest.raises(ValueError, match=r"sums up by one of record_count.*got 'median'"):
+    with site.store.reading() as tx, pytest.raises(ValueError, match=r"must be one of record_count.*got 'median'"):
         add_query_field(tx, "Shot", "Odd", ("Task", group("and")), "median")
 
 

@@ -157,8 +157,8 @@ def test_rule_is_read_only(sg):
         ({"working": None}, "'working' must be true or false. Got: nil"),
         ({"description": 5}, "'description' must be a String. Got: 5"),
         ({"recalculate_field": "start_date"}, "'recalculate_field' must be one of: due_date, duration."),
-        ({"project": {"type": "Project", "id": 99}}, "'project' is not there"),
-        ({"user": {"type": "HumanUser", "id": 99}}, "'user' is not there"),
+        ({"project": {"type": "Project", "id": 99}}, "'project' does not exist"),
+        ({"user": {"type": "HumanUser", "id": 99}}, "'user' does not exist"),
         ({"user": {"type": "Group", "id": 1}}, "'user' must be a link to a HumanUser."),
         ({"project": 5}, "'project' must be a link to a Project. Got: 5"),
         ({"project": {"type": "Project", "id": True}}, "'project' must be a link to a Project."),
@@ -179,7 +179,7 @@ def test_rule_of_two_owners_faults(sg, project, person):
     """
     A rule is a project's or a person's.
     """
-    with pytest.raises(Fault, match=r"'project' and 'user' exclude each other."):
+    with pytest.raises(Fault, match=r"'project' and 'user' cannot be given together."):
         sg.work_schedule_update(TUE, working=False, project=project, user=person)
 
 

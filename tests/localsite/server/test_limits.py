@@ -283,7 +283,7 @@ def test_any_form_is_answered(fuzzed, form, fields, file, broken):
 @pytest.mark.parametrize(
     ("headers", "body", "message"),
     [
-        ({"Content-Type": "multipart/form-data"}, b"", "names no boundary"),
+        ({"Content-Type": "multipart/form-data"}, b"", "its content type has no boundary"),
         ({"Content-Type": f"multipart/form-data; boundary={'b' * 400}"}, b"", "ends before|cannot be read"),
         ({"Content-Type": "multipart/form-data; boundary=b"}, b"nonsense", "cannot be read"),
         ({"Content-Type": "multipart/form-data; boundary=b"}, b"--b\r\n" + b"x" * 2_000_000, "larger|cannot be read"),

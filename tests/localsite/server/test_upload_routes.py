@@ -168,10 +168,10 @@ def test_attachment_takes_a_file_of_its_own(media, show, document):
     ("entity_type", "number", "field", "message"),
     [
         ("Shot", 987654, None, r"Entity of type \[Shot\] with id=987654 does not exist"),
-        ("Bogus", 1, None, 'upload_file|api_link_file: "Bogus_1" names no entity'),
-        ("Shot", None, "code", "Shot.code of data type 'text' takes no files"),
+        ("Bogus", 1, None, 'upload_file|api_link_file: "Bogus_1" is not the type and id of an entity'),
+        ("Shot", None, "code", "Shot.code of data type 'text' does not accept files"),
         ("Shot", None, "sg_bogus", "Shot.sg_bogus doesn't exist"),
-        ("Shot", None, "assets", "Shot.assets of data type 'multi_entity' takes no files"),
+        ("Shot", None, "assets", "Shot.assets of data type 'multi_entity' does not accept files"),
     ],
 )
 def test_refused_upload_says_why(media, shot, document, entity_type, number, field, message):

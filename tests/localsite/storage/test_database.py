@@ -124,18 +124,18 @@ def test_parts_make_the_file(storage, form, start, shot):
             {"upload_type": "Thumbnail", "filename": "x", "created_at": "now"},
             'Invalid created_at: "now"',
         ),
-        ("api_get_upload_link_for_part", {"upload_id": "../x", "part_number": 1}, "'../x' is the key of no upload"),
+        ("api_get_upload_link_for_part", {"upload_id": "../x", "part_number": 1}, "'../x' is not the key of an upload"),
         ("api_get_upload_link_for_part", {"upload_id": "0" * 32, "part_number": 0}, "part_number must be a number"),
         ("api_get_upload_link_for_part", {"upload_id": "0" * 32, "part_number": 10_001}, "from 1 to 10000"),
-        ("api_complete_multipart_upload", {"upload_id": "x"}, "'x' is the key of no upload"),
-        ("api_complete_multipart_upload", {"upload_id": "0" * 32, "etags": "../x"}, "is the ETag of no part"),
+        ("api_complete_multipart_upload", {"upload_id": "x"}, "'x' is not the key of an upload"),
+        ("api_complete_multipart_upload", {"upload_id": "0" * 32, "etags": "../x"}, "is not the ETag of a part"),
         ("api_complete_multipart_upload", {"upload_id": "0" * 32, "etags": "0" * 32}, "Part 1 of the upload"),
         ("api_link_file", {"upload_link_info": "1\nhttp://x/y?z\n\nAttachment"}, "upload_link_info is not"),
         ("api_link_file", {"upload_link_info": ""}, "upload_link_info is not from this site"),
         ("api_link_file", {}, "The form has no file"),
         ("upload_file", {"entity_type": "Shot", "entity_id": 1}, "The form has no file"),
         ("publish_thumbnail", {"entity_type": "Shot", "entity_id": 1}, "The form has no file"),
-        ("share_thumbnail", {"entities": "Shot", "source_entity": "Shot_1"}, '"Shot" names no entity'),
+        ("share_thumbnail", {"entities": "Shot", "source_entity": "Shot_1"}, '"Shot" is not the type and id'),
     ],
 )  # fmt: skip
 def test_step_without_sense_is_refused(form, shot, name, fields, message):
@@ -154,7 +154,7 @@ def test_file_that_never_came_is_not_linked(form, start, shot):
     """
     answer = form("api_link_file", entity_type="Shot", entity_id=shot, upload_link_info=start())
 
-    assert answer == "0:The file was not uploaded to storage, or not completely.\n"
+    assert answer == "0:The upload to storage is missing or incomplete.\n"
 
 
 def test_address_is_for_its_own_use_only(storage, form, start):

@@ -158,13 +158,13 @@ def test_local_file_has_an_attachment(sg, storages, publish):
     [
         ({"local_path": "/nowhere/x"}, '"/nowhere/x" doesn\'t match any defined Local Storage'),
         ({"local_path": "@"}, "doesn't match any defined Local Storage"),
-        ({"local_path": "@/"}, "names no file"),
+        ({"local_path": "@/"}, "is the root of its local storage"),
         ({"local_path": "@\\x"}, "must use forward slashes"),
         ({"local_path": "@/a\0b"}, "must use forward slashes"),
-        ({"local_path": "@/a/../../etc/passwd"}, "leads out of its local storage"),
+        ({"local_path": "@/a/../../etc/passwd"}, "leaves its local storage"),
         ({"local_path": 5}, "invalid url hash string 'local_path'"),
         ({"local_path": "@/x", "name": 5}, "invalid url hash string 'name'"),
-        ({"relative_path": "../x", "local_storage": {"type": "LocalStorage", "id": 1}}, "leads out of"),
+        ({"relative_path": "../x", "local_storage": {"type": "LocalStorage", "id": 1}}, "leaves"),
         ({"relative_path": "x"}, "invalid/missing local storage hash 'local_storage'"),
         (
             {"relative_path": "x", "local_storage": {"type": "LocalStorage", "id": 98765}},

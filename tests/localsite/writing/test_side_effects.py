@@ -117,7 +117,7 @@ def test_reply_to_nothing_stays(sg, make):
     """
     reply = sg.create("Reply", {"content": "into the void"})
 
-    with pytest.raises(Fault, match=rf"Delete failed for \[Reply\]: The reply with id={reply['id']} belongs to no"):
+    with pytest.raises(Fault, match=rf"Delete failed for \[Reply\]: The reply with id={reply['id']} has no entity"):
         sg.delete("Reply", reply["id"])
 
 
