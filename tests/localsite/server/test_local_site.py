@@ -426,7 +426,7 @@ def test_readers_do_not_wait_for_a_writer(tmp_path):
 
 def test_file_keeps_rows_over_a_restart(tmp_path):
     """
-    A site on a file keeps its rows, users and ids over a restart. The earlier key stays valid beside a new one.
+    A site on a file keeps its rows, users and ids over a restart. The earlier key and a new one are both valid.
     """
     path = tmp_path / "site.db"
     with LocalSite(db=path) as site, shotgun_api3.Shotgun(**_arguments(site)) as sg:
