@@ -23,7 +23,7 @@ import shotgun_api3
 from shotgun_api3.lib import mockgun
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.storage.site_store import Store
+from sgextended.localsite.services.site_store import Store
 from sgextended.localsite.storage.stored_rows import insert_rows
 
 KEY = "benchmark"

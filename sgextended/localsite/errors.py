@@ -1,5 +1,5 @@
 """
-The refusal that travels to the caller as a fault of the API3 protocol.
+The fault that a caller receives for a refused request, and how its message writes values.
 """
 
 from __future__ import annotations
@@ -7,13 +7,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-#: The caller is not who they say, or may not act as whom they ask to.
+#: The credentials are not valid, or the caller may not act as the named user.
 AUTHENTICATION = 102
-#: A one-time code is needed beside the password.
+#: A one-time code is needed in addition to the password.
 MISSING_CODE = 106
-#: The request was refused before any row was looked at.
+#: The request was refused before any row was read.
 REQUEST = 103
-#: The database or a rule about the rows refused.
+#: The database, or a rule about rows, refused the request.
 DATABASE = 104
 
 _CLASS_NAMES = {
@@ -29,12 +29,12 @@ _CLASS_NAMES = {
 
 class Fault(Exception):
     """
-    A request that the site understood and refuses.
+    Raised when the site understands a request and refuses it.
 
     Args:
-        message: What the client shows as the text of its exception.
+        message: The text of the exception that the client raises.
 
-        code: The protocol's number, which decides the client's exception class.
+        code: The protocol's number of the fault, from which the client chooses the exception class.
     """
 
     def __init__(self, message: str, code: int = REQUEST) -> None:
@@ -45,12 +45,12 @@ class Fault(Exception):
 
 def inspect(value: Any, *, spaced: bool = True) -> str:
     """
-    Return *value* as the site's messages write it, which is Ruby's notation.
+    Return *value* in Ruby's notation, as the site's messages write values.
 
     Args:
         value: Decoded JSON.
 
-        spaced: True writes ``{"a" => 1}``, False the older ``{"a"=>1}``; the site has messages of both kinds.
+        spaced: True writes ``{"a" => 1}``, False the older ``{"a"=>1}``. The site has messages of both kinds.
     """
     if value is None:
         return "nil"
@@ -70,7 +70,7 @@ def inspect(value: Any, *, spaced: bool = True) -> str:
 
 def class_name(value: Any) -> str:
     """
-    Return the class of a decoded JSON value by the name that the site's messages give it.
+    Return the name that the site's messages give to the class of a decoded JSON value.
     """
     if value is False:
         return "FalseClass"
@@ -79,6 +79,6 @@ def class_name(value: Any) -> str:
 
 def is_finite_number(value: Any) -> bool:
     """
-    Tell whether *value* is a JSON number and not a boolean.
+    Return whether *value* is a finite JSON number. A boolean is not a number.
     """
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -19,7 +19,7 @@ from sgextended.domain.conditions import Ids, Links, LinksOrNames, Names
 from sgextended.domain.query_fields.pages import find_page
 from sgextended.domain.query_fields.query_fields import add_query_fields, find_with_query_fields
 from sgextended.domain.tasks import assign, unassign
-from sgextended.localsite.schema.query_field_definitions import CURRENT_PROJECT, condition, group
+from sgextended.localsite.custom_fields.query_field_definitions import CURRENT_PROJECT, condition, group
 
 SHOT = {"type": "Shot", "id": 3}
 VERSION = {"type": "Version", "id": 40}

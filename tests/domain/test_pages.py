@@ -10,7 +10,7 @@ import shotgun_api3
 from sgextended import ConfigurationError, InvalidArgumentError, NotFoundError, SGExtended
 from sgextended.domain.query_fields.pages import find_page
 from sgextended.localsite import LocalSite
-from sgextended.localsite.schema.query_field_definitions import (
+from sgextended.localsite.custom_fields.query_field_definitions import (
     CURRENT_PROJECT,
     ME,
     add_query_field,

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import sqlalchemy as sa
 
+from sgextended.localsite.calls import payload
 from sgextended.localsite.calls.note_threads import log_moment
 from sgextended.localsite.errors import DATABASE, Fault
 from sgextended.localsite.reading.row_reads import show
-from sgextended.localsite.server import payload
 from sgextended.localsite.storage.stored_rows import is_retired
 
 if TYPE_CHECKING:

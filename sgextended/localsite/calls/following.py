@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from sgextended.localsite.calls import payload
 from sgextended.localsite.reading.row_reads import show
-from sgextended.localsite.server import payload
 
 if TYPE_CHECKING:
     from sgextended.localsite.storage.transaction import Link, Transaction

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Optional
 import attrs
 import sqlalchemy as sa
 
-from sgextended.localsite.calls.navigation import NAVIGATION, Node, chains, parse_path, rows_below, sort_column
+from sgextended.localsite.calls import payload
 from sgextended.localsite.errors import Fault, inspect
 from sgextended.localsite.reading.filter_operators import text_condition
+from sgextended.localsite.reading.navigation import NAVIGATION, Node, chains, parse_path, rows_below, sort_column
 from sgextended.localsite.reading.row_reads import show
-from sgextended.localsite.server import payload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import sqlalchemy as sa
 
+from sgextended.localsite.calls import payload
 from sgextended.localsite.errors import Fault, inspect
 from sgextended.localsite.reading.field_paths import Scope
 from sgextended.localsite.reading.row_reads import Search, find_ids, show
-from sgextended.localsite.server import payload
 from sgextended.localsite.storage.stored_rows import is_retired
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sgextended.localsite.calls.read_state import keep
+from sgextended.localsite.calls import payload
 from sgextended.localsite.errors import DATABASE, Fault, inspect
 from sgextended.localsite.reading.row_reads import show
-from sgextended.localsite.server import payload
+from sgextended.localsite.storage.personal_values import keep
 from sgextended.localsite.storage.stored_rows import is_retired
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Optional
 
+from sgextended.localsite.calls import payload
+from sgextended.localsite.custom_fields.field_changes import create_field, delete_field, update_field
+from sgextended.localsite.custom_fields.field_properties import shown_in
 from sgextended.localsite.errors import Fault, inspect
-from sgextended.localsite.schema import custom_fields
 from sgextended.localsite.schema import schema_description as description
-from sgextended.localsite.server import payload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,7 @@ def read_all(tx: Transaction, request: Any) -> dict[str, Any]:
     """
     Return the description of all fields of all types.
     """
-    shown = custom_fields.shown_in(tx, _project_id(tx, payload.mapping(tx, request or {})))
+    shown = shown_in(tx, _project_id(tx, payload.mapping(tx, request or {})))
     return {name: description.fields(facts, shown) for name, facts in tx.schema.types.items()}
 
 
@@ -41,7 +42,7 @@ def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
     """
     request = payload.mapping(tx, request)
     entity_type = payload.entity_type(tx, request)
-    found = description.fields(entity_type, custom_fields.shown_in(tx, _project_id(tx, request)))
+    found = description.fields(entity_type, shown_in(tx, _project_id(tx, request)))
     name = request.get("field_name")
     if name is None:
         return found
@@ -56,7 +57,7 @@ def create(tx: Transaction, request: Any) -> str:
     """
     request = payload.mapping(tx, request)
     properties = _properties(tx, request)
-    return custom_fields.create_field(tx, payload.entity_type(tx, request), request.get("data_type"), properties)
+    return create_field(tx, payload.entity_type(tx, request), request.get("data_type"), properties)
 
 
 def update(tx: Transaction, request: Any) -> bool:
@@ -64,7 +65,7 @@ def update(tx: Transaction, request: Any) -> bool:
     Change properties of a field and return True.
     """
     request = payload.mapping(tx, request)
-    custom_fields.update_field(tx, _field(tx, request), _properties(tx, request), _project_id(tx, request))
+    update_field(tx, _field(tx, request), _properties(tx, request), _project_id(tx, request))
     return True
 
 
@@ -72,7 +73,7 @@ def delete(tx: Transaction, request: Any) -> bool:
     """
     Move a field to the trash and return True.
     """
-    custom_fields.delete_field(tx, _field(tx, payload.mapping(tx, request)))
+    delete_field(tx, _field(tx, payload.mapping(tx, request)))
     return True
 
 

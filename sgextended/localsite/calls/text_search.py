@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import sqlalchemy as sa
 
+from sgextended.localsite.calls import payload
 from sgextended.localsite.errors import Fault, inspect
 from sgextended.localsite.reading.field_paths import link_name
 from sgextended.localsite.reading.filter_operators import text_condition
 from sgextended.localsite.reading.row_reads import Search, scope_of, show
-from sgextended.localsite.server import payload
 from sgextended.localsite.storage.transaction import among
 
 if TYPE_CHECKING:

@@ -1,3 +1,3 @@
 """
-The rows of a new site and of the demo production; writing a site's rows to a folder and reading them back.
+The default rows of a new site, the demo production, and the dump of a site to a folder and back.
 """

@@ -1,5 +1,5 @@
 """
-The rows that every new site has: statuses, permission rule sets and pipeline steps (protocol 5.8 and 7.7).
+The rows that every new site has: statuses, permission rule sets and pipeline steps.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from sgextended.localsite.storage.stored_rows import insert_rows
 if TYPE_CHECKING:
     from sgextended.localsite.storage.transaction import Transaction
 
-# code, name, color, whether the site relies on it
+# code, name, color, whether it is a system status
 _STATUSES = (
     ("wtg", "Waiting to Start", "200,200,200", False),
     ("ip", "In Progress", "202,225,202", True),
@@ -34,7 +34,7 @@ _STATUSES = (
     ("pndng", "Pending", "255,214,153", True),
 )
 
-# code, name, type of the users it is for
+# code, name, type of the users that may have it
 _RULE_SETS = (
     ("admin", "Admin", "HumanUser"),
     ("manager", "Manager", "HumanUser"),
@@ -44,7 +44,7 @@ _RULE_SETS = (
     ("client_user", "Client User", "ClientUser"),
 )
 
-# name, short code, type of the rows it is worked on, color
+# name, short code, entity type whose tasks it groups, color
 _STEPS = (
     ("Art", "ART", "Asset", "183,144,218"),
     ("Model", "MDL", "Asset", "129,183,65"),
@@ -60,7 +60,7 @@ _STEPS = (
 )
 
 
-def insert_stock(tx: Transaction) -> None:
+def insert_default_rows(tx: Transaction) -> None:
     """
     Insert the rows that every new site has.
     """

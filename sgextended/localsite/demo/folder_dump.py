@@ -1,13 +1,19 @@
 """
-A site's records in a folder, as JSON lines: written by ``dump``, read by ``load``.
+A folder with a site's records as JSON lines: ``dump`` writes it, ``load`` reads it.
 
-The folder has ``about.json``; ``schema.json``, the description of all fields; ``records/Shot.jsonl`` and the like, a
-line for each record with values as the protocol has them; ``media/attachments`` and ``media/thumbnails``, named by
-numbers; and, of a local site, ``site``, with the rows of tables that are no entity type's. Keys, passwords and sessions
-are in none of them. What was copied from a site of another kind has lists of links in its records instead of ``site``.
+The folder contains:
 
-Three values differ from the protocol's, since theirs hold for a while only: an image is ``{"thumbnail": number}``, an
-upload has no ``url``, and a record that is retired has ``retired_at``.
+- ``about.json``: the format, and when it was made;
+- ``schema.json``: the description of all fields;
+- ``records/Shot.jsonl`` and the like: one line for each record, with values as in the protocol;
+- ``media/attachments`` and ``media/thumbnails``: files, named by the ids of their Attachments;
+- ``site``, if the folder is of a local site: the rows of tables that do not belong to an entity type.
+
+No file contains keys, passwords or sessions. Records that were copied from another kind of site contain their lists of
+links, because there is no ``site`` folder.
+
+Three values differ from the protocol, whose values are valid only for a while: an image is ``{"thumbnail": number}``,
+an upload has no ``url``, and a retired record has ``retired_at``.
 """
 
 from __future__ import annotations
@@ -19,16 +25,15 @@ import attrs
 import sqlalchemy as sa
 
 from sgextended.localsite.calls import schema_requests
+from sgextended.localsite.custom_fields.field_imports import adopt_fields, restore_fields
 from sgextended.localsite.files.file_store import keep
-from sgextended.localsite.schema import custom_fields
 from sgextended.localsite.schema.entity_types import CONTAINERS
 from sgextended.localsite.schema.link_relations import Listed, Through, relation_for
+from sgextended.localsite.storage.computed_fields import TRIGGERS
 from sgextended.localsite.storage.data_types import shown
 from sgextended.localsite.storage.display_names import display_name, link_name
 from sgextended.localsite.storage.entity_tables import is_stored
-from sgextended.localsite.storage.stored_rows import default_columns, insert_row
-from sgextended.localsite.writing.computed_fields import TRIGGERS
-from sgextended.localsite.writing.link_writes import link_columns
+from sgextended.localsite.storage.stored_rows import default_columns, insert_row, link_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,7 +42,7 @@ if TYPE_CHECKING:
     from sgextended.localsite.schema.entity_types import EntityType, Field
     from sgextended.localsite.storage.transaction import Transaction
 
-#: Raised when the folder's form changes so that an older one cannot be read.
+#: The version of the folder's format. It increases when older folders can no longer be read.
 FORMAT = 1
 
 _AT_ONCE = 1000
@@ -48,12 +53,12 @@ _List = tuple[Any, int, list[dict[str, Any]]]  # the field, the id of the record
 @attrs.define
 class Loaded:
     """
-    What ``load`` found.
+    The result of ``load``.
 
     Attributes:
-        counts: How many records of each type were loaded.
+        counts: The number of loaded records by entity type.
 
-        left_out: What a local site has no place for, in words.
+        left_out: Descriptions of the parts that a local site cannot hold.
     """
 
     counts: dict[str, int] = attrs.field(factory=dict)
@@ -62,10 +67,10 @@ class Loaded:
 
 def dump(tx: Transaction, folder: Path) -> dict[str, int]:
     """
-    Write all that the site holds into *folder*, which is empty or not there; return how many records of each type.
+    Write the whole site into *folder*, and return the number of records by entity type.
 
     Raises:
-        ValueError: There is something in the folder.
+        ValueError: The folder exists and is not empty.
     """
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty. Name a folder that does not exist yet.")
@@ -85,21 +90,21 @@ def dump(tx: Transaction, folder: Path) -> dict[str, int]:
     for part in _MEDIA:
         for path in tx.media.files(part):
             keep(path, folder / "media" / part / path.name)
-    # Written last: a folder without it is not whole.
+    # about.json is written last, so a folder without it is incomplete.
     _write_json(folder / "about.json", {"format": FORMAT, "by": "dump", "made_at": tx.moment})
     return counts
 
 
 def load(tx: Transaction, folder: Path) -> Loaded:
     """
-    Put the records of *folder* into a new site, with their ids, dates and files.
+    Load the records of *folder* into a new site, with their ids, dates and files.
 
     Raises:
         ValueError: The folder holds no records, or they cannot be read.
     """
     _check(folder)
     loaded = Loaded()
-    for trigger in TRIGGERS:  # the records say the sums themselves
+    for trigger in TRIGGERS:  # the records contain the computed values already
         tx.connection.exec_driver_sql(f"DROP TRIGGER {trigger.split()[2]}")
     own = {path.stem: path for path in (folder / "site").glob("*.jsonl")}
     _load_schema(tx, folder, own.pop("fields", None), loaded)
@@ -126,11 +131,11 @@ def load(tx: Transaction, folder: Path) -> Loaded:
 def _load_schema(tx: Transaction, folder: Path, fields: Optional[Path], loaded: Loaded) -> None:
     described = folder / "schema.json"
     if fields is not None:
-        custom_fields.restore_fields(tx, list(_lines(fields)))
+        restore_fields(tx, list(_lines(fields)))
     elif described.is_file():
         types = [path.stem for path in (folder / "records").glob("*.jsonl")]
         described_fields = json.loads(described.read_text(encoding="utf-8"))
-        loaded.left_out += custom_fields.adopt_fields(tx, described_fields, types)
+        loaded.left_out += adopt_fields(tx, described_fields, types)
 
 
 def _check(folder: Path) -> None:
@@ -139,8 +144,8 @@ def _check(folder: Path) -> None:
         made = about["format"]
     except (OSError, ValueError, KeyError, TypeError):
         raise ValueError(
-            f"{folder} holds no records of a site, or not all of them: it has no good about.json. Such folders are "
-            "made by 'sgextended pull' and 'sgextended site dump'; one that was interrupted goes on when started again."
+            f"{folder} holds no records of a site, or not all of them, because it has no valid about.json. Make the "
+            "folder with 'sgextended pull' or 'sgextended site dump'. Run an interrupted command again to continue it."
         ) from None
     if made != FORMAT:
         raise ValueError(f"{folder} has format {made}, but this version of the local site reads format {FORMAT}.")
@@ -209,21 +214,21 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             try:
                 record = json.loads(line)
             except ValueError as error:
-                raise ValueError(f"{path}, line {number}: this is no JSON: {error}.") from error
+                raise ValueError(f"{path}, line {number}: this is not valid JSON: {error}.") from error
             yield record
 
 
 @attrs.frozen
 class _Reader:
     """
-    Turns the records of one type into rows of its table.
+    Converts the records of one type into rows of its table.
 
     Attributes:
-        columns: Of the table, in the order of a row's values.
+        columns: The table's columns, in the order of a row's values.
 
-        blank: What the row of a record without values holds.
+        blank: The row of a record without values.
 
-        plain: How the values of fields are kept.
+        plain: Functions that convert the values of fields into values of columns.
 
         links: Names of the fields that are links.
 
@@ -239,7 +244,7 @@ class _Reader:
 
     def row(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """
-        Return the columns of a record.
+        Return the row of a record, by column.
         """
         row: dict[str, Any] = {**self.blank, "id": record["id"], "retired_at": record.get("retired_at")}
         for name in record.keys() & self.plain.keys():
@@ -266,10 +271,10 @@ def _reader(tx: Transaction, facts: EntityType) -> _Reader:
 
 def _load_type(tx: Transaction, facts: EntityType, path: Path) -> tuple[int, list[_List]]:
     """
-    Load the records of a type; return how many they are, and the lists of links that they have.
+    Load the records of a type, and return their number and their lists of links.
     """
     table, directory, reader = tx.tables[facts.name], tx.tables.directory, _reader(tx, facts)
-    # What every new site has of the type makes room for what this one had.
+    # The default rows of a new site are replaced by the rows of the loaded site.
     tx.connection.execute(sa.delete(table))
     tx.connection.execute(sa.delete(directory).where(directory.c.type == facts.name))
     names, marks = ", ".join(f'"{name}"' for name in reader.columns), ", ".join("?" * len(reader.columns))
@@ -283,7 +288,7 @@ def _load_type(tx: Transaction, facts: EntityType, path: Path) -> tuple[int, lis
             tx.connection.execute(sa.insert(directory), entries)
         except (sa.exc.DBAPIError, KeyError, TypeError) as error:
             reason = f"{type(error).__name__}: {getattr(error, 'orig', error)}"
-            raise ValueError(f"{path} holds what is no record of a {facts.name}: {reason}.") from error
+            raise ValueError(f"{path} has a line that is not a record of a {facts.name}: {reason}.") from error
         found += [
             (field, each["id"], each[field.name]) for each in chunk for field in reader.lists if each.get(field.name)
         ]
@@ -318,7 +323,7 @@ def _entry(facts: EntityType, row: Mapping[str, Any], record: Mapping[str, Any])
 
 def _load_lists(tx: Transaction, lists: Iterable[_List]) -> None:
     """
-    Load lists of links. Those that are other records' single links need no loading.
+    Load lists of links. Lists that show the single links of other records need no loading.
     """
     directory = tx.tables.directory
     there = {tuple(row) for row in tx.connection.execute(sa.select(directory.c.type, directory.c.id))}
@@ -331,7 +336,8 @@ def _load_lists(tx: Transaction, lists: Iterable[_List]) -> None:
                 continue
             if isinstance(relation, Listed):
                 left, right = (own, far) if relation.left else (far, own)
-                pairs[(relation.relation, *left, *right)] = None  # once, though the other end's record names it too
+                # Kept once, although the record at the other end has it too.
+                pairs[(relation.relation, *left, *right)] = None
             elif isinstance(relation, Through):
                 _connect(tx, relation, own, far)
     names = ("relation", "left_type", "left_id", "right_type", "right_id")
@@ -340,7 +346,7 @@ def _load_lists(tx: Transaction, lists: Iterable[_List]) -> None:
 
 def _connect(tx: Transaction, relation: Through, own: tuple[str, int], far: tuple[str, int]) -> None:
     """
-    Make a row of a connection type, unless its own records had it.
+    Insert a row of a connection type, unless the records of that type contained it.
     """
     table = tx.tables[relation.connection]
     own_columns = link_columns(relation.own_field, {"type": own[0], "id": own[1]})

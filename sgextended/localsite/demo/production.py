@@ -1,8 +1,8 @@
 """
-The demo production: seven shows of a made-up studio, the same on every machine and every day.
+The demo production: seven shows of an invented studio, the same on every machine and every day.
 
-All dates count from one fixed day, all choices come from one seed, and every id is given here, so two demo sites hold
-equal rows.
+All dates count from one fixed day, all random choices come from one seed, and every id is set here, so two demo sites
+hold equal rows.
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ from sgextended.localsite.demo import vocabulary as words
 from sgextended.localsite.demo.saved_pages import insert_pages, insert_query_fields
 from sgextended.localsite.schedule.dependencies import DEPENDENCY_TYPES
 from sgextended.localsite.schedule.working_days import Calendar
-from sgextended.localsite.storage.stored_rows import insert_rows
+from sgextended.localsite.storage.stored_rows import insert_rows, link_columns
 from sgextended.localsite.storage.transaction import MOMENT
-from sgextended.localsite.writing.link_writes import link_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sgextended.localsite.storage.transaction import Link, Transaction
 
-#: The day that the demo shows the studio on, a Tuesday.
+#: The demo's present day, a Tuesday.
 TODAY = dt.date(2026, 3, 10)
 SEED = 20260310
 
@@ -50,12 +49,12 @@ def insert_demo(tx: Transaction) -> None:
 
 class _Studio:
     """
-    The demo while it is being made: rows by type, written in bulk at the end.
+    Builds the demo: it collects rows by type and writes them in bulk at the end.
     """
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
-        self._random = random.Random(SEED)  # noqa: S311 - it is to be the same every time
+        self._random = random.Random(SEED)  # noqa: S311 - the demo must be the same every time
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._links: list[dict[str, Any]] = []
         self._team: dict[str, list[Link]] = {}
@@ -175,7 +174,7 @@ class _Studio:
 
     def _add_assets(self, show: words.Show, project: Link, start: dt.date) -> list[Link]:
         names = list(_asset_names())
-        # Every show gets some of each kind, and its own choice of names.
+        # Every show has assets of each type, and its own choice of names.
         chosen = sorted(self._random.sample(range(len(names)), show.assets))
         assets = []
         for at in chosen:
@@ -294,7 +293,7 @@ class _Studio:
         if entity_status == "hld":
             return "hld"
         if due < TODAY:
-            # Most is done by its day; what is not, is late.
+            # Most tasks are finished by their due date; the others are late.
             return self._random.choice(("fin", "fin", "fin", "fin", "ip"))
         if start <= TODAY:
             return self._random.choice(("ip", "ip", "rdy"))
@@ -379,7 +378,7 @@ class _Studio:
 
     def _add_history(self) -> None:
         """
-        Add the events of the last days: what was made, and which versions were looked at.
+        Add the events of the last days: created rows and viewed versions.
         """
         since = (TODAY - dt.timedelta(days=_HISTORY_DAYS)).isoformat()
         made = [
@@ -437,7 +436,7 @@ _TASK_NAMES = {
 
 def _asset_names() -> Iterator[tuple[str, str]]:
     """
-    Yield the type and code of every asset that the words make.
+    Yield the type and code of every asset that the vocabulary provides.
     """
     for kind, prefix, nouns, adjectives in words.ASSETS:
         for noun, adjective in itertools.product(nouns, adjectives):
@@ -446,6 +445,6 @@ def _asset_names() -> Iterator[tuple[str, str]]:
 
 def _weekday(day: dt.date) -> dt.date:
     """
-    Return the day itself, or the Monday after it.
+    Return *day*, or the Monday after it if it is on a weekend.
     """
     return day + dt.timedelta(days=max(0, 7 - day.weekday()) if day.weekday() >= 5 else 0)

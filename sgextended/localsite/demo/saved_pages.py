@@ -1,5 +1,5 @@
 """
-The demo's query fields and its saved pages, as people make them in the web application.
+The demo's query fields and saved pages, in the form in which the web application saves them.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Optional
 
-from sgextended.localsite.schema.query_field_definitions import (
+from sgextended.localsite.custom_fields.query_field_definitions import (
     CURRENT_PROJECT,
     ME,
     add_query_field,
@@ -29,19 +29,19 @@ _OPEN = condition("sg_status_list", "not_in", "fin", "omt")
 
 def insert_query_fields(tx: Transaction) -> None:
     """
-    Give the demo its query fields.
+    Insert the demo's query fields.
     """
     for entity_type in ("Asset", "Shot"):
-        _of_tasks(tx, entity_type)
-    _of_shots(tx)
-    _of_assets(tx)
-    _of_sequences(tx)
-    _of_tasks_themselves(tx)
+        _task_counting_query_fields(tx, entity_type)
+    _shot_query_fields(tx)
+    _asset_query_fields(tx)
+    _sequence_query_fields(tx)
+    _task_query_fields(tx)
 
 
 def insert_pages(tx: Transaction, moment: str) -> None:
     """
-    Give the demo its saved pages, made at *moment*, each with its settings.
+    Insert the demo's saved pages, created at *moment*, with their settings.
     """
     pages = list(_pages())
     rows: list[dict[str, Any]] = []
@@ -80,7 +80,7 @@ def insert_pages(tx: Transaction, moment: str) -> None:
     insert_rows(tx, "PageSetting", settings)
 
 
-def _of_tasks(tx: Transaction, entity_type: str) -> None:
+def _task_counting_query_fields(tx: Transaction, entity_type: str) -> None:
     mine = condition("entity", "is", current(entity_type))
 
     def add(label: str, summary: str, *more: dict[str, Any], **options: Any) -> None:
@@ -104,7 +104,7 @@ def _of_tasks(tx: Transaction, entity_type: str) -> None:
     add_query_field(tx, entity_type, "Latest Artists", latest, "single_record", field="user", value=three)
 
 
-def _of_shots(tx: Transaction) -> None:
+def _shot_query_fields(tx: Transaction) -> None:
     shot = condition("entity", "is", current("Shot"))
     soon = group("and", condition("sg_status_list", "is", "rdy"), condition("due_date", "in_next", 7, "DAY"))
     busy = group("or", condition("sg_status_list", "is", "ip"), soon)
@@ -118,13 +118,13 @@ def _of_shots(tx: Transaction) -> None:
     add_query_field(tx, "Shot", "Characters", ("Asset", characters), "single_record", field="code", value=names)
 
 
-def _of_assets(tx: Transaction) -> None:
+def _asset_query_fields(tx: Transaction) -> None:
     shots = group("and", condition("assets", "is", current("Asset")), condition("project", "is", CURRENT_PROJECT))
     add_query_field(tx, "Asset", "Shot Count", ("Shot", shots), "record_count")
     add_query_field(tx, "Asset", "Frames", ("Shot", shots), "sum", field="sg_cut_duration")
 
 
-def _of_sequences(tx: Transaction) -> None:
+def _sequence_query_fields(tx: Transaction) -> None:
     mine = condition("sg_sequence", "is", current("Sequence"))
     add_query_field(tx, "Sequence", "Shot Total", ("Shot", group("and", mine)), "record_count")
     add_query_field(tx, "Sequence", "Cut Length", ("Shot", group("and", mine)), "sum", field="sg_cut_duration")
@@ -135,7 +135,7 @@ def _of_sequences(tx: Transaction) -> None:
     add_query_field(tx, "Sequence", "Shots Final", final, "status_percentage", field="sg_status_list", value="fin")
 
 
-def _of_tasks_themselves(tx: Transaction) -> None:
+def _task_query_fields(tx: Transaction) -> None:
     versions = ("Version", group("and", condition("sg_task", "is", current("Task"))))
     add_query_field(tx, "Task", "Version Count", versions, "record_count")
     add_query_field(tx, "Task", "Latest Take", versions, "single_record", field="code", value=single("created_at"))

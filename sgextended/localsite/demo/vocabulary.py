@@ -1,5 +1,5 @@
 """
-The names and sentences that the demo production is made of.
+The names and texts of the demo production.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ class Show:
     One project of the demo.
 
     Attributes:
-        days: How many days before the demo's day the project began.
+        days: The number of days between the project's start and the demo's present day.
 
         sequences: Codes and titles of its sequences, in the order of the story.
 
-        episodes: How many episodes the sequences are spread over; 0 for none.
+        episodes: The number of episodes that the sequences are distributed over.
 
-        shots: How many shots the project has.
+        shots: The number of shots.
 
-        assets: How many assets the project has.
+        assets: The number of assets.
     """
 
     name: str
@@ -130,7 +130,7 @@ SHOWS = (
     ),
 )
 
-#: First name, last name, department code. The first few lead.
+#: First name, last name, department code. The first person is the administrator.
 PEOPLE = (
     *(("Ingrid", "Solberg", "PRD"), ("Marcus", "Adeyemi", "PRD"), ("Lucie", "Marchand", "PRD")),
     *(("Tomás", "Herrera", "PRD"), ("Aiko", "Nakamura", "PRD"), ("Ben", "Whitlock", "ED"), ("Priya", "Raman", "ED")),

@@ -1,3 +1,3 @@
 """
-Misbehaviour on demand: which fault comes when, and how it is done to the connection.
+Misbehaviour on demand: the mishaps that a site can have, and the code that applies them to connections.
 """

@@ -1,8 +1,8 @@
 """
-Doing what the mishaps say, between the server and the application, on the connection itself.
+The middleware that applies mishaps to requests, responses and connections.
 
-The server's protocol puts its transport into the request's state, so that a connection can be reset or closed at any
-point of an answer.
+The server's protocol class puts its transport into the state of each request, so that the middleware can reset or close
+the connection at any point of a response.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from sgextended.localsite.files.upload_routes import expired
+from sgextended.localsite.files.expired_address import expired_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,66 +28,66 @@ if TYPE_CHECKING:
     from sgextended.localsite.faults.fault_specs import Faults, Mishap
 
 _PIECES = 20
-#: Bodies beyond this have no name that could be looked for.
+#: In larger bodies, the RPC's name is not looked for.
 _LARGEST_NAMED = 64 * 1024 * 1024
-# Seconds after which a client that does not end its side of a closed connection is hung up on.
+# Seconds after which a closed connection is aborted if the client has not closed its side.
 _PATIENCE = 1.0
-_AT_ONCE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+_NO_LINGER = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 _PAGE = "<html><head><title>Sign in</title></head><body>This network wants you to sign in.</body></html>\n"
-_WORDS = {429: "Too many requests", 500: "Internal server error", 502: "Bad gateway", 504: "Gateway timeout"}
+_STATUS_TEXTS = {429: "Too many requests", 500: "Internal server error", 502: "Bad gateway", 504: "Gateway timeout"}
 _INSTEAD = frozenset({"expired", "html", "status"})
 _SEVERED = frozenset({"close-after", "reset-after"})
 _TURNED_AWAY = frozenset({"refused", "slammed"})
-_KEY = "sgextended_transport"
+_TRANSPORT_KEY = "sgextended_transport"
 
 
 class TransportProtocol(H11Protocol):
     """
-    HTTP/1.1, with the connection's transport in the state of each request.
+    The HTTP/1.1 protocol, with the connection's transport in the state of each request.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base has it
         """
-        Remember the transport.
+        Store the transport in the state of the connection's requests.
         """
         super().connection_made(transport)
-        self.app_state = {**self.app_state, _KEY: transport}
+        self.app_state = {**self.app_state, _TRANSPORT_KEY: transport}
 
 
 def reset(transport: asyncio.BaseTransport) -> None:
     """
-    End a connection with a reset.
+    Close a connection with a TCP reset.
     """
-    # To close a socket that lingers for no time is to reset its connection. One that the client has ended has no socket
-    # any more, or, over TLS and before Python 3.12, nothing that could be asked for one.
+    # Closing a socket whose linger time is 0 resets its connection. A connection that the client has ended has no
+    # socket any more, or over TLS before Python 3.12 no object to get it from.
     with contextlib.suppress(AttributeError, OSError):
         sock: Any = transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     transport.abort()  # type: ignore[attr-defined]  # sockets have no other kind
 
 
-class Slammed(asyncio.Protocol):
+class ResetConnection(asyncio.Protocol):
     """
-    A connection that is reset at once.
+    A connection that is reset as soon as it is accepted.
     """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """
-        End it.
+        Reset the connection.
         """
         reset(transport)
 
 
-class Misbehaving:
+class FaultMiddleware:
     """
-    An application that serves *app*, but for what goes wrong.
+    An ASGI middleware that passes requests to *app*, except those that a mishap changes.
 
     Args:
-        app: What serves requests.
+        app: The application that serves requests.
 
-        faults: What goes wrong.
+        faults: The mishaps.
 
-        turn_away: Lets nobody connect for so many seconds; the second argument tells whether to reset who does.
+        turn_away: Refuses new connections for a number of seconds; with True as second argument, resets them instead.
     """
 
     def __init__(self, app: ASGIApp, faults: Faults, turn_away: Callable[[float, bool], None]) -> None:
@@ -104,7 +104,7 @@ class Misbehaving:
         name: Optional[str] = None
         if not path.endswith("/api3/json"):
             name = _name_of(scope)
-        elif faults.ask_for_names():
+        elif faults.need_rpc_names():
             name, receive = await _read_name(receive)
         wait, mishap = faults.draw(path, name)
         if wait:
@@ -114,12 +114,12 @@ class Misbehaving:
             return
         if mishap.kind in _TURNED_AWAY:
             self._turn_away(mishap.value or 0.0, mishap.kind == "slammed")
-        await _Accident(self._app, mishap, scope, receive, send).happen()
+        await _FaultyExchange(self._app, mishap, scope, receive, send).run()
 
 
-class _Accident:
+class _FaultyExchange:
     """
-    One mishap and the request that it happens to.
+    One mishap, and the request and response that it changes.
     """
 
     def __init__(self, app: ASGIApp, mishap: Mishap, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,41 +128,41 @@ class _Accident:
         self._total = self._sent = 0
         self._is_over = False
 
-    async def happen(self) -> None:
+    async def run(self) -> None:
         kind = self._mishap.kind
         if kind == "reset-before" or kind in _TURNED_AWAY:
-            await self._sever(rudely=True)
+            await self._sever(with_reset=True)
         elif kind in _INSTEAD:
             if self._mishap.after:
-                await self._app(self._scope, self._receive, _drop)
+                await self._app(self._scope, self._receive, _discard)
             else:
                 await self._drain()
             await self._replacement()(self._scope, self._receive, self._send)
         elif kind in _SEVERED:
-            await self._app(self._scope, self._receive, _drop)
-            await self._sever(rudely=kind == "reset-after")
+            await self._app(self._scope, self._receive, _discard)
+            await self._sever(with_reset=kind == "reset-after")
         else:
-            await self._app(self._plainly(), self._receive, self._pass)
+            await self._app(self._uncompressed(), self._receive, self._pass)
 
     async def _drain(self) -> None:
-        # A client that is still sending would see the connection end instead of the answer.
+        # A client that is still sending would see the connection end instead of the response.
         message: Message = {"more_body": True}
         while message.get("more_body", False):
             message = await self._receive()
 
     def _replacement(self) -> Response:
         if self._mishap.kind == "expired":
-            return expired()
+            return expired_address()
         if self._mishap.kind == "html":
             return HTMLResponse(_PAGE)
         status = int(self._mishap.value or 0)
         retry_after = self._mishap.retry_after
         headers = {} if retry_after is None else {"retry-after": str(retry_after)}
-        return PlainTextResponse(_WORDS.get(status, "Out of order") + "\n", status_code=status, headers=headers)
+        return PlainTextResponse(_STATUS_TEXTS.get(status, "Out of order") + "\n", status_code=status, headers=headers)
 
-    def _plainly(self) -> Scope:
+    def _uncompressed(self) -> Scope:
         """
-        Return the request without its wish for a packed answer, which would hide what is wrong with it.
+        Return the request without the headers for compression and ranges, which would hide the mishap.
         """
         if self._mishap.kind == "hang-up":
             return self._scope
@@ -171,7 +171,7 @@ class _Accident:
 
     async def _pass(self, message: Message) -> None:
         """
-        Pass on a part of the answer, as far as the mishap lets it.
+        Pass on a part of the response, as far as the mishap allows.
         """
         if self._is_over:
             return
@@ -211,7 +211,7 @@ class _Accident:
         await self._send({"type": "http.response.body", "body": part, "more_body": True})
         if is_complete:
             self._is_over = True
-            await self._sever(rudely=self._mishap.kind == "reset-during")
+            await self._sever(with_reset=self._mishap.kind == "reset-during")
 
     async def _trickle(self, body: bytes, *, more: bool) -> None:
         size = max(1, -(-self._total // _PIECES))
@@ -224,15 +224,15 @@ class _Accident:
 
     @property
     def _transport(self) -> asyncio.Transport:
-        transport: asyncio.Transport = self._scope["state"][_KEY]
+        transport: asyncio.Transport = self._scope["state"][_TRANSPORT_KEY]
         return transport
 
-    async def _sever(self, *, rudely: bool) -> None:
+    async def _sever(self, *, with_reset: bool) -> None:
         """
-        End the connection, with a reset or cleanly, and wait until it has ended.
+        Reset or close the connection, and wait until it has ended.
         """
         transport = self._transport
-        if rudely:
+        if with_reset:
             reset(transport)
         else:
             transport.close()
@@ -248,15 +248,15 @@ class _Accident:
             message = await self._receive()
 
 
-async def _drop(message: Message) -> None:
+async def _discard(message: Message) -> None:
     """
-    Take a part of an answer that nobody gets.
+    Discard a part of a response.
     """
 
 
 def _name_of(scope: Scope) -> str:
     """
-    Return the name under which a mishap chooses a request that is none of RPCs.
+    Return the name by which a mishap chooses a request that is not an RPC.
     """
     path: str = scope["path"]
     if scope["method"] == "PUT":
@@ -268,7 +268,7 @@ def _name_of(scope: Scope) -> str:
 
 async def _read_name(receive: Receive) -> tuple[Optional[str], Receive]:
     """
-    Return the name of the RPC that a request carries, and what gives its body once more.
+    Return the name of the RPC in a request's body, and a function that receives the body again.
     """
     messages: list[Message] = []
     size, more = 0, True

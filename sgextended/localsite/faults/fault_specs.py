@@ -1,8 +1,8 @@
 """
-How a site misbehaves on purpose, so that reliability is tested over real sockets: what goes wrong, and with what.
+Mishaps: the misbehaviour that a site can be given on purpose, so that reliability is tested over real sockets.
 
 A mishap is written as ``KIND[=VALUE][:OPTION=VALUE,...]``, such as ``reset-after:rpc=create,rate=0.1`` or
-``status=503:next=3,retry-after=2``. The kinds stand in ``KINDS``.
+``status=503:next=3,retry-after=2``. ``KINDS`` lists the kinds.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: What can go wrong, and what each kind takes as its value.
+#: The kinds of mishap: what each does, and with which value.
 KINDS = {
-    "latency": "the request waits that many seconds before it is worked on",
+    "latency": "the request waits that many seconds before it is executed",
     "reset-before": "the connection is reset, the request is not executed",
-    "reset-after": "the request is executed, then the connection is reset without an answer",
-    "reset-during": "the connection is reset in the middle of the answer's body",
-    "close-after": "the request is executed, then the connection is closed cleanly without an answer",
-    "hang-up": "the whole answer is sent, then the connection is closed although it was to be kept",
-    "status": "an HTTP status of that number is the answer; the request is not executed unless when=after",
-    "html": "an HTML page with status 200 is the answer, as of a proxy; not executed unless when=after",
-    "truncated": "half of the answer's body is sent as if it were the whole",
-    "cut-off": "half of the answer's body is sent, then the connection is closed cleanly",
-    "garbled": "the answer's body is no JSON any more",
-    "trickle": "the answer's body takes that many seconds, in twenty pieces",
+    "reset-after": "the request is executed, then the connection is reset without a response",
+    "reset-during": "the connection is reset in the middle of the response's body",
+    "close-after": "the request is executed, then the connection is closed cleanly without a response",
+    "hang-up": "the whole response is sent, then the connection is closed although it should stay open",
+    "status": "the response has that HTTP status; the request is not executed unless when=after",
+    "html": "the response is an HTML page with status 200, as from a proxy; not executed unless when=after",
+    "truncated": "half of the response's body is sent as if it were the whole",
+    "cut-off": "half of the response's body is sent, then the connection is closed cleanly",
+    "garbled": "the response's body is changed so that it is not valid JSON",
+    "trickle": "the response's body takes that many seconds, in twenty pieces",
     "refused": "the connection is reset, the request is not executed; connections are refused for that many seconds",
-    "slammed": "as refused, but who connects in these seconds is let in and reset before anything is said",
-    "expired": "an address to upload to or download from has expired; other requests are left alone",
+    "slammed": "as refused, but connections in these seconds are accepted and then reset before any data is sent",
+    "expired": "an address to upload to or download from has expired; other requests are not affected",
 }
 _SECONDS = frozenset({"latency", "refused", "slammed", "trickle"})
 _MAY_COME_AFTER = frozenset({"html", "status"})
@@ -43,30 +43,30 @@ _MAY_COME_AFTER = frozenset({"html", "status"})
 @attrs.define(eq=False, kw_only=True)
 class Mishap:
     """
-    One thing that goes wrong with some requests.
+    A kind of misbehaviour, and the requests that it affects.
 
     Attributes:
-        kind: What goes wrong, one of ``KINDS``.
+        kind: The kind of mishap, one of ``KINDS``.
 
-        value: Seconds for latency, trickle, refused and slammed, a number for status; else None.
+        value: Seconds for latency, trickle, refused and slammed; the HTTP status for status; else None.
 
         rpc:
-            Names of the requests that it happens to: those of RPCs, ``upload_file`` and the like for forms, ``put``
-            for uploads to storage, ``download`` for files and images. Empty: all.
+            Names of the affected requests: names of RPCs, ``upload_file`` and the like for forms, ``put`` for uploads
+            to storage, ``download`` for files and images. Empty: all.
 
-        path: What the request's path begins with. Empty: any.
+        path: The beginning of the path of affected requests. Empty: any.
 
-        rate: The share of the chosen requests that it happens to.
+        rate: The share of the chosen requests that are affected, from 0 to 1.
 
-        seed: What the draws for *rate* begin from.
+        seed: The seed of the random choice for *rate*.
 
-        next: How many more times it happens. None: always.
+        next: The number of further requests that are affected. None: all.
 
-        retry_after: Seconds that the header ``Retry-After`` of a status names. None: no such header.
+        retry_after: Seconds in the ``Retry-After`` header of a status. None: no such header.
 
         after: Whether the request is executed before the status or page is sent.
 
-        happened: How often it has happened.
+        happened: The number of requests that were affected so far.
     """
 
     kind: str
@@ -83,35 +83,35 @@ class Mishap:
 
     def __attrs_post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"{self.kind!r} is no kind of mishap. Kinds: {', '.join(KINDS)}.")
+            raise ValueError(f"{self.kind!r} is not a kind of mishap. Kinds: {', '.join(KINDS)}.")
         self._check_value()
         if not 0 <= self.rate <= 1:
-            raise ValueError(f"rate is a share from 0 to 1; got {self.rate}.")
+            raise ValueError(f"rate must be a share from 0 to 1; got {self.rate}.")
         if self.next is not None and self.next < 0:
-            raise ValueError(f"next is a number of requests, 0 or more; got {self.next}.")
+            raise ValueError(f"next must be a number of requests, 0 or more; got {self.next}.")
         if self.after and self.kind not in _MAY_COME_AFTER:
-            raise ValueError(f"when=after is for status and html; {self.kind!r} says by itself when it happens.")
+            raise ValueError(f"when=after is only for status and html, because {self.kind!r} has a fixed moment.")
         if self.retry_after is not None and self.kind != "status":
-            raise ValueError(f"retry-after is for status, not for {self.kind!r}.")
-        self._random = random.Random(self.seed)  # noqa: S311 - it is to be the same every time
+            raise ValueError(f"retry-after is only for status, not for {self.kind!r}.")
+        self._random = random.Random(self.seed)  # noqa: S311 - the choice must be the same in every run
 
     def _check_value(self) -> None:
         if self.kind in _SECONDS:
             if self.value is None or self.value < 0 or not math.isfinite(self.value):
-                raise ValueError(f"{self.kind} is a number of seconds, 0 or more; got {self.value}.")
+                raise ValueError(f"{self.kind} must be a number of seconds, 0 or more; got {self.value}.")
         elif self.kind == "status":
             if self.value is None or self.value != int(self.value) or not 300 <= self.value <= 599:
-                raise ValueError(f"status is a number from 300 to 599; got {self.value}.")
+                raise ValueError(f"status must be a number from 300 to 599; got {self.value}.")
         elif self.value is not None:
             raise ValueError(f"{self.kind} takes no value; got {self.value}.")
 
     @classmethod
     def parse(cls, spec: str) -> Mishap:
         """
-        Return the mishap that *spec* writes.
+        Return the mishap that *spec* describes.
 
         Raises:
-            ValueError: It is none, and why.
+            ValueError: *spec* is not valid.
         """
         head, _, tail = spec.partition(":")
         kind, _, value = head.partition("=")
@@ -128,13 +128,13 @@ class Mishap:
                 given["rate"] = _number(spec, text)
             elif name in {"next", "seed", "retry-after"}:
                 if not text.isascii() or not text.isdigit():
-                    raise ValueError(f"{spec!r}: {name} is a whole number; got {text!r}.")
+                    raise ValueError(f"{spec!r}: {name} must be a whole number; got {text!r}.")
                 given[name.replace("-", "_")] = int(text)
             elif name == "when" and text in {"before", "after"}:
                 given["after"] = text == "after"
             else:
                 raise ValueError(
-                    f"{spec!r}: {option!r} is no option. Options: rpc=NAME[+NAME], path=START, rate=SHARE, "
+                    f"{spec!r}: {option!r} is not an option. Options: rpc=NAME[+NAME], path=START, rate=SHARE, "
                     "seed=NUMBER, next=NUMBER, retry-after=SECONDS, when=before|after."
                 )
         try:
@@ -142,17 +142,17 @@ class Mishap:
         except ValueError as error:
             raise ValueError(f"{spec!r}: {error}") from None
 
-    def chooses(self, path: str, rpc: Optional[str]) -> bool:
+    def matches(self, path: str, rpc: Optional[str]) -> bool:
         """
-        Tell whether it may happen to a request.
+        Return whether the mishap may affect a request.
         """
         if self.kind == "expired" and not path.startswith("/storage/"):
             return False
         return path.startswith(self.path) and (not self.rpc or rpc in self.rpc)
 
-    def strikes(self) -> bool:
+    def happens(self) -> bool:
         """
-        Tell whether it happens to the chosen request now, and count that it did.
+        Decide whether the mishap affects a matching request now, count it if so, and return the decision.
         """
         if self.next == 0 or self._random.random() >= self.rate:
             return False
@@ -164,15 +164,15 @@ class Mishap:
 
 class Faults:
     """
-    What goes wrong with requests. May be changed while the site runs, from any thread.
+    The mishaps of a site. Any thread may change them while the site runs.
 
     Attributes:
-        latency: Seconds that every request waits before it is worked on. Others go on meanwhile.
+        latency: Seconds that every request waits before it is executed. The waiting does not hold up other requests.
     """
 
     def __init__(self, *, latency: float = 0.0) -> None:
         if latency < 0:
-            raise ValueError(f"latency is a number of seconds, 0 or more; got {latency}.")
+            raise ValueError(f"latency must be a number of seconds, 0 or more; got {latency}.")
         self.latency = latency
         self._lock = threading.Lock()
         self._mishaps: tuple[Mishap, ...] = ()
@@ -183,19 +183,19 @@ class Faults:
     @property
     def mishaps(self) -> tuple[Mishap, ...]:
         """
-        What goes wrong at present, in the order in which it was added.
+        The active mishaps, in the order in which they were added.
         """
         return self._mishaps
 
     def add(self, mishap: Union[str, Mishap]) -> Mishap:
         """
-        Let something go wrong from now on, and return it.
+        Add a mishap and return it.
 
         Args:
-            mishap: What, also as it is written: ``"status=503:next=3,retry-after=2"``.
+            mishap: The mishap, or its description, such as ``"status=503:next=3,retry-after=2"``.
 
         Raises:
-            ValueError: It is written wrongly.
+            ValueError: The description is not valid.
         """
         added = Mishap.parse(mishap) if isinstance(mishap, str) else mishap
         with self._lock:
@@ -204,14 +204,14 @@ class Faults:
 
     def remove(self, mishap: Mishap) -> None:
         """
-        Let it go wrong no longer.
+        Remove a mishap. Do nothing if it was removed before.
         """
         with self._lock:
             self._mishaps = tuple(found for found in self._mishaps if found is not mishap)
 
     def clear(self) -> None:
         """
-        Let nothing go wrong any more.
+        Remove all mishaps, and set the latency to 0.
         """
         with self._lock:
             self._mishaps = ()
@@ -220,7 +220,7 @@ class Faults:
     @contextlib.contextmanager
     def during(self, mishap: Union[str, Mishap]) -> Iterator[Mishap]:
         """
-        Let something go wrong within a ``with`` block.
+        Add a mishap for the duration of a ``with`` block.
         """
         added = self.add(mishap)
         try:
@@ -228,24 +228,24 @@ class Faults:
         finally:
             self.remove(added)
 
-    def ask_for_names(self) -> bool:
+    def need_rpc_names(self) -> bool:
         """
-        Tell whether a request's name decides about anything, so that its body must be read first.
+        Return whether a mishap is limited to names of requests, so that the body must be read for the name.
         """
         return any(mishap.rpc for mishap in self._mishaps)
 
     def draw(self, path: str, rpc: Optional[str]) -> tuple[float, Optional[Mishap]]:
         """
-        Return what happens to a request: how many seconds it waits, and the one other thing that goes wrong with it.
+        Return how many seconds a request waits, and the one other mishap that affects it, if any.
 
-        Of several mishaps that choose a request, the first that strikes counts; latencies add up.
+        Of several mishaps that would affect a request, the first one added counts. Latencies add up.
         """
         wait, struck = self.latency, None
         with self._lock:
             for mishap in self._mishaps:
                 if struck is not None and mishap.kind != "latency":
                     continue
-                if mishap.chooses(path, rpc) and mishap.strikes():
+                if mishap.matches(path, rpc) and mishap.happens():
                     if mishap.kind == "latency":
                         wait += mishap.value or 0.0
                     else:
@@ -257,4 +257,4 @@ def _number(spec: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{spec!r}: {text!r} is no number.") from None
+        raise ValueError(f"{spec!r}: {text!r} is not a number.") from None

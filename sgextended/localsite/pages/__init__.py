@@ -1,3 +1,3 @@
 """
-What a browser sees of a local site.
+The pages that a local site shows in a browser.
 """

@@ -1,8 +1,8 @@
 """
-The page to look at a site in a browser: what it holds, and what is asked of it. It changes nothing.
+The HTTP routes of the pages, on which a browser shows the site's records and executed calls. They change nothing.
 
-Records are what others wrote: every value is escaped, no address of theirs is followed but those of the web, and the
-browser is told to run no script but the page's own.
+Records hold values that others wrote. So every value is escaped, only web addresses in them become links, and the
+browser may run no script except the page's own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from sgextended.localsite.errors import Fault
-from sgextended.localsite.pages import views as look
+from sgextended.localsite.pages import views
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import jinja2
     from starlette.requests import Request
 
-    from sgextended.localsite.server.http_routes import Site
+    from sgextended.localsite.services.site_services import SiteServices
     from sgextended.localsite.storage.transaction import Transaction
 
 _FOLDER = Path(__file__).parent
@@ -39,17 +39,17 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
 }
-_OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def page_routes(site: Site) -> list[Route]:
+def page_routes(site: SiteServices) -> list[Route]:
     """
-    Return the addresses of the page.
+    Return the routes of the pages.
     """
 
-    def route(path: str, show: Callable[[Transaction, Request], tuple[str, dict[str, Any]]]) -> Route:
+    def route(path: str, view: Callable[[Transaction, Request], tuple[str, dict[str, Any]]]) -> Route:
         async def answer(request: Request) -> Response:
-            work = functools.partial(_answer, site, request, show)
+            work = functools.partial(_render, site, request, view)
             return await asyncio.get_running_loop().run_in_executor(site.workers, work)
 
         return Route(path, answer)
@@ -58,33 +58,34 @@ def page_routes(site: Site) -> list[Route]:
         name = request.path_params["name"]
         if name not in _STATIC:
             return PlainTextResponse("There is no such file.\n", status_code=404)
-        return Response((_FOLDER / name).read_bytes(), media_type=_STATIC[name], headers=_HEADERS)
+        return Response((_FOLDER / "static" / name).read_bytes(), media_type=_STATIC[name], headers=_HEADERS)
 
     return [
-        route("/", look.overview),
-        route("/records/{type}", look.records),
-        route("/detail/{type}/{id:int}", look.record),
-        route("/calls", functools.partial(look.calls, site.ledger)),
-        route("/calls/after/{number:int}", functools.partial(look.newer_calls, site.ledger)),
-        route("/pages/statuses.css", look.statuses),
+        route("/", views.overview),
+        route("/records/{type}", views.records),
+        route("/detail/{type}/{id:int}", views.record),
+        route("/calls", functools.partial(views.calls, site.ledger)),
+        route("/calls/after/{number:int}", functools.partial(views.newer_calls, site.ledger)),
+        route("/pages/statuses.css", views.statuses),
         Route("/pages/{name}", static),
     ]
 
 
-def _answer(
-    site: Site, request: Request, show: Callable[[Transaction, Request], tuple[str, dict[str, Any]]]
+def _render(
+    site: SiteServices, request: Request, view: Callable[[Transaction, Request], tuple[str, dict[str, Any]]]
 ) -> Response:
     """
-    Make one page; this runs in a worker thread.
+    Render one page and return the response. This runs in a worker thread.
     """
     try:
         with site.store.reading() as tx:
             tx.rpc, tx.address = "page", ""
-            if not _is_own(request) and not _is_known(site, tx, request):
-                # Whoever may ask the site may look at it: a person by their login, a script by its name.
+            if not _is_local(request) and not _is_authenticated(site, tx, request):
+                # The credentials of the API are valid here too: a user's login or a script's name.
                 headers = {**_HEADERS, "www-authenticate": 'Basic realm="local site", charset="UTF-8"'}
-                return PlainTextResponse("Log in as one who may ask this site.\n", status_code=401, headers=headers)
-            template, values = show(tx, request)
+                text = "Log in as a user or a script of this site.\n"
+                return PlainTextResponse(text, status_code=401, headers=headers)
+            template, values = view(tx, request)
     except Fault as fault:
         template, values = "message.html", {"message": fault.message, "status": 404}
     kind = "text/css" if template.endswith(".css") else "text/html"
@@ -92,19 +93,20 @@ def _answer(
     return HTMLResponse(text, status_code=values.get("status", 200), headers=_HEADERS, media_type=kind)
 
 
-def _is_own(request: Request) -> bool:
+def _is_local(request: Request) -> bool:
     """
-    Tell whether a browser of this machine asks for this machine by its name: by another name, a page of somebody else's
-    may have sent it.
+    Return whether a browser on this machine requests the page by a name of this machine.
+
+    A request by any other name may have been made by a page of another site.
     """
     try:
         is_here = request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
     except ValueError:
         return False
-    return is_here and request.url.hostname in _OWN_NAMES
+    return is_here and request.url.hostname in _LOCAL_NAMES
 
 
-def _is_known(site: Site, tx: Transaction, request: Request) -> bool:
+def _is_authenticated(site: SiteServices, tx: Transaction, request: Request) -> bool:
     kind, _, text = request.headers.get("authorization", "").partition(" ")
     if kind.lower() != "basic":
         return False
@@ -126,10 +128,10 @@ def _is_known(site: Site, tx: Transaction, request: Request) -> bool:
 
 @functools.cache
 def _templates() -> jinja2.Environment:
-    import jinja2  # noqa: PLC0415 - it takes as long to import as a site takes to start, and most are never looked at
+    import jinja2  # noqa: PLC0415 - its import takes as long as a site's start, and most sites show no page
 
-    loader = jinja2.FileSystemLoader(_FOLDER)
+    loader = jinja2.FileSystemLoader(_FOLDER / "templates")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.lstrip_blocks = True
-    environment.filters.update(look.FILTERS)
+    environment.filters.update(views.FILTERS)
     return environment

@@ -1,5 +1,5 @@
 """
-What the pages show, as plain values: nothing here knows of HTML.
+The views: each returns the name of a template and the values that the template shows. No view contains HTML.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Optional
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import Fault
-from sgextended.localsite.files.file_values import is_web
-from sgextended.localsite.reading import row_reads as reading
-from sgextended.localsite.reading.row_reads import Search
+from sgextended.localsite.reading.row_reads import Search, count, find_ids, link_lists, show
+from sgextended.localsite.writing.file_values import is_web
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from sgextended.localsite.schema.entity_types import EntityType, Field
-    from sgextended.localsite.server.ledger import Entry, Ledger
+    from sgextended.localsite.services.ledger import Entry, Ledger
     from sgextended.localsite.storage.transaction import Transaction
 
 Page = tuple[str, dict[str, Any]]
@@ -34,8 +33,8 @@ PER_PAGE = 50
 _SHOWN_CALLS = 200
 _EVENTS = 30
 _NOTES = 50
-_MOST_COLUMNS = 8
-# What a table begins with, as far as the type has it.
+_MAX_COLUMNS = 8
+# The fields that a table shows first, if the type has them. NAME is the type's identifying field.
 _COLUMNS = (
     *("image", "NAME", "event_type", "sg_status_list", "project", "entity", "sg_sequence", "step", "sg_asset_type"),
     *("task_assignees", "user", "note_links", "start_date", "due_date", "description", "updated_at", "created_at"),
@@ -48,7 +47,7 @@ _OPERATORS = {
     "greater_than": "above",
     "less_than": "below",
 }
-# What a link is compared by is its name.
+# Links are compared by their names.
 _BY_NAME = {"contains": "name_contains", "is": "name_is", "starts_with": "name_starts_with"}
 _NUMBERS = frozenset({"duration", "number", "percent", "timecode"})
 _FLOATS = frozenset({"currency", "float"})
@@ -61,7 +60,7 @@ _UNSORTED = frozenset({"calculated", "image", "jsonb", "multi_entity", "password
 
 def overview(tx: Transaction, request: Request) -> Page:
     """
-    Return what the site holds: its types, with how many live records each has, and its projects.
+    Return the view of the whole site: its types with their numbers of live records, and its projects.
     """
     del request
     directory = tx.tables.directory
@@ -72,8 +71,8 @@ def overview(tx: Transaction, request: Request) -> Page:
     ]
     nothing = {"logical_operator": "and", "conditions": []}
     search = Search(entity_type="Project", filters=nothing, sorts=[("name", False)])
-    ids = reading.find_ids(tx, search, limit=PER_PAGE)
-    projects = reading.show(tx, "Project", ids, ["name", "image", "sg_status", "archived"])
+    ids = find_ids(tx, search, limit=PER_PAGE)
+    projects = show(tx, "Project", ids, ["name", "image", "sg_status", "archived"])
     used = sorted((each for each in types if each["count"]), key=lambda each: -each["count"])
     main = [each for each in used if not each["name"].endswith(("Connection", "Dependency"))]
     return "overview.html", {
@@ -87,11 +86,11 @@ def overview(tx: Transaction, request: Request) -> Page:
 
 def records(tx: Transaction, request: Request) -> Page:
     """
-    Return one page of the records of a type, filtered and sorted as the address says.
+    Return the view of one page of a type's records, filtered and sorted by the address's parameters.
     """
     facts = _type(tx, request)
     query = request.query_params
-    number = _whole(query.get("page"), 1)
+    number = _page_number(query.get("page"), 1)
     sort, descends = query.get("sort", "id"), query.get("order") == "down"
     conditions = list(zip(query.getlist("field"), query.getlist("is"), query.getlist("value")))
     text = query.get("q", "").strip()
@@ -121,9 +120,9 @@ def records(tx: Transaction, request: Request) -> Page:
             sorts=[(sort, descends)],
             retired=values["retired"],
         )
-        total = reading.count(tx, search)
-        ids = reading.find_ids(tx, search, limit=PER_PAGE, offset=PER_PAGE * (number - 1))
-        shown = reading.show(tx, facts.name, ids, [field.name for field in values["columns"]])
+        total = count(tx, search)
+        ids = find_ids(tx, search, limit=PER_PAGE, offset=PER_PAGE * (number - 1))
+        shown = show(tx, facts.name, ids, [field.name for field in values["columns"]])
     except Fault as fault:
         values["fault"], total, shown = fault.message, 0, []
     pages = max(1, -(-total // PER_PAGE))
@@ -132,12 +131,12 @@ def records(tx: Transaction, request: Request) -> Page:
 
 def record(tx: Transaction, request: Request) -> Page:
     """
-    Return one record: all its fields, its notes with their replies, and what happened to it.
+    Return the view of one record: all its fields, its notes with their replies, and its events.
     """
     facts = _type(tx, request)
     entity_id = request.path_params["id"]
     names = [name for name, field in facts.fields.items() if not field.is_personal and field.data_type != "password"]
-    found = reading.show(tx, facts.name, [entity_id], names)
+    found = show(tx, facts.name, [entity_id], names)
     if not found:
         raise Fault(f"There is no {facts.name} {entity_id}.")
     (row,) = found
@@ -147,16 +146,16 @@ def record(tx: Transaction, request: Request) -> Page:
             directory.c.type == facts.name, directory.c.id == entity_id
         )
     ).first()
-    told = sorted(
-        (facts.fields[name] for name in names if name not in _SHOWN_ABOVE), key=lambda each: _place(facts, each)
+    other_fields = sorted(
+        (facts.fields[name] for name in names if name not in _SHOWN_ABOVE), key=lambda each: _sort_key(facts, each)
     )
     return "record.html", {
         "facts": facts,
         "row": row,
         "name": (entry and entry.name) or f"{facts.label} {entity_id}",
         "retired": bool(entry and entry.retired),
-        "full": [field for field in told if not _is_empty(row[field.name])],
-        "empty": [field for field in told if _is_empty(row[field.name])],
+        "full": [field for field in other_fields if not _is_empty(row[field.name])],
+        "empty": [field for field in other_fields if _is_empty(row[field.name])],
         "notes": _notes_on(tx, facts, entity_id),
         "events": _events_of(tx, facts.name, entity_id),
     }
@@ -164,11 +163,11 @@ def record(tx: Transaction, request: Request) -> Page:
 
 def calls(ledger: Ledger, tx: Transaction, request: Request) -> Page:
     """
-    Return the calls that the site has executed, the newest first.
+    Return the view of the executed calls, the newest first.
     """
     del tx, request
     entries = ledger.entries
-    shown = _told(entries[-_SHOWN_CALLS:])
+    shown = _call_values(entries[-_SHOWN_CALLS:])
     counts = collections.Counter(entry.rpc for entry in entries)
     seconds = sorted(entry.seconds for entry in entries)
     return "calls.html", {
@@ -186,17 +185,17 @@ def calls(ledger: Ledger, tx: Transaction, request: Request) -> Page:
 
 def newer_calls(ledger: Ledger, tx: Transaction, request: Request) -> Page:
     """
-    Return the calls after one, by its number, for the page to add to its table.
+    Return the view of the calls after the one of a number, which the page adds to its table.
     """
     del tx
     number = request.path_params["number"]
     entries = [entry for entry in ledger.entries[-_SHOWN_CALLS:] if entry.number > number]
-    return "call_rows.html", {"calls": _told(entries)}
+    return "call_rows.html", {"calls": _call_values(entries)}
 
 
 def statuses(tx: Transaction, request: Request) -> Page:
     """
-    Return the colours of statuses, by their codes.
+    Return the style sheet with the colors of statuses, by status code.
     """
     del request
     table = tx.tables["Status"]
@@ -220,9 +219,9 @@ def _type(tx: Transaction, request: Request) -> EntityType:
     return facts
 
 
-def _place(facts: EntityType, field: Field) -> tuple[int, str]:
+def _sort_key(facts: EntityType, field: Field) -> tuple[int, str]:
     """
-    Return what fields of a record are ordered by: what it is, then what it holds, then who wrote it when.
+    Return the sort key of a field: first the fields that tables show, then the others, then author and dates.
     """
     name = "NAME" if field.name == facts.identifier else field.name
     if name in _HOUSEKEEPING:
@@ -230,7 +229,7 @@ def _place(facts: EntityType, field: Field) -> tuple[int, str]:
     return _COLUMNS.index(name) if name in _COLUMNS else len(_COLUMNS), field.label
 
 
-def _whole(text: Optional[str], least: int) -> int:
+def _page_number(text: Optional[str], least: int) -> int:
     return max(least, int(text)) if text and text.isascii() and text.isdigit() and len(text) < 8 else least
 
 
@@ -240,24 +239,24 @@ def _columns(facts: EntityType, asked: Iterable[str]) -> list[Field]:
         return chosen
     names = [facts.identifier or "id" if name == "NAME" else name for name in _COLUMNS]
     there = [facts.fields[name] for name in dict.fromkeys(names) if name in facts.fields and name != "id"]
-    return there[:_MOST_COLUMNS]
+    return there[:_MAX_COLUMNS]
 
 
 def _named(facts: EntityType, text: str) -> dict[str, Any]:
     name = facts.identifier
     if name is None:
-        raise Fault(f"Records of {facts.label} have no names to look for.")
+        raise Fault(f"Records of {facts.label} have no names to search for.")
     return {"path": name, "relation": "contains", "values": [text]}
 
 
 def _condition(facts: EntityType, name: str, operator: str, text: str) -> dict[str, Any]:
     field = facts.fields.get(name)
     if field is None or operator not in _OPERATORS:
-        raise Fault(f"{name!r} {operator!r} is no condition on a {facts.label}.")
+        raise Fault(f"{name!r} {operator!r} is not a condition on a {facts.label}.")
     if field.data_type in {"entity", "multi_entity"}:
         relation = _BY_NAME.get(operator)
         if relation is None:
-            raise Fault(f"{field.label} is a link: ask whether its name contains, is or starts with a text.")
+            raise Fault(f"{field.label} is a link. Use contains, is or starts with, which compare its name.")
         return {"path": name, "relation": relation, "values": [text]}
     return {"path": name, "relation": operator, "values": [_value(field, text)]}
 
@@ -271,7 +270,7 @@ def _value(field: Field, text: str) -> Any:
         if field.data_type in _FLOATS:
             return float(text)
     except ValueError:
-        raise Fault(f"{field.label} is a number, and {text!r} is none.") from None
+        raise Fault(f"{field.label} is a number, and {text!r} is not.") from None
     if field.data_type == "checkbox":
         return text.lower() in {"1", "true", "yes"}
     return text
@@ -279,13 +278,13 @@ def _value(field: Field, text: str) -> Any:
 
 def _address(request: Request, changes: Mapping[str, Any]) -> str:
     """
-    Return the address of the page with other parameters; None takes one away, and what changes rows goes to page 1.
+    Return the address of the page with changed parameters; None removes one. A change of the rows leads to page 1.
     """
     pairs = [(key, value) for key, value in request.query_params.multi_items() if key not in changes and value]
     if "page" not in changes:
         pairs = [pair for pair in pairs if pair[0] != "page"]
     drop = changes.get("drop")
-    if drop is not None:  # the condition of that number
+    if drop is not None:  # the number of the condition to remove
         kept = [(key, value) for key, value in pairs if key not in {"field", "is", "value"}]
         query = request.query_params
         conditions = list(zip(query.getlist("field"), query.getlist("is"), query.getlist("value")))
@@ -306,13 +305,13 @@ def _notes_on(tx: Transaction, facts: EntityType, entity_id: int) -> list[dict[s
         wanted: list[dict[str, Any]] = [{"type": "Note", "id": entity_id}]
     else:
         field = facts.fields.get("notes")
-        wanted = [] if field is None else reading.link_lists(tx, field, [entity_id]).get(entity_id, [])
+        wanted = [] if field is None else link_lists(tx, field, [entity_id]).get(entity_id, [])
     ids = sorted((link["id"] for link in wanted), reverse=True)[:_NOTES]
     fields = ["subject", "content", "user", "created_at", "sg_status_list", "replies"]
-    notes = reading.show(tx, "Note", ids, fields)
+    notes = show(tx, "Note", ids, fields)
     for note in notes:
         replies = sorted(link["id"] for link in note["replies"])
-        note["replies"] = reading.show(tx, "Reply", replies, ["content", "user", "created_at"])
+        note["replies"] = show(tx, "Reply", replies, ["content", "user", "created_at"])
     return notes
 
 
@@ -324,13 +323,13 @@ def _events_of(tx: Transaction, entity_type: str, entity_id: int) -> list[dict[s
         filters={"logical_operator": "and", "conditions": [condition]},
         sorts=[("id", True)],
     )
-    ids = reading.find_ids(tx, search, limit=_EVENTS)
-    return reading.show(tx, "EventLogEntry", ids, ["event_type", "attribute_name", "description", "user", "created_at"])
+    ids = find_ids(tx, search, limit=_EVENTS)
+    return show(tx, "EventLogEntry", ids, ["event_type", "attribute_name", "description", "user", "created_at"])
 
 
-def _told(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+def _call_values(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     """
-    Return calls as the page shows them, the newest first.
+    Return the calls as values for the template, the newest first.
     """
     now, ticks = time.time(), time.monotonic()
     return [
@@ -350,12 +349,12 @@ def _told(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     ]
 
 
-# --- How values read
+# --- How values are shown
 
 
 def kind_of(value: Any) -> str:
     """
-    Return how a value is shown.
+    Return the name of the form in which a value is shown.
     """
     if _is_empty(value):
         return "empty"
@@ -370,7 +369,7 @@ def kind_of(value: Any) -> str:
 
 def web(value: Mapping[str, Any]) -> Optional[str]:
     """
-    Return the address of a file that a browser may be sent to, or None.
+    Return the address of a file if a page may link to it, else None.
     """
     url = value.get("url")
     if not isinstance(url, str):
@@ -380,21 +379,21 @@ def web(value: Mapping[str, Any]) -> Optional[str]:
 
 def moment(text: str) -> str:
     """
-    Return a moment in UTC for people.
+    Return a moment in UTC in a readable form.
     """
     return text.replace("T", " ").replace("Z", "")
 
 
 def is_picture(value: Any) -> bool:
     """
-    Tell whether an image field's value can be shown.
+    Return whether an image field's value is an address that a page may show.
     """
     return isinstance(value, str) and (is_web(value) or value.startswith(("/storage/", "/images/")))
 
 
 def pretty(value: Any) -> str:
     """
-    Return JSON for people.
+    Return a value as indented JSON.
     """
     return json.dumps(value, indent=2, ensure_ascii=False)
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 import attrs
 import sqlalchemy as sa
 
-from sgextended.localsite.calls.read_state import personal_value
 from sgextended.localsite.schema.link_relations import Listed, Reverse, Siblings, Through, is_open_notes, relation_for
 from sgextended.localsite.storage.entity_tables import column_name
+from sgextended.localsite.storage.personal_values import personal_value
 
 if TYPE_CHECKING:
     from sgextended.localsite.schema.entity_types import Field

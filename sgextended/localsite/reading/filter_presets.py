@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sgextended.localsite.calls.navigation import linked_below
 from sgextended.localsite.errors import Fault, inspect
+from sgextended.localsite.reading.navigation import linked_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

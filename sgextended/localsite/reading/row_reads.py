@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Optional
 import attrs
 import sqlalchemy as sa
 
-from sgextended.localsite.files.file_store import shown_file, shown_image
 from sgextended.localsite.reading.field_paths import Leaf, Place, Scope, link_name, linked
 from sgextended.localsite.reading.filter_presets import preset_condition
 from sgextended.localsite.reading.filters import where
 from sgextended.localsite.storage.data_types import PASSWORD_MASK, shown
+from sgextended.localsite.storage.file_columns import shown_file, shown_image
 from sgextended.localsite.storage.transaction import Link, Transaction, among
 
 if TYPE_CHECKING:

@@ -1,3 +1,3 @@
 """
-A local site that runs: its socket, HTTP routes, the table of calls, authentication, the ledger.
+A running local site: LocalSite, its socket, its HTTP routes and the table of RPCs.
 """

@@ -1,5 +1,5 @@
 """
-A certificate authority of the site's own, so that TLS can be served and checked without anyone's help.
+A certificate authority of the site's own, so that TLS can be served and verified without other certificates.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from pathlib import Path
 
 class Certificates:
     """
-    Make a certificate for ``localhost`` and *host*, and keep it in a folder that goes when this is closed.
+    Make a certificate for ``localhost`` and *host* in a temporary folder, which ``close`` removes.
 
     Attributes:
-        ca_file: The authority's certificate, which clients are told to trust.
+        ca_file: The path of the authority's certificate, which clients must trust.
 
-        chain_file: The server's key and certificate.
+        chain_file: The path of the server's key and certificate.
     """
 
     def __init__(self, host: str) -> None:
@@ -24,7 +24,7 @@ class Certificates:
         authority = trustme.CA()
         names = dict.fromkeys((host, "127.0.0.1", "localhost"))
         certificate = authority.issue_cert(*names)
-        # The folder is for this user only, since the server's key is in it.
+        # Only this user can read the temporary folder, because the server's key is in it.
         self._folder = tempfile.TemporaryDirectory(prefix="sgextended-")
         folder = Path(self._folder.name)
         self.ca_file = folder / "ca.pem"

@@ -1,5 +1,5 @@
 """
-The site over HTTP: one address that takes every request, as JSON.
+The HTTP routes of a site. One address takes every RPC, as JSON.
 """
 
 from __future__ import annotations
@@ -19,58 +19,41 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from sgextended.localsite.errors import REQUEST, Fault
-from sgextended.localsite.faults.fault_injection import Misbehaving
-from sgextended.localsite.files.download_routes import download_routes
-from sgextended.localsite.files.upload_routes import upload_routes
+from sgextended.localsite.faults.fault_injection import FaultMiddleware
 from sgextended.localsite.pages.routes import page_routes
+from sgextended.localsite.server.download_routes import download_routes
 from sgextended.localsite.server.rpc_table import find_rpc
+from sgextended.localsite.server.upload_routes import upload_routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Executor
 
     from starlette.types import ASGIApp
 
     from sgextended.localsite.faults.fault_specs import Faults
-    from sgextended.localsite.server.authentication import Authenticator
-    from sgextended.localsite.server.ledger import Ledger
-    from sgextended.localsite.storage.site_store import Store
+    from sgextended.localsite.services.site_services import SiteServices
 
 try:
     import orjson
-except ImportError:  # the stdlib's encoder is slower, and that is all
+except ImportError:  # the encoder of the standard library does the same, more slowly
     orjson = None  # type: ignore[assignment]
 
 _log = logging.getLogger(__name__)
 
-#: Larger requests are refused before they are read.
+#: Requests with larger bodies are refused before they are read whole.
 MAX_BODY_BYTES = 64 * 1024 * 1024
 
-# Below this, packing costs more than it saves.
-_WORTH_PACKING = 2048
+# Below this number of bytes, compression costs more time than it saves.
+_LEAST_COMPRESSED = 2048
 _WRITES_TO_ROWS = frozenset({"batch", "create", "delete", "follow", "revive", "unfollow", "update"})
 _JSON = "application/json; charset=utf-8"
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 
 
-@attrs.frozen(eq=False)
-class Site:
-    """
-    What requests work with.
-    """
-
-    store: Store
-    authenticator: Authenticator
-    ledger: Ledger
-    faults: Faults
-    workers: Executor
-    turn_away: Callable[[float, bool], None]
-
-
 class _Refused(Exception):
     """
-    A request that is none of the protocol.
+    Raised for a request that is not one of the protocol.
     """
 
     def __init__(self, status: int, message: str) -> None:
@@ -78,16 +61,23 @@ class _Refused(Exception):
         self.status = status
 
 
-def build_app(site: Site) -> ASGIApp:
+def build_app(site: SiteServices, faults: Faults, turn_away: Callable[[float, bool], None]) -> ASGIApp:
     """
-    Return the application that serves *site*.
+    Return the ASGI application that serves *site*.
+
+    Args:
+        site: The site.
+
+        faults: The mishaps of the site.
+
+        turn_away: Refuses new connections for a number of seconds; with True as second argument, resets them instead.
     """
 
     async def take(request: Request) -> Response:
         return await _take(site, request)
 
-    async def tell_health(request: Request) -> Response:
-        del request  # the same for everyone
+    async def report_health(request: Request) -> Response:
+        del request  # the response does not depend on it
         return await asyncio.get_running_loop().run_in_executor(site.workers, _health, site)
 
     def address_of(request: Request) -> str:
@@ -100,41 +90,41 @@ def build_app(site: Site) -> ASGIApp:
             *upload_routes(site, address_of),
             *download_routes(site, address_of),
             *page_routes(site),
-            Route("/healthz", tell_health),
+            Route("/healthz", report_health),
         ]
     )
-    return Misbehaving(app, site.faults, site.turn_away)
+    return FaultMiddleware(app, faults, turn_away)
 
 
-def _address_of(site: Site, request: Request) -> str:
+def _address_of(site: SiteServices, request: Request) -> str:
     """
-    Return the site's address as the caller knows it, since a site on all interfaces has many.
+    Return the site's address from the caller's Host header, because a site on all interfaces has many addresses.
     """
     host = request.headers.get("host", "")
     return f"{request.url.scheme}://{host}" if _HOST.fullmatch(host) else site.store.media.address
 
 
-def _health(site: Site) -> Response:
+def _health(site: SiteServices) -> Response:
     """
-    Tell whether the site can read its rows, for whatever watches it.
+    Return status 200 if the site can read its database, else 503, for monitoring.
     """
     try:
         with site.store.reading() as tx:
             tx.connection.exec_driver_sql("SELECT 1")
-    except Exception:  # noqa: BLE001 - logged with its trace; the watcher needs a status
+    except Exception:  # noqa: BLE001 - logged with its traceback; monitoring needs a status
         _log.exception("The local site cannot read its database.")
         return PlainTextResponse("The database cannot be read.\n", status_code=503)
     return PlainTextResponse("ok\n")
 
 
-async def _take(site: Site, request: Request) -> Response:
+async def _take(site: SiteServices, request: Request) -> Response:
     try:
         body = await _body(request)
     except _Refused as refused:
         return PlainTextResponse(f"{refused}\n", status_code=refused.status)
-    packs = "gzip" in request.headers.get("accept-encoding", "")
+    accepts_gzip = "gzip" in request.headers.get("accept-encoding", "")
     return await asyncio.get_running_loop().run_in_executor(
-        site.workers, _work, site, body, packs, _sender(site, request)
+        site.workers, _respond, site, body, accepts_gzip, _sender(site, request)
     )
 
 
@@ -151,14 +141,14 @@ async def _body(request: Request) -> bytes:
                 raise too_large
             parts.append(part)
     except ClientDisconnect:
-        raise _Refused(400, "The request ended before all of it had come.") from None
+        raise _Refused(400, "The connection ended before the whole request was received.") from None
     return b"".join(parts)
 
 
 @attrs.frozen
 class _Sender:
     """
-    Where a request comes from: the client's own name and address, and the site's address as the client knows it.
+    The sender of a request: the client's user agent and address, and the site's address as the client knows it.
     """
 
     agent: str
@@ -166,14 +156,14 @@ class _Sender:
     address: str
 
 
-def _sender(site: Site, request: Request) -> _Sender:
+def _sender(site: SiteServices, request: Request) -> _Sender:
     client = "" if request.client is None else request.client.host
     return _Sender(request.headers.get("user-agent", ""), client, _address_of(site, request))
 
 
-def _who(params: list[Any]) -> str:
+def _caller_name(params: list[Any]) -> str:
     """
-    Return who a request says it comes from; whether that is so, its outcome tells.
+    Return the name of the caller that a request claims, which may be refused later.
     """
     auth = params[0] if params and isinstance(params[0], dict) else {}
     name = auth.get("user_login") or auth.get("script_name") or ("a session" if auth.get("session_token") else "")
@@ -181,12 +171,12 @@ def _who(params: list[Any]) -> str:
     return f"{name} as {sudo}" if sudo else str(name)
 
 
-def _work(site: Site, body: bytes, packs: bool, sender: _Sender) -> Response:
+def _respond(site: SiteServices, body: bytes, accepts_gzip: bool, sender: _Sender) -> Response:
     """
-    Execute one request and return the reply; this runs in a worker thread.
+    Execute one request and return the response. This runs in a worker thread.
     """
     try:
-        method, params = _envelope(body)
+        method, params = _parse_request(body)
     except _Refused as refused:
         return PlainTextResponse(f"{refused}\n", status_code=refused.status)
     started = time.monotonic()
@@ -195,21 +185,21 @@ def _work(site: Site, body: bytes, packs: bool, sender: _Sender) -> Response:
         _check_text(body, method, params)
         result = execute(site, method, params, sender.address)
         ok = True
-        # `info` is bare, as on live sites; everything else comes under "results".
+        # Live sites send the result of `info` by itself, and all other results under "results".
         content = _encode(result if method == "info" else {"results": result})
     except Fault as fault:
         content = _refusal(fault.message, fault.code)
     except RecursionError:
         content = _refusal(f"API {method}() The request is nested too deeply.")
-    except Exception:  # noqa: BLE001 - logged with its trace, and the next request is served
+    except Exception:  # noqa: BLE001 - logged with its traceback, and the next request is served
         _log.exception("The request %r failed inside the local site.", method)
-        return PlainTextResponse("The local site failed; its log says why.\n", status_code=500)
+        return PlainTextResponse("The local site failed. Its log has the reason.\n", status_code=500)
     finally:
         site.ledger.add(
             rpc=method,
             entity_type=_type_in(params),
             user_agent=sender.agent,
-            who=_who(params),
+            who=_caller_name(params),
             client=sender.client,
             started=started,
             seconds=time.monotonic() - started,
@@ -218,25 +208,25 @@ def _work(site: Site, body: bytes, packs: bool, sender: _Sender) -> Response:
             ok=ok,
         )
     headers = {"content-type": _JSON}
-    if packs and len(content) >= _WORTH_PACKING:
+    if accepts_gzip and len(content) >= _LEAST_COMPRESSED:
         content = gzip.compress(content, compresslevel=1)
         headers["content-encoding"] = "gzip"
     return Response(content, headers=headers)
 
 
-def execute(site: Site, method: str, params: list[Any], address: str = "") -> Any:
+def execute(site: SiteServices, method: str, params: list[Any], address: str = "") -> Any:
     """
-    Return the result of one request, executed in one transaction.
+    Execute one request in one transaction, and return its result.
 
     Raises:
-        Fault: The site refuses it; nothing of it remains.
+        Fault: The site refuses the request; its changes are rolled back.
     """
     rpc = find_rpc(method)
     if rpc.open:
         with site.store.reading() as tx:
             return rpc.answer(tx, None)
     auth = params[0] if params else None
-    # A one-time code is used up, which is writing too.
+    # A one-time code is marked as used, which writes to the database.
     writes = rpc.writes or (isinstance(auth, dict) and "auth_token" in auth)
     with site.store.writing() if writes else site.store.reading() as tx:
         tx.rpc, tx.address = method, address or tx.address
@@ -244,9 +234,9 @@ def execute(site: Site, method: str, params: list[Any], address: str = "") -> An
         return rpc.answer(tx, params[1] if len(params) > 1 else None)
 
 
-def _envelope(body: bytes) -> tuple[str, list[Any]]:
+def _parse_request(body: bytes) -> tuple[str, list[Any]]:
     try:
-        request = json.loads(body, parse_constant=_no_constant)
+        request = json.loads(body, parse_constant=_refuse_constant)
     except RecursionError:
         raise _Refused(400, "The request's JSON is nested too deeply.") from None
     except ValueError as error:
@@ -275,8 +265,8 @@ def _check_text(body: bytes, method: str, params: list[Any]) -> None:
         raise Fault(f"API {method}() got text that is not valid Unicode.")
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number in JSON")
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 def _type_in(params: list[Any]) -> Optional[str]:
@@ -296,7 +286,7 @@ def _rows_in(result: Any) -> int:
 
 def _ids_in(method: str, params: list[Any], result: Any) -> tuple[int, ...]:
     """
-    Return the ids of the rows that a request which succeeded has written to.
+    Return the ids of the rows that a successful request has written.
     """
     if method not in _WRITES_TO_ROWS:
         return ()
@@ -306,13 +296,13 @@ def _ids_in(method: str, params: list[Any], result: Any) -> tuple[int, ...]:
 
 
 def _id_in(request: dict[str, Any], answer: Any) -> int:
-    row = request.get("entity", request)  # followed ones stand under their name
+    row = request.get("entity", request)  # `follow` names its row under "entity"
     found: int = row["id"] if "id" in row else answer["id"]
     return found
 
 
-def _encode_slowly(value: Any) -> bytes:
+def _encode_with_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
-_encode: Callable[[Any], bytes] = _encode_slowly if orjson is None else orjson.dumps
+_encode: Callable[[Any], bytes] = _encode_with_json if orjson is None else orjson.dumps

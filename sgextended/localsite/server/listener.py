@@ -1,5 +1,5 @@
 """
-The socket of a site, and the server on it.
+The listening socket of a site, and the HTTP server on it.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import uvicorn
 
-from sgextended.localsite.faults.fault_injection import Slammed
+from sgextended.localsite.faults.fault_injection import ResetConnection
 
 if TYPE_CHECKING:
     import threading
 
-#: Seconds that a stopping site gives to requests at work.
+#: Seconds that a stopping site waits for requests in flight.
 GRACE = 3
 _TICK = 0.02
 
 
 class Server(uvicorn.Server):
     """
-    A server that says when it accepts connections, and that leaves the process's signals alone.
+    A uvicorn server that sets an event when it accepts connections, and that can refuse connections for a while.
     """
 
     def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
         super().__init__(config)
         self._ready = ready
-        self._away: Optional[asyncio.Task[None]] = None
+        self._refusing: Optional[asyncio.Task[None]] = None
 
     async def startup(self, sockets: Optional[list[socket.socket]] = None) -> None:
         await super().startup(sockets=sockets)
@@ -38,28 +38,28 @@ class Server(uvicorn.Server):
 
     def turn_away(self, seconds: float, slam: bool) -> None:
         """
-        Let nobody connect for so long; connections that are open go on. Who comes is refused, or let in and reset.
+        Refuse new connections for *seconds*, or with *slam* accept and reset them. Open connections continue.
         """
-        if self._away is None or self._away.done():
-            self._away = asyncio.get_running_loop().create_task(self._stay_away(seconds, slam))
+        if self._refusing is None or self._refusing.done():
+            self._refusing = asyncio.get_running_loop().create_task(self._refuse(seconds, slam))
 
-    async def _stay_away(self, seconds: float, slam: bool) -> None:
+    async def _refuse(self, seconds: float, slam: bool) -> None:
         (listener,) = self.servers[0].sockets
         family, address = listener.family, listener.getsockname()
         self.servers[0].close()
-        # A socket that is bound and does not listen keeps the port, and who connects to it is refused.
-        door = bound(family, address)
+        # A bound socket that does not listen keeps the port, and the system refuses connections to it.
+        placeholder = bound(family, address)
         try:
             if slam:
-                slamming = await asyncio.get_running_loop().create_server(Slammed, sock=door)
+                resetting = await asyncio.get_running_loop().create_server(ResetConnection, sock=placeholder)
                 await asyncio.sleep(seconds)
-                slamming.close()
-                door = bound(family, address)
+                resetting.close()
+                placeholder = bound(family, address)
             else:
                 await asyncio.sleep(seconds)
-            await super().startup(sockets=[door])
+            await super().startup(sockets=[placeholder])
         except BaseException:
-            door.close()
+            placeholder.close()
             raise
 
     async def shutdown(self, sockets: Optional[list[socket.socket]] = None) -> None:
@@ -69,7 +69,7 @@ class Server(uvicorn.Server):
         deadline = loop.time() + GRACE
         while any(map(_is_busy, self.server_state.connections)) and loop.time() < deadline:  # noqa: ASYNC110 - no event tells
             await asyncio.sleep(_TICK)
-        # An idle client does not answer the end of TLS, and asyncio would wait for that; so hang up.
+        # An idle client does not answer the TLS shutdown, for which asyncio would wait, so connections are aborted.
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         await super().shutdown(sockets=sockets)
@@ -77,20 +77,20 @@ class Server(uvicorn.Server):
 
 def _is_busy(connection: Any) -> bool:
     """
-    Tell whether a connection still has a request at work, or bytes of a reply to send.
+    Return whether a connection has a request in flight, or bytes of a response to send.
     """
     at_work = connection.cycle is not None and not connection.cycle.response_complete
     try:
         return at_work or connection.transport.get_write_buffer_size() > 0
-    except AttributeError:  # before Python 3.11, a TLS connection that was lost at this very moment
+    except AttributeError:  # before Python 3.11, a TLS connection that has just been lost
         return False
 
 
 def bound(family: int, address: tuple[Any, ...]) -> socket.socket:
     """
-    Return a socket that is bound to an address and does not listen yet.
+    Return a socket that is bound to *address* and does not listen yet.
     """
-    # asyncio turns Nagle's algorithm off for sockets that say they are TCP; with it, every reply waits 40 ms.
+    # asyncio turns Nagle's algorithm off for sockets whose protocol is TCP. With it, every response waits 40 ms.
     made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
@@ -104,7 +104,7 @@ def bound(family: int, address: tuple[Any, ...]) -> socket.socket:
 
 def is_loopback(host: str) -> bool:
     """
-    Tell whether an address or a name is this machine's own, for itself alone.
+    Return whether *host* is a loopback address or name, which only this machine can reach.
     """
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -1,38 +1,27 @@
 """
-A site that runs: a socket, a thread that serves it, and the rows behind it.
+``LocalSite``: a site on this machine that a test or a program starts and stops.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import secrets
 import signal
-import socket
-import ssl
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
 import sqlalchemy as sa
-import uvicorn
 
 from sgextended.localsite.errors import Fault
-from sgextended.localsite.faults.fault_injection import TransportProtocol
 from sgextended.localsite.faults.fault_specs import Faults
-from sgextended.localsite.server.authentication import Authenticator
-from sgextended.localsite.server.certificates import Certificates
-from sgextended.localsite.server.http_routes import Site, build_app
-from sgextended.localsite.server.ledger import Ledger
-from sgextended.localsite.server.listener import GRACE, Server, bound, is_loopback
-from sgextended.localsite.storage.database import MAX_CONNECTIONS
-from sgextended.localsite.storage.site_store import Store
-from sgextended.localsite.storage.stored_rows import insert_row, update_row
-from sgextended.localsite.writing import row_writes as writing
-from sgextended.localsite.writing.link_writes import link_columns
+from sgextended.localsite.server.running_site import RunningSite
+from sgextended.localsite.services.authentication import Authenticator
+from sgextended.localsite.services.ledger import Ledger
+from sgextended.localsite.services.site_store import Store
+from sgextended.localsite.storage.stored_rows import insert_row, link_columns, update_row
+from sgextended.localsite.writing.row_writes import create
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -40,70 +29,66 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.storage.transaction import Link, Transaction
 
-_log = logging.getLogger(__name__)
-
 Entered = TypeVar("Entered", bound="LocalSite")
 
-_BACKLOG = 512
-# Headers beyond this are refused.
-_MAX_HEADER_BYTES = 64 * 1024
-# Seconds after which a site in the foreground looks whether a signal has come; Windows cannot interrupt a wait.
-_WATCH = 0.5
+# Seconds between two checks for a signal while a site runs in the foreground. Windows cannot interrupt a wait.
+_SIGNAL_CHECK_SECONDS = 0.5
 
 
 class LocalSite:
     """
-    A Flow Production Tracking site on this machine, for the unchanged ``shotgun_api3.Shotgun`` to talk to.
+    Run a Flow Production Tracking site on this machine, to which an unchanged ``shotgun_api3.Shotgun`` can connect.
 
-    It is a context manager; ``start`` and ``stop`` do the same by hand.
+    The site is a context manager that calls ``start`` and ``stop``.
 
     Args:
         db:
-            The SQLite file that holds the rows; it is created if absent and stays when the site stops. None: memory,
-            gone when the site stops.
+            The SQLite file that holds the rows. It is created if absent, and kept when the site stops. None: the rows
+            are in memory and lost when the site stops.
 
         host:
-            The address to listen on. Others than this machine's own let the network in, of which the log warns.
+            The address to listen on. An address other than a loopback one lets the network connect; the site logs a
+            warning then.
 
-        port: The port; 0 takes a free one.
+        port: The port. 0 takes a free one.
 
-        tls: Whether to serve HTTPS, with a certificate of an authority of the site's own.
+        tls: Whether to serve HTTPS with a new certificate from the site's own certificate authority.
 
-        certificate: A file in PEM with a certificate and its chain, to serve HTTPS with instead of one's own.
+        certificate: A PEM file with a certificate and its chain, to serve HTTPS with instead of the site's own.
 
-        private_key: The file in PEM with its key. None: it is in the same file.
+        private_key: The PEM file with the private key. None: the key is in the file of *certificate*.
 
         demo: Whether to fill a new database with the demo production.
 
-        data: A folder of records to fill a new database with, as ``sgextended pull`` and ``site dump`` write it.
+        data: A folder of records to fill a new database with, written by ``sgextended pull`` or ``site dump``.
 
-        latency: Seconds that every request waits before it is worked on.
+        latency: Seconds that every request waits before it is executed.
 
-        script_name: The script that may ask.
+        script_name: The script that may connect.
 
         api_key:
-            Its key, which replaces the one that the file holds. None: a new random one. Where a file holds one already,
-            that one stays good, and the new one holds beside it until the site stops.
+            The key of that script; it replaces the key that the database holds. None: a new random key. If the
+            database holds a key already, that key stays valid, and the random one is valid too until the site stops.
 
-        faults: What goes wrong on purpose from the start, as ``Mishap.parse`` reads it.
+        faults: Mishaps that are active from the start, in the form that ``Mishap.parse`` reads.
 
         direct_uploads:
-            Whether clients upload files straight to storage, in parts if they are large, instead of by form. A mapping
-            says for which types and fields, as the protocol's ``s3_enabled_upload_types``.
+            Whether clients upload files straight to storage (in parts if the files are large) instead of by form. A
+            mapping names the types and fields for which they do, as the protocol's ``s3_enabled_upload_types``.
 
-        link_lifetime: Seconds for which the addresses of files hold, at least.
+        link_lifetime: Seconds for which the addresses of files are valid, at least.
 
-        thumbnail_delay: Seconds for which a new thumbnail reads as the placeholder of one that is being made.
+        thumbnail_delay: Seconds for which a new thumbnail reads as the placeholder for thumbnails in progress.
 
         session_lifetime: Seconds after which a session token has expired.
 
-        log_level: What of the server's own doings is logged.
+        log_level: The level from which the HTTP server logs.
 
     Attributes:
-        faults: What goes wrong on purpose; may be changed while the site runs.
+        faults: The mishaps; they may be changed while the site runs.
 
     Raises:
-        ValueError: The file is no site's database, or an option makes no sense.
+        ValueError: The file is not the database of a site, or options contradict each other.
         OSError: The port is taken.
     """
 
@@ -137,21 +122,27 @@ class LocalSite:
         self._direct_uploads = direct_uploads
         self._link_lifetime, self._thumbnail_delay = link_lifetime, thumbnail_delay
         if demo and data is not None:
-            raise ValueError("A site is filled with the demo production or with records of a folder, not with both.")
+            raise ValueError(
+                "Both the demo production and a folder of records were given, but a new site is filled from only one. "
+                "Leave one out."
+            )
         self._db = None if db is None else Path(db)
         self._data = None if data is None else Path(data)
-        self._host, self._wanted_port = host, port
+        self._host, self._port = host, port
         if tls and certificate is not None:
             raise ValueError(
-                "HTTPS is served with a certificate of the site's own or with one that is given: not both."
+                "Both TLS with the site's own certificate and another certificate were chosen, but HTTPS uses only "
+                "one. Leave one out."
             )
         if private_key is not None and certificate is None:
-            raise ValueError("A private key is of no use without its certificate.")
+            raise ValueError("A private key was given without its certificate. Give the certificate, too.")
         self._tls, self._demo, self._log_level = tls, demo, log_level
-        self._given = None if certificate is None else (os.fspath(certificate), os.fspath(private_key or certificate))
+        self._certificate = (
+            None if certificate is None else (os.fspath(certificate), os.fspath(private_key or certificate))
+        )
         self._ledger = Ledger()
         self._authenticator = Authenticator(session_lifetime=session_lifetime)
-        self._running: Optional[_Running] = None
+        self._running: Optional[RunningSite] = None
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -175,33 +166,33 @@ class LocalSite:
         """
         The site's address, such as ``"http://127.0.0.1:40123"``.
         """
-        return self._now.url
+        return self._current.url
 
     @property
     def ca_file(self) -> Optional[str]:
         """
-        The certificate that clients are to trust; None without TLS.
+        The certificate that clients must trust; None if the site does not serve TLS with its own certificate.
         """
-        certificates = self._now.certificates
+        certificates = self._current.certificates
         return None if certificates is None else str(certificates.ca_file)
 
     @property
     def store(self) -> Store:
         """
-        The rows.
+        The rows and files of the site.
         """
-        return self._now.store
+        return self._current.store
 
     @property
     def ledger(self) -> Ledger:
         """
-        The requests executed so far.
+        The record of the requests executed so far.
         """
         return self._ledger
 
     def environment(self) -> dict[str, str]:
         """
-        Return the environment variables that make a program talk to this site.
+        Return the environment variables that make a program connect to this site.
         """
         variables = {
             "SHOTGUN_URL": self.url,
@@ -222,22 +213,22 @@ class LocalSite:
         **fields: Any,
     ) -> Link:
         """
-        Create a person who may log in, and return a link to them.
+        Create a user who may log in, and return a link to the user.
 
         Args:
-            login: Their login.
+            login: The login.
 
-            password: Their password.
+            password: The password.
 
-            role: Code of their permission rule set. Only an ``"admin"`` may act as somebody else.
+            role: The code of the permission rule set. Only an ``"admin"`` may act as another user.
 
             one_time_codes:
-                Codes of their second factor, each good for once. Without any, the password alone lets them in.
+                Codes of the second factor, each valid once. If there are none, the password alone is enough.
 
-            **fields: Other fields of theirs, as a ``create`` of the protocol takes them.
+            **fields: Other fields of the user, as a ``create`` of the protocol takes them.
 
         Raises:
-            ValueError: The login is taken, there is no such role, or a field does not take its value.
+            ValueError: The login is taken, the role does not exist, or a field does not take its value.
         """
         named = {"firstname", "lastname", "name"} & set(fields)
         values = {"login": login, **({} if named else {"name": login}), **fields}
@@ -245,38 +236,38 @@ class LocalSite:
         try:
             with self.store.writing() as tx:
                 tx.rpc = "create"
-                user = writing.create(tx, tx.schema["HumanUser"], sent, ["name"])
+                user = create(tx, tx.schema["HumanUser"], sent, ["name"])
                 update_row(tx, "HumanUser", user["id"], link_columns("permission_rule_set", _role(tx, role)))
                 self._authenticator.set_secret(tx, "HumanUser", user["id"], password)
                 self._authenticator.set_codes(tx, user["id"], one_time_codes)
         except Fault as fault:
-            raise ValueError(f"The person {login!r} cannot be added: {fault}") from fault
+            raise ValueError(f"The user {login!r} cannot be added: {fault}") from fault
         return {"type": "HumanUser", "id": user["id"], "name": user["name"]}
 
     def admit_script(self, name: str, api_key: str, *, keep: bool = False) -> bool:
         """
-        Let one more script ask, and return whether that is its key now.
+        Let another script connect, and return whether *api_key* is its key now.
 
         Args:
-            name: The script; it is made if there is none of that name.
+            name: The name of the script, which is created if absent.
 
-            api_key: Its key.
+            api_key: The key of the script.
 
-            keep: Whether a key that it has already stays instead.
+            keep: Whether a script that has a key already keeps that key instead.
         """
         with self.store.writing() as tx:
             return self._admit(tx, "ApiUser", _script(tx, name), api_key, keep=keep)
 
     def admit_user(self, login: str, password: str, *, keep: bool = False) -> bool:
         """
-        Let a person ask, and return whether that is their password now.
+        Let a user log in, and return whether *password* is their password now.
 
         Args:
-            login: Their login; an artist is made if there is none of that login.
+            login: The login of the user. If absent, the user is created as an artist.
 
-            password: Their password.
+            password: The password of the user.
 
-            keep: Whether a password that they have already stays instead.
+            keep: Whether a user who has a password already keeps that password instead.
         """
         with self.store.writing() as tx:
             people = tx.tables["HumanUser"]
@@ -295,19 +286,20 @@ class LocalSite:
 
     def set_scan(self, attachment_id: int, status: Optional[str]) -> None:
         """
-        Say how the scan of an uploaded file went, as only a site itself does.
+        Set the result of the malware scan of an uploaded file, which callers cannot set.
 
         Args:
-            attachment_id: The file's Attachment.
+            attachment_id: The id of the file's Attachment.
 
-            status: ``"unverified"`` or ``"infected"``, which cannot be downloaded; ``"clean"`` or None, which can.
+            status:
+                ``"unverified"`` or ``"infected"``: the file cannot be downloaded. ``"clean"`` or None: it can.
         """
         with self.store.writing() as tx:
             update_row(tx, "Attachment", attachment_id, {"processing_status": status})
 
     def start(self) -> None:
         """
-        Accept requests; when this returns, the site is ready. Does nothing if it runs already.
+        Start the site, and return when it accepts requests. Do nothing if it runs already.
         """
         with self._lock:
             if self._running is None:
@@ -315,7 +307,7 @@ class LocalSite:
 
     def stop(self) -> None:
         """
-        Finish the requests at work, close everything. Does nothing if the site does not run.
+        Finish the requests in flight and close everything. Do nothing if the site does not run.
         """
         with self._lock:
             running, self._running = self._running, None
@@ -323,16 +315,16 @@ class LocalSite:
             running.stop()
 
     @property
-    def _now(self) -> _Running:
+    def _current(self) -> RunningSite:
         running = self._running
         if running is None:
-            raise RuntimeError("This local site does not run. Use it as a context manager, or call start() first.")
+            raise RuntimeError("This local site is not running. Use it as a context manager, or call start() first.")
         return running
 
-    def _start(self) -> _Running:
-        running = _Running()
+    def _start(self) -> RunningSite:
+        running = RunningSite()
         try:
-            running.listen(self._host, self._wanted_port, tls=self._tls, given=self._given)
+            running.listen(self._host, self._port, tls=self._tls, given=self._certificate)
             running.store = Store(self._db, data=self._data)
             running.closers.append(running.store.close)
             media = running.store.media
@@ -354,13 +346,13 @@ class LocalSite:
         script_id = _script(tx, self.script_name)
         if self._is_key_given or not self._authenticator.has_secret(tx, "ApiUser", script_id):
             self._authenticator.set_secret(tx, "ApiUser", script_id, self.api_key)
-        else:  # programs that were told the earlier key go on with it
-            self._authenticator.lend_secret("ApiUser", script_id, self.api_key)
+        else:  # programs that were given the earlier key continue to use it
+            self._authenticator.add_temporary_secret("ApiUser", script_id, self.api_key)
 
 
 def _script(tx: Transaction, name: str) -> int:
     """
-    Return the id of the script of that name, which is made if there is none.
+    Return the id of the script of that name, and create the script if absent.
     """
     scripts = tx.tables["ApiUser"]
     query = sa.select(scripts.c.id).where(scripts.c.firstname == name, scripts.c.retired_at.is_(None))
@@ -377,13 +369,6 @@ def _script(tx: Transaction, name: str) -> int:
     return script_id
 
 
-def _check_certificate(certificate: str, private_key: str) -> None:
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, private_key)
-    except OSError as error:  # ssl.SSLError is one too
-        raise ValueError(f"{certificate} and {private_key} are no certificate and its private key: {error}.") from error
-
-
 def _role(tx: Transaction, code: str) -> Link:
     rule_sets = tx.tables["PermissionRuleSet"]
     rule_set = tx.connection.execute(sa.select(rule_sets.c.id).where(rule_sets.c.code == code)).scalar()
@@ -392,94 +377,9 @@ def _role(tx: Transaction, code: str) -> Link:
     return {"type": "PermissionRuleSet", "id": rule_set}
 
 
-class _Running:
-    """
-    What a running site holds open. Each part that opens adds how it closes; stopping closes them backwards.
-    """
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.certificates: Optional[Certificates] = None
-        self.key_files: tuple[Optional[str], Optional[str]] = (None, None)
-        self.store: Store
-        self.closers: list[Callable[[], object]] = []
-        self._socket: socket.socket
-
-    def listen(self, host: str, port: int, *, tls: bool, given: Optional[tuple[str, str]]) -> None:
-        self._socket = bound(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port))
-        self.closers.append(self._socket.close)
-        if not is_loopback(host):
-            in_clear = "" if tls or given else " Keys and passwords travel in clear: serve HTTPS."
-            _log.warning(
-                "This local site listens on %s, so whoever reaches that address may send requests to it. It is made "
-                "for development: let it listen on 127.0.0.1 unless others are to use it.%s",
-                host,
-                in_clear,
-            )
-        if tls:
-            self.certificates = Certificates(host)
-            self.closers.append(self.certificates.close)
-            self.key_files = (str(self.certificates.chain_file), None)
-        elif given is not None:
-            _check_certificate(*given)
-            self.key_files = given
-        scheme = "http" if self.key_files[0] is None else "https"
-        self.url = f"{scheme}://{host}:{self._socket.getsockname()[1]}"
-
-    def serve(self, authenticator: Authenticator, ledger: Ledger, faults: Faults, log_level: str) -> None:
-        workers = ThreadPoolExecutor(MAX_CONNECTIONS // 2, thread_name_prefix="sgextended-site-worker")
-        self.closers.append(workers.shutdown)
-
-        def turn_away(seconds: float, slam: bool) -> None:
-            server.turn_away(seconds, slam)
-
-        app = build_app(Site(self.store, authenticator, ledger, faults, workers, turn_away))
-        config = uvicorn.Config(
-            app,
-            http=TransportProtocol,
-            h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
-            log_config=None,
-            log_level=log_level,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            loop="asyncio",
-            backlog=_BACKLOG,
-            timeout_keep_alive=120,
-            timeout_graceful_shutdown=GRACE,
-            server_header=False,
-            ssl_certfile=self.key_files[0],
-            ssl_keyfile=self.key_files[1],
-        )
-        ready = threading.Event()
-        server = Server(config, ready)
-
-        def run() -> None:
-            try:
-                asyncio.run(server.serve(sockets=[self._socket]))
-            finally:
-                ready.set()
-
-        thread = threading.Thread(target=run, name="sgextended-site", daemon=True)
-
-        def stop_server() -> None:
-            server.should_exit = True
-            thread.join()
-
-        self.closers.append(stop_server)
-        thread.start()
-        ready.wait()
-        if not server.started:
-            raise RuntimeError(f"The local site could not serve {self.url}; its log says why.")
-
-    def stop(self) -> None:
-        while self.closers:
-            self.closers.pop()()
-
-
-def _has_come(asked: SimpleQueue[int]) -> bool:
+def _was_signalled(signals: SimpleQueue[int]) -> bool:
     try:
-        asked.get(timeout=_WATCH)
+        signals.get(timeout=_SIGNAL_CHECK_SECONDS)
     except Empty:
         return False
     return True
@@ -487,24 +387,24 @@ def _has_come(asked: SimpleQueue[int]) -> bool:
 
 def serve(site: LocalSite, ready: Optional[Callable[[LocalSite], object]] = None) -> None:
     """
-    Run *site* in the foreground until SIGINT or SIGTERM comes; the main thread calls this.
+    Run *site* in the foreground until SIGINT or SIGTERM arrives, then stop it. Only the main thread may call this.
 
     Args:
-        site: The site; it is stopped at the end.
+        site: The site to run.
 
-        ready: Called with the site once it accepts requests.
+        ready: A function that is called with the site once the site accepts requests.
     """
-    # A signal handler may put into a SimpleQueue at any point of the program, which it may not do with an Event.
-    asked: SimpleQueue[int] = SimpleQueue()
+    # A signal handler may put into a SimpleQueue at any point of the program. It may not set an Event.
+    signals: SimpleQueue[int] = SimpleQueue()
     handlers = {
-        number: signal.signal(number, lambda caught, _frame: asked.put(caught))
+        number: signal.signal(number, lambda caught, _frame: signals.put(caught))
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
         with site:
             if ready is not None:
                 ready(site)
-            while not _has_come(asked):
+            while not _was_signalled(signals):
                 pass
     finally:
         for number, handler in handlers.items():

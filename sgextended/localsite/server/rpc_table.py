@@ -1,5 +1,5 @@
 """
-The requests of the API3 protocol by name, each a function from payload to result (protocol 2).
+The table of RPCs: the requests of the API3 protocol by name, each with the function that executes it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from sgextended.localsite.calls import navigation_requests as tree
 from sgextended.localsite.calls import note_threads as threads
 from sgextended.localsite.calls import text_search as search
 from sgextended.localsite.calls import work_schedule_requests as work_schedule
+from sgextended.localsite.calls.payload import entity_type as entity_type_of
+from sgextended.localsite.calls.payload import integer, mapping, names
 from sgextended.localsite.errors import Fault, inspect
 from sgextended.localsite.reading import row_reads as reading
 from sgextended.localsite.reading import summaries as summarize
 from sgextended.localsite.reading.row_reads import Search
-from sgextended.localsite.server.authentication import start_session
-from sgextended.localsite.server.payload import entity_type as entity_type_of
-from sgextended.localsite.server.payload import integer, mapping, names
-from sgextended.localsite.writing import events
+from sgextended.localsite.services.authentication import start_session
 from sgextended.localsite.writing import row_writes as writing
 
 if TYPE_CHECKING:
@@ -29,11 +28,11 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.storage.transaction import Transaction
 
-#: Rows that one page may hold at most; the default is in ``info``.
+#: The most rows that a caller may request in one page. ``info`` has the default.
 MAX_PER_PAGE = 5000
 DEFAULT_PER_PAGE = 500
 
-#: What the site says of itself (protocol 1.7).
+#: The site's description of itself, which ``info`` returns.
 INFO = {
     "version": [8, 70, 0],
     "full_version": [8, 70, 0, 0],
@@ -48,14 +47,14 @@ INFO = {
 @attrs.frozen
 class Rpc:
     """
-    One request that the site serves.
+    One RPC that the site serves.
 
     Attributes:
-        answer: Takes the transaction and the payload, returns the result.
+        answer: The function that takes the transaction and the payload and returns the result.
 
-        writes: Whether it may change the database, so that it takes the writer's turn.
+        writes: Whether the RPC may change the database, so that it needs the write lock.
 
-        open: Whether it is answered without credentials.
+        open: Whether the RPC needs no credentials.
     """
 
     answer: Callable[[Transaction, Any], Any]
@@ -65,10 +64,10 @@ class Rpc:
 
 def find_rpc(name: str) -> Rpc:
     """
-    Return the request of that name.
+    Return the RPC of that name.
 
     Raises:
-        Fault: The protocol has no such request.
+        Fault: The protocol has no RPC of that name.
     """
     found = RPCS.get(name)
     if found is not None:
@@ -77,7 +76,7 @@ def find_rpc(name: str) -> Rpc:
 
 
 def _info(tx: Transaction, payload: Any) -> dict[str, Any]:
-    del payload  # there is none
+    del payload  # this RPC has none
     return {**INFO, **tx.media.upload_info()}
 
 
@@ -117,7 +116,7 @@ def _items(tx: Transaction, payload: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def _sort(tx: Transaction, item: Any) -> tuple[str, bool]:
-    # "column" is an older spelling, which saved pages still use.
+    # "column" is an older name of "field_name", which saved pages still use.
     name = item.get("field_name", item.get("column")) if isinstance(item, dict) else None
     direction = item.get("direction", "asc") if isinstance(item, dict) else None
     if not isinstance(name, str) or direction not in ("asc", "desc"):
@@ -145,7 +144,7 @@ def _read(tx: Transaction, payload: Any) -> dict[str, Any]:
     sought = _search(tx, payload)
     fields = names(tx, payload, "return_fields")
     size, page = _paging(tx, payload)
-    # One more than asked for tells whether there is a next page, without counting all rows.
+    # One row more than requested shows whether there is a next page, without counting all rows.
     ids = reading.find_ids(tx, sought, limit=size + 1, offset=size * (page - 1))
     info: dict[str, Any] = {"has_next_page": len(ids) > size}
     if payload.get("return_paging_info"):
@@ -201,7 +200,7 @@ def _batch(tx: Transaction, payload: Any) -> list[Any]:
         if answer is None:
             raise Fault(f"API batch() 'request_type' must be one of: create, update, delete. Got: {inspect(kind)}")
         tx.rpc = str(kind)
-        # A long batch would run out of the aliases that are kept, and making new ones takes longer than a row.
+        # A long batch would use up the cached aliases, and making a new alias takes longer than writing a row.
         tx.reuse_aliases()
         results.append(answer(tx, request))
     return results
@@ -216,11 +215,11 @@ def _work_schedule_update(tx: Transaction, payload: Any) -> dict[str, Any]:
 
 
 def _get_session_token(tx: Transaction, payload: Any) -> dict[str, str]:
-    del payload  # there is none
+    del payload  # this RPC has none
     actor = tx.actor
     if actor is not None and actor.type == "HumanUser":
         meta = {"type": "user_login", "entity_type": actor.type, "entity_id": actor.id}
-        events.log(tx, "Shotgun_User_Login", (actor.type, actor.id), meta, "logged in:")
+        tx.events.log(tx, "Shotgun_User_Login", (actor.type, actor.id), meta, "logged in:")
     return {"session_id": start_session(tx)}
 
 

@@ -18,13 +18,12 @@ from sgextended.localsite.storage.display_names import (
     name_sources,
 )
 from sgextended.localsite.storage.entity_tables import is_stored
-from sgextended.localsite.writing import events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sgextended.localsite.schema.entity_types import EntityType
-    from sgextended.localsite.storage.transaction import Transaction
+    from sgextended.localsite.storage.transaction import Link, Transaction
 
 # Retiring a row of the first type also retires the rows that link to it by these fields. Reviving it revives them.
 _FOLLOWERS = {
@@ -50,7 +49,7 @@ def insert_row(tx: Transaction, entity_type: str, values: Mapping[str, Any], *, 
     table, facts = tx.tables[entity_type], tx.schema[entity_type]
     if entity_type == "EventLogEntry":
         # Earlier events of this request must have lower ids than the entry that the caller creates.
-        events.write_events(tx)
+        tx.events.write(tx)
     result = tx.connection.execute(sa.insert(table), dict(values))
     (entity_id,) = result.inserted_primary_key or (0,)
     row = dict(values)
@@ -65,7 +64,7 @@ def insert_row(tx: Transaction, entity_type: str, values: Mapping[str, Any], *, 
         tx.connection.execute(sa.update(table).where(table.c.id == entity_id), changes)
     entry = {"type": entity_type, "id": entity_id, "name": link_name(facts, row)}
     tx.connection.execute(sa.insert(tx.tables.directory), entry)
-    events.created(tx, entity_type, int(entity_id), row)
+    tx.events.row_created(tx, entity_type, int(entity_id), row)
     return int(entity_id)
 
 
@@ -76,9 +75,9 @@ def update_row(tx: Transaction, entity_type: str, entity_id: int, changes: Mappi
     if not changes:
         return
     table, facts = tx.tables[entity_type], tx.schema[entity_type]
-    old = events.before(tx, entity_type, entity_id, changes)
+    old = tx.events.columns_before(tx, entity_type, entity_id, changes)
     tx.connection.execute(sa.update(table).where(table.c.id == entity_id), dict(changes))
-    events.changed(tx, entity_type, entity_id, old, changes)
+    tx.events.row_changed(tx, entity_type, entity_id, old, changes)
     sources = name_sources(facts)
     if not any(source in changes for source in sources):
         return
@@ -145,7 +144,7 @@ def retire_row(tx: Transaction, entity_type: str, entity_id: int, *, cause: Opti
     tx.connection.execute(sa.update(table).where(table.c.id == entity_id), {"retired_at": tx.moment})
     cause_type, cause_id = cause or (None, None)
     _update_entry(tx, entity_type, entity_id, {"retired": 1, "cause_type": cause_type, "cause_id": cause_id})
-    events.retired(tx, entity_type, entity_id)
+    tx.events.row_retired(tx, entity_type, entity_id)
     for follower, field in _FOLLOWERS.get(entity_type, ()):
         followers = tx.tables[follower]
         query = sa.select(followers.c.id).where(
@@ -164,7 +163,7 @@ def revive_row(tx: Transaction, entity_type: str, entity_id: int) -> None:
     table, directory = tx.tables[entity_type], tx.tables.directory
     tx.connection.execute(sa.update(table).where(table.c.id == entity_id), {"retired_at": None})
     _update_entry(tx, entity_type, entity_id, {"retired": 0, "cause_type": None, "cause_id": None})
-    events.revived(tx, entity_type, entity_id)
+    tx.events.row_revived(tx, entity_type, entity_id)
     query = sa.select(directory.c.type, directory.c.id).where(
         directory.c.cause_type == entity_type, directory.c.cause_id == entity_id
     )
@@ -202,6 +201,13 @@ def default_columns(entity_type: EntityType) -> dict[str, Any]:
         for field in entity_type.fields.values()
         if field.default is not None and is_stored(field)
     }
+
+
+def link_columns(name: str, link: Optional[Link]) -> dict[str, Any]:
+    """
+    Return the two columns of an entity field for a link, or for an empty field if *link* is None.
+    """
+    return {f"{name}__type": link and link["type"], f"{name}__id": link and link["id"]}
 
 
 def insert_rows(tx: Transaction, entity_type: str, rows: list[dict[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import collections
 import json
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Protocol
 
 import attrs
 import sqlalchemy as sa
@@ -14,11 +14,11 @@ import sqlalchemy as sa
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Mapping
+    from contextlib import AbstractContextManager
 
     from sgextended.localsite.files.file_store import Media
-    from sgextended.localsite.schema.entity_types import Schema
+    from sgextended.localsite.schema.entity_types import Field, Schema
     from sgextended.localsite.storage.entity_tables import Tables
-    from sgextended.localsite.writing.events import Recorder
 
 Link = dict[str, Any]
 
@@ -44,6 +44,55 @@ class Actor:
     caller: Optional[Actor] = None
 
 
+class ChangeRecorder(Protocol):
+    """
+    Records what a transaction changes, and writes the event log from it at the end.
+
+    Rows are stored below the event log, so a transaction receives its recorder from the layer that opens it.
+    """
+
+    def row_created(self, tx: Transaction, entity_type: str, entity_id: int, row: Mapping[str, Any]) -> None: ...
+
+    def columns_before(
+        self, tx: Transaction, entity_type: str, entity_id: int, changes: Mapping[str, Any]
+    ) -> Optional[dict[str, Any]]: ...
+
+    def row_changed(
+        self,
+        tx: Transaction,
+        entity_type: str,
+        entity_id: int,
+        old: Optional[Mapping[str, Any]],
+        new: Mapping[str, Any],
+    ) -> None: ...
+
+    def row_retired(self, tx: Transaction, entity_type: str, entity_id: int) -> None: ...
+
+    def row_revived(self, tx: Transaction, entity_type: str, entity_id: int) -> None: ...
+
+    def links_changed(
+        self,
+        tx: Transaction,
+        field: Field,
+        entity_id: int,
+        added: Iterable[tuple[str, int]],
+        removed: Iterable[tuple[str, int]],
+    ) -> AbstractContextManager[None]: ...
+
+    def log(
+        self,
+        tx: Transaction,
+        event_type: str,
+        key: tuple[str, int],
+        meta: dict[str, Any],
+        description: str,
+        *,
+        attribute: Optional[str] = None,
+    ) -> None: ...
+
+    def write(self, tx: Transaction) -> None: ...
+
+
 @attrs.define(eq=False)
 class Transaction:
     """
@@ -64,7 +113,7 @@ class Transaction:
 
         session_uuid: The id of the session that the caller sent. Event log entries contain it.
 
-        events: The events recorded so far. They are written before the transaction ends.
+        events: Records the changes for the event log, which is written before the transaction ends.
 
         kept: A cache for this transaction, keyed by names such as ``"workdays.rules"``.
     """
@@ -74,12 +123,12 @@ class Transaction:
     tables: Tables
     now: dt.datetime
     media: Media
+    events: ChangeRecorder
     address: str = ""
     rpc: str = "site"
     actor: Optional[Actor] = None
     in_batch: bool = False
     session_uuid: Optional[str] = None
-    events: Optional[Recorder] = None
     kept: dict[str, Any] = attrs.field(factory=dict)
     _aliases: collections.Counter[str] = attrs.field(factory=collections.Counter)
 

@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from sgextended.localsite.reading.row_reads import link_lists
 from sgextended.localsite.schedule.dependencies import DEPENDENCY_TYPES, check_type
 from sgextended.localsite.schema.link_relations import Listed, Relation, Reverse, Through, relation_for
-from sgextended.localsite.storage.stored_rows import insert_row, retire_row, update_row
-from sgextended.localsite.writing.events import relinking
+from sgextended.localsite.storage.stored_rows import insert_row, link_columns, retire_row, update_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,7 +44,7 @@ def write_links(tx: Transaction, field: Field, entity_id: int, links: Iterable[L
     added = [key for key in given if key not in present] if mode in {"set", "add"} else []
     goes = {"set": False, "remove": True}.get(mode)
     removed = [key for key in sorted(present) if (key in given) is goes]
-    with relinking(tx, field, entity_id, added, removed):
+    with tx.events.links_changed(tx, field, entity_id, added, removed):
         for key in added:
             _add(tx, field, relation, entity_id, given[key])
         for key in removed:
@@ -116,13 +115,6 @@ def _remove(tx: Transaction, field: Field, relation: Relation, entity_id: int, k
         links = tx.tables.links
         pair = _pair(relation, own, link)
         tx.connection.execute(sa.delete(links).where(*(links.c[name] == value for name, value in pair.items())))
-
-
-def link_columns(name: str, link: Optional[Link]) -> dict[str, Any]:
-    """
-    Return the two columns of an entity field for a link, or for an empty field if *link* is None.
-    """
-    return {f"{name}__type": link and link["type"], f"{name}__id": link and link["id"]}
 
 
 def _pair(relation: Listed, own: Link, far: Link) -> dict[str, Any]:

@@ -9,23 +9,24 @@ from typing import TYPE_CHECKING, Any, Optional
 import attrs
 import sqlalchemy as sa
 
-from sgextended.localsite.calls.read_state import keep
 from sgextended.localsite.errors import DATABASE, Fault, inspect
-from sgextended.localsite.files.file_values import own_file, stored_file, without_image
 from sgextended.localsite.reading.row_reads import show
 from sgextended.localsite.schema.link_relations import connection_ends
 from sgextended.localsite.storage.data_types import parse_link, stored, write_failed, wrong_class
 from sgextended.localsite.storage.display_names import generated_name
+from sgextended.localsite.storage.personal_values import keep
 from sgextended.localsite.storage.stored_rows import (
     default_columns,
     insert_row,
     is_retired,
+    link_columns,
     retire_row,
     revive_row,
     update_row,
 )
 from sgextended.localsite.writing import side_effects as consequences
-from sgextended.localsite.writing.link_writes import MODES, far_type_of, link_columns, write_links
+from sgextended.localsite.writing.file_values import own_file, stored_file, without_image
+from sgextended.localsite.writing.link_writes import MODES, far_type_of, write_links
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sgextended.localsite.storage.stored_rows import default_columns, insert_row
-from sgextended.localsite.writing.link_writes import link_columns, write_links
+from sgextended.localsite.storage.stored_rows import default_columns, insert_row, link_columns
+from sgextended.localsite.writing.link_writes import write_links
 
 if TYPE_CHECKING:
     from sgextended.localsite.storage.transaction import Link, Transaction

@@ -107,7 +107,7 @@ def test_a_fault_that_is_no_fault_is_one_message():
     done = subprocess.run(command, capture_output=True, text=True, timeout=GUARD, check=False)
 
     assert done.returncode == 1
-    assert "'explode' is no kind of mishap. Kinds: latency, reset-before" in done.stderr
+    assert "'explode' is not a kind of mishap. Kinds: latency, reset-before" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -122,7 +122,10 @@ def test_a_site_for_the_network_warns(start):
 
     status, _out, err = ended(process, signal.SIGTERM)
     assert status == 0
-    assert err.count("This local site listens on 0.0.0.0, so whoever reaches that address may send requests") == 1
+    assert (
+        err.count("This local site listens on 0.0.0.0, so every machine that reaches that address can send requests")
+        == 1
+    )
 
 
 def test_demo_shows_the_job_and_how_to_go_on():
@@ -196,12 +199,12 @@ def test_site_serves_a_team(start, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--private-key", "key.pem"], "of no use without its certificate"),
-        (["--certificate", "none.pem"], "no certificate and its private key"),
-        (["--tls", "--certificate", "none.pem"], "not both"),
+        (["--private-key", "key.pem"], "without its certificate. Give the certificate"),
+        (["--certificate", "none.pem"], "not a certificate and its private key"),
+        (["--tls", "--certificate", "none.pem"], "another certificate were chosen"),
         (["--user", "=secret"], "is no NAME, nor NAME=SECRET"),
         (["--load", "nowhere"], "nowhere holds no records of a site"),
-        (["--load", "nowhere", "--demo"], "not with both"),
+        (["--load", "nowhere", "--demo"], "filled from only one. Leave one out"),
         (["dump", "out", "--db", "none.sqlite"], "there is no file none.sqlite"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 from fix_query_fields import make_production
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.schema.query_field_definitions import add_query_field
+from sgextended.localsite.custom_fields.query_field_definitions import add_query_field
 
 
 @pytest.fixture(scope="module")

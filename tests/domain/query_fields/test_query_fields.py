@@ -11,7 +11,7 @@ import pytest
 from fix_query_fields import day
 
 from sgextended.domain.query_fields.query_fields import NotComputed, add_query_fields
-from sgextended.localsite.schema.query_field_definitions import (
+from sgextended.localsite.custom_fields.query_field_definitions import (
     CURRENT_PROJECT,
     ME,
     condition,

@@ -9,7 +9,7 @@ import shotgun_api3
 
 from sgextended import InvalidArgumentError, SGExtended
 from sgextended.domain.query_fields.query_fields import NotComputed, add_query_fields, find_with_query_fields
-from sgextended.localsite.schema.query_field_definitions import (
+from sgextended.localsite.custom_fields.query_field_definitions import (
     CURRENT_PROJECT,
     ME,
     condition,

@@ -7,7 +7,14 @@ import pytest
 from sgextended import SGExtended
 from sgextended.domain.query_fields.query_fields import NotComputed, add_query_fields
 from sgextended.localsite import LocalSite
-from sgextended.localsite.schema.query_field_definitions import ME, add_query_field, condition, current, group, single
+from sgextended.localsite.custom_fields.query_field_definitions import (
+    ME,
+    add_query_field,
+    condition,
+    current,
+    group,
+    single,
+)
 
 
 class Counting(SGExtended):

@@ -75,7 +75,7 @@ def lived(make_connection, tmp_path_factory):
 
 def test_site_comes_back_as_it_was(lived, tmp_path):
     """
-    Rows, schema, links, follows, files and all: what is dumped again is what was dumped.
+    A dump of a loaded dump equals the first one, with rows, schema, links, follows and files.
     """
     folder, _shot, _went = lived
     store = Store(data=folder)
@@ -89,7 +89,7 @@ def test_site_comes_back_as_it_was(lived, tmp_path):
 
 def test_loaded_site_goes_on(lived, make_connection):
     """
-    What a loaded site holds can be changed, revived and counted as before.
+    The records of a loaded site can be changed, revived and counted as before.
     """
     folder, shot_id, went_id = lived
     with LocalSite(data=folder, script_name="tool") as site:
@@ -124,17 +124,17 @@ def test_no_secret_is_dumped(lived):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("about.json", None, "no good about.json"),
+        ("about.json", None, "no valid about.json"),
         ("about.json", '{"format": 99}', "has format 99"),
-        ("records/Shot.jsonl", '{"type": "Shot", "id": 1}\n{"type"', "line 2: this is no JSON"),
+        ("records/Shot.jsonl", '{"type": "Shot", "id": 1}\n{"type"', "line 2: this is not valid JSON"),
         ("records/Shot.jsonl", '{"type": "Shot", "id": 1}\n{"type": "Shot", "id": 1}\n', "UNIQUE constraint"),
-        ("records/Shot.jsonl", '{"type": "Shot"}\n', "no record of a Shot: KeyError: 'id'"),
-        ("records/Shot.jsonl", "[]\n", "no record of a Shot"),
+        ("records/Shot.jsonl", '{"type": "Shot"}\n', "not a record of a Shot: KeyError: 'id'"),
+        ("records/Shot.jsonl", "[]\n", "not a record of a Shot"),
     ],
 )
 def test_folder_that_cannot_be_read_is_told(tmp_path, name, text, said):
     """
-    A folder that is not whole or not good is refused, and leaves no half-made file behind.
+    An incomplete or invalid folder is refused, and no incomplete database file remains.
     """
     folder = tmp_path / "data"
     (folder / "records").mkdir(parents=True)
@@ -151,7 +151,7 @@ def test_folder_that_cannot_be_read_is_told(tmp_path, name, text, said):
 
 def test_file_that_exists_is_not_filled_again(tmp_path):
     """
-    A database that is there keeps what it has; the folder fills new ones only.
+    An existing database keeps its rows; the folder fills only new ones.
     """
     store = Store(tmp_path / "site.db")
     store.close()
@@ -163,7 +163,7 @@ def test_file_that_exists_is_not_filled_again(tmp_path):
 
 def test_folder_with_something_in_it_is_not_written_to(tmp_path):
     """
-    ``dump`` mixes its files with no others.
+    ``dump`` refuses a folder that contains other files.
     """
     (tmp_path / "mine.txt").write_text("mine")
     store = Store()
@@ -175,7 +175,7 @@ def test_folder_with_something_in_it_is_not_written_to(tmp_path):
 
 def test_types_of_another_site_are_made(tmp_path, make_connection):
     """
-    A type that a site describes and a local one does not have is there after the load, for reading and writing.
+    A type that only the folder's schema describes can be read and written after the load.
     """
 
     def described(data_type, **properties):
@@ -250,10 +250,10 @@ def test_snapshot_brings_everything_back(make_connection, picture):
 
 def test_site_on_a_file_has_no_snapshots(tmp_path):
     """
-    A file is copied otherwise, and the message says so.
+    A site on a file refuses a snapshot, and the message says to copy the file.
     """
     store = Store(tmp_path / "site.db")
 
-    with pytest.raises(ValueError, match="copy the file"):
+    with pytest.raises(ValueError, match="Copy the file"):
         store.snapshot()
     store.close()

@@ -6,7 +6,7 @@ import pytest
 
 from sgextended.localsite import LocalSite
 from sgextended.localsite.demo.production import TODAY
-from sgextended.localsite.storage.site_store import Store
+from sgextended.localsite.services.site_store import Store
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def demo(demo_site, make_connection):
 )
 def test_demo_is_large_enough(demo, entity_type, at_least):
     """
-    The demo has rows enough of every kind to look like a studio.
+    The demo has enough rows of every type to resemble a studio.
     """
     assert demo.summarize(entity_type, [], [{"field": "id", "type": "count"}])["summaries"]["id"] >= at_least
 
@@ -90,7 +90,7 @@ def test_tasks_are_assigned_to_groups_too(demo):
 )
 def test_no_row_lacks_what_it_needs(demo, entity_type, filters):
     """
-    No row of the demo is without the links and dates that its kind has, and none was made after the demo's day.
+    Every row of the demo has the links and dates of its type, and no row is newer than the demo's present day.
     """
     assert demo.find(entity_type, filters) == []
 
@@ -120,7 +120,7 @@ def test_demo_is_the_same_every_time():
 
 def test_ordinary_site_is_without_the_demo():
     """
-    Only a site that asks for the demo has it.
+    Only a site with ``demo=True`` has the demo.
     """
     with LocalSite() as site, site.store.reading() as tx:
         assert tx.connection.execute(tx.tables["Project"].select()).all() == []

@@ -1,5 +1,5 @@
 """
-A site that misbehaves on demand, and what the official client makes of it. Every kind over HTTP and over TLS.
+Mishaps, and how the official client reacts to them. Every kind is tested over HTTP and over TLS.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ def sites():
 @pytest.fixture
 def shaky(sites, request):
     """
-    A site on which things go wrong during one test.
+    A site that has mishaps during one test.
     """
     site = sites[getattr(request, "param", "http")]
     site.ledger.clear()
@@ -75,7 +75,7 @@ def count(site, name):
 @BOTH
 def test_reset_before_executes_nothing(shaky, caller, name):
     """
-    A connection that is reset before the request is worked on leaves no row.
+    A connection that is reset before the request is executed leaves no row.
     """
     mishap = shaky.faults.add("reset-before:rpc=create,next=2")
     # Over TLS Python takes a reset for the end of the connection, for which the client sends once more by itself.
@@ -134,7 +134,7 @@ def test_clean_close_makes_the_client_write_twice(shaky, caller, name):
 @pytest.mark.parametrize("kind", ["reset-during", "cut-off"])
 def test_answer_that_breaks_off_raises(shaky, caller, name, kind):
     """
-    Half an answer is an error of the connection; the request was executed.
+    Half a response raises a connection error; the request was executed.
     """
     project = write(caller, name)
     mishap = shaky.faults.add(f"{kind}:rpc=update,next=1")
@@ -151,7 +151,7 @@ def test_answer_that_breaks_off_raises(shaky, caller, name, kind):
 @pytest.mark.parametrize("kind", ["truncated", "garbled"])
 def test_answer_that_is_no_json_raises(shaky, caller, kind):
     """
-    An answer that is complete, but no JSON, raises the decoder's error.
+    A complete response that is not JSON raises the decoder's error.
     """
     shaky.faults.add(f"{kind}:rpc=read,next=1")
     with pytest.raises(ValueError, match="line 1"):
@@ -162,7 +162,7 @@ def test_answer_that_is_no_json_raises(shaky, caller, kind):
 
 def test_page_of_a_proxy_is_taken_for_an_answer(shaky, caller):
     """
-    An HTML page with status 200 breaks the client inside, as a captive portal's does.
+    An HTML page with status 200, as of a captive portal, raises an internal error of the client.
     """
     shaky.faults.add("html:rpc=read,next=1")
     with pytest.raises(AttributeError):
@@ -216,7 +216,7 @@ def test_status_after_execution_makes_duplicates(shaky, caller, name):
 @pytest.mark.parametrize("kind", ["refused", "slammed"])
 def test_nobody_can_connect_for_a_while(shaky, caller, make_connection, kind):
     """
-    Who connects is refused, or let in and reset; open connections go on, and after that all is as before.
+    New connections are refused, or accepted and reset. Open connections continue. Afterwards the site accepts again.
     """
     shaky.faults.add(f"{kind}=0.8:rpc=create,next=1")
     other = make_connection(shaky)
@@ -244,7 +244,7 @@ def test_nobody_can_connect_for_a_while(shaky, caller, make_connection, kind):
 
 def test_site_stops_while_nobody_can_connect(make_connection):
     """
-    A site that turns everybody away may be stopped, and its port is free then.
+    A site that refuses connections can be stopped, and its port is free then.
     """
     with LocalSite(faults=["refused=60:rpc=create"]) as site:
         sg, port = make_connection(site), int(site.url.rpartition(":")[2])
@@ -258,7 +258,7 @@ def test_site_stops_while_nobody_can_connect(make_connection):
 @BOTH
 def test_hang_up_leaves_a_dead_connection(shaky, caller):
     """
-    After a whole answer the kept connection is closed; the client finds out with its next request, and may fail then.
+    After a whole response the kept connection is closed. The client notices with its next request, which may fail.
     """
     mishap = shaky.faults.add("hang-up:next=1")
     assert len(caller.find("Status", [])) == 19
@@ -271,7 +271,7 @@ def test_hang_up_leaves_a_dead_connection(shaky, caller):
 
 def test_trickle_and_latency_take_their_time(shaky, make_connection):
     """
-    A trickling answer is whole at its end; latency comes before the work. Both take the seconds that they are given.
+    A trickling response is complete at its end. Latency delays the execution. Both take the given number of seconds.
     """
     sg = make_connection(shaky)
     started = time.monotonic()
@@ -302,7 +302,7 @@ def test_timeouts_can_be_provoked(shaky, make_connection):
 
 def test_rate_is_seeded(shaky, caller):
     """
-    A rate strikes the same calls every time, and other ones for another seed.
+    A rate affects the same calls in every run, and other calls with another seed.
     """
 
     def struck(spec):
@@ -372,7 +372,7 @@ def test_transfers_go_wrong_by_their_names(make_connection, tmp_path, monkeypatc
 
 def test_first_mishap_that_strikes_counts(shaky, caller):
     """
-    Of several mishaps one happens; those that did not, keep their turn.
+    Of several mishaps one happens; the others keep their number of requests.
     """
     first, second = shaky.faults.add("status=500:next=1"), shaky.faults.add("status=503:next=1")
     statuses = []
@@ -389,7 +389,7 @@ def test_first_mishap_that_strikes_counts(shaky, caller):
 
 def test_bodies_without_a_name_pass(shaky):
     """
-    What carries no name is chosen by no name, and is refused as ever.
+    A request without a name is not affected by a mishap that is limited to names.
     """
     shaky.faults.add("reset-before:rpc=read")
     statuses = []
@@ -404,7 +404,7 @@ def test_bodies_without_a_name_pass(shaky):
 
 def test_site_may_start_with_mishaps(make_connection):
     """
-    Mishaps given to the site hold from its first request.
+    Mishaps given to the constructor are active from the first request.
     """
     with LocalSite(faults=["status=500:rpc=info,next=1"]) as site:
         sg = make_connection(site, connect=False)
@@ -442,26 +442,26 @@ def test_every_kind_can_be_written(kind):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("", "'' is no kind of mishap. Kinds: latency, reset-before,"),
-        ("explode", "'explode' is no kind"),
-        ("status=abc", "'abc' is no number"),
-        ("status=200", "status is a number from 300 to 599; got 200.0"),
-        ("status=500.5", "status is a number from 300 to 599"),
-        ("latency=-1", "latency is a number of seconds, 0 or more; got -1.0"),
-        ("latency=nan", "latency is a number of seconds"),
-        ("reset-after:rate=2", "rate is a share from 0 to 1; got 2.0"),
-        ("reset-after:rate=x", "'x' is no number"),
-        ("reset-after:next=-1", "next is a whole number; got '-1'"),
-        ("reset-after:next=", "next is a whole number; got ''"),
-        ("reset-after:when=after", "when=after is for status and html"),
-        ("reset-after:retry-after=1", "retry-after is for status, not for 'reset-after'"),
-        ("status=500:when=later", "'when=later' is no option. Options: rpc=NAME"),
-        ("status=500:color=red", "'color=red' is no option"),
+        ("", "'' is not a kind of mishap. Kinds: latency, reset-before,"),
+        ("explode", "'explode' is not a kind"),
+        ("status=abc", "'abc' is not a number"),
+        ("status=200", "status must be a number from 300 to 599; got 200.0"),
+        ("status=500.5", "status must be a number from 300 to 599"),
+        ("latency=-1", "latency must be a number of seconds, 0 or more; got -1.0"),
+        ("latency=nan", "latency must be a number of seconds"),
+        ("reset-after:rate=2", "rate must be a share from 0 to 1; got 2.0"),
+        ("reset-after:rate=x", "'x' is not a number"),
+        ("reset-after:next=-1", "next must be a whole number; got '-1'"),
+        ("reset-after:next=", "next must be a whole number; got ''"),
+        ("reset-after:when=after", "when=after is only for status and html"),
+        ("reset-after:retry-after=1", "retry-after is only for status, not for 'reset-after'"),
+        ("status=500:when=later", "'when=later' is not an option. Options: rpc=NAME"),
+        ("status=500:color=red", "'color=red' is not an option"),
     ],
 )
 def test_mishap_that_is_written_wrongly_is_refused(spec, message):
     """
-    A mistake in a mishap's text is named together with the text.
+    The error for a wrong mishap text contains the mistake and the text.
     """
     with pytest.raises(ValueError, match=r".") as caught:
         Faults().add(spec)
@@ -472,15 +472,15 @@ def test_mishap_that_is_written_wrongly_is_refused(spec, message):
 
 def test_next_is_not_negative():
     """
-    Nothing happens fewer times than never.
+    A negative number of requests is refused.
     """
-    with pytest.raises(ValueError, match=r"next is a number of requests, 0 or more; got -1."):
+    with pytest.raises(ValueError, match=r"next must be a number of requests, 0 or more; got -1."):
         Mishap(kind="html", next=-1)
 
 
 def test_concurrent_requests_are_told_apart(shaky, make_connection):
     """
-    With several clients at once, exactly so many requests go wrong as were asked for, each executed once.
+    With several clients at once, exactly the given number of requests is affected, and each is executed once.
     """
     import threading
 
@@ -513,7 +513,7 @@ def test_concurrent_requests_are_told_apart(shaky, make_connection):
 
 def test_ledger_has_what_was_executed(shaky, caller, name):
     """
-    The ledger has a request whose answer was destroyed, and its outcome.
+    The ledger records a request whose response was lost, with its outcome.
     """
     shaky.faults.add("reset-after:rpc=create,next=1")
     with pytest.raises(RESET):

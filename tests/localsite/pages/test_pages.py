@@ -1,5 +1,5 @@
 """
-The page to look at a site: what it shows, whom it lets in, and that no record can make it do anything.
+The pages of a site: their contents, their authentication, and that records cannot inject code into them.
 """
 
 import base64
@@ -15,7 +15,7 @@ import urllib.request
 import pytest
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.pages import views as look
+from sgextended.localsite.pages import views
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WITHOUT_NETWORK = (
@@ -85,7 +85,7 @@ def test_first_page_has_types_and_projects(page):
 
 def test_records_come_in_pages(page):
     """
-    Fifty records a page, with addresses to the next and the previous one that keep everything else.
+    A page has fifty records, and links to the next and previous page that keep all other parameters.
     """
     _status, first, _headers = page("/records/Shot?q=BRG")
     _status, third, _headers = page("/records/Shot?q=BRG&page=3")
@@ -100,7 +100,7 @@ def test_records_come_in_pages(page):
 
 def test_records_are_sorted(page):
     """
-    A column sorts up, and down when it is chosen again; screen readers are told.
+    A column sorts ascending, and descending when chosen again, with ``aria-sort`` for screen readers.
     """
     _status, up, _headers = page("/records/Shot?sort=code")
     _status, down, _headers = page("/records/Shot?sort=code&order=down")
@@ -125,14 +125,14 @@ def test_records_are_sorted(page):
 )
 def test_records_are_filtered(page, query, ids):
     """
-    A field, a condition and a value choose records; links are chosen by name; retired ones are asked for.
+    A field, a condition and a value filter records. Links are compared by name. Retired records are shown on request.
     """
     assert ids_in(page(f"/records/Shot?{urllib.parse.urlencode(query)}")[1]) == ids
 
 
 def test_filters_add_up_and_come_off(page):
     """
-    Several conditions hold together, and each has an address without it.
+    Several conditions apply together, and each has a link that removes it.
     """
     query = "field=code&is=contains&value=BRG_00&field=sg_cut_in&is=greater_than&value=97"
     _status, text, _headers = page(f"/records/Shot?{query}")
@@ -144,10 +144,10 @@ def test_filters_add_up_and_come_off(page):
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("/records/Shot?field=sg_cut_in&is=is&value=x", "&#39;x&#39; is none"),
-        ("/records/Shot?field=nothing&is=is&value=x", "is no condition on a Shot"),
+        ("/records/Shot?field=sg_cut_in&is=is&value=x", "&#39;x&#39; is not"),
+        ("/records/Shot?field=nothing&is=is&value=x", "is not a condition on a Shot"),
         ("/records/Shot?field=project&is=greater_than&value=x", "Project is a link"),
-        ("/records/Shot?field=code&is=eval&value=x", "is no condition"),
+        ("/records/Shot?field=code&is=eval&value=x", "is not a condition"),
         ("/records/Shot?sort=nothing", ""),
         ("/records/Shot?page=99999", "No records"),
         ("/records/Shot?page=x", "1 to 50"),
@@ -155,7 +155,7 @@ def test_filters_add_up_and_come_off(page):
 )
 def test_odd_questions_are_answered_on_the_page(page, path, said):
     """
-    A condition that makes no sense is told where the records would be.
+    The message about an invalid condition is shown in place of the records.
     """
     status, text, _headers = page(path)
 
@@ -166,7 +166,7 @@ def test_odd_questions_are_answered_on_the_page(page, path, said):
 @pytest.mark.parametrize("path", ["/records/Nope", "/detail/Nope/1", "/detail/Shot/9999"])
 def test_what_is_not_there_is_told(page, path):
     """
-    An address of nothing is 404, with a way back.
+    An unknown address has status 404 and a link back.
     """
     status, text, _headers = page(path)
 
@@ -176,7 +176,7 @@ def test_what_is_not_there_is_told(page, path):
 
 def test_record_shows_links_notes_and_events(page):
     """
-    A record has its fields with links to others, its notes with their replies, and what happened to it.
+    A record's page shows its fields with links, its notes with their replies, and its events.
     """
     _status, text, _headers = page("/detail/Shot/1")
 
@@ -191,7 +191,7 @@ def test_record_shows_links_notes_and_events(page):
 
 def test_every_record_of_the_demo_can_be_shown(demo_site):
     """
-    No type of the demo production has a record or a table that the page cannot show.
+    The pages can show the records and tables of every type in the demo production.
     """
     query = "SELECT type, min(id) FROM directory WHERE retired = 0 GROUP BY type"
     with demo_site.store.reading() as tx:
@@ -205,7 +205,7 @@ def test_every_record_of_the_demo_can_be_shown(demo_site):
 @pytest.mark.parametrize("path", ["/", "/records/Project", "/records/Version", "/detail/Version/1", "/detail/Shot/1"])
 def test_records_are_text_and_nothing_else(page, path):
     """
-    What a record holds is escaped everywhere, and no address of it but one of the web is a link.
+    Values of records are escaped everywhere, and only web addresses in them become links.
     """
     _status, text, _headers = page(path)
 
@@ -216,7 +216,7 @@ def test_records_are_text_and_nothing_else(page, path):
 
 def test_question_is_text_and_nothing_else(page):
     """
-    What the address says is escaped too.
+    Parameters of the address are escaped too.
     """
     _status, text, _headers = page(
         "/records/Shot?" + urllib.parse.urlencode({"q": NASTY, "sort": NASTY, "value": NASTY})
@@ -227,7 +227,7 @@ def test_question_is_text_and_nothing_else(page):
 
 def test_browser_is_told_to_run_the_pages_own_script_only(page):
     """
-    The policy lets no script, frame, form or address but the site's own work.
+    The content security policy allows only the site's own scripts, frames, forms and addresses.
     """
     _status, _text, headers = page("/detail/Version/1")
     policy = headers["content-security-policy"]
@@ -240,7 +240,7 @@ def test_browser_is_told_to_run_the_pages_own_script_only(page):
 
 def test_calls_are_shown(shown, page):
     """
-    Who asked what, how many rows, how long, and which failed: the newest first, and those after a number for the page.
+    The calls page shows caller, RPC, rows, time and failure, newest first, and returns the calls after a number.
     """
     site, sg, _version = shown
     sg.find("Shot", [["code", "is", "BRG_0003"]])
@@ -259,7 +259,7 @@ def test_calls_are_shown(shown, page):
 
 def test_page_is_for_this_machine_unless_one_logs_in(shown, page):
     """
-    By another name than this machine's own, as somebody else's page would ask, only who may ask the site is let in.
+    A request by a name that is not this machine's, as from another site's page, needs credentials.
     """
     site, _sg, _version = shown
     site.admit_user("zoe", "pa55word")
@@ -281,7 +281,7 @@ def test_page_is_for_this_machine_unless_one_logs_in(shown, page):
 
 def test_health_is_told_to_anybody(page):
     """
-    /healthz says that the rows can be read.
+    ``/healthz`` reports that the database can be read.
     """
     assert page("/healthz", Host="films.example")[:2] == (200, "ok\n")
 
@@ -294,7 +294,7 @@ def test_static_files_are_those_of_the_page(page):
     assert page("/pages/page.js")[0] == 200
     assert "rgb(" in page("/pages/statuses.css")[1]
     assert page("/pages/base.html")[0] == 404
-    assert page("/pages/..%2flook.py")[0] == 404
+    assert page("/pages/..%2fviews.py")[0] == 404
 
 
 # --- In a browser
@@ -314,9 +314,9 @@ def browse(url, *words):
 @in_browser
 def test_new_calls_appear_by_themselves(monkeypatch):
     """
-    A call that comes after the page is shown is in its table a second later, and what a client calls itself is text.
+    A later call appears in the shown table within a second, and the client's user agent is escaped.
     """
-    calls = look.calls
+    calls = views.calls
 
     def show(ledger, tx, request):
         shown = calls(ledger, tx, request)
@@ -324,12 +324,12 @@ def test_new_calls_appear_by_themselves(monkeypatch):
         ledger.add(rpc="after_the_page", user_agent="<img src=x onerror=\"document.title='owned'\">", **fields)
         return shown
 
-    monkeypatch.setattr(look, "calls", show)
+    monkeypatch.setattr(views, "calls", show)
     with LocalSite() as site:
         text = browse(f"{site.url}/calls", "--virtual-time-budget=4000", "--dump-dom")
 
     assert "<code>after_the_page</code>" in text
-    assert "Live: new calls appear by themselves." in text
+    assert "Live: new calls appear automatically." in text
     assert "<title>Calls · local site</title>" in text
 
 

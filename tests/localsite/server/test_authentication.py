@@ -1,5 +1,5 @@
 """
-Who may ask: scripts, persons, session tokens and sudo; and what never shows.
+Authentication of scripts, users and session tokens; sudo; and the secrets that never show.
 """
 
 import pytest
@@ -9,7 +9,7 @@ from shotgun_api3 import AuthenticationFault, Fault
 
 def test_wrong_key_is_refused(site, make_client):
     """
-    A script with the wrong key is told so by code 102 and the site's text.
+    A wrong key of a script is refused with code 102 and the site's text.
     """
     sg = make_client(script_name=site.script_name, api_key="wrong")
 
@@ -28,7 +28,7 @@ def test_unknown_script_is_refused(make_client):
 @pytest.mark.parametrize("auth", [None, [], {"script_name": "x", "script_key": 5}, {}])
 def test_malformed_credentials_are_refused(post, auth):
     """
-    A request without credentials, or with such as cannot be, is refused like a wrong key.
+    A request with missing or malformed credentials is refused like one with a wrong key.
     """
     import json
 
@@ -42,7 +42,7 @@ def test_malformed_credentials_are_refused(post, auth):
 
 def test_person_logs_in_with_their_password(site, make_client, name):
     """
-    A person may ask with login and password; a wrong password is refused.
+    A user authenticates with login and password; a wrong password is refused.
     """
     site.add_user(name, "right")
     right, wrong = (make_client(login=name, password=password) for password in ("right", "wrong"))
@@ -56,7 +56,7 @@ def test_person_logs_in_with_their_password(site, make_client, name):
 
 def test_disabled_person_is_refused(site, sg, make_client, name):
     """
-    A person whose account is disabled may not ask any more, nor one who is retired.
+    The credentials of a disabled or retired user are refused.
     """
     user = site.add_user(name, "secret")
     client = make_client(login=name, password="secret")
@@ -105,7 +105,7 @@ def test_session_token_asks_for_its_owner(site, make_client, post, project, name
 
 def test_wrong_token_is_refused_by_its_end(make_client):
     """
-    A token that is none is refused; only its last four characters are repeated.
+    An invalid token is refused; the message repeats only its last four characters.
     """
     with pytest.raises(AuthenticationFault) as caught:
         make_client(session_token="0123456789abcdef").find("Project", [])
@@ -115,7 +115,7 @@ def test_wrong_token_is_refused_by_its_end(make_client):
 
 def test_script_acts_as_a_person(site, make_client, project, name):
     """
-    With sudo, what a script makes is the person's.
+    With sudo, the rows that a script creates belong to the user.
     """
     user = site.add_user(name, "secret")
     row = make_client(sudo_as_login=name).create("Shot", {"project": project}, ["created_by"])
@@ -136,7 +136,7 @@ def test_script_acts_as_a_person(site, make_client, project, name):
 )
 def test_refused_sudo_says_why(site, make_client, name, fields, message):
     """
-    A person as whom nobody may act is named with the reason.
+    For a user as whom the caller may not act, the message has the name and the reason.
     """
     if fields is not None:
         user = site.add_user(name, "secret", sg_status_list=fields.pop("sg_status_list", "act"))
@@ -176,7 +176,7 @@ def test_salted_key_reads_as_nothing(sg, site):
 
 def test_connecting_needs_no_credentials(site):
     """
-    What the site says of itself is told to everyone, as the client's constructor needs.
+    ``info`` needs no credentials, because the client's constructor calls it first.
     """
     sg = shotgun_api3.Shotgun(site.url, "nobody", "x")
     sg.close()
@@ -193,7 +193,7 @@ def test_unknown_request_faults(call):
 
 def test_fault_reaches_the_client_as_such(sg):
     """
-    The client raises an ordinary fault for what the site refuses.
+    The client raises an ordinary fault for a refused request.
     """
     with pytest.raises(Fault, match="invalid/missing string 'path'"):
         sg.nav_expand(None)

@@ -277,7 +277,7 @@ def test_any_form_is_answered(fuzzed, form, fields, file, broken):
 
     assert status == 200
     assert answer[:1] in {b"0", b"1", b"2"}
-    assert b"its log says why" not in answer
+    assert b"Its log has the reason" not in answer
 
 
 @pytest.mark.parametrize(
@@ -540,20 +540,20 @@ def test_site_warns_when_others_reach_it(caplog, host, warns):
     with caplog.at_level(logging.WARNING), LocalSite(host=host) as site:
         assert lives(site)
 
-    assert any("whoever reaches that address" in record.message for record in caplog.records) == warns
+    assert any("every machine that reaches that address" in record.message for record in caplog.records) == warns
 
 
-def test_waiting_in_the_foreground_looks_up(monkeypatch):
+def test_a_site_in_the_foreground_checks_for_signals(monkeypatch):
     """
-    A site in the foreground waits in short turns, since on Windows nothing interrupts a wait.
+    A site in the foreground waits in short intervals, because on Windows a signal does not interrupt a wait.
     """
     from queue import SimpleQueue
 
     from sgextended.localsite.server import local_site as server
 
-    monkeypatch.setattr(server, "_WATCH", 0.001)
-    asked = SimpleQueue()
+    monkeypatch.setattr(server, "_SIGNAL_CHECK_SECONDS", 0.001)
+    signals = SimpleQueue()
 
-    assert server._has_come(asked) is False
-    asked.put(2)
-    assert server._has_come(asked) is True
+    assert server._was_signalled(signals) is False
+    signals.put(2)
+    assert server._was_signalled(signals) is True

@@ -55,12 +55,12 @@ def shotgun_closes(monkeypatch):
 
 def test_stopped_site_says_so():
     """
-    What only a running site has raises before it starts, and the repr tells.
+    Attributes that only a running site has raise before it starts. The repr shows that it is stopped.
     """
     site = LocalSite(api_key="k3y")
 
     for name in ("url", "ca_file", "store"):
-        with pytest.raises(RuntimeError, match=r"does not run. Use it as a context manager, or call start\(\) first."):
+        with pytest.raises(RuntimeError, match=r"is not running. Use it as a context manager, or call start\(\)"):
             getattr(site, name)
     assert repr(site) == "<LocalSite stopped, memory>"
     assert repr(site.ledger) == "<Ledger: 0 requests>"
@@ -68,7 +68,7 @@ def test_stopped_site_says_so():
 
 def test_environment_leads_to_the_site(site):
     """
-    The environment of a site is all that a program needs to talk to it.
+    ``environment`` returns all variables that a program needs to connect to the site.
     """
     assert site.environment() == {
         "SHOTGUN_URL": site.url,
@@ -104,7 +104,7 @@ def test_server_that_cannot_start_raises(monkeypatch):
 
 def test_tls_is_checked_against_the_sites_own_authority(monkeypatch):
     """
-    Over TLS the client trusts the site by its authority's file, which goes with the site; without it, it does not.
+    Over TLS the client trusts the site with the authority's file, and not without it. Stopping removes the file.
     """
     monkeypatch.setenv("SHOTGUN_API_RETRY_INTERVAL", "0")
     with LocalSite(tls=True) as site:
@@ -139,7 +139,7 @@ def test_tls_is_checked_against_the_sites_own_authority(monkeypatch):
 )
 def test_body_that_is_no_request_is_refused(post, body, status):
     """
-    What is not a request of the protocol is answered with 400 and a sentence.
+    The response to a body that is not a request of the protocol has status 400 and an explanation.
     """
     answered, headers, reply = post(body)
 
@@ -150,7 +150,7 @@ def test_body_that_is_no_request_is_refused(post, body, status):
 
 def test_body_that_is_too_large_is_refused(post, monkeypatch):
     """
-    A body over the bound is refused, whether its length is told or not.
+    A body over the limit is refused, with or without a Content-Length header.
     """
     monkeypatch.setattr("sgextended.localsite.server.http_routes.MAX_BODY_BYTES", 1000)
     told = post(b" " * 2000)
@@ -162,7 +162,7 @@ def test_body_that_is_too_large_is_refused(post, monkeypatch):
 
 def test_request_that_breaks_off_is_not_executed(site, raw_socket):
     """
-    A request whose body never comes does nothing, and the site goes on.
+    A request without its body changes nothing, and the site continues to serve.
     """
     before = site.ledger.count()
     raw_socket.sendall(b"POST /api3/json HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
@@ -175,7 +175,7 @@ def test_request_that_breaks_off_is_not_executed(site, raw_socket):
 
 def test_text_that_is_no_unicode_faults(call):
     """
-    Half a surrogate pair is no text.
+    Text with half a surrogate pair is refused.
     """
     assert "not valid Unicode" in call("read", {"type": "Shot", "filters": _condition("code", "\ud800")})["message"]
 
@@ -186,7 +186,7 @@ def _condition(path, value):
 
 def test_bug_in_the_site_is_status_500(post, monkeypatch, caplog):
     """
-    A failure inside the site is answered without its inside, and logged.
+    A failure inside the site is logged, and the response does not reveal its cause.
     """
 
     def fail(*_arguments):
@@ -202,7 +202,7 @@ def test_bug_in_the_site_is_status_500(post, monkeypatch, caplog):
 
 def test_any_prefix_leads_to_the_site(post):
     """
-    A site may be addressed below a path, and greets who looks at its root.
+    A site serves requests below any path, and a page at its root.
     """
     assert post(b'{"method_name": "info"}', "/studio/api3/json")[0] == 200
     assert b"/api3/json" in post(None, "/")[2]
@@ -211,7 +211,7 @@ def test_any_prefix_leads_to_the_site(post):
 
 def test_info_is_bare(post):
     """
-    Alone among the results, that of info is not wrapped.
+    The result of ``info`` is the only one that is not wrapped in "results".
     """
     reply = json.loads(post(b'{"method_name": "info"}')[2])
 
@@ -241,7 +241,7 @@ def test_replies_need_no_orjson(post, monkeypatch):
     from sgextended.localsite.server import http_routes as app
 
     with_it = post(b'{"method_name": "info"}')[2]
-    monkeypatch.setattr(app, "_encode", app._encode_slowly)
+    monkeypatch.setattr(app, "_encode", app._encode_with_json)
 
     assert post(b'{"method_name": "info"}')[2] == with_it
 
@@ -249,7 +249,7 @@ def test_replies_need_no_orjson(post, monkeypatch):
 @pytest.mark.parametrize("tls", [False, True])
 def test_stopping_site_finishes_the_request_at_work(tls, monkeypatch):
     """
-    A request that is at work when the site stops gets its answer, and then the site stops.
+    A request in flight when the site stops receives its response, and then the site stops.
     """
     from sgextended.localsite.server import http_routes as app
 
@@ -295,9 +295,9 @@ def test_latency_holds_up_each_request_alone():
 
 def test_negative_latency_is_refused():
     """
-    Nothing is answered before it is asked.
+    A negative latency is refused.
     """
-    with pytest.raises(ValueError, match=r"latency is a number of seconds, 0 or more; got -1"):
+    with pytest.raises(ValueError, match=r"latency must be a number of seconds, 0 or more; got -1"):
         LocalSite(latency=-1)
 
 
@@ -326,7 +326,7 @@ def test_ledger_tells_what_was_executed():
 
 def test_ledger_names_the_rows_that_were_written_to():
     """
-    A write's entry has the ids of its rows, a batch's in its order; reads and what was refused have none.
+    A write's entry has the ids of its rows, a batch's in its order; reads and refused requests have none.
     """
     with LocalSite() as site, shotgun_api3.Shotgun(**_arguments(site)) as sg:
         user = site.add_user("jo", "secret")
@@ -380,7 +380,7 @@ def _in_threads(functions):
 @pytest.mark.parametrize("kind", ["memory", "file"])
 def test_threads_write_and_read_at_once(tmp_path, kind):
     """
-    Many clients, one in each thread, lose no write and read no half of one.
+    Many clients, one in each thread, lose no write and never read a part of one.
     """
     path = None if kind == "memory" else tmp_path / "site.db"
     with LocalSite(db=path) as site:
@@ -411,7 +411,7 @@ def test_threads_write_and_read_at_once(tmp_path, kind):
 
 def test_readers_do_not_wait_for_a_writer(tmp_path):
     """
-    While something is written to a file, others read what was there before.
+    While one transaction writes to a file, others read the earlier state.
     """
     with LocalSite(db=tmp_path / "site.db") as site, shotgun_api3.Shotgun(**_arguments(site)) as sg:
         project = sg.create("Project", {"name": "before"})
@@ -426,7 +426,7 @@ def test_readers_do_not_wait_for_a_writer(tmp_path):
 
 def test_file_keeps_rows_over_a_restart(tmp_path):
     """
-    A site on a file has its rows, people and ids again after a restart; an earlier key stays good beside the new one.
+    A site on a file keeps its rows, users and ids over a restart. The earlier key and a new one are both valid.
     """
     path = tmp_path / "site.db"
     with LocalSite(db=path) as site, shotgun_api3.Shotgun(**_arguments(site)) as sg:
@@ -457,7 +457,7 @@ def test_file_keeps_rows_over_a_restart(tmp_path):
 
 def test_given_key_stays_the_same(tmp_path):
     """
-    A key that is given holds for each start.
+    A given key is valid after each start.
     """
     for _start in range(2):
         site = LocalSite(db=tmp_path / "site.db", script_name="tool", api_key="k")
@@ -467,7 +467,7 @@ def test_given_key_stays_the_same(tmp_path):
 
 def test_file_of_something_else_is_refused(tmp_path):
     """
-    A file that is no database, or another program's, or of another layout, is left alone and named.
+    A file that is not a database, or has another layout, is not changed, and the error names it.
     """
     text, other, future = tmp_path / "text.db", tmp_path / "other.db", tmp_path / "future.db"
     text.write_text("not a database, but long enough to look like one" * 100)
@@ -496,11 +496,11 @@ print("stopped", flush=True)
 
 def test_person_that_cannot_be_added_raises(site, name):
     """
-    A person whose login is taken, or who is given what a person does not have, is refused with the reason.
+    A user with a taken login or an invalid field is refused with the reason.
     """
     site.add_user(name, "secret")
 
-    with pytest.raises(ValueError, match=rf"The person '{name}' cannot be added: .* required to be unique"):
+    with pytest.raises(ValueError, match=rf"The user '{name}' cannot be added: .* required to be unique"):
         site.add_user(name, "secret")
     with pytest.raises(ValueError, match=r"HumanUser.nickname doesn't exist"):
         site.add_user("other", "secret", nickname="x")
@@ -510,7 +510,7 @@ def test_person_that_cannot_be_added_raises(site, name):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_foreground_site_stops_at_a_signal(number):
     """
-    A site in the foreground says when it is ready, and ends cleanly although a client is still connected.
+    A site in the foreground calls ``ready``, and stops cleanly while a client is still connected.
     """
     command = [sys.executable, "-W", "error", "-c", SERVE]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -525,7 +525,7 @@ def test_foreground_site_stops_at_a_signal(number):
 
 def test_serving_restores_the_signals():
     """
-    After serving in the foreground, signals do what they did before.
+    After serving in the foreground, the earlier signal handlers are back.
     """
     before = signal.getsignal(signal.SIGTERM)
     serve(LocalSite(), lambda _site: signal.raise_signal(signal.SIGTERM))
@@ -535,7 +535,7 @@ def test_serving_restores_the_signals():
 
 def test_serving_needs_no_callback():
     """
-    A site may be served without anyone's being told that it is ready.
+    ``serve`` works without a ``ready`` function.
     """
 
     class Asked(LocalSite):

@@ -1,5 +1,5 @@
 """
-Second factors, sessions and their ends, who may act as somebody else, and keys over restarts.
+One-time codes, sessions and their expiry, roles that may act as another user, and keys over restarts.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ def later(site, monkeypatch):
 
 def test_missing_code_is_fault_106(site, make_client, name):
     """
-    A person with a second factor is asked for the code when the password alone comes.
+    A user with a second factor who sends only the password is asked for the code.
     """
     site.add_user(name, "secret", one_time_codes=["123456"])
     sg = make_client(login=name, password="secret")
@@ -42,7 +42,7 @@ def test_missing_code_is_fault_106(site, make_client, name):
 
 def test_code_is_good_for_one_session(site, sg, make_client, name):
     """
-    With a code the client gets a session and goes on with that; the code is used up then, another is not.
+    With a code, the client starts a session and uses that. The code is used up; another code is not.
     """
     user = site.add_user(name, "secret", one_time_codes=["111111", "222222"])
     first = make_client(login=name, password="secret", auth_token="111111")
@@ -60,7 +60,7 @@ def test_code_is_good_for_one_session(site, sg, make_client, name):
 
 def test_wrong_password_is_no_question_of_codes(site, make_client, name):
     """
-    With a wrong password a code is neither asked for nor used up.
+    With a wrong password, no code is requested, and a sent code is not used up.
     """
     site.add_user(name, "secret", one_time_codes=["111111"])
     with pytest.raises(AuthenticationFault) as caught:
@@ -72,7 +72,7 @@ def test_wrong_password_is_no_question_of_codes(site, make_client, name):
 
 def test_code_of_another_person_is_wrong(site, make_client, name):
     """
-    A code is good for its own person only.
+    A code is valid only for its own user.
     """
     site.add_user(name, "secret", one_time_codes=["111111"])
     site.add_user(f"{name} too", "secret", one_time_codes=["222222"])
@@ -107,7 +107,7 @@ def test_failed_request_leaves_its_code_good(site, make_client, call, post, name
 
 def test_codes_work_for_forms_too(site, sg, project, name, tmp_path, make_client):
     """
-    A form that brings password and code is served once.
+    A form with a password and a code is served once.
     """
     site.add_user(name, "secret", one_time_codes=["111111"])
     (tmp_path / "x").write_bytes(b"x")
@@ -128,7 +128,7 @@ def test_codes_work_for_forms_too(site, sg, project, name, tmp_path, make_client
 
 def test_session_expires(site, make_client, name, later):
     """
-    A token is refused once its lifetime is over, for those who ask for that, as the client does.
+    An expired token is refused if the request sets ``reject_if_expired``, as the client does.
     """
     site.add_user(name, "secret")
     token = make_client(login=name, password="secret").get_session_token()
@@ -143,7 +143,7 @@ def test_session_expires(site, make_client, name, later):
 
 def test_old_clients_go_on_with_an_expired_token(site, post, sg, later):
     """
-    Without the wish to be rejected, an expired token is good still.
+    Without ``reject_if_expired``, an expired token stays valid.
     """
     token = sg.get_session_token()
     sg.config.session_token = None
@@ -160,7 +160,7 @@ def test_old_clients_go_on_with_an_expired_token(site, post, sg, later):
 
 def test_lifetime_is_the_sites(make_connection):
     """
-    How long sessions last is the site's to say.
+    ``session_lifetime`` sets the lifetime of sessions.
     """
     with LocalSite(session_lifetime=0) as site:
         sg = make_connection(site)
@@ -173,7 +173,7 @@ def test_lifetime_is_the_sites(make_connection):
 
 def test_session_ends_with_its_owners_account(site, sg, make_client, name):
     """
-    The session of a person who is disabled or retired is over, and back when they are.
+    The session of a disabled or retired user is not valid; it is valid again when the user is active again.
     """
     user = site.add_user(name, "secret")
     client = make_client(session_token=make_client(login=name, password="secret").get_session_token())
@@ -193,7 +193,7 @@ def test_session_ends_with_its_owners_account(site, sg, make_client, name):
 
 def test_retired_script_is_refused(site, sg, make_connection):
     """
-    A script that was deleted may not ask any more.
+    The credentials of a deleted script are refused.
     """
     with LocalSite(script_name="tool", api_key="k") as own:
         tool = make_connection(own)
@@ -207,7 +207,7 @@ def test_retired_script_is_refused(site, sg, make_connection):
 @pytest.mark.parametrize(("role", "may"), [("admin", True), ("manager", False), ("artist", False), (None, False)])
 def test_role_decides_about_sudo(site, make_client, name, role, may):
     """
-    Among persons only an admin may act as somebody else; a new person is an artist.
+    Among users, only an admin may act as another user. A new user is an artist.
     """
     site.add_user(name, "secret", **({} if role is None else {"role": role}))
     other = site.add_user(f"{name} too", "secret")
@@ -222,7 +222,7 @@ def test_role_decides_about_sudo(site, make_client, name, role, may):
 
 def test_unknown_role_is_refused(site, name):
     """
-    A role that the site does not have is no role.
+    An unknown role is refused.
     """
     with pytest.raises(ValueError, match=r"there is no permission rule set 'boss'"):
         site.add_user(name, "secret", role="boss")
@@ -240,7 +240,7 @@ def test_new_person_reads_with_their_role(site, sg, name):
 
 def test_keys_of_a_file_stay_good(tmp_path, make_connection):
     """
-    Each start without a key brings one for that time; the one in the file stays good until one is given.
+    Each start without a key makes a temporary one. The key in the file stays valid until a key is given.
     """
     path, keys = tmp_path / "site.db", []
     for given in (None, None, None, "given", None):
@@ -266,7 +266,7 @@ def test_keys_of_a_file_stay_good(tmp_path, make_connection):
 
 def test_password_needs_its_login(post):
     """
-    Credentials of the wrong kind are refused, whatever they are.
+    Credentials of wrong types are refused.
     """
     odd = [{"user_login": None}, {"user_login": [1], "user_password": {}}, {"session_token": 5}, {"script_name": {}}]
     for auth in odd:

@@ -180,10 +180,10 @@ def test_failure_inside_is_told_and_logged(form, monkeypatch, caplog, shot):
     def fail(*_arguments):
         raise ZeroDivisionError("inside")
 
-    monkeypatch.setattr("sgextended.localsite.files.upload_routes.is_true", fail)
+    monkeypatch.setattr("sgextended.localsite.server.upload_routes.is_true", fail)
     answer = form("api_get_upload_link_info", upload_type="Attachment", filename="x")
 
-    assert answer == "0:The local site failed; its log says why.\n"
+    assert answer == "0:The local site failed. Its log has the reason.\n"
     assert "The form 'api_get_upload_link_info' failed inside the local site." in caplog.text
 
 

@@ -1,4 +1,4 @@
-// What the page can do without: keys, and calls that come by themselves.
+// Optional parts of the pages: keyboard shortcuts, and new calls that appear without a reload.
 "use strict";
 
 document.addEventListener("keydown", (event) => {
@@ -27,12 +27,12 @@ if (rows) {
   let paused = false;
   let newest = Number(rows.dataset.calls);
   pause.hidden = false;
-  live.textContent = "Live: new calls appear by themselves.";
+  live.textContent = "Live: new calls appear automatically.";
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
-    pause.textContent = paused ? "Go on" : "Pause";
-    live.textContent = paused ? "Paused." : "Live: new calls appear by themselves.";
+    pause.textContent = paused ? "Resume" : "Pause";
+    live.textContent = paused ? "Paused." : "Live: new calls appear automatically.";
   });
   const ask = async () => {
     try {
@@ -50,7 +50,7 @@ if (rows) {
         }
       }
     } catch {
-      live.textContent = "The site does not answer.";
+      live.textContent = "The site does not respond.";
     }
     setTimeout(ask, 1000);
   };

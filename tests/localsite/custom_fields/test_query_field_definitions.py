@@ -8,7 +8,7 @@ import pytest
 from shotgun_api3 import Fault
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.schema.query_field_definitions import add_query_field, condition, current, group
+from sgextended.localsite.custom_fields.query_field_definitions import add_query_field, condition, current, group
 
 
 @pytest.fixture(scope="module")

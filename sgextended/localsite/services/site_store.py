@@ -1,5 +1,5 @@
 """
-The rows of one site: its database, its schema, and the transactions of requests.
+The store of one site: its database, its schema, its files, and the transactions in which requests run.
 """
 
 from __future__ import annotations
@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING, Optional
 
 import attrs
 
-from sgextended.localsite.demo.default_rows import insert_stock
+from sgextended.localsite.custom_fields.field_storage import load_fields
+from sgextended.localsite.demo.default_rows import insert_default_rows
 from sgextended.localsite.demo.folder_dump import Loaded, load
 from sgextended.localsite.files.file_store import Media
-from sgextended.localsite.schema.custom_fields import loaded
 from sgextended.localsite.schema.entity_types import standard_schema
 from sgextended.localsite.storage.database import Database
 from sgextended.localsite.storage.entity_tables import standard_tables
 from sgextended.localsite.storage.transaction import Transaction
-from sgextended.localsite.writing.events import write_events
+from sgextended.localsite.writing.events import EventRecorder
 
 if TYPE_CHECKING:
     import sqlite3
     import tempfile
     from collections.abc import Callable, Iterator
+
+    import sqlalchemy as sa
 
     from sgextended.localsite.schema.entity_types import Schema
     from sgextended.localsite.storage.entity_tables import Tables
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 def utc_now() -> dt.datetime:
     """
-    Return the time in UTC, in whole seconds. API3 has no fractions of seconds.
+    Return the time in UTC and whole seconds, the precision of the protocol.
     """
     return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
 
@@ -40,7 +42,7 @@ def utc_now() -> dt.datetime:
 @attrs.frozen(eq=False, repr=False)
 class Snapshot:
     """
-    The rows, schema and files of a site in memory at one moment. Closing the site closes its snapshots.
+    The contents of a site in memory at one moment. A snapshot is valid until the site stops.
     """
 
     database: sqlite3.Connection
@@ -49,7 +51,7 @@ class Snapshot:
 
     def close(self) -> None:
         """
-        Delete the snapshot.
+        Free the snapshot's memory and files.
         """
         self.database.close()
         self.files.cleanup()
@@ -57,24 +59,24 @@ class Snapshot:
 
 class Store:
     """
-    Open the database of a site. Insert the default rows into a new database.
+    Open the database and files of a site. A new database receives the rows that every new site has.
 
     Args:
-        path: The SQLite file, which is created if it does not exist. None: memory.
+        path: The SQLite file, which is created if absent. None: the database is in memory.
 
-        data: A folder of records that a new database starts with, as `sgextended.localsite.demo.folder_dump` writes it.
+        data: A folder of records that a new database starts with, as `folder_dump.dump` writes it.
 
-        clock: Returns the time in UTC. It decides ``created_at`` and relative filters.
+        clock: Returns the time in UTC, which ``created_at`` and relative filters use.
 
     Raises:
-        ValueError: The file is not the database of a site, or the folder contains no records.
+        ValueError: The file is not the database of a site, or the folder holds no records.
 
     Attributes:
-        is_new: Whether this object created the database.
+        is_new: Whether this store created the database.
 
         media: The site's files.
 
-        loaded: The result of loading *data*. None: nothing was loaded.
+        loaded: The result of loading the records of *data*; None if none were loaded.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class Store:
         clock: Callable[[], dt.datetime] = utc_now,
     ) -> None:
         self.clock = clock
-        # The schema and the tables are one tuple, so that a reader never sees a new schema with old tables.
+        # Schema and tables change together, so they are one attribute.
         self._shape = (standard_schema(), standard_tables())
         self._database = Database(path)
         self.is_new = self._database.is_new
@@ -95,35 +97,35 @@ class Store:
         if self.is_new:
             try:
                 with self.writing() as tx:
-                    insert_stock(tx)
+                    insert_default_rows(tx)
                     if data is not None:
                         self.loaded = load(tx, data)
             except BaseException:
                 self.close()
-                if path is not None:  # the next start must not find a half-filled site
+                if path is not None:  # a database that is filled in part is of no use
                     for ending in ("", "-wal", "-shm"):
                         path.with_name(path.name + ending).unlink(missing_ok=True)
                 raise
         with self.reading() as tx:
-            self._shape = loaded(tx, *self._shape)
+            self._shape = load_fields(tx, *self._shape)
 
     @property
     def schema(self) -> Schema:
         """
-        Return the entity types and fields, including custom fields.
+        The entity types and fields, including those that callers made.
         """
         return self._shape[0]
 
     @property
     def tables(self) -> Tables:
         """
-        Return the SQL tables of the schema.
+        The SQL tables of the schema.
         """
         return self._shape[1]
 
     def close(self) -> None:
         """
-        Close the database and all snapshots. Calling this again has no effect.
+        Close the database and files. Closing twice is safe.
         """
         while self._snapshots:
             self._snapshots.pop().close()
@@ -132,14 +134,14 @@ class Store:
 
     def snapshot(self) -> Snapshot:
         """
-        Return a snapshot of the rows, the schema and the files.
+        Return a snapshot of the current rows, schema and files.
 
         Raises:
-            ValueError: The site is not in memory but in a file.
+            ValueError: The database is a file.
         """
         if self._database.path is not None:
             raise ValueError(
-                f"Cannot take a snapshot of {self._database.path}. Only a site in memory has snapshots. Copy the file "
+                f"The site in {self._database.path} has no snapshots, because only a site in memory has. Copy the file "
                 "instead."
             )
         taken = Snapshot(self._database.copy(), self._shape, self.media.copy())
@@ -148,7 +150,7 @@ class Store:
 
     def restore(self, snapshot: Snapshot) -> None:
         """
-        Restore the rows, the schema and the files of a snapshot, which must be of this store.
+        Replace rows, schema and files by those of *snapshot*, which was taken of this store.
         """
         self._database.replace(snapshot.database)
         self.media.replace(Path(snapshot.files.name))
@@ -157,19 +159,23 @@ class Store:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Transaction]:
         """
-        Yield a transaction that sees the same state of the rows throughout the block.
+        Yield a transaction that reads one state of the rows until it ends.
         """
         with self._database.reading() as connection:
-            yield Transaction(connection, *self._shape, self.clock(), self.media, self.media.address)
+            yield self._transaction(connection)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Transaction]:
         """
-        Yield the only transaction that may write now. Commit at the end, or roll back if the block raises.
+        Yield the one transaction that may write at this time. If the block raises, its changes are rolled back.
         """
         with self._database.writing() as connection:
-            tx = Transaction(connection, *self._shape, self.clock(), self.media, self.media.address)
+            tx = self._transaction(connection)
             yield tx
-            write_events(tx)
-        # Only after the commit: readers must not see a field before its column exists for all connections.
+            tx.events.write(tx)
+        # Readers may see a new field only after its column is committed.
         self._shape = (tx.schema, tx.tables)
+
+    def _transaction(self, connection: sa.Connection) -> Transaction:
+        media = self.media
+        return Transaction(connection, *self._shape, self.clock(), media, EventRecorder(), address=media.address)

@@ -1,8 +1,8 @@
 """
-The routes that files and thumbnails are downloaded from.
+The HTTP routes that files and thumbnails are downloaded from.
 
-The official client sends its session cookie only to hosts without a port. A request without a cookie is therefore
-served, but an invalid cookie is refused. URLs below ``/storage`` are signed instead.
+The official client sends its session cookie only to hosts without a port. So a request without a cookie is served, and
+a request with a cookie is served only if the cookie is valid. Addresses below ``/storage`` are signed instead.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from sgextended.localsite.errors import Fault
-from sgextended.localsite.files.attachments import image_of
-from sgextended.localsite.files.file_store import PENDING_PATH, shown_file, shown_image
-from sgextended.localsite.files.file_values import guessed_type, is_web
-from sgextended.localsite.files.upload_routes import expired
+from sgextended.localsite.files.expired_address import expired_address
+from sgextended.localsite.storage.file_columns import PENDING_PATH, shown_file, shown_image
+from sgextended.localsite.writing.attachments import image_of
+from sgextended.localsite.writing.file_values import guessed_type, is_web
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from sgextended.localsite.server.http_routes import Site
+    from sgextended.localsite.services.site_services import SiteServices
     from sgextended.localsite.storage.transaction import Transaction
 
 _COOKIE = "_session_id"
@@ -40,19 +40,19 @@ _ID = re.compile(r"\d{1,18}")
 _PENDING = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
-# The status and the text of the response for a file whose malware scan is unfinished or found malware.
+# Status and text of the response for a file whose malware scan is not finished or has found something.
 _SCANS = {
     "unverified": (409, "This file is undergoing a malware scan, please try again in a few minutes\n"),
     "infected": (410, "File scanning has detected malware and the file has been quarantined\n"),
 }
-# A browser must never run an uploaded file as a page of this site.
-_SAFELY = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
+# An uploaded file must never run as a page of this site.
+_SAFE_HEADERS = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
 
 
 @attrs.frozen
 class _Found:
     """
-    The result of a request: a file of this site, a redirect to another URL, or an error.
+    What an address leads to: a file of this site, another address, or a refusal.
     """
 
     path: Optional[Path] = None
@@ -62,14 +62,14 @@ class _Found:
     message: str = "There is no such file.\n"
 
 
-def download_routes(site: Site, address_of: Callable[[Request], str]) -> list[Route]:
+def download_routes(site: SiteServices, address_of: Callable[[Request], str]) -> list[Route]:
     """
     Return the routes that files are downloaded from.
 
     Args:
         site: The site.
 
-        address_of: Returns the address by which a request reached the site.
+        address_of: Returns the site's address as the caller of a request knows it.
     """
 
     async def serve(request: Request, find: Callable[[Transaction, Request], _Found]) -> Response:
@@ -77,7 +77,7 @@ def download_routes(site: Site, address_of: Callable[[Request], str]) -> list[Ro
         return await asyncio.get_running_loop().run_in_executor(site.workers, work)
 
     async def show_pending(request: Request) -> Response:
-        del request  # the placeholder is the same for all requests
+        del request  # the response does not depend on it
         return Response(_PENDING, media_type="image/png")
 
     finders = {
@@ -91,9 +91,11 @@ def download_routes(site: Site, address_of: Callable[[Request], str]) -> list[Ro
     return [*routes, Route(PENDING_PATH, show_pending)]
 
 
-def _find(site: Site, request: Request, find: Callable[[Transaction, Request], _Found], address: str) -> Response:
+def _find(
+    site: SiteServices, request: Request, find: Callable[[Transaction, Request], _Found], address: str
+) -> Response:
     """
-    Return the response to a download request. This runs in a worker thread.
+    Find the requested file and return the response. This runs in a worker thread.
     """
     started = time.monotonic()
     found = _Found()
@@ -127,9 +129,9 @@ def _response(found: _Found) -> Response:
     if found.path is not None and found.path.is_file():
         name = found.filename
         kind = "image/jpeg" if name is None else guessed_type(name) or "application/octet-stream"
-        return FileResponse(found.path, media_type=kind, filename=name, headers=_SAFELY)
+        return FileResponse(found.path, media_type=kind, filename=name, headers=_SAFE_HEADERS)
     if found.status == 403 and not found.message:
-        return expired()
+        return expired_address()
     return PlainTextResponse(found.message, status_code=found.status)
 
 
@@ -178,7 +180,7 @@ def _full_thumbnail(tx: Transaction, request: Request) -> _Found:
 
 def _thumbnail_url(tx: Transaction, request: Request) -> _Found:
     """
-    Return the path of a row's thumbnail, in the response that clients expect from sites before version 3.3.0.
+    Return the thumbnail's address in the form that clients of sites before 3.3.0 request for each row.
     """
     query = request.query_params
     url = _image_url(tx, query.get("entity_type", ""), query.get("entity_id", ""))

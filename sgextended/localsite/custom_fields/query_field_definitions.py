@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Optional
 
-from sgextended.localsite.schema.custom_fields import add_fields
+from sgextended.localsite.custom_fields.field_storage import add_fields
 from sgextended.localsite.schema.entity_types import Field
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 """
-A ledger of the requests that a site executed, for tests and figures to read.
+The ledger: a record of the requests that a site has executed, for tests and benchmarks to read.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import attrs
 
 _access = logging.getLogger("sgextended.localsite.access")
 
-#: Entries that are kept; older ones still count.
+#: The number of entries that are kept. Older entries are still counted.
 KEPT = 100_000
 
 
@@ -23,27 +23,27 @@ class Entry:
     One executed request.
 
     Attributes:
-        number: Counts from 1, in the order in which requests finished.
+        number: The entry's number, from 1, in the order in which requests finished.
 
         rpc: The request's name, such as ``"read"``.
 
-        entity_type: The type asked about, where there is one.
+        entity_type: The entity type that the request names, or None.
 
-        user_agent: How the client names itself.
+        user_agent: The client's user agent.
 
-        started: When the request arrived, by the clock of ``time.monotonic``.
+        started: The time at which the request arrived, by the clock of ``time.monotonic``.
 
-        seconds: How long it took.
+        seconds: How long the request took.
 
-        rows: How many rows, groups or results the reply holds.
+        rows: The number of rows, groups or results in the response.
 
-        ok: Whether it succeeded; False for every fault.
+        ok: Whether the request succeeded; False for every fault.
 
-        ids: Ids of the rows that it created, changed, retired, revived or had followed; of a batch in its order.
+        ids: Ids of the rows that were created, changed, retired, revived or followed, for a batch in its order.
 
-        who: The script or login that the request names, and as whom it acts; empty where it names none.
+        who: The script or login that the request names, and the user it acts as; empty if it names none.
 
-        client: The address that it came from; empty for files.
+        client: The client's address; empty for files.
     """
 
     number: int
@@ -61,7 +61,7 @@ class Entry:
 
 class Ledger:
     """
-    All requests in the order in which they finished. Any thread may read it while the site writes.
+    The executed requests in the order in which they finished. Any thread may read the ledger at any time.
     """
 
     def __init__(self) -> None:
@@ -76,21 +76,21 @@ class Ledger:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """
-        The entries so far, the oldest first; of very many, the newest.
+        The entries so far, the oldest first. Beyond 100,000, only the newest are kept.
         """
         with self._lock:
             return tuple(self._entries)
 
     def count(self, rpc: Optional[str] = None) -> int:
         """
-        Return how many requests there were, or how many of the name *rpc*.
+        Return the number of all requests, or of those with the name *rpc*.
         """
         with self._lock:
             return self._total if rpc is None else self._counts[rpc]
 
     def clear(self) -> None:
         """
-        Forget all requests; numbers start from 1 again.
+        Remove all entries. Numbers start from 1 again.
         """
         with self._lock:
             self._entries.clear()
@@ -112,7 +112,7 @@ class Ledger:
         client: str = "",
     ) -> None:
         """
-        Write down one request.
+        Record one request.
         """
         with self._lock:
             self._total += 1
@@ -143,5 +143,5 @@ class Ledger:
                 f"{seconds * 1000:.1f} ms",
                 outcome,
             )
-            # Names are the client's own: a line stays a line.
+            # Names come from the client, so line breaks in them are escaped.
             _access.info("%s", " ".join(ascii(word)[1:-1] if not word.isprintable() else word for word in words))

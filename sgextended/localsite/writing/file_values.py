@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, Optional
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import DATABASE, Fault, inspect
-from sgextended.localsite.files.file_store import PLATFORMS
 from sgextended.localsite.storage.data_types import write_failed, wrong_class
-from sgextended.localsite.storage.stored_rows import insert_row, update_row
-from sgextended.localsite.writing.link_writes import link_columns
+from sgextended.localsite.storage.file_columns import PLATFORMS
+from sgextended.localsite.storage.stored_rows import insert_row, link_columns, update_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

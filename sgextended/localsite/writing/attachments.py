@@ -13,11 +13,12 @@ import attrs
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import DATABASE, Fault, inspect
-from sgextended.localsite.files.file_store import image_attachment, image_value, is_pending, keep
-from sgextended.localsite.files.file_values import created_columns, described, guessed_type, uploaded, without_image
-from sgextended.localsite.storage.stored_rows import default_columns, insert_row, is_retired, update_row
+from sgextended.localsite.files.file_store import keep
+from sgextended.localsite.storage.file_columns import image_attachment, image_value, is_pending
+from sgextended.localsite.storage.stored_rows import default_columns, insert_row, is_retired, link_columns, update_row
 from sgextended.localsite.storage.transaction import MOMENT
-from sgextended.localsite.writing.link_writes import link_columns, write_links
+from sgextended.localsite.writing.file_values import created_columns, described, guessed_type, uploaded, without_image
+from sgextended.localsite.writing.link_writes import write_links
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import sqlalchemy as sa
 
-from sgextended.localsite.writing import events
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -85,7 +83,7 @@ def keep(
             "new_value": given[name],
         }
         key = (entity_type, entity_id)
-        events.log(tx, "Shotgun_Reading_Change", key, meta, f"marked as {given[name] or 'unread'}:", attribute=name)
+        tx.events.log(tx, "Shotgun_Reading_Change", key, meta, f"marked as {given[name] or 'unread'}:", attribute=name)
 
 
 def _user_id(tx: Transaction) -> Optional[int]:

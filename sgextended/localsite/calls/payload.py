@@ -1,5 +1,5 @@
 """
-Reading the payload of a request: each function returns one part of it, or refuses it with the site's words.
+Reading the payload of an RPC: each function validates and returns one part, or raises a fault with the site's text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def mapping(tx: Transaction, payload: Any) -> Mapping[str, Any]:
     """
-    Return the payload if it is an object.
+    Return the payload if it is a JSON object.
     """
     if not isinstance(payload, dict):
         raise Fault(f"API {tx.rpc}() expected a Hash of parameters but got: {inspect(payload)}")
@@ -27,7 +27,7 @@ def mapping(tx: Transaction, payload: Any) -> Mapping[str, Any]:
 
 def entity_type(tx: Transaction, payload: Mapping[str, Any], key: str = "type") -> EntityType:
     """
-    Return the entity type that the payload names.
+    Return the entity type whose name the payload has under *key*.
     """
     name = payload.get(key)
     if not isinstance(name, str) or name not in tx.schema:
@@ -40,7 +40,7 @@ def entity_type(tx: Transaction, payload: Mapping[str, Any], key: str = "type") 
 
 def integer(tx: Transaction, payload: Mapping[str, Any], key: str = "id") -> int:
     """
-    Return a whole number that may be the id of a row.
+    Return a whole number that can be the id of a row.
     """
     value = payload.get(key)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
@@ -57,7 +57,7 @@ def optional_integer(tx: Transaction, payload: Mapping[str, Any], key: str) -> O
 
 def names(tx: Transaction, payload: Mapping[str, Any], key: str) -> list[str]:
     """
-    Return a list of names; one name alone is a list of one.
+    Return a list of names. A single name is returned as a list of one.
     """
     value = payload.get(key) or []
     if isinstance(value, str):
@@ -79,19 +79,19 @@ def names_by_type(tx: Transaction, payload: Mapping[str, Any], key: str) -> dict
 
 def link(tx: Transaction, payload: Mapping[str, Any], key: str, *, only: Optional[str] = None) -> Link:
     """
-    Return a link to a live row as type and id.
+    Return a link to a live row, as type and id.
 
     Args:
-        tx: The request at work.
+        tx: The transaction of the request.
 
         payload: The payload.
 
-        key: Where in it the link stands.
+        key: The payload's key for the link.
 
-        only: The type that it must be of.
+        only: The entity type that the link must have. None: any.
 
     Raises:
-        Fault: There is no link, it is of another type, or its row is missing.
+        Fault: The link is missing, has another type, or leads to a missing or retired row.
     """
     value = payload.get(key)
     found = mapping(tx, {} if value is None else value)

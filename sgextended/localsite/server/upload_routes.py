@@ -1,8 +1,8 @@
 """
-The routes that files are uploaded to: as a form, or directly to storage, which this site provides too.
+The HTTP routes that files are uploaded to: by form, or whole or in parts to storage, which this site serves too.
 
-The response to a form always has status 200, because the official client sends a form again for any other status. The
-text of the response begins with 1 for success and 0 for failure.
+The response to a form has status 200 also for a failure, because the official client repeats a form for any other
+status. Its text begins with 1 for success and with 0 for failure.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from sgextended.localsite.errors import Fault
-from sgextended.localsite.files.attachments import (
+from sgextended.localsite.files.expired_address import expired_address
+from sgextended.localsite.files.thumbnails import make_thumbnail
+from sgextended.localsite.files.upload_forms import Form, FormError, receive_file, receive_form
+from sgextended.localsite.writing.attachments import (
     NotReadyError,
     Upload,
     attach_file,
@@ -32,16 +35,14 @@ from sgextended.localsite.files.attachments import (
     moment_of,
     share_thumbnail,
 )
-from sgextended.localsite.files.file_values import guessed_type
-from sgextended.localsite.files.thumbnails import make_thumbnail
-from sgextended.localsite.files.upload_forms import Form, FormError, receive_file, receive_form
+from sgextended.localsite.writing.file_values import guessed_type
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable
     from pathlib import Path
 
-    from sgextended.localsite.server.http_routes import Site
+    from sgextended.localsite.services.site_services import SiteServices
     from sgextended.localsite.storage.transaction import Transaction
 
 _log = logging.getLogger(__name__)
@@ -51,20 +52,14 @@ _MAX_PARTS = 10_000
 _COPIED_AT_ONCE = 1024 * 1024
 _PART = re.compile(r"[1-9]\d{0,4}")
 
-#: The response for a URL that is not valid, in the words of storage services.
-EXPIRED = (
-    '<?xml version="1.0" encoding="UTF-8"?>\n'
-    "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
-)
-
 
 @attrs.frozen(eq=False)
 class _Call:
     """
-    One form that is being processed.
+    One form that is being executed.
     """
 
-    site: Site
+    site: SiteServices
     form: Form
     address: str
     upload: Optional[Upload] = None
@@ -74,14 +69,14 @@ class _Call:
         return self.form.fields
 
 
-def upload_routes(site: Site, address_of: Callable[[Request], str]) -> list[Route]:
+def upload_routes(site: SiteServices, address_of: Callable[[Request], str]) -> list[Route]:
     """
-    Return the routes that accept uploads.
+    Return the routes that take uploads.
 
     Args:
         site: The site.
 
-        address_of: Returns the address by which a request reached the site.
+        address_of: Returns the site's address as the caller of a request knows it.
     """
 
     async def take(request: Request, name: str) -> Response:
@@ -94,14 +89,7 @@ def upload_routes(site: Site, address_of: Callable[[Request], str]) -> list[Rout
     return [*routes, Route("/storage/upload/{key}", store, methods=["PUT"])]
 
 
-def expired() -> Response:
-    """
-    Return the response for a URL that this site did not sign or that has expired.
-    """
-    return Response(EXPIRED, status_code=403, media_type="application/xml")
-
-
-async def _take_form(site: Site, request: Request, name: str, address: str) -> Response:
+async def _take_form(site: SiteServices, request: Request, name: str, address: str) -> Response:
     loop = asyncio.get_running_loop()
     media = site.store.media
     agent = request.headers.get("user-agent", "")
@@ -113,7 +101,7 @@ async def _take_form(site: Site, request: Request, name: str, address: str) -> R
     try:
         form = await receive_form(request, media, site.workers, admit)
     except ClientDisconnect:
-        return PlainTextResponse("0:The client disconnected before the form was complete.\n", status_code=400)
+        return PlainTextResponse("0:The connection ended before the whole form was received.\n", status_code=400)
     except FormError as error:
         return _failed(str(error))
     except Fault as fault:
@@ -122,12 +110,12 @@ async def _take_form(site: Site, request: Request, name: str, address: str) -> R
     return await loop.run_in_executor(site.workers, _answer, site, form, name, address, agent)
 
 
-def _admit(site: Site, fields: dict[str, str]) -> None:
+def _admit(site: SiteServices, fields: dict[str, str]) -> None:
     with site.store.reading() as tx:
         site.authenticator.identify(tx, fields, use_code=False)
 
 
-def _answer(site: Site, form: Form, name: str, address: str, agent: str) -> Response:
+def _answer(site: SiteServices, form: Form, name: str, address: str, agent: str) -> Response:
     """
     Execute one form and return the response. This runs in a worker thread.
     """
@@ -139,7 +127,7 @@ def _answer(site: Site, form: Form, name: str, address: str, agent: str) -> Resp
             call = _Call(site, form, address)
             if served.takes_file:
                 call = attrs.evolve(call, upload=_upload_of(call, name, stack))
-            # Using up a one-time code is a write too.
+            # A one-time code is marked as used, which writes to the database.
             writes = served.writes or "auth_token" in form.fields
             with site.store.writing() if writes else site.store.reading() as tx:
                 tx.rpc, tx.address = name, address
@@ -153,9 +141,9 @@ def _answer(site: Site, form: Form, name: str, address: str, agent: str) -> Resp
         return PlainTextResponse(f"2:{error}\n")
     except UnicodeEncodeError:
         return _failed("The form has text that is not valid Unicode.")
-    except Exception:  # noqa: BLE001 - logged with its traceback; the site keeps running
+    except Exception:  # noqa: BLE001 - logged with its traceback, and the next form is served
         _log.exception("The form %r failed inside the local site.", name)
-        return _failed("The local site failed; its log says why.")
+        return _failed("The local site failed. Its log has the reason.")
     finally:
         form.discard()
         site.ledger.add(
@@ -252,7 +240,7 @@ def _part_link(tx: Transaction, call: _Call) -> str:
 
 def _complete(tx: Transaction, call: _Call) -> str:
     """
-    Join the parts of an upload. A repeated call succeeds and changes nothing.
+    Join the parts of an upload. A repeated request for a joined upload does nothing.
     """
     key = call.fields.get("upload_id", "")
     whole = _upload_path(call, key)
@@ -288,7 +276,7 @@ def _upload_path(call: _Call, key: str) -> Path:
 
 def _linked(call: _Call, info: str, now: dt.datetime) -> tuple[str, str, str]:
     """
-    Return the key, the file name and the upload type from the text that ``_link_info`` returned.
+    Return the upload's key, file name and type from the text that ``_link_info`` returned.
     """
     lines = info.split("\n")
     address = urllib.parse.urlsplit(lines[1] if len(lines) > 3 else "")
@@ -298,9 +286,9 @@ def _linked(call: _Call, info: str, now: dt.datetime) -> tuple[str, str, str]:
     return address.path.rpartition("/")[2], query.get("filename", ""), query.get("kind", "")
 
 
-async def _store(site: Site, request: Request) -> Response:
+async def _store(site: SiteServices, request: Request) -> Response:
     """
-    Receive the bytes of a direct upload or of one part, and return the response.
+    Store the bytes of a file or of a part of one.
     """
     media = site.store.media
     started = time.monotonic()
@@ -310,10 +298,10 @@ async def _store(site: Site, request: Request) -> Response:
         if not signed:
             async for _piece in request.stream():
                 pass  # a client reads the response only after it has sent everything
-            return expired()
+            return expired_address()
         file = await receive_file(request, media, site.workers)
     except ClientDisconnect:
-        # The client has disconnected, so nobody reads this response.
+        # The client has disconnected, so nobody receives this response.
         return Response(status_code=400)
     except FormError as error:
         return PlainTextResponse(f"{error}\n", status_code=413)
@@ -338,7 +326,7 @@ async def _store(site: Site, request: Request) -> Response:
 @attrs.frozen
 class _Served:
     """
-    How the site processes one kind of form.
+    How one kind of form is executed.
     """
 
     answer: Callable[[Transaction, _Call], str]

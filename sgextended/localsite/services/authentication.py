@@ -1,10 +1,11 @@
 """
-Who a request comes from: a script and its key, a person and their password, or a session token (protocol 1.3).
+Authentication: a request carries a script's name and key, a user's login and password, or a session token.
 
-A person may need a one-time code beside the password; each is good for one request, commonly the one for a session.
+A user may need a one-time code in addition to the password. Each code is valid for one request, commonly the one that
+starts a session.
 
-Keys and passwords are kept as slow hashes. A secret that was verified once is remembered in memory, as a fast keyed
-digest, so that the next request with it is cheap. Session tokens are random, so a fast hash is enough for them.
+The database keeps keys and passwords as slow hashes. After a secret was verified once, memory keeps a fast keyed digest
+of it, so that the next request with it is cheap. Session tokens are random, so a fast hash is enough for them.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from sgextended.localsite.storage.transaction import MOMENT, Actor, Transaction
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# The roles that may act as somebody else.
+# The roles that may act as another user.
 _MAY_SUDO = frozenset({"admin", "api_admin"})
 _SCRYPT = {"n": 2**13, "r": 8, "p": 1}
 
 
 class Authenticator:
     """
-    Identifies callers by what they send.
+    Identifies callers by their credentials.
 
     Attributes:
         session_lifetime: Seconds after which a session token has expired.
@@ -40,14 +41,14 @@ class Authenticator:
 
     def __init__(self, *, session_lifetime: float = 86400.0) -> None:
         self.session_lifetime = session_lifetime
-        self._passing: dict[tuple[str, int], bytes] = {}
+        self._temporary: dict[tuple[str, int], bytes] = {}
         self._pepper = secrets.token_bytes(32)
         self._verified: dict[tuple[str, int], bytes] = {}
         self._lock = threading.Lock()
 
     def set_secret(self, tx: Transaction, entity_type: str, entity_id: int, secret: str) -> None:
         """
-        Give a script its key or a person their password; an earlier one is void.
+        Set the key of a script or the password of a user. The earlier one is no longer valid.
         """
         salt = secrets.token_bytes(16)
         digest = _slow_hash(secret, salt)
@@ -62,22 +63,22 @@ class Authenticator:
 
     def has_secret(self, tx: Transaction, entity_type: str, entity_id: int) -> bool:
         """
-        Tell whether a script or a person has a key or password that is kept.
+        Return whether the database has a key of the script or a password of the user.
         """
         credentials = tx.tables.credentials
         query = sa.select(credentials.c.id).where(credentials.c.type == entity_type, credentials.c.id == entity_id)
         return tx.connection.execute(query).first() is not None
 
-    def lend_secret(self, entity_type: str, entity_id: int, secret: str) -> None:
+    def add_temporary_secret(self, entity_type: str, entity_id: int, secret: str) -> None:
         """
-        Let a second key or password be good beside the kept one, for as long as this object lives.
+        Accept a second key or password in addition to the stored one, as long as this object exists.
         """
         with self._lock:
-            self._passing[entity_type, entity_id] = self._keyed(secret)
+            self._temporary[entity_type, entity_id] = self._keyed(secret)
 
     def set_codes(self, tx: Transaction, user_id: int, codes: Iterable[str]) -> None:
         """
-        Give a person one-time codes, one of which their password needs beside it from now on.
+        Set the one-time codes of a user, one of which each login needs in addition to the password.
         """
         table = tx.tables.one_time_codes
         tx.connection.execute(sa.delete(table).where(table.c.user_id == user_id))
@@ -87,18 +88,18 @@ class Authenticator:
 
     def identify(self, tx: Transaction, auth: Any, *, use_code: bool = True) -> Actor:
         """
-        Return who asks.
+        Return the user or script that the credentials belong to.
 
         Args:
-            tx: The request at work.
+            tx: The transaction of the request.
 
-            auth: The credentials, as the request carries them.
+            auth: The credentials of the request.
 
-            use_code: Whether a one-time code is used up. If so, *tx* must be able to write.
+            use_code: Whether a one-time code is marked as used. If so, *tx* must be able to write.
 
         Raises:
-            Fault: With code 102 and the site's text, if nobody can be identified; with 106, if only the one-time code
-                is missing or wrong.
+            Fault: With code 102 if the credentials are not valid; with 106 if only the one-time code is missing or
+                wrong.
         """
         if not isinstance(auth, dict):
             raise Fault("Can't authenticate: the request carries no credentials.", AUTHENTICATION)
@@ -112,11 +113,11 @@ class Authenticator:
     def _caller(self, tx: Transaction, auth: dict[str, Any]) -> Actor:
         if "user_login" in auth:
             login = str(auth["user_login"])
-            actor = self._known(tx, "HumanUser", "login", login, auth.get("user_password"))
+            actor = self._find(tx, "HumanUser", "login", login, auth.get("user_password"))
             refusal = f"Can't authenticate user '{login}'."
         elif "script_name" in auth:
             name = str(auth["script_name"])
-            actor = self._known(tx, "ApiUser", "firstname", name, auth.get("script_key"))
+            actor = self._find(tx, "ApiUser", "firstname", name, auth.get("script_key"))
             refusal = f"Can't authenticate script '{name}'"
         else:
             token = str(auth.get("session_token") or "")
@@ -126,7 +127,7 @@ class Authenticator:
             raise Fault(refusal, AUTHENTICATION)
         return actor
 
-    def _known(self, tx: Transaction, entity_type: str, column: str, name: str, secret: Any) -> Optional[Actor]:
+    def _find(self, tx: Transaction, entity_type: str, column: str, name: str, secret: Any) -> Optional[Actor]:
         table, credentials = tx.tables[entity_type], tx.tables.credentials
         query = (
             sa.select(table.c.id, credentials.c.salt, credentials.c.digest)
@@ -140,9 +141,10 @@ class Authenticator:
             return None
         key = (entity_type, row.id)
         with self._lock:
-            known = [found for found in (self._verified.get(key), self._passing.get(key)) if found is not None]
+            known = [found for found in (self._verified.get(key), self._temporary.get(key)) if found is not None]
         given = self._keyed(secret)
-        matches = [hmac.compare_digest(found, given) for found in known]  # all of them, so that time tells nothing
+        # All are compared, so that the time reveals nothing.
+        matches = [hmac.compare_digest(found, given) for found in known]
         if not any(matches):
             if not hmac.compare_digest(row.digest, _slow_hash(secret, row.salt)):
                 return None
@@ -159,7 +161,7 @@ class Authenticator:
         row = tx.connection.execute(query).first()
         if row is None:
             return None
-        # Clients older than the option expect to go on with a token that has expired.
+        # Clients older than the option expect that an expired token stays valid.
         begun = dt.datetime.strptime(row.created_at, MOMENT).replace(tzinfo=dt.timezone.utc)
         if reject_expired and (tx.now - begun).total_seconds() >= self.session_lifetime:
             return None
@@ -180,10 +182,10 @@ class Authenticator:
 
 def start_session(tx: Transaction) -> str:
     """
-    Return a new session token for whoever asks.
+    Return a new session token for the caller.
     """
     token = secrets.token_hex(16)
-    owner = cast("Actor", tx.actor)  # nobody comes this far without having been identified
+    owner = cast("Actor", tx.actor)  # every caller of this RPC has been identified
     tx.connection.execute(
         sa.insert(tx.tables.sessions),
         {"digest": _fast_hash(token), "type": owner.type, "id": owner.id, "created_at": tx.moment},
@@ -193,7 +195,7 @@ def start_session(tx: Transaction) -> str:
 
 def _session_uuid(value: Any) -> Optional[str]:
     """
-    Return what a caller names its session by, in the spelling of the site.
+    Return the session's UUID in the site's spelling; other text is returned unchanged.
     """
     if not isinstance(value, str) or not value:
         return None
@@ -213,7 +215,7 @@ def _fast_hash(token: str) -> str:
 
 def _check_code(tx: Transaction, user_id: int, auth: dict[str, Any], *, use_code: bool) -> None:
     """
-    Raise a fault if a person needs a one-time code and *auth* has no good one.
+    Raise a fault if the user needs a one-time code and *auth* has no valid one.
     """
     table = tx.tables.one_time_codes
     if tx.connection.execute(sa.select(table.c.digest).where(table.c.user_id == user_id).limit(1)).first() is None:

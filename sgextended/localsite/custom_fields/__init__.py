@@ -1,0 +1,3 @@
+"""
+Fields that callers create, change and delete, and query fields.
+"""

@@ -1,0 +1,3 @@
+"""
+The parts of a running site that all requests share: store, authentication and ledger.
+"""
