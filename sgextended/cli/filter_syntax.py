@@ -1,10 +1,11 @@
 """
-Filters as people type them: ``sg_status_list in ip,fin`` instead of ``["sg_status_list", "in", ["ip", "fin"]]``.
+The syntax of ``--filter``: ``sg_status_list in ip,fin`` for ``["sg_status_list", "in", ["ip", "fin"]]``; and the
+syntax of ``FIELD=VALUE``.
 
-Reading a filter takes two steps. `parse` finds the field, the operator and the values, and refuses what is none before
-anything is sent. `to_native` makes the values what the field holds, which only the site's schema can tell: ``0010`` is
-a text in ``code`` and a number in ``sg_cut_in``. Guessing by the look of a value would send the number 10 for a shot
-that is called 0010. The schema of a type costs one request.
+A filter is converted in two steps. `parse_filter` finds the field, the operator and the values, and raises an error for
+a text that is not a filter before any request is sent. `to_native_filters` converts each value to the data type of its
+field, which only the site's schema has: ``0010`` is text in ``code`` and a number in ``sg_cut_in``. A guess from the
+digits alone would send the number 10 for a shot that is named 0010. The schema of an entity type costs one request.
 """
 
 import datetime as dt
@@ -17,25 +18,25 @@ from attrs import frozen
 from sgextended.errors import InvalidArgumentError, NotFoundError
 from sgextended.schema.site_schema import SiteSchema, did_you_mean
 
-_TWO = ("between", "not_between")
-_SPANS = ("in_last", "not_in_last", "in_next", "not_in_next")
-_CALENDAR = ("in_calendar_day", "in_calendar_week", "in_calendar_month", "in_calendar_year")
-_MANY = ("in", "not_in")
-_PATTERNS = (
+_RANGE_OPERATORS = ("between", "not_between")
+_RELATIVE_DATE_OPERATORS = ("in_last", "not_in_last", "in_next", "not_in_next")
+_CALENDAR_OPERATORS = ("in_calendar_day", "in_calendar_week", "in_calendar_month", "in_calendar_year")
+_LIST_OPERATORS = ("in", "not_in")
+_TEXT_OPERATORS = (
     *("contains", "not_contains", "starts_with", "ends_with"),
     *("name_is", "name_contains", "name_not_contains", "name_starts_with", "name_ends_with"),
 )
-#: The operators of the site, by the documentation of the native client and the lists in the site's own messages.
+#: All operators, from the documentation of shotgun_api3 and from the lists in the site's own error messages.
 OPERATORS = (
     *("is", "is_not", "greater_than", "less_than", "type_is", "type_is_not", "name_id"),
-    *(_MANY + _TWO + _PATTERNS + _SPANS + _CALENDAR),
+    *(_LIST_OPERATORS + _RANGE_OPERATORS + _TEXT_OPERATORS + _RELATIVE_DATE_OPERATORS + _CALENDAR_OPERATORS),
 )
 SYMBOLS = {"=": "is", "==": "is", "!=": "is_not", ">": "greater_than", "<": "less_than"}
-_NEAREST = {">=": "greater_than", "<=": "less_than", "<>": "is_not", "~": "contains", "=~": "contains"}
+_UNSUPPORTED_SYMBOLS = {">=": "greater_than", "<=": "less_than", "<>": "is_not", "~": "contains", "=~": "contains"}
 
-_NUMBERS = frozenset({"number", "duration", "percent", "timecode", "float", "currency"})
-_LINKS = frozenset({"entity", "multi_entity", "addressing"})
-_JSON = _LINKS | {"tag_list", "url", "serializable", "pivot_column", "image"}
+_NUMBER_TYPES = frozenset({"number", "duration", "percent", "timecode", "float", "currency"})
+_LINK_TYPES = frozenset({"entity", "multi_entity", "addressing"})
+_JSON_TYPES = _LINK_TYPES | {"tag_list", "url", "serializable", "pivot_column", "image"}
 _UNITS = ("HOUR", "DAY", "WEEK", "MONTH", "YEAR")
 
 _SPACE = re.compile(r"\s*")
@@ -43,19 +44,19 @@ _FIELD = re.compile(r"[\w.$]+")
 _OPERATOR = re.compile(r"[=!<>~]+|[^\s,=!<>~'\"]+")
 _QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _ESCAPE = re.compile(r"\\([\\\"'])")
-_PLAIN = re.compile(r"[^\s,]+")
+_UNQUOTED = re.compile(r"[^\s,]+")
 _LINK = re.compile(r"([A-Z]\w*):(\d+)")
-_WHOLE = re.compile(r"[+-]?\d+")
+_INTEGER = re.compile(r"[+-]?\d+")
 _DECIMAL = re.compile(r"[+-]?(\d+\.\d*|\.\d+)")
-_LOOKS_WHOLE = re.compile(r"-?(0|[1-9]\d*)")  # 0010 does not
+_PLAIN_INTEGER = re.compile(r"-?(0|[1-9]\d*)")  # 0010 does not
 
 _EXAMPLE = "Write FIELD OPERATOR VALUE, such as 'sg_status_list is ip'."
 
 
 @frozen
-class Word:
+class Token:
     """
-    A part of a filter, and where it stands.
+    A field name or a value in a typed text, with its position. *end* is the index after its last character.
     """
 
     text: str
@@ -66,7 +67,7 @@ class Word:
     @property
     def is_none(self) -> bool:
         """
-        Whether it stands for no value.
+        Whether the token means no value: an unquoted None or null.
         """
         return not self.quoted and self.text.lower() in {"none", "null"}
 
@@ -74,90 +75,109 @@ class Word:
 @frozen
 class Condition:
     """
-    One filter as it was typed, understood but for the types of its values.
+    A parsed filter. Its values are still text.
     """
 
     source: str
-    field: Word
+    field: Token
     operator: str
-    values: Tuple[Word, ...]
+    values: Tuple[Token, ...]
 
 
-#: A filter that was typed as JSON is kept as it is.
+#: A filter typed as JSON stays a list or dict and is sent unchanged.
 Filter = Union[Condition, List[Any], Dict[str, Any]]
 
 
-def parse(text: str) -> Filter:
+def parse_filter(text: str) -> Filter:
     """
-    Return what a typed filter says: ``FIELD OPERATOR VALUE``, or a native condition or group in JSON.
+    Return a typed filter in parsed form. The text is ``FIELD OPERATOR VALUE``, or a native condition or group in JSON.
 
     Raises:
-        InvalidArgumentError: It is no filter; the message shows the place.
+        InvalidArgumentError: The text is not a valid filter. The message marks the position of the mistake.
     """
-    start = _skip(text, 0)
+    start = _skip_space(text, 0)
     if text[start : start + 1] in {"[", "{"}:
         return _parse_json(text)
     named = _FIELD.match(text, start)
     if not named:
-        raise _refusal(text, start, len(text), f"A filter begins with the name of a field. {_EXAMPLE}")
-    field = Word(named.group(), *named.span())
+        raise _error_at(text, start, len(text), f"A filter must begin with a field name. {_EXAMPLE}")
+    field = Token(named.group(), *named.span())
     operator, end = _parse_operator(text, field)
     values = _parse_values(text, end, operator)
     return Condition(text, field, operator, tuple(values))
 
 
-def to_native(filters: Sequence[Filter], schema: SiteSchema, entity_type: str) -> List[Any]:
+def to_native_filters(filters: Sequence[Filter], schema: SiteSchema, entity_type: str) -> List[Any]:
     """
-    Return native conditions, all of which hold, with values of the types that the fields have.
+    Return the filters as native conditions, each value converted to the data type of its field.
+
+    Args:
+        filters: Parsed filters. An entity must match all of them.
+
+        schema: The schema of the site.
+
+        entity_type: The entity type that the filters apply to.
 
     Raises:
-        InvalidArgumentError: There is no such field, or it holds no such values; the message shows the place.
+        InvalidArgumentError: The entity type has no such field, or the field cannot hold the value. The message marks
+            the position of the mistake.
     """
-    return [_native(each, schema, entity_type) if isinstance(each, Condition) else each for each in filters]
+    return [_native_condition(each, schema, entity_type) if isinstance(each, Condition) else each for each in filters]
 
 
-def to_value(text: str, start: int, field: str, data_type: Optional[str]) -> Any:
+def parse_field_value(text: str, start: int, field: str, data_type: Optional[str]) -> Any:
     """
-    Return the value that stands in a text from *start* on, as a field of that type has it.
+    Return the value in ``FIELD=VALUE``, converted to the data type of the field.
 
-    None stands for no value, and ``"None"`` for that word. Several links are separated by commas. Where lists and dicts
-    belong, or links, they may be written in JSON too.
+    ``None`` means no value, and ``"None"`` in quotes means that word. Several links are separated by commas. Fields
+    that hold links, lists or dicts also take them as JSON.
+
+    Args:
+        text: The whole text.
+
+        start: Index of the first character of the value.
+
+        field: Name of the field.
+
+        data_type: Data type of the field. None if it is not known.
 
     Raises:
-        InvalidArgumentError: The field holds no such values; the message shows the place.
+        InvalidArgumentError: The field cannot hold the value. The message marks the position of the mistake.
     """
-    whole = Word(text[start:], start, len(text))
+    whole = Token(text[start:], start, len(text))
 
-    def refuse(word: Word, message: str) -> InvalidArgumentError:
-        return _refusal(text, word.start, word.end, message)
+    def error_at(token: Token, message: str) -> InvalidArgumentError:
+        return _error_at(text, token.start, token.end, message)
 
-    if whole.text[:1] in {"[", "{"} and data_type in _JSON:
+    if whole.text[:1] in {"[", "{"} and data_type in _JSON_TYPES:
         try:
             return json.loads(whole.text)
         except ValueError as error:
-            raise refuse(whole, f"A value that begins with {whole.text[0]} is JSON here: {error}.") from error
+            raise error_at(
+                whole, f"A value that begins with {whole.text[0]} must be valid JSON for this field: {error}."
+            ) from error
     if whole.is_none:
         return None
     if data_type == "multi_entity":
         if not whole.text:
             return []
-        parts = _PLAIN.finditer(text, start)
-        return [_value(Word(each.group(), *each.span()), field, data_type, refuse) for each in parts]
+        parts = _UNQUOTED.finditer(text, start)
+        return [_value(Token(each.group(), *each.span()), field, data_type, error_at) for each in parts]
     quoted = _QUOTED.fullmatch(whole.text)
     if quoted and whole.text[1:-1].lower() in {"none", "null"}:
         return whole.text[1:-1]
-    return _value(whole, field, data_type, refuse)
+    return _value(whole, field, data_type, error_at)
 
 
-# --- Reading
+# --- Parsing
 
 
-def _skip(text: str, at: int) -> int:
+def _skip_space(text: str, at: int) -> int:
     found = _SPACE.match(text, at)
     return found.end() if found else at
 
 
-def _refusal(text: str, start: int, end: int, message: str) -> InvalidArgumentError:
+def _error_at(text: str, start: int, end: int, message: str) -> InvalidArgumentError:
     shown = re.sub(r"\s", " ", text)
     return InvalidArgumentError(f"{message}\n  {shown}\n  {' ' * start}{'^' * max(1, end - start)}")
 
@@ -167,183 +187,193 @@ def _parse_json(text: str) -> Union[List[Any], Dict[str, Any]]:
         value = json.loads(text)
     except ValueError as error:
         at = getattr(error, "pos", 0)
-        raise _refusal(text, at, at + 1, f"A filter that begins with {text.strip()[0]} is JSON: {error}.") from error
+        raise _error_at(
+            text, at, at + 1, f"A filter that begins with {text.strip()[0]} must be valid JSON: {error}."
+        ) from error
     if isinstance(value, dict):
         return value
     if len(value) > 2 and isinstance(value[0], str) and isinstance(value[1], str):
         return value  # type: ignore[no-any-return]
     if value and all(isinstance(each, (list, dict)) for each in value):
         return {"filter_operator": "all", "filters": value}
-    message = 'A filter in JSON is a list of field, operator and values, such as ["code", "is", "a"].'
-    raise _refusal(text, 0, len(text), message)
+    message = 'A filter in JSON must be a list of field, operator and values, such as ["code", "is", "a"].'
+    raise _error_at(text, 0, len(text), message)
 
 
-def _parse_operator(text: str, field: Word) -> Tuple[str, int]:
-    found = _OPERATOR.match(text, _skip(text, field.end))
+def _parse_operator(text: str, field: Token) -> Tuple[str, int]:
+    found = _OPERATOR.match(text, _skip_space(text, field.end))
     if not found:
-        raise _refusal(text, field.end, len(text), f"An operator is missing after {field.text!r}. {_EXAMPLE}")
-    word = found.group()
-    operator = SYMBOLS.get(word, word.lower())
-    spaced = _OPERATOR.match(text, _skip(text, found.end()))
+        raise _error_at(text, field.end, len(text), f"An operator is missing after {field.text!r}. {_EXAMPLE}")
+    symbol = found.group()
+    operator = SYMBOLS.get(symbol, symbol.lower())
+    spaced = _OPERATOR.match(text, _skip_space(text, found.end()))
     joined = f"{operator}_{spaced.group().lower()}" if spaced else ""
-    if joined in OPERATORS and spaced and text[_skip(text, spaced.end()) :]:  # "is not ip"
-        raise _refusal(text, found.start(), spaced.end(), f"This operator is written {joined!r}, as one word.")
+    if joined in OPERATORS and spaced and text[_skip_space(text, spaced.end()) :]:  # "is not ip"
+        raise _error_at(text, found.start(), spaced.end(), f"Write this operator as one word: {joined!r}.")
     if operator not in OPERATORS:
-        if word in _NEAREST:
-            hint = f" There is {_NEAREST[word]!r}."
+        if symbol in _UNSUPPORTED_SYMBOLS:
+            hint = f" Use {_UNSUPPORTED_SYMBOLS[symbol]!r}."
         else:
-            hint = did_you_mean(operator, OPERATORS) or f" There are {', '.join(sorted(OPERATORS))}."
-        raise _refusal(text, *found.span(), f"{word!r} is no operator.{hint}")
+            hint = did_you_mean(operator, OPERATORS) or f" The operators are {', '.join(sorted(OPERATORS))}."
+        raise _error_at(text, *found.span(), f"{symbol!r} is not an operator.{hint}")
     return operator, found.end()
 
 
-def _parse_values(text: str, at: int, operator: str) -> List[Word]:
+def _parse_values(text: str, at: int, operator: str) -> List[Token]:
     """
-    Return the values after an operator: separated by commas, or by spaces where exactly two belong there.
+    Return the values after an operator. Commas separate them; spaces may, if the operator takes exactly two.
     """
-    two = operator in _TWO + _SPANS
-    words: List[Word] = []
-    at, wanted = _skip(text, at), True
+    two = operator in _RANGE_OPERATORS + _RELATIVE_DATE_OPERATORS
+    tokens: List[Token] = []
+    at, wanted = _skip_space(text, at), True
     while wanted or at < len(text):
         if not wanted and not two:
-            message = "One value is expected here. Quote a text that has spaces in it; a comma stands between values."
-            raise _refusal(text, words[-1].start, len(text), message)
+            message = "Expected one value here. Put text with spaces in quotes. Separate several values by commas."
+            raise _error_at(text, tokens[-1].start, len(text), message)
         if at == len(text) or text[at] == ",":
-            before = "after the comma" if words else f"after {operator!r}"
-            raise _refusal(text, at, at + 1, f'A value is missing {before}. No text at all is "", no value is None.')
-        words.append(_parse_value(text, at))
-        at = _skip(text, words[-1].end)
+            before = "after the comma" if tokens else f"after {operator!r}"
+            raise _error_at(
+                text, at, at + 1, f'A value is missing {before}. Write "" for empty text, or None for no value.'
+            )
+        tokens.append(_parse_value(text, at))
+        at = _skip_space(text, tokens[-1].end)
         wanted = text[at : at + 1] == ","
-        at = _skip(text, at + 1) if wanted else at
+        at = _skip_space(text, at + 1) if wanted else at
     expected = 2 if two else 1
-    if operator not in _MANY and len(words) != expected:
-        counted = f"{operator!r} takes {('one value', 'two values')[two]}, not {len(words)}."
-        hint = " Quote a text that has a comma in it, or use in or not_in." if not two else _two_hint(operator)
-        raise _refusal(text, words[min(expected, len(words) - 1)].start, words[-1].end, counted + hint)
-    return words
+    if operator not in _LIST_OPERATORS and len(tokens) != expected:
+        counted = f"{operator!r} takes {('one value', 'two values')[two]}, not {len(tokens)}."
+        hint = (
+            " Put text with a comma in quotes. To give several values, use in or not_in."
+            if not two
+            else _two_values_hint(operator)
+        )
+        raise _error_at(text, tokens[min(expected, len(tokens) - 1)].start, tokens[-1].end, counted + hint)
+    return tokens
 
 
-def _two_hint(operator: str) -> str:
-    if operator in _SPANS:
+def _two_values_hint(operator: str) -> str:
+    if operator in _RELATIVE_DATE_OPERATORS:
         return f" Write a number and a unit, such as '{operator} 7 DAY'."
-    return f" Write the first and the last, such as '{operator} 1001,1100'."
+    return f" Write the first and the last value, such as '{operator} 1001,1100'."
 
 
-def _parse_value(text: str, at: int) -> Word:
+def _parse_value(text: str, at: int) -> Token:
     if text[at] not in "\"'":
-        plain = _PLAIN.match(text, at)
+        plain = _UNQUOTED.match(text, at)
         assert plain is not None
-        return Word(plain.group(), *plain.span())
+        return Token(plain.group(), *plain.span())
     quoted = _QUOTED.match(text, at)
     if not quoted:
-        raise _refusal(text, at, len(text), f"This quote is not closed: another {text[at]} must end the text.")
+        raise _error_at(text, at, len(text), f"This quote is not closed. End the text with {text[at]}.")
     following = text[quoted.end() : quoted.end() + 1]
     if following and following != "," and not following.isspace():
-        message = f"The text ends before this. A quote inside a text is written \\{text[at]}."
-        raise _refusal(text, quoted.end(), len(text), message)
+        message = f"The quoted text ended before this. Write a quote inside the text as \\{text[at]}."
+        raise _error_at(text, quoted.end(), len(text), message)
     inside = quoted.group(1) if quoted.group(1) is not None else quoted.group(2)
-    return Word(_ESCAPE.sub(r"\1", inside), *quoted.span(), quoted=True)
+    return Token(_ESCAPE.sub(r"\1", inside), *quoted.span(), quoted=True)
 
 
 # --- Values
 
 
-def _native(condition: Condition, schema: SiteSchema, entity_type: str) -> List[Any]:
-    field, operator, words = condition.field, condition.operator, condition.values
+def _native_condition(condition: Condition, schema: SiteSchema, entity_type: str) -> List[Any]:
+    field, operator, tokens = condition.field, condition.operator, condition.values
 
-    def refuse(word: Word, message: str) -> InvalidArgumentError:
-        return _refusal(condition.source, word.start, word.end, message)
+    def error_at(token: Token, message: str) -> InvalidArgumentError:
+        return _error_at(condition.source, token.start, token.end, message)
 
     try:
         data_type = schema.field_type(entity_type, field.text)
     except NotFoundError as error:
-        raise refuse(field, f"{error} A filter typed as JSON is sent as it is.") from error
-    if operator in _SPANS:
-        return [field.text, operator, *_span(words, refuse)]
-    if operator in _CALENDAR:
-        return [field.text, operator, _whole(words[0], refuse)]
-    if operator in _PATTERNS:
-        return [field.text, operator, words[0].text]
+        raise error_at(field, f"{error} A filter typed as JSON is sent without this check.") from error
+    if operator in _RELATIVE_DATE_OPERATORS:
+        return [field.text, operator, *_relative_date(tokens, error_at)]
+    if operator in _CALENDAR_OPERATORS:
+        return [field.text, operator, _integer(tokens[0], error_at)]
+    if operator in _TEXT_OPERATORS:
+        return [field.text, operator, tokens[0].text]
     if operator == "name_id":
-        return [field.text, operator, _number(words[0], field.text, refuse)]
+        return [field.text, operator, _number(tokens[0], field.text, error_at)]
     if operator.startswith("type_"):
-        return [field.text, operator, None if words[0].is_none else words[0].text]
-    values = [_value(word, field.text, data_type, refuse) for word in words]
-    return [field.text, operator, values] if operator in _MANY else [field.text, operator, *values]
+        return [field.text, operator, None if tokens[0].is_none else tokens[0].text]
+    values = [_value(token, field.text, data_type, error_at) for token in tokens]
+    return [field.text, operator, values] if operator in _LIST_OPERATORS else [field.text, operator, *values]
 
 
-_Refuse = Callable[[Word, str], InvalidArgumentError]
+_MakeError = Callable[[Token, str], InvalidArgumentError]
 
 
-def _value(word: Word, field: str, data_type: Optional[str], refuse: _Refuse) -> Any:
+def _value(token: Token, field: str, data_type: Optional[str], error_at: _MakeError) -> Any:
     """
-    Return a value as a field of that type has it.
+    Return the value of a token, converted to the data type of the field.
     """
-    if word.is_none:
+    if token.is_none:
         return None
     if data_type is None:
-        return _by_look(word)
-    if data_type in _NUMBERS:
-        return _number(word, field, refuse)
-    if data_type in _LINKS:
-        link = _LINK.fullmatch(word.text)
+        return _guess_value(token)
+    if data_type in _NUMBER_TYPES:
+        return _number(token, field, error_at)
+    if data_type in _LINK_TYPES:
+        link = _LINK.fullmatch(token.text)
         if not link:
             message = (
-                f"{field} is a link: write the type and the id, such as Shot:123, or find it by its name with "
-                f"'{field} name_is {json.dumps(word.text, ensure_ascii=False)}'."
+                f"{field} is a link. Write the type and the id, such as Shot:123. To filter by name, write "
+                f"'{field} name_is {json.dumps(token.text, ensure_ascii=False)}'."
             )
-            raise refuse(word, message)
+            raise error_at(token, message)
         return {"type": link.group(1), "id": int(link.group(2))}
     if data_type == "checkbox":
-        if word.text.lower() not in {"true", "false"}:
-            raise refuse(word, f"{field} is a checkbox: write true or false.")
-        return word.text.lower() == "true"
+        if token.text.lower() not in {"true", "false"}:
+            raise error_at(token, f"{field} is a checkbox. Write true or false.")
+        return token.text.lower() == "true"
     if data_type == "date":
         try:
-            return dt.date.fromisoformat(word.text).isoformat()
+            return dt.date.fromisoformat(token.text).isoformat()
         except ValueError:
-            raise refuse(word, f"{field} is a date: write year-month-day, such as 2026-12-01.") from None
-    return word.text
+            raise error_at(token, f"{field} is a date. Write year-month-day, such as 2026-12-01.") from None
+    return token.text
 
 
-def _by_look(word: Word) -> Any:
+def _guess_value(token: Token) -> Any:
     """
-    Return what a value looks like, for a field of which no type is known.
+    Return a value with its type guessed from the text, for a field whose data type is not known.
     """
-    text = word.text
-    if word.quoted:
+    text = token.text
+    if token.quoted:
         return text
     link = _LINK.fullmatch(text)
     if link:
         return {"type": link.group(1), "id": int(link.group(2))}
     if text.lower() in {"true", "false"}:
         return text.lower() == "true"
-    if _LOOKS_WHOLE.fullmatch(text):
+    if _PLAIN_INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _DECIMAL.fullmatch(text) else text
 
 
-def _number(word: Word, field: str, refuse: _Refuse) -> Union[int, float]:
-    if _WHOLE.fullmatch(word.text):
-        return int(word.text)
-    if _DECIMAL.fullmatch(word.text):
-        return float(word.text)
-    raise refuse(word, f"{field} is a number, and {word.text!r} is none.")
+def _number(token: Token, field: str, error_at: _MakeError) -> Union[int, float]:
+    if _INTEGER.fullmatch(token.text):
+        return int(token.text)
+    if _DECIMAL.fullmatch(token.text):
+        return float(token.text)
+    raise error_at(token, f"{field} takes a number, and {token.text!r} is not a number.")
 
 
-def _whole(word: Word, refuse: _Refuse) -> int:
-    if not _WHOLE.fullmatch(word.text):
-        raise refuse(word, "A whole number is expected here: 0 is now, -1 the one before, 1 the next.")
-    return int(word.text)
+def _integer(token: Token, error_at: _MakeError) -> int:
+    if not _INTEGER.fullmatch(token.text):
+        raise error_at(
+            token, "Expected a whole number here: 0 for the current period, -1 for the one before, 1 for the next."
+        )
+    return int(token.text)
 
 
-def _span(words: Sequence[Word], refuse: _Refuse) -> Tuple[int, str]:
-    count, unit = words
-    if not _WHOLE.fullmatch(count.text) or int(count.text) < 1:
-        raise refuse(count, "A number of units is expected here, such as 7 DAY.")
+def _relative_date(tokens: Sequence[Token], error_at: _MakeError) -> Tuple[int, str]:
+    count, unit = tokens
+    if not _INTEGER.fullmatch(count.text) or int(count.text) < 1:
+        raise error_at(count, "Expected a whole number of at least 1 and a unit here, such as 7 DAY.")
     name = unit.text.upper()
     name = name.removesuffix("S")
     if name not in _UNITS:
-        hint = did_you_mean(name, _UNITS) or f" There are {', '.join(_UNITS)}."
-        raise refuse(unit, f"{unit.text!r} is no unit.{hint}")
+        hint = did_you_mean(name, _UNITS) or f" The units are {', '.join(_UNITS)}."
+        raise error_at(unit, f"{unit.text!r} is not a unit.{hint}")
     return int(count.text), name

@@ -1,5 +1,5 @@
 """
-Options that several commands have, written once; a command gives the default.
+Options and arguments that several commands share. Each command sets its own default.
 """
 
 from typing import Annotated, List, Optional
@@ -9,29 +9,29 @@ import typer
 from sgextended.cli.output import Format
 
 WorkersOption = Annotated[
-    int, typer.Option("--workers", min=1, max=64, help="How many projects are worked on at once.")
+    int, typer.Option("--workers", min=1, max=64, help="Number of projects to process at the same time.")
 ]
 
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="Output format.")]
 
 FilterOption = Annotated[
     Optional[List[str]],
     typer.Option(
         "--filter",
         metavar="FIELD OPERATOR VALUE",
-        help="Which of them: 'sg_status_list in ip,fin', 'code contains \"my shot\"', 'entity is Shot:123', "
-        "'created_at in_last 7 DAY'; all that are given hold.",
+        help="Only entities that match: 'sg_status_list in ip,fin', 'code contains \"my shot\"', 'entity is Shot:123', "
+        "'created_at in_last 7 DAY'. Can be given several times; an entity must match all filters.",
     ),
 ]
 
 ProjectOption = Annotated[
     Optional[List[str]],
-    typer.Option("--project", metavar="NAME", help="Those of one project; may be given several times."),
+    typer.Option("--project", metavar="NAME", help="Only entities of this project. Can be given several times."),
 ]
 
-TypeArgument = Annotated[str, typer.Argument(metavar="TYPE", help="Their type, such as Shot.", show_default=False)]
+TypeArgument = Annotated[str, typer.Argument(metavar="TYPE", help="Entity type, such as Shot.", show_default=False)]
 
-IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Its id.", min=1, show_default=False)]
+IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Entity id.", min=1, show_default=False)]
 
 FieldsOption = Annotated[
     Optional[str],

@@ -1,5 +1,5 @@
 """
-What commands print: results on stdout, as a table for people, as JSON or as CSV for programs.
+Printing results on stdout: a table for people, JSON or CSV for programs.
 """
 
 import csv
@@ -15,7 +15,7 @@ from rich.text import Text
 
 class Format(str, enum.Enum):
     """
-    How a result is printed.
+    The output format of a result.
     """
 
     TABLE = "table"
@@ -25,7 +25,7 @@ class Format(str, enum.Enum):
 
 def plural(count: int, word: str) -> str:
     """
-    Return a number of things in words.
+    Return a count with its noun, such as "1 item" or "3 items".
     """
     ending = "" if count == 1 else "es" if word.endswith("s") else "s"
     return f"{count} {word}{ending}"
@@ -33,18 +33,18 @@ def plural(count: int, word: str) -> str:
 
 def print_json(value: Any) -> None:
     """
-    Print a value; what JSON has no form for, such as a datetime, as its text.
+    Print a value as JSON. Print values that JSON cannot represent, such as datetimes, as strings.
     """
     print(json.dumps(value, indent=2, ensure_ascii=False, default=str))  # noqa: T201 - the result
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """
-    Print rows below the names of their columns; lists and dicts in their cells as JSON.
+    Print a header and rows as CSV. Print lists and dicts in cells as JSON.
     """
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([cell(value) for value in row] for row in rows)
+    writer.writerows([to_cell(value) for value in row] for row in rows)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -55,41 +55,79 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     for column in columns:
         table.add_column(Text(column), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_shown(value)) for value in row))  # a name in [brackets] is no markup
+        table.add_row(*(Text(_display_text(value)) for value in row))  # Text: rich would read [brackets] as markup
     Console().print(table)
 
 
-def spread(results: Sequence[Any], taken: Sequence[str]) -> "tuple[List[str], List[List[Any]]]":
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], output_format: Format) -> None:
     """
-    Return columns for results, and the cells of each: its keys where the results are dicts, else one for the whole.
+    Print rows in any format. In JSON each row is an object with the columns as keys.
+    """
+    if output_format is Format.JSON:
+        print_json([dict(zip(columns, row)) for row in rows])
+    elif output_format is Format.CSV:
+        print_csv(columns, rows)
+    else:
+        print_table(columns, rows)
+
+
+def print_entity(entity: Dict[str, Any], output_format: Format, *, with_empty: bool = True) -> None:
+    """
+    Print one entity. A table has one line for each field, type and id first.
 
     Args:
-        results: What is to be shown. None has empty cells.
+        entity: The entity, as the client returns it.
 
-        taken: Names of columns that stand beside these.
+        output_format: The output format.
+
+        with_empty: Whether a table also shows the fields without a value.
     """
-    there = [result for result in results if result is not None]
-    if not all(isinstance(result, dict) for result in there):
+    if output_format is Format.JSON:
+        print_json(entity)
+    elif output_format is Format.CSV:
+        print_csv(list(entity), [list(entity.values())])
+    else:
+        shown = {name: value for name, value in entity.items() if with_empty or value not in (None, "", [])}
+        print_table(["field", "value"], [[name, shown[name]] for name in sorted(shown, key=_type_and_id_first)])
+
+
+def _type_and_id_first(name: str) -> Any:
+    return (["type", "id"].index(name) if name in ("type", "id") else 2, name)
+
+
+def result_columns(results: Sequence[Any], taken: Sequence[str]) -> "tuple[List[str], List[List[Any]]]":
+    """
+    Return the columns of a table of results, and the cells of each result.
+
+    If all results are dicts, each key is a column. Otherwise there is one column "result".
+
+    Args:
+        results: The results to show. A result that is None has empty cells.
+
+        taken: Column names that the table already has. A key with such a name becomes "result.KEY".
+    """
+    present = [result for result in results if result is not None]
+    if not all(isinstance(result, dict) for result in present):
         return ["result"], [[result] for result in results]
-    keys: Dict[Any, None] = dict.fromkeys(key for result in there for key in result)
+    keys: Dict[Any, None] = dict.fromkeys(key for result in present for key in result)
     columns = [f"result.{key}" if key in taken else str(key) for key in keys]
     return columns, [[(result or {}).get(key) for key in keys] for result in results]
 
 
-def _shown(value: Any) -> str:
+def _display_text(value: Any) -> str:
     """
-    Return what people read: links by their names.
+    Return a value as text for people: links by name, type and id.
     """
     if isinstance(value, dict) and value.keys() >= {"type", "id", "name"}:
         return f"{value['name']} ({value['type']}:{value['id']})"
     if isinstance(value, list) and all(isinstance(each, (dict, str)) for each in value):
-        return ", ".join(map(_shown, value))
-    return str(cell(value))
+        return ", ".join(map(_display_text, value))
+    return str(to_cell(value))
 
 
-def cell(value: Any) -> Any:
+def to_cell(value: Any) -> Any:
     """
-    Return what stands in a cell: lists and dicts as JSON.
+    Return a value as a CSV cell holds it: None as empty text, lists and dicts as JSON, all other values unchanged.
     """
     if value is None:
         return ""

@@ -1,5 +1,5 @@
 """
-One function over many items, as a command shows it: a bar meanwhile, and in the end what was done and what was not.
+Calling one function for many items, with a progress bar, and a summary of what is done and what is not.
 """
 
 import contextlib
@@ -29,11 +29,11 @@ from sgextended.cli.output import plural
 from sgextended.errors import CallError
 from sgextended.workers.journal import name_of
 
-INTERRUPTED = 130  # the exit status of what Ctrl-C has ended
+INTERRUPTED = 130  # the exit status of a command that Ctrl-C has stopped
 
-_REASONS = 10  # are shown at most
-_EXAMPLES = 3  # items for each of them
-_LONGEST = 300  # characters of a reason
+_MAX_REASONS = 10  # lines in the summary
+_MAX_EXAMPLES = 3  # items named in each line
+_MAX_REASON_LENGTH = 300  # characters
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,16 @@ _log = logging.getLogger(__name__)
 @frozen(kw_only=True)
 class RunOptions:
     """
-    RunOptions the work is done; see ``sg.map``.
+    How the items are processed; see ``sg.map``.
+
+    Attributes:
+        workers: How many items are processed at the same time.
+
+        executor: The executor that calls the function. None: threads of this process.
+
+        journal: The file that records finished items. None: no record.
+
+        unit: What one worker is called in messages, such as "process".
     """
 
     workers: int
@@ -50,9 +59,9 @@ class RunOptions:
     unit: str = "worker"
 
     @property
-    def is_here(self) -> bool:
+    def in_this_process(self) -> bool:
         """
-        Whether this process does the work.
+        Whether this process calls the function itself.
         """
         return self.executor is None
 
@@ -60,19 +69,24 @@ class RunOptions:
 @define(kw_only=True)
 class Outcome:
     """
-    What came of the work: the results, the failures, and what it cost.
+    The outcome of a run: the results, the failures, and the cost.
 
     Attributes:
-        results: Each item that was worked on, with its result or its `Failure`, in the order of the items.
+        options: The options of the run.
 
-        total: RunOptions many items there are.
+        total: How many items there are.
 
-        ended_by: What has ended the work before its end: Ctrl-C, or a failure to read the items. None: nothing has.
+        results: Each finished item with its result or its `Failure`, in the order of the items.
 
-        requests: Sent to the site by this process. None: others did the work.
+        ended_by: The exception that stopped the run early: Ctrl-C, or an error while the items were read. None: the
+            run was complete.
+
+        seconds: How long the run took.
+
+        requests: How many requests this process sent to the site. None: other processes did the work.
     """
 
-    how: RunOptions
+    options: RunOptions
     total: int
     results: List[Tuple[Any, Any]] = field(factory=list)
     ended_by: Optional[BaseException] = None
@@ -82,48 +96,48 @@ class Outcome:
     @property
     def failures(self) -> List[Failure]:
         """
-        What came of the items whose work failed.
+        The failures of the items whose call raised an exception.
         """
         return [result for _item, result in self.results if isinstance(result, Failure)]
 
     @property
     def done(self) -> List[Tuple[Any, Any]]:
         """
-        The items whose work did not fail, with their results.
+        The items whose call succeeded, with their results.
         """
         return [(item, result) for item, result in self.results if not isinstance(result, Failure)]
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """
-        RunOptions many items are not done, the failed ones included.
+        How many items are not done, including the failed ones.
         """
         return max(self.total, len(self.results)) - len(self.done)
 
     @property
     def cost(self) -> str:
         """
-        The price of the work, in words.
+        The time, the number of workers and the number of requests, as text.
         """
-        price = f"{self.seconds:.2f} s with {plural(self.how.workers, self.how.unit)}"
-        return price if self.requests is None else f"{price}, {plural(self.requests, 'request')} to the site"
+        cost = f"{self.seconds:.2f} s with {plural(self.options.workers, self.options.unit)}"
+        return cost if self.requests is None else f"{cost}, {plural(self.requests, 'request')} to the site"
 
     @property
-    def status(self) -> int:
+    def exit_status(self) -> int:
         """
-        The exit status that tells it: 0 where all is done, 1 where something failed, 130 after Ctrl-C.
+        The exit status of the command: 0 if all items are done, 1 if something failed, 130 after Ctrl-C.
         """
         if isinstance(self.ended_by, KeyboardInterrupt):
             return INTERRUPTED
         return 1 if self.ended_by is not None or self.failures else 0
 
 
-class Meter:
+class CostMeter:
     """
-    What work costs, from when this is made.
+    Measures seconds and requests, from its creation on.
 
     Args:
-        sg: Who asks the site.
+        sg: The client whose requests are counted.
     """
 
     def __init__(self, sg: SGExtended) -> None:
@@ -140,18 +154,18 @@ class Meter:
     @property
     def requests(self) -> int:
         """
-        Requests that this process has sent until now.
+        Number of requests that this process has sent until now.
         """
         return self._sg.requests_sent - self._sent
 
 
-Items = Union[Sequence[Any], "Counted"]
+Items = Union[Sequence[Any], "CountedItems"]
 
 
 @frozen
-class Counted:
+class CountedItems:
     """
-    Items that are not held in memory, and how many they are.
+    An iterator over items whose number is known. The items are not held in memory.
     """
 
     items: Iterator[Any]
@@ -165,88 +179,93 @@ class Counted:
 
 
 def run(
-    sg: SGExtended, function: Callable[..., Any], items: Items, how: RunOptions, *, meter: Optional[Meter] = None
+    sg: SGExtended,
+    function: Callable[..., Any],
+    items: Items,
+    options: RunOptions,
+    *,
+    meter: Optional[CostMeter] = None,
 ) -> Outcome:
     """
-    Return what comes of ``function(sg, item)`` for each item; failures and Ctrl-C are part of it.
+    Call ``function(sg, item)`` for each item and return the outcome, which includes failures and Ctrl-C.
 
-    A bar is shown on a terminal. The first Ctrl-C begins nothing more and lets what runs finish, the second ends the
-    process.
+    On a terminal a progress bar is shown. After the first Ctrl-C no more calls are started, and the calls in progress
+    finish. The second Ctrl-C ends the process at once.
 
     Args:
-        sg: Whose clones the workers use.
+        sg: The client. Each worker gets a copy of it.
 
-        function: What is called, or a class of `SGWorker`.
+        function: The function, or a class of `SGWorker`.
 
-        items: What to work on.
+        items: The items.
 
-        how: Who does it.
+        options: How the items are processed.
 
-        meter: Counts what it costs. None: from now on.
+        meter: Measures the cost. None: measure this call alone.
     """
-    meter = meter or Meter(sg)
-    outcome = Outcome(how=how, total=len(items))
-    taken: Deque[Any] = deque()
-    options: Dict[str, Any] = {
-        "workers": how.workers,
-        "executor": how.executor,
-        "journal": how.journal,
+    meter = meter or CostMeter(sg)
+    outcome = Outcome(options=options, total=len(items))
+    pending: Deque[Any] = deque()
+    map_options: Dict[str, Any] = {
+        "workers": options.workers,
+        "executor": options.executor,
+        "journal": options.journal,
         "on_error": "collect",
         "progress": True,
     }
-    source = Counted(_noted(items, taken), len(items))
+    source = CountedItems(_recorded(items, pending), len(items))
     try:
-        with _interruptible():
+        with _handle_ctrl_c():
             if inspect.isclass(function) and issubclass(function, SGWorker):
-                results = function.map(source, site=sg.site, **options)
+                results = function.map(source, site=sg.site, **map_options)
             else:
-                results = sg.map(function, source, **options)
+                results = sg.map(function, source, **map_options)
             with contextlib.closing(results):  # type: ignore[type-var] # it is a generator
                 for result in results:
-                    outcome.results.append((taken.popleft(), result))
+                    outcome.results.append((pending.popleft(), result))
     except (KeyboardInterrupt, BrokenExecutor, *CallError) as error:
-        if isinstance(error, CallError) and not outcome.results and not taken:  # nothing was begun
+        if isinstance(error, CallError) and not outcome.results and not pending:  # no call was started
             raise
         outcome.ended_by = error
-    outcome.seconds, outcome.requests = meter.seconds, meter.requests if how.is_here else None
+    outcome.seconds, outcome.requests = meter.seconds, meter.requests if options.in_this_process else None
     for failure in outcome.failures[:1]:
         _log.debug("The first failure, on %s:", name_of(failure.item), exc_info=failure.error)
     return outcome
 
 
-def _noted(items: Items, taken: Deque[Any]) -> Iterator[Any]:
+def _recorded(items: Items, pending: Deque[Any]) -> Iterator[Any]:
     """
-    Yield items, and keep those whose results are still to come.
+    Yield items, and append each to *pending* until its result arrives.
     """
     for item in items:
-        taken.append(item)
+        pending.append(item)
         yield item
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
+def _handle_ctrl_c() -> Iterator[None]:
     """
-    Say what happens on Ctrl-C, and leave at once on the second one.
+    Within the block, print a message and raise KeyboardInterrupt on the first Ctrl-C. Exit at once on the second.
     """
     before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN:  # the shell has started the command in the background
+    if before is signal.SIG_IGN:  # the shell started the command in the background
         yield
         return
-    pressed = False
+    was_pressed = False
 
     def stop(_number: int, _frame: object) -> None:
-        nonlocal pressed
-        if pressed:
+        nonlocal was_pressed
+        if was_pressed:
             for child in multiprocessing.active_children():
                 child.terminate()
             os._exit(INTERRUPTED)
-        pressed = True
-        # Not by sys.stderr, which may be in the middle of writing.
-        os.write(2, b"\nStopping: what is under way is finished first. Ctrl-C again leaves at once.\n")
+        was_pressed = True
+        # os.write, because the signal may have interrupted a write to sys.stderr.
+        os.write(2, b"\nStopping. The calls in progress will finish first. Press Ctrl-C again to exit at once.\n")
         raise KeyboardInterrupt
 
     is_set = False
-    with contextlib.suppress(ValueError):  # this is not the main thread of Python, which alone gets signals
+    with contextlib.suppress(ValueError):  # not in the main thread, which alone can set signal handlers
         signal.signal(signal.SIGINT, stop)
         is_set = True
     try:
@@ -259,29 +278,27 @@ def _interruptible() -> Iterator[None]:
 # --- The summary
 
 
-def show_summary(outcome: Outcome, function: Callable[..., Any], *, may_keep: bool = True) -> None:
+def show_summary(outcome: Outcome, function: Callable[..., Any], *, has_journal_option: bool = True) -> None:
     """
-    Say on stderr what was done, what was not and why, and how to go on with the rest.
+    Print on stderr which items are done, which are not and why, and how to process the remaining ones.
 
     Args:
-        outcome: What came of the work.
+        outcome: The outcome of the run.
 
-        function: What was called.
+        function: The function that was called.
 
-        may_keep: Whether the command has the option ``--journal``.
+        has_journal_option: Whether the command has the option ``--journal``.
     """
     console = Console(stderr=True, highlight=False)
-    if outcome.left:
+    if outcome.remaining:
         console.print(_to_table(outcome, function))
-    price = f"{plural(len(outcome.done), 'item')} done in {outcome.cost}."
-    console.print(Text(price))
+    console.print(Text(f"{plural(len(outcome.done), 'item')} done in {outcome.cost}."))
     if outcome.ended_by is not None and not isinstance(outcome.ended_by, KeyboardInterrupt):
-        ended = f"The work has ended early: {type(outcome.ended_by).__name__}: {outcome.ended_by}"
-        console.print(Text(ended, "red"), soft_wrap=True)
-    if outcome.left:
-        console.print(
-            Text(_way_on(outcome, may_keep=may_keep)), soft_wrap=True
-        )  # a command that is broken cannot be copied
+        message = f"The run stopped early: {type(outcome.ended_by).__name__}: {outcome.ended_by}"
+        console.print(Text(message, "red"), soft_wrap=True)
+    if outcome.remaining:
+        next_step = _next_step(outcome, has_journal_option=has_journal_option)
+        console.print(Text(next_step), soft_wrap=True)  # soft_wrap, so that the command in it can be copied
 
 
 def _to_table(outcome: Outcome, function: Callable[..., Any]) -> Table:
@@ -289,29 +306,26 @@ def _to_table(outcome: Outcome, function: Callable[..., Any]) -> Table:
     table.add_column("Items", justify="right")
     table.add_column("Outcome", no_wrap=True)
     table.add_column("Reason", overflow="fold")
-    table.add_column("Such as", overflow="fold")
+    table.add_column("Examples", overflow="fold")
     table.add_row(str(len(outcome.done)), Text("done", "green"), "", "")
     reasons = _reasons(outcome.failures, function)
-    for reason, items in reasons[:_REASONS]:
-        examples = ", ".join(map(name_of, items[:_EXAMPLES])) + (", ..." if len(items) > _EXAMPLES else "")
+    for reason, items in reasons[:_MAX_REASONS]:
+        examples = ", ".join(map(name_of, items[:_MAX_EXAMPLES])) + (", ..." if len(items) > _MAX_EXAMPLES else "")
         table.add_row(str(len(items)), Text("failed", "red"), Text(reason), Text(examples))
-    if len(reasons) > _REASONS:
-        more = sum(len(items) for _reason, items in reasons[_REASONS:])
-        told = f"{plural(len(reasons) - _REASONS, 'other reason')}"
-        table.add_row(str(more), Text("failed", "red"), told, "")
-    if outcome.left > len(outcome.failures):
-        waiting = outcome.left - len(outcome.failures)
-        table.add_row(str(waiting), Text("not done", "yellow"), _reason_of_the_rest(outcome), "")
+    if len(reasons) > _MAX_REASONS:
+        count = sum(len(items) for _reason, items in reasons[_MAX_REASONS:])
+        others = plural(len(reasons) - _MAX_REASONS, "other reason")
+        table.add_row(str(count), Text("failed", "red"), others, "")
+    if outcome.remaining > len(outcome.failures):
+        not_started = outcome.remaining - len(outcome.failures)
+        reason = "stopped by Ctrl-C" if isinstance(outcome.ended_by, KeyboardInterrupt) else "the run stopped early"
+        table.add_row(str(not_started), Text("not done", "yellow"), reason, "")
     return table
-
-
-def _reason_of_the_rest(outcome: Outcome) -> str:
-    return "stopped by Ctrl-C" if isinstance(outcome.ended_by, KeyboardInterrupt) else "the work has ended early"
 
 
 def _reasons(failures: Sequence[Failure], function: Callable[..., Any]) -> List[Tuple[str, List[Any]]]:
     """
-    Return why items failed, the most frequent reason first, and the items of each.
+    Return each reason for a failure with its items, the most frequent reason first.
     """
     groups: Dict[str, List[Any]] = {}
     for failure in failures:
@@ -321,21 +335,21 @@ def _reasons(failures: Sequence[Failure], function: Callable[..., Any]) -> List[
 
 def _reason(failure: Failure, function: Callable[..., Any]) -> str:
     """
-    Return why an item failed, in words that are the same for other items that failed in the same way.
+    Return why an item failed. Replace its id and name by placeholders, so that items that failed alike are grouped.
     """
-    told = str(failure.error).strip().partition("\n")[0]
+    message = str(failure.error).strip().partition("\n")[0]
     item = failure.item if isinstance(failure.item, dict) else {}
     for key in ("id", "name", "code", "content"):
         if item.get(key):
-            told = re.sub(rf"(?<!\w){re.escape(str(item[key]))}(?!\w)", f"<{key}>", told)
-    told = told if len(told) <= _LONGEST else f"{told[:_LONGEST]}..."
-    reason = type(failure.error).__name__ + (f": {told}" if told else "")
+            message = re.sub(rf"(?<!\w){re.escape(str(item[key]))}(?!\w)", f"<{key}>", message)
+    message = message if len(message) <= _MAX_REASON_LENGTH else f"{message[:_MAX_REASON_LENGTH]}..."
+    reason = type(failure.error).__name__ + (f": {message}" if message else "")
     return reason + _place(failure.error, function)
 
 
 def _place(error: BaseException, function: Callable[..., Any]) -> str:
     """
-    Return the line of the function's own file that has failed, where that is known: not from other processes.
+    Return the line in the function's own file that raised the error. Return "" for an error from another process.
     """
     try:
         file = inspect.getsourcefile(function)
@@ -345,14 +359,20 @@ def _place(error: BaseException, function: Callable[..., Any]) -> str:
     return f" ({Path(file).name}, line {lines[-1]})" if file and lines else ""
 
 
-def _way_on(outcome: Outcome, *, may_keep: bool) -> str:
-    left, journal = plural(outcome.left, "item"), outcome.how.journal
+def _next_step(outcome: Outcome, *, has_journal_option: bool) -> str:
+    remaining, journal = plural(outcome.remaining, "item"), outcome.options.journal
     if journal is not None:
-        return f"{left} left. {journal} has what is done; the same command goes on with the rest:\n  {_typed()}"
-    hint = " With --journal FILE it keeps what is done, and goes on with the rest when it is given again."
-    return f"{left} left. Nothing was kept: the same command does all of them again.{hint if may_keep else ''}"
+        return (
+            f"Not done: {remaining}. {journal} records the items that are done. To process the remaining items, run "
+            f"the same command again:\n  {_typed_command()}"
+        )
+    hint = " Use --journal FILE to record finished items, so that a second run processes only the remaining ones."
+    return (
+        f"Not done: {remaining}. No record of the finished items was kept: the same command processes all items again."
+        f"{hint if has_journal_option else ''}"
+    )
 
 
-def _typed() -> str:
+def _typed_command() -> str:
     words = ["sgextended", *sys.argv[1:]]
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

@@ -1,5 +1,5 @@
 """
-What all commands that ask a site have in common: who asks, the options for that, and how the command ends.
+The shared part of all commands that connect to a site: the options ``--profile`` and ``--trace``, and the connection.
 """
 
 import contextlib
@@ -12,72 +12,77 @@ import typer
 
 from sgextended import SGExtended, registered_class
 from sgextended.cli import profiles
-from sgextended.observe.trace import trace as trace_block
+from sgextended.observe.trace import trace
 
-#: Makes who asks; a command calls it once nothing is wrong with what was typed.
+#: Returns the client. A command calls it after it has checked its arguments.
 Connect = Callable[[], SGExtended]
 
 
-def _complete(incomplete: str) -> List[str]:
+def _complete_profile(incomplete: str) -> List[str]:
     return [name for name in profiles.names() if name.startswith(incomplete)]
 
 
-_Profile = Annotated[
+_ProfileOption = Annotated[
     Optional[str],
     typer.Option(
         "--profile",
         metavar="NAME",
-        autocompletion=_complete,
-        help="Which site, and who asks, by the name of a profile; else SHOTGUN_URL and the like say it.",
+        autocompletion=_complete_profile,
+        help="Profile with the site and the credentials. Default: the environment variables SHOTGUN_URL, "
+        "SHOTGUN_SCRIPT_NAME and SHOTGUN_API_KEY.",
     ),
 ]
 
 
-Trace = Annotated[
-    bool, typer.Option("--trace", help="Show at the end what was asked, by which lines, and what it cost.")
+TraceOption = Annotated[
+    bool, typer.Option("--trace", help="At the end, list the requests, the lines that sent them, and their cost.")
 ]
 
 
-def _options_of_all(*, profile: _Profile = None, trace: Trace = False) -> None:
+def _shared_options(*, profile: _ProfileOption = None, trace: TraceOption = False) -> None:
     """
-    Stand for the options that each command has beside its own.
+    Declare the options that `site_command` adds to each command. Nothing calls this function.
     """
 
 
 @contextlib.contextmanager
-def traced(wanted: bool) -> Iterator[None]:
+def print_trace(is_wanted: bool) -> Iterator[None]:
     """
-    Show on stderr what a block has asked of sites, if that is wanted.
+    At the end of the block, print on stderr which requests it sent, if *is_wanted*.
     """
-    if not wanted:
+    if not is_wanted:
         yield
         return
-    with trace_block() as what:
+    with trace() as report:
         try:
             yield
         finally:
-            sys.stderr.write(f"{what}\n")
+            sys.stderr.write(f"{report}\n")
 
 
-def asks(command: Callable[..., int]) -> Callable[..., None]:
+def site_command(command: Callable[..., int]) -> Callable[..., None]:
     """
-    Make a command of a function: it gets a `Connect` first, then its options, and returns the exit status.
+    Return a function as a command that typer can run, with the shared options added.
+
+    Args:
+        command: The function. It gets a `Connect` as its first argument, then its own options, and returns the exit
+            status.
     """
 
     @functools.wraps(command)
-    def asking(*, profile: Optional[str], trace: bool, **options: Any) -> None:
+    def run_command(*, profile: Optional[str], trace: bool, **options: Any) -> None:
         def connect() -> SGExtended:
             make = registered_class()
             return make() if profile is None else make(site=profiles.load(profile))
 
-        with traced(trace):
+        with print_trace(trace):
             raise typer.Exit(command(connect, **options))
 
     signature = inspect.signature(command)
-    # The first parameter is ours to give; the user types the others.
-    own, ours = list(signature.parameters.values())[1:], inspect.signature(_options_of_all).parameters.values()
-    asking.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*own, *ours], return_annotation=None
+    # typer reads the options from the signature. The first parameter, connect, is not an option.
+    own, shared = list(signature.parameters.values())[1:], inspect.signature(_shared_options).parameters.values()
+    run_command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*own, *shared], return_annotation=None
     )
-    asking.__annotations__ = {each.name: each.annotation for each in (*own, *ours)}
-    return asking
+    run_command.__annotations__ = {each.name: each.annotation for each in (*own, *shared)}
+    return run_command

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from sgextended.cli import main
+from sgextended.cli.main import main
 
 GUARD = 60  # seconds
 

@@ -11,7 +11,7 @@ import attr
 import pytest
 
 import pytest_sgextended
-from sgextended.cli import load_function as functions
+from sgextended.cli import load_function as loading
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def tool(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     path = tmp_path / "a_tool_of_the_studio.py"
     path.write_text("def work(sg, entity):\n    return 1\n", encoding="utf-8")
-    yield functions.load(f"{path}:work"), path
+    yield loading.load_function(f"{path}:work"), path
     del sys.modules["a_tool_of_the_studio"]
 
 
@@ -34,7 +34,7 @@ def test_a_file_of_the_studio_is_sent_wherever_it_stands(tool):
     """
     function, path = tool
 
-    assert functions.file_of(function) == path.resolve()
+    assert loading.file_to_upload(function) == path.resolve()
 
 
 @pytest.mark.parametrize("function", [textwrap.dedent, json.dumps, attr.asdict, len])
@@ -42,7 +42,7 @@ def test_what_was_installed_is_not_sent(function):
     """
     Python's own modules, packages, and what is built in are there already.
     """
-    assert functions.file_of(function) is None
+    assert loading.file_to_upload(function) is None
 
 
 def test_a_module_that_was_installed_is_not_sent(monkeypatch):
@@ -50,6 +50,6 @@ def test_a_module_that_was_installed_is_not_sent(monkeypatch):
     One file among the packages is known by its folder.
     """
     there = Path(pytest_sgextended.__file__).parent
-    monkeypatch.setattr(functions.site, "getsitepackages", lambda: [str(there)])
+    monkeypatch.setattr(loading.site, "getsitepackages", lambda: [str(there)])
 
-    assert functions.file_of(pytest_sgextended.pytest_addoption) is None
+    assert loading.file_to_upload(pytest_sgextended.pytest_addoption) is None

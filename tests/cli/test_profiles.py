@@ -73,7 +73,7 @@ def test_a_key_comes_from_the_keyring(command, config, demo_site, vault):
     vault.set_password("sgextended", "studio", demo_site.api_key)
 
     assert status == 2
-    assert "The keyring has no api_key of 'studio': enter it with 'keyring set sgextended studio'." in err
+    assert "The keyring has no api_key for the profile 'studio'. Store it with 'keyring set sgextended studio'." in err
     assert command("whoami", "--profile", "studio")[0] == 0
 
 
@@ -90,12 +90,18 @@ def test_without_the_extra_it_is_named(command, config, monkeypatch):
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        (["api_key = s3cret"], "a file is no place for a key. Write api_key = env:VARIABLE"),
-        (["api_key = env:NOT_SET"], "NOT_SET is not set, where the profile 'studio' says that its api_key is."),
-        (["api_kay = env:STUDIO_KEY"], "there is no setting 'api_kay'. Did you mean 'api_key'?"),
-        (["api_key = env:STUDIO_KEY", "connections = many"], "connections is a number, and 'many' is none."),
-        (["s3cret"], "cannot be understood (line 4)"),
-        (["[other]", "script_name = a"], "[other]: the url of the site is missing."),
+        (["api_key = s3cret"], "api_key must not be in the file itself, because others may read the file. Write"),
+        (
+            ["api_key = env:NOT_SET"],
+            "The environment variable NOT_SET is not set, and the profile 'studio' reads api_key from it.",
+        ),
+        (["api_kay = env:STUDIO_KEY"], "'api_kay' is not a setting of a profile. Did you mean 'api_key'?"),
+        (
+            ["api_key = env:STUDIO_KEY", "connections = many"],
+            "connections must be a number, and 'many' is not a number.",
+        ),
+        (["s3cret"], ", line 4, is not a valid INI file."),
+        (["[other]", "script_name = a"], "[other]: the setting url is missing."),
     ],
 )
 def test_a_mistake_in_the_file_is_one_message_without_keys(command, config, lines, expected):
@@ -121,5 +127,5 @@ def test_an_unknown_profile_or_no_file_is_one_message(command, config, nobody, m
     monkeypatch.setenv("SGEXTENDED_CONFIG", str(tmp_path / "none.ini"))
 
     assert "has no profile 'studo'. Did you mean 'studio'?" in unknown
-    assert f"There is no file of profiles {tmp_path / 'none.ini'}" in command("whoami", "--profile", "studio")[2]
+    assert f"There is no profile file {tmp_path / 'none.ini'}" in command("whoami", "--profile", "studio")[2]
     assert (names, profiles.names()) == (["studio"], [])

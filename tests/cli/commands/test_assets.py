@@ -101,21 +101,24 @@ def test_a_project_that_cannot_be_counted_is_named(command, environment, demo_si
     The others are counted all the same; stderr says which one is missing and why, and the status is 1.
     """
     first, *others = make_sg(demo_site).find_projects()
-    count = assets.count_of_project
+    count = assets.count_project_assets
 
-    def count_of_project(sg, project):
+    def count_project_assets(sg, project):
         if project["id"] == first["id"]:
             raise PermissionError("not yours")
         return count(sg, project)
 
-    monkeypatch.setattr(assets, "count_of_project", count_of_project)
+    monkeypatch.setattr(assets, "count_project_assets", count_project_assets)
     status, out, err = command("assets", "--format", "csv")
 
     assert status == 1
     assert [row["project"] for row in csv.DictReader(io.StringIO(out))] == [project["name"] for project in others]
     assert "PermissionError: not yours" in err
     assert f"Project {first['id']} ({first['name']})" in err
-    assert "1 item left. Nothing was kept: the same command does all of them again.\n" in err
+    assert (
+        "Not done: 1 item. No record of the finished items was kept: the same command processes all items again.\n"
+        in err
+    )
 
 
 def test_no_credentials_are_named(command, nobody):
@@ -139,7 +142,7 @@ def test_wrong_key_says_what_to_check(command, environment, monkeypatch):
 
     assert (status, out) == (1, "")
     assert "Can't authenticate script" in err
-    assert "check SHOTGUN_SCRIPT_NAME and SHOTGUN_API_KEY" in err
+    assert "Check SHOTGUN_SCRIPT_NAME and SHOTGUN_API_KEY" in err
     assert "not-the-key" not in err
     assert "Traceback" not in err
 

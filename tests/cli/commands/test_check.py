@@ -77,14 +77,14 @@ def test_what_fits_is_told_too(command, environment, files):
     """
     Without a problem the exit status is 0; methods of the same names that are no calls to a site are none.
     """
-    assert command("check", "right.py") == (0, "", "All fits: 3 calls of 1 file.\n")
+    assert command("check", "right.py") == (0, "", "No problem in 3 calls of 1 file.\n")
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("none.py", "sgextended: 'none.py' cannot be read: No such file or directory.\n"),
-        ("broken.py", "sgextended: 'broken.py', line 1 is no Python: invalid syntax.\n"),
+        ("none.py", "sgextended: The file 'none.py' cannot be read: No such file or directory.\n"),
+        ("broken.py", "sgextended: 'broken.py', line 1 is not valid Python: invalid syntax.\n"),
     ],
 )
 def test_files_that_are_none_are_told(command, environment, files, name, message):

@@ -85,7 +85,7 @@ def test_wrong_version_number_is_plain_http(examined, environment, demo_site, mo
     _status, findings = examined()
 
     assert "wrong version number" in findings["TLS"]["found"]
-    assert "speaks plain http, not TLS: write http:// in the address" in findings["TLS"]["advice"]
+    assert "speaks plain http, not TLS. Use http:// in the address" in findings["TLS"]["advice"]
 
 
 def test_wrong_version_number_is_something_else(make_server, examined, environment, monkeypatch):
@@ -98,7 +98,7 @@ def test_wrong_version_number_is_something_else(make_server, examined, environme
     _status, findings = examined()
 
     assert findings["TLS"]["outcome"] == "failed"
-    assert "they share one shotgun_api3.Shotgun" in findings["TLS"]["advice"]
+    assert "its threads share one shotgun_api3.Shotgun" in findings["TLS"]["advice"]
 
 
 def test_a_name_that_is_unknown(examined, environment, monkeypatch):
@@ -113,7 +113,7 @@ def test_a_name_that_is_unknown(examined, environment, monkeypatch):
     point_to(monkeypatch, "https://studio.invalid")
     _status, findings = examined()
 
-    assert "studio.invalid, is unknown here" in findings["name"]["found"]
+    assert "studio.invalid, cannot be resolved" in findings["name"]["found"]
     assert "DNS" in findings["name"]["advice"]
 
 
@@ -131,7 +131,7 @@ def test_nobody_answers(examined, environment, monkeypatch, variable):
         point_to(monkeypatch, f"http://127.0.0.1:{taken.getsockname()[1]}")
         _status, findings = examined()
 
-    assert "takes no connection: Connection refused." in findings["connection"]["found"]
+    assert "does not accept connections: Connection refused." in findings["connection"]["found"]
     assert (variable or "firewall") in findings["connection"]["advice"]
 
 
@@ -144,7 +144,7 @@ def test_a_wrong_key(examined, environment, monkeypatch):
 
     assert status == 1
     assert "Can't authenticate script" in findings["credentials"]["found"]
-    assert "the key is another" in findings["credentials"]["advice"]
+    assert "the key is wrong" in findings["credentials"]["advice"]
     assert "not-the-key" not in str(findings)
 
 

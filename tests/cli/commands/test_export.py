@@ -9,9 +9,9 @@ import tracemalloc
 import pytest
 
 from sgextended import SGExtended, TransportError
-from sgextended.cli import parquet_writer as parquet
 from sgextended.cli.commands import export
-from sgextended.cli.load_function import UsageError
+from sgextended.cli.errors import UsageError
+from sgextended.cli.parquet_writer import write_parquet
 
 FIELDS = "id,code,project,sg_cut_in,created_at"
 
@@ -58,7 +58,7 @@ def test_csv_has_all_of_them_in_order(command, environment, there, sg):
     rows = rows_of(there / "shots.csv")
     expected = sg.find("Shot", [], FIELDS.split(","))
 
-    assert (status, out, err) == (0, "", f"{len(expected)} rows in shots.csv.\n")
+    assert (status, out, err) == (0, "", f"Wrote {len(expected)} rows to shots.csv.\n")
     assert [int(row["id"]) for row in rows] == [each["id"] for each in expected]
     assert json.loads(rows[0]["project"]) == expected[0]["project"]
     assert rows[0]["created_at"] == expected[0]["created_at"].isoformat()
@@ -104,8 +104,8 @@ def test_a_column_that_holds_something_else_is_named(tmp_path):
     lines = tmp_path / "lines"
     lines.write_text('{"sg_cut_in": "ten"}\n', encoding="utf-8")
 
-    with pytest.raises(UsageError, match="sg_cut_in is a number and holds something else"):
-        parquet.converted(lines, {"sg_cut_in": "number"})
+    with pytest.raises(UsageError, match="sg_cut_in cannot be written to Parquet"):
+        write_parquet(lines, {"sg_cut_in": "number"})
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_what_was_interrupted_goes_on(command, environment, there, broken_after,
     """
     The same command asks for what is missing only, and the file is as if nothing had happened.
     """
-    monkeypatch.setattr(export, "STEP", 10)
+    monkeypatch.setattr(export, "SAVE_INTERVAL", 10)
     command("export", "Shot", f"whole.{name}", "--fields", FIELDS)
     broken_after(55, error)
     ended, _out, told = command("export", "Shot", name, "--fields", FIELDS)
@@ -125,8 +125,8 @@ def test_what_was_interrupted_goes_on(command, environment, there, broken_after,
     again, _out, err = command("export", "Shot", name, "--fields", FIELDS)
 
     assert (ended, again) == (status, 0)
-    assert f"55 rows in {name}.part: the same command goes on there." in told
-    assert err.startswith(f"Going on after 55 rows that are in {name}.part.\n")
+    assert f"{name}.part has 55 rows so far. Run the same command again to resume it." in told
+    assert err.startswith(f"Resuming after 55 rows in {name}.part.\n")
     assert (there / name).read_bytes() == (there / f"whole.{name}").read_bytes()
 
 
@@ -153,14 +153,14 @@ def test_another_query_does_not_go_on(command, environment, there, broken_after)
     _status, _out, shorter = command("export", "Shot", "a.csv", "--fields", "id")
 
     assert status == 2
-    assert "a.csv.part belongs to another query: give another file, or delete it to begin anew." in err
+    assert "a.csv.part belongs to another query. Name another file, or delete this one." in err
     assert before.count(b"\n") == 6
-    assert "a.csv.part is shorter than it was" in shorter
+    assert "a.csv.part is damaged: it is shorter than it was" in shorter
 
 
 @pytest.mark.parametrize(
     ("file", "expected"),
-    [("a.xlsx", "a file that ends in .csv, .jsonl or .parquet is expected"), ("no/a.csv", "There is no folder")],
+    [("a.xlsx", "Name a file that ends in .csv, .jsonl or .parquet."), ("no/a.csv", "There is no folder")],
 )
 def test_a_file_that_cannot_be_is_refused_before(command, environment, there, file, expected):
     """
@@ -185,11 +185,11 @@ def test_memory_does_not_grow_with_the_rows(environment, there, sg):
             return ({"id": number + 1, "code": "x" * 500} for number in range(limit))
 
     def peak_of(number):
-        what = export.Export(
-            site="", entity_type="Shot", filters=[], columns=["id", "code"], limit=number, form="jsonl"
+        what = export.ExportQuery(
+            site="", entity_type="Shot", filters=[], columns=["id", "code"], limit=number, file_format="jsonl"
         )
         tracemalloc.start()
-        with export.Part.open(there / f"{number}.jsonl", what) as part:
+        with export.PartialFile.open(there / f"{number}.jsonl", what) as part:
             part.fetch(Many())
         _now, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()

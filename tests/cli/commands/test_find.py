@@ -21,7 +21,7 @@ def test_find_gives_what_the_client_finds(command, environment, sg):
 
     assert status == 0
     assert json.loads(out) == expected
-    assert err == "These are the first 2: there are more. Give --limit, or --limit 0 for all.\n"
+    assert err == "Only the first 2 are shown; there are more. To see more, use --limit; --limit 0 shows all.\n"
 
 
 def test_find_csv_has_the_fields_as_columns(command, environment, sg):
@@ -88,7 +88,7 @@ def test_get_what_is_not_there_is_one_message(command, environment):
         (["find", "Shot", "--fields", "codee"], "Shot has no field 'codee'. Did you mean 'code'?"),
         (["find", "Shot", "--order", "-codee"], "Shot has no field 'codee'"),
         (["find", "Shot", "--fields", ","], "--fields ',' names no field."),
-        (["find", "Shot", "--filter", "code was x"], "'was' is no operator."),
+        (["find", "Shot", "--filter", "code was x"], "'was' is not an operator."),
         (["schema", "Shott"], "There is no entity type 'Shott'"),
     ],
 )
@@ -154,5 +154,5 @@ def test_trace_shows_what_was_asked(command, environment):
 
     assert (status, out) == (0, plain)
     assert "summarize Shot" in err
-    assert "find.py:" in err
+    assert "count.py:" in err
     assert "2 calls, " in err

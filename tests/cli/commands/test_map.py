@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from sgextended import Failure, Unreachable
-from sgextended.cli import run_items as work
+from sgextended.cli import run_items
 
 GUARD = 60  # seconds
 
@@ -104,7 +104,7 @@ def test_nothing_found_is_nothing_to_do(command, environment, folder):
     assert command("map", "tools:tasks", "Shot", *words) == (
         0,
         "[]\n",
-        "No Shot matches: there is nothing to do.\n",
+        "No Shot matches the query: there is nothing to do.\n",
     )
 
 
@@ -131,25 +131,31 @@ def test_a_worker_is_a_function_too(command, environment, folder):
 
 
 MISTAKES = [
-    (["tools", "Shot"], "'tools' names no function: write module:function, or path/to/file.py:function."),
-    ([":tasks", "Shot"], "names no function"),
+    (["tools", "Shot"], "'tools' does not name a function. Write module:function, or path/to/file.py:function."),
+    ([":tasks", "Shot"], "does not name a function"),
     (["tools:tasksx", "Shot"], "tools has no 'tasksx'. Did you mean 'tasks'?"),
     (["tools:Studio.cod", "Shot"], "tools has no 'Studio.cod'. Did you mean 'code'?"),
-    (["tools:NOT_A_FUNCTION", "Shot"], "tools:NOT_A_FUNCTION cannot be called: it is 5."),
+    (["tools:NOT_A_FUNCTION", "Shot"], "tools:NOT_A_FUNCTION is not a function. It is 5."),
     (["tools:asynchronous", "Shot"], "sgextended: asynchronous is asynchronous: nobody would await it"),
     (["tools:alone", "Shot"], "tools:alone(sg) cannot be called with (sg, entity): too many positional arguments."),
-    (["no_such_tools:tasks", "Shot"], "There is no module 'no_such_tools': not here in"),
+    (["no_such_tools:tasks", "Shot"], "There is no module 'no_such_tools', neither in"),
     (["no_such/tools.py:tasks", "Shot"], "There is no file 'no_such/tools.py' in"),
     (["broken:tasks", "Shot"], "'broken' cannot be imported: ZeroDivisionError: division by zero (broken.py, line 2)"),
     (["needy:tasks", "Shot"], "'needy' cannot be imported: ModuleNotFoundError: No module named 'no_such_module'"),
-    (["my-tools.py:tasks", "Shot"], "'my-tools.py' cannot be imported: a module's name has letters, digits and _ only"),
-    (["json.py:tasks", "Shot"], "'json.py' has the name of another module"),
+    (
+        ["my-tools.py:tasks", "Shot"],
+        "'my-tools.py' cannot be imported. The name of a module can have only letters, digits and _.",
+    ),
+    (["json.py:tasks", "Shot"], "'json.py' cannot be imported, because the module"),
     (
         ["tools:tasks", "Shot", "--filter", "code iss a"],
-        "'iss' is no operator. Did you mean 'is'?\n  code iss a\n       ^^^",
+        "'iss' is not an operator. Did you mean 'is'?\n  code iss a\n       ^^^",
     ),
-    (["tools:tasks", "Shot", "--processes", "--dask", "tcp://farm:8786"], "Give --processes or --dask, not both."),
-    (["tools:tasks", "Shot", "--dask", "farm"], "give the address of a scheduler, such as tcp://farm:8786"),
+    (
+        ["tools:tasks", "Shot", "--processes", "--dask", "tcp://farm:8786"],
+        "--processes and --dask exclude each other. Give one of them.",
+    ),
+    (["tools:tasks", "Shot", "--dask", "farm"], "Write it as HOST:PORT, such as tcp://farm:8786"),
     (["tools:tasks"], "Missing argument 'TYPE'"),
     (["tools:tasks", "Shot", "--limit", "0"], "Invalid value for '--limit'"),
 ]
@@ -184,7 +190,7 @@ def test_a_mistake_is_one_message_before_anything_is_sent(
         (["Shot", "--filter", "sg_cut_inn is 5"], 2, "Shot has no field 'sg_cut_inn'. Did you mean 'sg_cut_in'?"),
         (["Shot", "--filter", '["sg_cut_inn", "is", 5]'], 1, "Shot.sg_cut_inn doesn't exist"),
         (["Shot", "--project", "No Such"], 1, "There is no project 'No Such' on http"),
-        (["Department", "--project", "Foreshore"], 1, "A Department belongs to no project"),
+        (["Department", "--project", "Foreshore"], 1, "Department cannot be limited to a project"),
     ],
 )
 def test_what_the_site_does_not_have_is_one_message(command, environment, folder, sg, words, status, message):
@@ -275,8 +281,11 @@ def test_without_a_journal_the_summary_says_to_give_one(command, environment, fo
     """
     _status, _out, err = command("map", "tools:odd", "Shot", "--limit", "5")
 
-    assert "2 items left. Nothing was kept: the same command does all of them again." in err
-    assert "With --journal FILE" in err
+    assert (
+        "Not done: 2 items. No record of the finished items was kept: the same command processes all items again."
+        in err
+    )
+    assert "Use --journal FILE to record finished items" in err
 
 
 def test_with_a_journal_the_same_command_does_what_is_left(command, environment, folder):
@@ -288,7 +297,7 @@ def test_with_a_journal_the_same_command_does_what_is_left(command, environment,
     sys.modules["tools"].calls.clear()
     status, second, _err = command("map", *words)
 
-    assert "2 items left. run.jsonl has what is done; the same command goes on with the rest:" in err
+    assert "Not done: 2 items. run.jsonl records the items that are done." in err
     assert "\n  sgextended map tools:odd Shot --limit 5 --filter 'id > 0' --journal run.jsonl --format json\n" in err
     assert (status, calls()) == (1, [3, 5])
     assert second == first
@@ -321,10 +330,10 @@ def test_names_in_brackets_are_shown(command, environment, folder, capsys):
     """
     What looks like the markup of rich is text.
     """
-    outcome = work.Outcome(how=work.How(workers=1), total=1)
+    outcome = run_items.Outcome(options=run_items.RunOptions(workers=1), total=1)
     item = {"type": "Shot", "id": 1, "code": "[bold]"}
     outcome.results.append((item, Failure(item, ValueError("[/red] is wrong"))))
-    work.show_summary(outcome, test_names_in_brackets_are_shown)
+    run_items.show_summary(outcome, test_names_in_brackets_are_shown)
     shown = capsys.readouterr().err
 
     assert "ValueError: [/red] is wrong" in shown
@@ -341,17 +350,17 @@ def test_entities_that_cannot_be_read_at_all_are_one_error(sg):
         yield
 
     with pytest.raises(Unreachable):
-        work.run(sg, len, work.Counted(items(), 10), work.How(workers=1))
+        run_items.run(sg, len, run_items.CountedItems(items(), 10), run_items.RunOptions(workers=1))
 
 
 def test_many_reasons_are_counted_together(capsys):
     """
     The most frequent reasons are shown, the others are a number.
     """
-    outcome = work.Outcome(how=work.How(workers=1), total=14)
+    outcome = run_items.Outcome(options=run_items.RunOptions(workers=1), total=14)
     outcome.results += [(n, Failure(n, ValueError("x" * n))) for n in range(1, 14)]
     outcome.results.append((14, Failure(14, ValueError("x"))))
-    work.show_summary(outcome, len)
+    run_items.show_summary(outcome, len)
     lines = [line for line in capsys.readouterr().err.splitlines() if "failed" in line]
 
     assert len(lines) == 11
@@ -368,11 +377,11 @@ def test_what_was_done_is_shown_when_the_entities_cannot_be_read(sg, capsys):
         yield from range(3)
         raise Unreachable("The site is gone.")
 
-    outcome = work.run(sg, lambda _sg, n: n, work.Counted(items(), 10), work.How(workers=1))
-    work.show_summary(outcome, len)
+    outcome = run_items.run(sg, lambda _sg, n: n, run_items.CountedItems(items(), 10), run_items.RunOptions(workers=1))
+    run_items.show_summary(outcome, len)
     shown = capsys.readouterr().err
 
-    assert outcome.status == 1
+    assert outcome.exit_status == 1
     assert outcome.done == [(n, n) for n in range(len(outcome.done))]
-    assert "The work has ended early: Unreachable: The site is gone." in shown
-    assert f"{outcome.left} items left." in shown
+    assert "The run stopped early: Unreachable: The site is gone." in shown
+    assert f"Not done: {outcome.remaining} items." in shown

@@ -13,7 +13,7 @@ import time
 import pytest
 from processes import unmeasured
 
-from sgextended.cli.commands import map as map_job
+from sgextended.cli.commands import map as map_command
 
 GUARD = 60  # seconds
 
@@ -85,13 +85,13 @@ def test_a_cluster_that_is_not_there_is_one_message(command, environment, folder
     An address where no scheduler answers is named.
     """
     pytest.importorskip("distributed")
-    from sgextended.cli.commands import map as map_job
+    from sgextended.cli.commands import map as map_command
 
-    monkeypatch.setattr(map_job, "PATIENCE", 0.2)
+    monkeypatch.setattr(map_command, "CLUSTER_TIMEOUT", 0.2)
     status, out, err = command("map", "tools:tasks", "Shot", "--dask", "tcp://127.0.0.1:1")
 
     assert (status, out) == (1, "")
-    assert "No Dask scheduler answers at tcp://127.0.0.1:1" in err
+    assert "No Dask scheduler responds at tcp://127.0.0.1:1" in err
     assert "Traceback" not in err
 
 
@@ -157,10 +157,12 @@ def test_ctrl_c_finishes_what_runs_and_sums_up(process, folder, words):
     written = (folder / "run.jsonl").read_text().splitlines()
 
     assert (started.returncode, out) == (130, "")
-    assert told == ["\n", "Stopping: what is under way is finished first. Ctrl-C again leaves at once.\n"]
+    assert told == ["\n", "Stopping. The calls in progress will finish first. Press Ctrl-C again to exit at once.\n"]
     assert 1 < len(written) < 12
     assert "stopped by Ctrl-C" in err
-    assert "run.jsonl has what is done; the same command goes on with the rest:" in err
+    assert (
+        "run.jsonl records the items that are done. To process the remaining items, run the same command again:" in err
+    )
     assert "Traceback" not in err
 
 
@@ -185,7 +187,7 @@ def test_ctrl_c_does_not_reach_processes_that_start():
     A terminal tells all of them. They have it blocked from their first moment, and this process has it as before.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    with map_job._executor(map_job.Where(processes=True, workers=1), max, needed=True) as (executor, *_):
+    with map_command._executor(map_command.ExecutorKind(processes=True, workers=1), max, needed=True) as (executor, *_):
         there = executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result(GUARD)
 
     assert signal.SIGINT in there

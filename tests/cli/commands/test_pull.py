@@ -8,7 +8,7 @@ import json
 import pytest
 
 from sgextended import SGExtended
-from sgextended.cli.pull_plan import Part, Plan, Writer
+from sgextended.cli.commands.pull_plan import PullPlan, RecordSerializer, Selection
 from sgextended.localsite import LocalSite
 
 PROJECT = "Paper Lanterns"
@@ -75,7 +75,7 @@ def test_pulled_project_equals_its_source(command, environment, sg, tmp_path, ma
     about = json.loads((tmp_path / "p" / "about.json").read_text())
 
     assert (status, out) == (0, "")
-    assert f"of {PROJECT} are in" in err
+    assert f"of {PROJECT} to " in err
     assert about["projects"] == [{"id": sg.find_projects(PROJECT)[0]["id"], "name": PROJECT}]
     with LocalSite(data=tmp_path / "p") as copy:
         copied = make_sg(copy)
@@ -133,7 +133,7 @@ def test_type_that_the_site_hides_is_left_out(command, source, tmp_path, monkeyp
     words = ("pull", "--project", name)
     status, _out, err = command(*words, "-o", str(tmp_path / "p"))
 
-    assert (status, "Hidden is left out: " in err) == (0, True)
+    assert (status, "Hidden was skipped. The site refused it: " in err) == (0, True)
     assert command(*words, "--entity", "Hidden", "-o", str(tmp_path / "q"))[0] == 1
 
 
@@ -150,16 +150,16 @@ def test_secrets_are_not_asked_for():
     }
     schema = {"ApiUser": {name: {"data_type": {"value": kind}} for name, kind in kinds.items()}}
 
-    assert list(Plan(schema=schema, projects=[]).fields("ApiUser")) == ["firstname"]
+    assert list(PullPlan(schema=schema, projects=[]).fields("ApiUser")) == ["firstname"]
 
 
 def test_signed_addresses_are_not_written():
     """
     What lets anybody in for a while is in no line; moments are written in UTC.
     """
-    part = Part("Shot", [], {"image": "image", "sg_file": "url", "sg_page": "url", "at": "date_time"})
+    selection = Selection("Shot", [], {"image": "image", "sg_file": "url", "sg_page": "url", "at": "date_time"})
     zone = dt.timezone(dt.timedelta(hours=2))
-    line = Writer(part).line(
+    line = RecordSerializer(selection).serialize(
         {
             "id": 3,
             "image": "https://storage.example/a.jpg?signature=s3cret",
@@ -191,17 +191,17 @@ def test_interrupted_pull_goes_on(command, source, pulled_site, tmp_path, monkey
     ]
     sg.batch(shots)
     words = ("pull", "--project", name, "-o", str(tmp_path / "p"))
-    line = Writer.line
+    serialize = RecordSerializer.serialize
 
     def fill_the_disk(self, entity):
         if entity.get("code") == "B":
             raise OSError("no space left")
-        return line(self, entity)
+        return serialize(self, entity)
 
-    monkeypatch.setattr(Writer, "line", fill_the_disk)
+    monkeypatch.setattr(RecordSerializer, "serialize", fill_the_disk)
     status, _out, err = command(*words)
     assert (status, "no space left" in err, "Traceback" in err) == (1, True, False)
-    monkeypatch.setattr(Writer, "line", line)
+    monkeypatch.setattr(RecordSerializer, "serialize", serialize)
     begun = tmp_path / "p" / "records" / "Shot.part"
     assert [json.loads(each)["code"] for each in begun.read_text().splitlines()] == ["A"]
     begun.write_text(begun.read_text() + '{"type":"Sho')  # as a power cut leaves it
@@ -232,9 +232,9 @@ def test_what_was_not_changed_since_is_left_out(command, source, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--entity", "Shoot"], "The site has no type 'Shoot'. Did you mean 'Shot'"),
-        (["--entity", "HumanUser"], "HumanUser belongs to no project"),
-        (["--since", "yesterday"], "'yesterday' is no day"),
+        (["--entity", "Shoot"], "The site has no entity type 'Shoot', given by --entity. Did you mean 'Shot'"),
+        (["--entity", "HumanUser"], "HumanUser does not belong to a project"),
+        (["--since", "yesterday"], "'yesterday' is not a day"),
     ],
 )
 def test_words_that_name_nothing_are_refused(command, source, tmp_path, words, said):

@@ -199,10 +199,10 @@ def test_site_serves_a_team(start, tmp_path, monkeypatch):
         (["--private-key", "key.pem"], "of no use without its certificate"),
         (["--certificate", "none.pem"], "no certificate and its private key"),
         (["--tls", "--certificate", "none.pem"], "not both"),
-        (["--user", "=secret"], "is no NAME, nor NAME=SECRET"),
+        (["--user", "=secret"], "Write --script and --user as NAME or NAME=SECRET"),
         (["--load", "nowhere"], "nowhere holds no records of a site"),
         (["--load", "nowhere", "--demo"], "not with both"),
-        (["dump", "out", "--db", "none.sqlite"], "there is no file none.sqlite"),
+        (["dump", "out", "--db", "none.sqlite"], "There is no file none.sqlite"),
     ],
 )
 def test_options_that_cannot_work_are_one_message(command, tmp_path, monkeypatch, words, said):
@@ -226,6 +226,6 @@ def test_dumped_site_is_served_again(start, command, tmp_path, monkeypatch):
     ended(process, signal.SIGTERM)
     _process, again = start("--load", "data")
 
-    assert (status, "are in data." in err) == (0, True)
+    assert (status, "to data." in err) == (0, True)
     sg = SGExtended.connect(again["url"], again["script_name"], again["api_key"])
     assert [project["name"] for project in sg.find_projects()] == ["Dumped"]

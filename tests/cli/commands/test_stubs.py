@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from sgextended import SiteSchema
-from sgextended.cli.commands.stubs import module
+from sgextended.cli.commands.stubs import module_source
 from sgextended.wrapper.native_overrides import NativeOverrides
 
 
@@ -59,7 +59,7 @@ def odd():
     """
     The module for a site with odd names.
     """
-    return module(SiteSchema(Odd()))
+    return module_source(SiteSchema(Odd()))
 
 
 def test_whole_site_is_written_and_every_record_read(demo_site, make_sg, tmp_path, monkeypatch):
@@ -67,7 +67,7 @@ def test_whole_site_is_written_and_every_record_read(demo_site, make_sg, tmp_pat
     The classes of all types of the demo production take what the site sends for all of their fields.
     """
     sg = make_sg(demo_site)
-    (tmp_path / "whole_site.py").write_text(module(sg.site_schema()), encoding="utf-8")
+    (tmp_path / "whole_site.py").write_text(module_source(sg.site_schema()), encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     import whole_site
 
@@ -89,7 +89,7 @@ def test_same_schema_gives_the_same_text(odd):
     literal = odd.partition("DeliveryNoteField = Literal[")[2].partition("]")[0]
     names = re.findall(r'"(\w+)"', literal)
 
-    assert module(SiteSchema(client)) == odd
+    assert module_source(SiteSchema(client)) == odd
     assert names == sorted(names)
 
 

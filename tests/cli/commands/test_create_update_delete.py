@@ -84,14 +84,14 @@ def test_lists_may_be_json(command, sg):
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        (["code"], "'code' is no FIELD=VALUE, such as sg_status_list=ip."),
-        (["=x"], "'=x' is no FIELD=VALUE"),
+        (["code"], "'code' does not have the form FIELD=VALUE, such as sg_status_list=ip."),
+        (["=x"], "'=x' does not have the form FIELD=VALUE"),
         (["codee=x"], "Shot has no field 'codee'. Did you mean 'code'?"),
-        (["code=a", "code=b"], "'code' is given twice."),
-        (["sg_cut_in=ten"], "sg_cut_in is a number, and 'ten' is none.\n  sg_cut_in=ten\n            ^^^"),
-        (["project=12"], "project is a link: write the type and the id"),
-        (["assets=[1"], "A value that begins with [ is JSON here"),
-        (["entity.Shot.code=a"], "'entity.Shot.code' is a field of what is linked"),
+        (["code=a", "code=b"], "The field 'code' is given twice."),
+        (["sg_cut_in=ten"], "sg_cut_in takes a number, and 'ten' is not a number.\n  sg_cut_in=ten\n            ^^^"),
+        (["project=12"], "project is a link. Write the type and the id"),
+        (["assets=[1"], "A value that begins with [ must be valid JSON for this field"),
+        (["entity.Shot.code=a"], "'entity.Shot.code' is a field of a linked entity"),
     ],
 )
 def test_what_cannot_be_written_is_refused_before(command, sg, values, expected):
@@ -121,7 +121,7 @@ def test_delete_asks_unless_told(command, sg, monkeypatch):
     monkeypatch.undo()
 
     assert refused[0] == 2
-    assert "give --yes" in refused[2]
+    assert "Use --yes" in refused[2]
     assert missing[0] == 1
     assert "99999999" in missing[2]
     assert asked[:2] == (0, f"Sequence {ids[1]} is deleted.\n")
