@@ -48,7 +48,7 @@ _UNQUOTED = re.compile(r"[^\s,]+")
 _LINK = re.compile(r"([A-Z]\w*):(\d+)")
 _INTEGER = re.compile(r"[+-]?\d+")
 _DECIMAL = re.compile(r"[+-]?(\d+\.\d*|\.\d+)")
-_PLAIN_INTEGER = re.compile(r"-?(0|[1-9]\d*)")  # 0010 does not
+_PLAIN_INTEGER = re.compile(r"-?(0|[1-9]\d*)")  # without leading zeros: 0010 is a name
 
 _EXAMPLE = "Write FIELD OPERATOR VALUE, such as 'sg_status_list is ip'."
 
@@ -223,11 +223,11 @@ def _parse_values(text: str, at: int, operator: str) -> List[Token]:
     """
     Return the values after an operator. Commas separate them; spaces may, if the operator takes exactly two.
     """
-    two = operator in _RANGE_OPERATORS + _RELATIVE_DATE_OPERATORS
+    takes_two = operator in _RANGE_OPERATORS + _RELATIVE_DATE_OPERATORS
     tokens: List[Token] = []
     at, wanted = _skip_space(text, at), True
     while wanted or at < len(text):
-        if not wanted and not two:
+        if not wanted and not takes_two:
             message = "Expected one value here. Put text with spaces in quotes. Separate several values by commas."
             raise _error_at(text, tokens[-1].start, len(text), message)
         if at == len(text) or text[at] == ",":
@@ -239,12 +239,12 @@ def _parse_values(text: str, at: int, operator: str) -> List[Token]:
         at = _skip_space(text, tokens[-1].end)
         wanted = text[at : at + 1] == ","
         at = _skip_space(text, at + 1) if wanted else at
-    expected = 2 if two else 1
+    expected = 2 if takes_two else 1
     if operator not in _LIST_OPERATORS and len(tokens) != expected:
-        counted = f"{operator!r} takes {('one value', 'two values')[two]}, not {len(tokens)}."
+        counted = f"{operator!r} takes {('one value', 'two values')[takes_two]}, not {len(tokens)}."
         hint = (
             " Put text with a comma in quotes. To give several values, use in or not_in."
-            if not two
+            if not takes_two
             else _two_values_hint(operator)
         )
         raise _error_at(text, tokens[min(expected, len(tokens) - 1)].start, tokens[-1].end, counted + hint)

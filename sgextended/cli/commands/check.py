@@ -36,9 +36,11 @@ def command(
     """
     Check find, create and update calls in Python files against the site's schema, without running the files.
 
-    The check covers entity types, fields, operators, values and sort orders. It covers literals, and module-level names
-    that are assigned once; it skips values that are known only at run time. Exit status: 0 if there is no problem, 1 if
-    there is one, 2 if a file cannot be read.
+    It checks entity types, fields, operators, values and sort orders.
+
+    It evaluates literals and module-level constants only, and skips values that are known only at run time.
+
+    Exit status: 0 if there is no problem, 1 if there is one, 2 if a file cannot be read.
     """
     calls = [call for path in files for call in calls_in(path)]
     schema = connect().site_schema()

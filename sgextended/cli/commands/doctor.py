@@ -74,8 +74,9 @@ def command(connect: Connect, *, output_format: FormatOption = output.Format.TAB
     """
     Check the connection to the site and the credentials, and say what to do about each failure.
 
-    The checks: DNS, proxy, TLS, clock, credentials, versions, latency and throughput. Exit status: 0 if no check
-    failed, otherwise 1.
+    It checks DNS, proxy, TLS, clock, credentials, versions, latency and throughput.
+
+    Exit status: 0 if no check failed, otherwise 1.
     """
     findings = []
     console = Console()
@@ -278,7 +279,7 @@ def _check_site(sg: SGExtended) -> Tuple[str, str, str]:
 def _check_clock(sg: SGExtended) -> Tuple[str, str, str]:
     ahead = _transport(sg).clock_ahead()
     if abs(ahead) < MAX_CLOCK_DIFFERENCE:
-        return "ok", "this machine and the site have the same time", ""
+        return "ok", f"differs from the site's by less than {MAX_CLOCK_DIFFERENCE:.0f} s", ""
     which = "behind" if ahead > 0 else "ahead of"
     return (
         "warning",

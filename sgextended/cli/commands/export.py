@@ -54,8 +54,9 @@ def command(
     """
     Write all entities of a query to a file.
 
-    The memory needed does not grow with the number of entities. To resume an interrupted export, run the same command
-    again.
+    The memory needed does not grow with the number of entities.
+
+    To resume an interrupted export, run the same command again.
     """
     file_format = _FILE_FORMATS.get(file.suffix.lower())
     if file_format is None:
@@ -102,6 +103,19 @@ def command(
 class ExportQuery:
     """
     The query of an export and its file format. A run can resume only an export with the same values.
+
+    Attributes:
+        site: The address of the site.
+
+        entity_type: The entity type.
+
+        filters: Native filters.
+
+        columns: The fields to export.
+
+        limit: The maximum number of entities. None: all.
+
+        file_format: "csv", "jsonl" or "parquet".
     """
 
     site: str

@@ -80,8 +80,9 @@ def command(
     """
     Call a Python function for each entity of a query, with several workers.
 
-    Results go to stdout; progress and failures go to stderr. Exit status: 0 if all entities are done, 1 if something
-    failed, 2 if the command was typed wrongly, 130 after Ctrl-C.
+    Results go to stdout; progress and failures go to stderr.
+
+    Exit status: 0 if all entities are done, 1 if something failed, 2 if the command is not valid, 130 after Ctrl-C.
     """
     return map_entities(
         connect,

@@ -1,8 +1,8 @@
 """
 ``sgextended pull``: copies the records of projects from a site to a folder that a local site can serve.
 
-The folder gets a file ``records/TYPE.jsonl`` for each entity type, ``schema.json``, and files below ``media/``. While the
-pull runs, ``pull.json`` records its options, and ``records/TYPE.part`` holds a type that is not complete.
+The folder gets a file ``records/TYPE.jsonl`` for each entity type, ``schema.json``, and files below ``media/``. During
+the pull, ``pull.json`` records its options, and ``records/TYPE.part`` holds a type that is not complete.
 ``about.json`` is written last: a folder without it is not complete.
 """
 
@@ -67,8 +67,11 @@ def command(
     """
     Copy the records of projects to a folder, which 'sgextended site --load' can serve.
 
-    The pull includes the records that these link to, such as people, steps and statuses. It never copies passwords and
-    keys. To resume an interrupted pull, run the same command again.
+    The pull includes the records that these link to, such as people, steps and statuses.
+
+    It never copies passwords and keys.
+
+    To resume an interrupted pull, run the same command again.
     """
     return pull(
         connect(),
