@@ -1,5 +1,5 @@
 """
-Filters as people type them.
+The syntax of ``--filter``.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from sgextended.schema.site_schema import SiteSchema
 @pytest.fixture(scope="module")
 def sg(demo_site, make_sg):
     """
-    A wrapper on the demo site.
+    Return a client of the demo site.
     """
     return make_sg(demo_site)
 
@@ -26,7 +26,7 @@ def sg(demo_site, make_sg):
 @pytest.fixture(scope="module")
 def schema(sg):
     """
-    The schema of the demo site.
+    Return the schema of the demo site.
     """
     return SiteSchema(sg)
 
@@ -75,24 +75,24 @@ AS_TYPED = [
 
 
 @pytest.mark.parametrize(("entity_type", "text", "native"), AS_TYPED, ids=[text for _type, text, _native in AS_TYPED])
-def test_what_is_typed_becomes_native(schema, entity_type, text, native):
+def test_a_typed_filter_becomes_native(schema, entity_type, text, native):
     """
-    Field, operator and values are those of the native filter, each value of its field's type.
+    The native filter has the field, the operator and the values, each value with the type of its field.
     """
     assert to_native_filters([parse_filter(text)], schema, entity_type) == [native]
 
 
 @pytest.mark.parametrize("value", ["0010", "123", "1e3", "true", "Shot:123", "2026-12-01"])
-def test_a_text_field_gets_text(schema, value):
+def test_a_text_field_takes_text(schema, value):
     """
-    What looks like a number, a link or a date is text where the field holds text.
+    For a text field, a value that looks like a number, a link or a date stays text.
     """
     assert to_native_filters([parse_filter(f"code is {value}")], schema, "Shot") == [["code", "is", value]]
 
 
-def test_quotes_do_not_keep_a_number_field_from_its_number(schema):
+def test_a_number_field_takes_a_quoted_number(schema):
     """
-    The type of the field decides: a quoted number is a number there.
+    For a number field, a quoted number is a number.
     """
     assert to_native_filters([parse_filter('sg_cut_in is "1001"')], schema, "Shot") == [["sg_cut_in", "is", 1001]]
 
@@ -109,17 +109,17 @@ def test_quotes_do_not_keep_a_number_field_from_its_number(schema):
         ),
     ],
 )
-def test_json_is_taken_as_it_is(schema, text, native):
+def test_json_is_sent_unchanged(schema, text, native):
     """
-    A condition or group in JSON is not looked at; a list of conditions is a group of which all hold.
+    A condition or group in JSON is not checked. A list of conditions is a group that matches if all of them match.
     """
     assert to_native_filters([parse_filter(text)], schema, "Shot") == [native]
 
 
 @given(st.text())
-def test_quoted_text_is_kept(text):
+def test_quoted_text_is_unchanged(text):
     """
-    Any text survives being quoted and read, whatever is in it.
+    Any text can be quoted and parsed without a change.
     """
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     [word] = parse_filter(f'code is "{escaped}"').values
@@ -130,15 +130,15 @@ def test_quoted_text_is_kept(text):
 @given(st.lists(st.text(), min_size=3, max_size=5))
 def test_a_condition_survives_json(condition):
     """
-    A native condition that is written as JSON comes back equal.
+    A native condition, converted to JSON and parsed, is equal to the original.
     """
     assert parse_filter(json.dumps(condition)) == condition
 
 
 @given(st.text())
-def test_whatever_is_typed_is_a_filter_or_refused(text):
+def test_any_text_is_a_filter_or_raises(text):
     """
-    No text ends in anything but a filter or an InvalidArgumentError.
+    Parsing any text returns a filter or raises InvalidArgumentError.
     """
     for attempt in (text, f"code {text}", f"code is {text}", f"code in {text}", f"code between {text}"):
         with contextlib.suppress(InvalidArgumentError):
@@ -171,9 +171,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("text", "message", "place"), REFUSED, ids=[text for text, _message, _place in REFUSED])
-def test_what_is_no_filter_is_refused_with_its_place(text, message, place):
+def test_an_invalid_filter_is_refused_with_the_position(text, message, place):
     """
-    The message says what is wrong, and a line below the text points to the place.
+    The message says what is wrong, and a line below the text marks the position.
     """
     with pytest.raises(InvalidArgumentError) as caught:
         parse_filter(text)
@@ -227,9 +227,9 @@ WRONG_VALUES = [
     WRONG_VALUES,
     ids=[text for _type, text, _message, _place in WRONG_VALUES],
 )
-def test_what_the_field_does_not_hold_is_refused_with_its_place(schema, entity_type, text, message, place):
+def test_wrong_fields_and_values_are_refused_with_the_position(schema, entity_type, text, message, place):
     """
-    Fields that are not there and values that they cannot hold are refused, pointed at.
+    Unknown fields, and values of the wrong type, are refused with their position marked.
     """
     with pytest.raises(InvalidArgumentError) as caught:
         to_native_filters([parse_filter(text)], schema, entity_type)
@@ -239,9 +239,9 @@ def test_what_the_field_does_not_hold_is_refused_with_its_place(schema, entity_t
     assert text[marks.index("^") - 2 :][: marks.count("^")] == place
 
 
-def test_every_operator_is_one_that_the_site_knows(sg, schema):
+def test_the_site_accepts_every_operator(sg, schema):
     """
-    Each operator is taken by the site for one of its fields, or is one that only some sites have.
+    The site accepts each operator for one of its fields, except three that only some sites have.
     """
     texts = {
         **dict.fromkeys(("between", "not_between"), "sg_cut_in {} 1,2"),
@@ -261,9 +261,9 @@ def test_every_operator_is_one_that_the_site_knows(sg, schema):
     assert refused == {"name_id", "name_starts_with", "name_ends_with"}
 
 
-def test_typed_filters_find_what_native_ones_find(sg, schema):
+def test_typed_filters_find_the_same_as_native_ones(sg, schema):
     """
-    Several filters all hold, as in the native list.
+    An entity must match all filters, as in a native list.
     """
     typed = ["sg_status_list in ip,fin", "code contains 01", "sg_cut_in > 1000", "project.Project.archived is false"]
     native = [
@@ -278,9 +278,9 @@ def test_typed_filters_find_what_native_ones_find(sg, schema):
     assert found == sg.find("Shot", native)
 
 
-def test_a_type_is_asked_for_once(demo_site, make_sg):
+def test_the_schema_of_a_type_is_fetched_once(demo_site, make_sg):
     """
-    However many fields are looked at, the schema of each type costs one request.
+    The schema of each type costs one request, for any number of fields.
     """
     schema = SiteSchema(make_sg(demo_site))
     before = demo_site.ledger.count("schema_field_read")
@@ -290,9 +290,9 @@ def test_a_type_is_asked_for_once(demo_site, make_sg):
     assert demo_site.ledger.count("schema_field_read") - before == 2
 
 
-def test_an_entity_type_is_found_by_its_label(schema):
+def test_a_label_hints_at_the_entity_type(schema):
     """
-    A type that is asked for by the name that people see is hinted at by its own.
+    If a display name is given as a type, the message suggests the name of the type.
     """
     with pytest.raises(NotFoundError, match=r"no entity type 'Script' on http.* Did you mean 'ApiUser'"):
         schema.fields("Script")

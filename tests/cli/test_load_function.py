@@ -1,5 +1,5 @@
 """
-Which files a cluster is sent: those that were not installed.
+The files that are uploaded to a cluster: those that are not installed.
 """
 
 import json
@@ -17,7 +17,7 @@ from sgextended.cli import load_function as loading
 @pytest.fixture
 def tool(tmp_path, monkeypatch):
     """
-    A function of a file, whose folder stands in that of Python: the project is its own virtual environment, say.
+    Return a function and its file, in a folder below Python's own, as in a project that is a virtual environment.
     """
     for prefix in ("prefix", "base_prefix"):
         monkeypatch.setattr(sys, prefix, str(tmp_path.parent))
@@ -28,9 +28,9 @@ def tool(tmp_path, monkeypatch):
     del sys.modules["a_tool_of_the_studio"]
 
 
-def test_a_file_of_the_studio_is_sent_wherever_it_stands(tool):
+def test_a_studio_file_below_pythons_folder_is_uploaded(tool):
     """
-    Below the folder of Python, too.
+    A file is not installed just because it is below Python's folder.
     """
     function, path = tool
 
@@ -38,16 +38,16 @@ def test_a_file_of_the_studio_is_sent_wherever_it_stands(tool):
 
 
 @pytest.mark.parametrize("function", [textwrap.dedent, json.dumps, attr.asdict, len])
-def test_what_was_installed_is_not_sent(function):
+def test_installed_modules_are_not_uploaded(function):
     """
-    Python's own modules, packages, and what is built in are there already.
+    The workers have the standard library, packages and built-in functions already.
     """
     assert loading.file_to_upload(function) is None
 
 
-def test_a_module_that_was_installed_is_not_sent(monkeypatch):
+def test_an_installed_single_file_is_not_uploaded(monkeypatch):
     """
-    One file among the packages is known by its folder.
+    A module of one file in the folder of packages counts as installed.
     """
     there = Path(pytest_sgextended.__file__).parent
     monkeypatch.setattr(loading.site, "getsitepackages", lambda: [str(there)])

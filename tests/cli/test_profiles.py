@@ -1,5 +1,5 @@
 """
-``--profile``: sites by name, with keys from where the profile says that they are.
+``--profile``: named sites, with keys from the environment or the keyring.
 """
 
 import json
@@ -13,7 +13,7 @@ from sgextended.cli import profiles
 @pytest.fixture
 def config(tmp_path, monkeypatch, nobody, demo_site):
     """
-    Writes the file of profiles.
+    Return a function that writes the profile file.
     """
     path = tmp_path / "config.ini"
     monkeypatch.setenv("SGEXTENDED_CONFIG", str(path))
@@ -29,7 +29,7 @@ def config(tmp_path, monkeypatch, nobody, demo_site):
 @pytest.fixture
 def vault(monkeypatch):
     """
-    A keyring that keeps its secrets in a dict.
+    Install a keyring that stores its secrets in a dict.
     """
     keyring = pytest.importorskip("keyring", reason="keyring is not installed: the extra keyring")
     kept = {}
@@ -54,7 +54,7 @@ def vault(monkeypatch):
 
 def test_a_key_comes_from_the_variable(command, config, demo_site):
     """
-    A profile names the variable, and its secret pickles as that name.
+    The key is read from the variable that the profile names; its repr shows the variable only.
     """
     config("api_key = env:STUDIO_KEY", "connections = 3", "read_timeout = 7.5")
     site = profiles.load("studio")
@@ -66,7 +66,7 @@ def test_a_key_comes_from_the_variable(command, config, demo_site):
 
 def test_a_key_comes_from_the_keyring(command, config, demo_site, vault):
     """
-    The keyring has the key under the name of the profile; where it has none, the message says how to enter it.
+    The keyring stores the key under the name of the profile. If it has none, the message says how to store it.
     """
     config("api_key = keyring")
     status, _out, err = command("whoami", "--profile", "studio")
@@ -77,9 +77,9 @@ def test_a_key_comes_from_the_keyring(command, config, demo_site, vault):
     assert command("whoami", "--profile", "studio")[0] == 0
 
 
-def test_without_the_extra_it_is_named(command, config, monkeypatch):
+def test_a_missing_extra_is_named(command, config, monkeypatch):
     """
-    Where keyring is not installed, the message says what to install.
+    If keyring is not installed, the message says what to install.
     """
     config("api_key = keyring")
     monkeypatch.setitem(sys.modules, "keyring", None)
@@ -106,7 +106,7 @@ def test_without_the_extra_it_is_named(command, config, monkeypatch):
 )
 def test_a_mistake_in_the_file_is_one_message_without_keys(command, config, lines, expected):
     """
-    What is wrong is named by its place; what may be a key is not repeated. Status 2.
+    The message names the place of the mistake and does not repeat a possible key; the status is 2.
     """
     config(*lines)
     status, out, err = command("whoami", "--profile", "other" if "[other]" in lines else "studio")
@@ -119,7 +119,7 @@ def test_a_mistake_in_the_file_is_one_message_without_keys(command, config, line
 
 def test_an_unknown_profile_or_no_file_is_one_message(command, config, nobody, monkeypatch, tmp_path):
     """
-    The nearest name is hinted at; where there is no file, its place is told.
+    The message suggests the nearest name; if there is no file, it names the path.
     """
     config("api_key = env:STUDIO_KEY")
     unknown = command("whoami", "--profile", "studo")[2]

@@ -1,5 +1,5 @@
 """
-``sgextended check``: calls in files, held against the schema.
+``sgextended check``: calls in files, validated against the schema.
 """
 
 import pytest
@@ -41,7 +41,7 @@ def report(sg, text, show, *rest):
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     """
-    The folder of a user, with a file of each kind.
+    Create a working directory with a file with mistakes, one without, and one that is not valid Python.
     """
     (tmp_path / "wrong.py").write_text(WRONG, encoding="utf-8")
     (tmp_path / "right.py").write_text(RIGHT, encoding="utf-8")
@@ -49,9 +49,9 @@ def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_every_mistake_is_told_with_its_place(command, environment, files, demo_site):
+def test_every_mistake_is_reported_with_its_place(command, environment, files, demo_site):
     """
-    Each line says file, line, column and what is wrong, also of what a constant of the module holds.
+    Each line has file, line, column and message, also for mistakes in module-level constants.
     """
     status, printed, said = command("check", "wrong.py", "right.py")
     expected = [
@@ -73,9 +73,9 @@ def test_every_mistake_is_told_with_its_place(command, environment, files, demo_
     assert said == "8 problems in 11 calls of 2 files.\n"
 
 
-def test_what_fits_is_told_too(command, environment, files):
+def test_a_file_without_mistakes_has_status_0(command, environment, files):
     """
-    Without a problem the exit status is 0; methods of the same names that are no calls to a site are none.
+    Calls of methods with the same names that are not calls of a client are not counted.
     """
     assert command("check", "right.py") == (0, "", "No problem in 3 calls of 1 file.\n")
 
@@ -87,12 +87,12 @@ def test_what_fits_is_told_too(command, environment, files):
         ("broken.py", "sgextended: 'broken.py', line 1 is not valid Python: invalid syntax.\n"),
     ],
 )
-def test_files_that_are_none_are_told(command, environment, files, name, message):
+def test_unreadable_files_end_in_one_message(command, environment, files, name, message):
     """
-    A file that is not there or no Python is told in one line.
+    A missing file, and a file that is not valid Python, end in one line.
     """
     status, printed, said = command("check", name)
 
     assert (status, printed) == (2, "")
-    assert said == message or name == "broken.py"  # each Python has words of its own
+    assert said == message or name == "broken.py"  # the wording depends on the Python version
     assert said.startswith(message.rpartition(":")[0])
