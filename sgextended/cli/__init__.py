@@ -1,3 +1,3 @@
 """
-The ``sgextended`` command line: one module for each command in ``commands/``, and the helpers that they share.
+The ``sgextended`` command line. ``commands/`` has a module for each command, ``shared/`` the helpers that they use.
 """

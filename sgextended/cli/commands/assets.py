@@ -11,10 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from sgextended import SGExtended
-from sgextended.cli import output, run_items
-from sgextended.cli.entity_query import find_projects_by_name
-from sgextended.cli.options import FormatOption, WorkersOption
-from sgextended.cli.site_command import Connect, site_command
+from sgextended.cli.shared import output, run_items
+from sgextended.cli.shared.entity_query import find_projects_by_name
+from sgextended.cli.shared.options import FormatOption, WorkersOption
+from sgextended.cli.shared.site_command import Connect, site_command
 
 
 @site_command

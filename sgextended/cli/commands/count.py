@@ -4,9 +4,9 @@
 
 import typer
 
-from sgextended.cli.entity_query import Query
-from sgextended.cli.options import FilterOption, ProjectOption, TypeArgument
-from sgextended.cli.site_command import Connect, site_command
+from sgextended.cli.shared.entity_query import Query
+from sgextended.cli.shared.options import FilterOption, ProjectOption, TypeArgument
+from sgextended.cli.shared.site_command import Connect, site_command
 
 
 @site_command

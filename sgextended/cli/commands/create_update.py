@@ -7,11 +7,11 @@ from typing import Annotated, Any, Dict, List
 import typer
 
 from sgextended import SGExtended
-from sgextended.cli import output
-from sgextended.cli.errors import UsageError
-from sgextended.cli.filter_syntax import parse_field_value
-from sgextended.cli.options import FormatOption, IdArgument, TypeArgument
-from sgextended.cli.site_command import Connect, site_command
+from sgextended.cli.shared import output
+from sgextended.cli.shared.errors import UsageError
+from sgextended.cli.shared.filter_syntax import parse_field_value
+from sgextended.cli.shared.options import FormatOption, IdArgument, TypeArgument
+from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.errors import InvalidArgumentError, NotFoundError
 from sgextended.schema.site_schema import SiteSchema
 

@@ -9,10 +9,10 @@ import sys
 from rich.console import Console
 
 from sgextended import SGExtended
-from sgextended.cli import output
 from sgextended.cli.commands import assets
-from sgextended.cli.options import WorkersOption
-from sgextended.cli.site_command import TraceOption, print_trace
+from sgextended.cli.shared import output
+from sgextended.cli.shared.options import WorkersOption
+from sgextended.cli.shared.site_command import TraceOption, print_trace
 
 #: Seconds by which the site delays each response, as a site on the internet does.
 LATENCY = 0.1

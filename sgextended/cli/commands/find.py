@@ -8,10 +8,10 @@ from typing import Annotated, Optional
 
 import typer
 
-from sgextended.cli import output
-from sgextended.cli.entity_query import Query
-from sgextended.cli.options import FieldsOption, FilterOption, FormatOption, ProjectOption, TypeArgument
-from sgextended.cli.site_command import Connect, site_command
+from sgextended.cli.shared import output
+from sgextended.cli.shared.entity_query import Query
+from sgextended.cli.shared.options import FieldsOption, FilterOption, FormatOption, ProjectOption, TypeArgument
+from sgextended.cli.shared.site_command import Connect, site_command
 
 #: How many entities are shown without --limit.
 DEFAULT_LIMIT = 100

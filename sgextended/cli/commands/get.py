@@ -2,10 +2,10 @@
 ``sgextended get``: shows one entity.
 """
 
-from sgextended.cli import output
-from sgextended.cli.entity_query import Query
-from sgextended.cli.options import FieldsOption, FormatOption, IdArgument, TypeArgument
-from sgextended.cli.site_command import Connect, site_command
+from sgextended.cli.shared import output
+from sgextended.cli.shared.entity_query import Query
+from sgextended.cli.shared.options import FieldsOption, FormatOption, IdArgument, TypeArgument
+from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.schema.site_schema import SiteSchema
 
 

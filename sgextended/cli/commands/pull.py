@@ -25,10 +25,10 @@ from sgextended.cli.commands.pull_plan import (
     thumbnail_number,
     uploads_of,
 )
-from sgextended.cli.entity_query import find_projects_by_name
-from sgextended.cli.errors import UsageError
-from sgextended.cli.output import plural
-from sgextended.cli.site_command import Connect, site_command
+from sgextended.cli.shared.entity_query import find_projects_by_name
+from sgextended.cli.shared.errors import UsageError
+from sgextended.cli.shared.output import plural
+from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.errors import ShotgunError
 from sgextended.workers.progress import reporter
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any, List, Mapping, Optional
 
 import typer
 
-from sgextended.cli import output
-from sgextended.cli.options import FormatOption
-from sgextended.cli.site_command import Connect, site_command
+from sgextended.cli.shared import output
+from sgextended.cli.shared.options import FormatOption
+from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.schema.site_schema import SiteSchema
 
 

@@ -13,7 +13,7 @@ import typer
 from attrs import frozen
 from rich.console import Console
 
-from sgextended.cli.output import plural
+from sgextended.cli.shared.output import plural
 
 if TYPE_CHECKING:
     from sgextended.localsite import LocalSite

@@ -5,9 +5,9 @@
 from typing import Any, Dict
 
 from sgextended import SGExtended
-from sgextended.cli import output
-from sgextended.cli.options import FormatOption
-from sgextended.cli.site_command import Connect, site_command
+from sgextended.cli.shared import output
+from sgextended.cli.shared.options import FormatOption
+from sgextended.cli.shared.site_command import Connect, site_command
 
 
 @site_command

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from sgextended import Failure, Unreachable
-from sgextended.cli import run_items
+from sgextended.cli.shared import run_items
 
 GUARD = 60  # seconds
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from sgextended.cli import profiles
+from sgextended.cli.shared import profiles
 
 
 @pytest.fixture

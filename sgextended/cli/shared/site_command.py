@@ -11,7 +11,7 @@ from typing import Annotated, Any, Callable, Iterator, List, Optional
 import typer
 
 from sgextended import SGExtended, registered_class
-from sgextended.cli import profiles
+from sgextended.cli.shared import profiles
 from sgextended.observe.trace import trace
 
 #: Returns the client. A command calls it after it has checked its arguments.

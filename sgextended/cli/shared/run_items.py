@@ -25,7 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sgextended import Failure, SGExtended, SGWorker
-from sgextended.cli.output import plural
+from sgextended.cli.shared.output import plural
 from sgextended.errors import CallError
 from sgextended.workers.journal import name_of
 

@@ -6,7 +6,7 @@ from typing import Annotated, List, Optional
 
 import typer
 
-from sgextended.cli.output import Format
+from sgextended.cli.shared.output import Format
 
 WorkersOption = Annotated[
     int, typer.Option("--workers", min=1, max=64, help="Number of projects to process at the same time.")

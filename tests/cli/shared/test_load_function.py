@@ -11,7 +11,7 @@ import attr
 import pytest
 
 import pytest_sgextended
-from sgextended.cli import load_function as loading
+from sgextended.cli.shared import load_function as loading
 
 
 @pytest.fixture

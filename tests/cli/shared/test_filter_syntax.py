@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgextended import InvalidArgumentError, NotFoundError
-from sgextended.cli.filter_syntax import OPERATORS, parse_filter, to_native_filters
+from sgextended.cli.shared.filter_syntax import OPERATORS, parse_filter, to_native_filters
 from sgextended.schema.site_schema import SiteSchema
 
 
