@@ -16,8 +16,8 @@ from sgextended.localsite import LocalSite
 @pytest.fixture
 def printed(monkeypatch, tmp_path, capfd):
     """
-    Return a function that runs a command and returns its stdout and stderr. SITE replaces the address of the site in it,
-    and N the numbers in the output of ``doctor``.
+    Return a function that runs a command and returns its stdout and stderr. SITE replaces the address of the site,
+    and N each number in the output of ``doctor``.
     """
     with LocalSite(demo=True, script_name="demo") as site:
         for name, value in site.environment().items():

@@ -19,8 +19,8 @@ from sgextended.cli.shared.output import plural
 from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.schema.validation import UNKNOWN, Place, problems_of
 
-#: The methods that are checked, with the name and types of the argument after the entity type. The types tell a call of
-#: a client from other calls, such as ``str.find``.
+#: The methods that are checked, with the name and types of the argument after the entity type. The types distinguish a
+#: call of a client from other calls, such as ``str.find``.
 _METHODS = {
     **dict.fromkeys(("find", "find_one", "find_iter", "summarize"), ("filters", (list, tuple, dict))),
     **dict.fromkeys(("create", "update"), ("data", (dict,))),

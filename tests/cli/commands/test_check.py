@@ -53,7 +53,7 @@ def test_every_mistake_is_reported_with_its_place(command, environment, files, d
     """
     Each line has file, line, column and message, also for mistakes in module-level constants.
     """
-    status, printed, said = command("check", "wrong.py", "right.py")
+    status, stdout, stderr = command("check", "wrong.py", "right.py")
     expected = [
         (2, '"cod"', "Shot has no field 'cod'. Did you mean 'code'?"),
         (5, '"ten"', "Shot.sg_cut_in takes a whole number, not 'ten'."),
@@ -67,10 +67,10 @@ def test_every_mistake_is_reported_with_its_place(command, environment, files, d
     source = WRONG.splitlines()
 
     assert status == 1
-    assert sorted(printed.splitlines()) == sorted(
+    assert sorted(stdout.splitlines()) == sorted(
         f"wrong.py:{line}:{source[line - 1].index(token) + 1}: {message}" for line, token, message in expected
     )
-    assert said == "8 problems in 11 calls of 2 files.\n"
+    assert stderr == "8 problems in 11 calls of 2 files.\n"
 
 
 def test_a_file_without_mistakes_has_status_0(command, environment, files):
@@ -91,8 +91,8 @@ def test_unreadable_files_end_in_one_message(command, environment, files, name, 
     """
     A missing file, and a file that is not valid Python, end in one line.
     """
-    status, printed, said = command("check", name)
+    status, stdout, stderr = command("check", name)
 
-    assert (status, printed) == (2, "")
-    assert said == message or name == "broken.py"  # the wording depends on the Python version
-    assert said.startswith(message.rpartition(":")[0])
+    assert (status, stdout) == (2, "")
+    assert stderr == message or name == "broken.py"  # the wording depends on the Python version
+    assert stderr.startswith(message.rpartition(":")[0])

@@ -119,13 +119,13 @@ def test_an_interrupted_export_is_resumed(command, environment, there, broken_af
     monkeypatch.setattr(export, "SAVE_INTERVAL", 10)
     command("export", "Shot", f"whole.{name}", "--fields", FIELDS)
     broken_after(55, error)
-    ended, _out, told = command("export", "Shot", name, "--fields", FIELDS)
+    ended, _out, stderr = command("export", "Shot", name, "--fields", FIELDS)
     with (there / f"{name}.part").open("ab") as file:
         file.write(b"half a li")  # as after a power cut
     again, _out, err = command("export", "Shot", name, "--fields", FIELDS)
 
     assert (ended, again) == (status, 0)
-    assert f"{name}.part has 55 rows so far. Run the same command again to resume it." in told
+    assert f"{name}.part has 55 rows so far. Run the same command again to resume it." in stderr
     assert err.startswith(f"Resuming after 55 rows in {name}.part.\n")
     assert (there / name).read_bytes() == (there / f"whole.{name}").read_bytes()
 

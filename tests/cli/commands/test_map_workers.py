@@ -151,13 +151,13 @@ def test_ctrl_c_finishes_running_calls_and_prints_the_summary(process, folder, w
     started = process("map", "tools:wait", "Shot", "--workers", "2", "--journal", "run.jsonl", *words)
     begun(folder, started)
     started.send_signal(signal.SIGINT)
-    told = [started.stderr.readline(), started.stderr.readline()]
+    lines = [started.stderr.readline(), started.stderr.readline()]
     (folder / "go").touch()
     out, err = started.communicate(timeout=GUARD)
     written = (folder / "run.jsonl").read_text().splitlines()
 
     assert (started.returncode, out) == (130, "")
-    assert told == ["\n", "Stopping. The calls in progress will finish first. Press Ctrl-C again to exit at once.\n"]
+    assert lines == ["\n", "Stopping. The calls in progress will finish first. Press Ctrl-C again to exit at once.\n"]
     assert 1 < len(written) < 12
     assert "stopped by Ctrl-C" in err
     assert (
@@ -174,11 +174,11 @@ def test_a_second_ctrl_c_exits_at_once(process, folder):
     started = process("map", "tools:wait", "Shot", "--workers", "2")
     begun(folder, started)
     started.send_signal(signal.SIGINT)
-    told = started.stderr.readline() + started.stderr.readline()
+    lines = started.stderr.readline() + started.stderr.readline()
     started.send_signal(signal.SIGINT)
 
     assert started.wait(GUARD) == 130
-    assert "Stopping" in told
+    assert "Stopping" in lines
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows blocks no signals")

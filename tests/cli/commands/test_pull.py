@@ -230,14 +230,14 @@ def test_since_and_entity_limit_the_records(command, source, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--entity", "Shoot"], "The site has no entity type 'Shoot', given by --entity. Did you mean 'Shot'"),
         (["--entity", "HumanUser"], "HumanUser does not belong to a project"),
         (["--since", "yesterday"], "'yesterday' is not a day"),
     ],
 )
-def test_wrong_arguments_are_refused(command, source, tmp_path, words, said):
+def test_wrong_arguments_are_refused(command, source, tmp_path, words, message):
     """
     A wrong type or day ends in one message, and nothing is written.
     """
@@ -245,7 +245,7 @@ def test_wrong_arguments_are_refused(command, source, tmp_path, words, said):
     status, _out, err = command("pull", "--project", name, "-o", str(tmp_path / "p"), *words)
 
     assert status == 2
-    assert said in err
+    assert message in err
     assert not (tmp_path / "p").exists()
 
 

@@ -50,8 +50,8 @@ def test_site_accepts_calls_and_stops_cleanly(start, sent):
     """
     The first line has the address and the key. A signal ends the site without output, even with open connections.
     """
-    process, told = start("--tls")
-    with SGExtended.connect(told["url"], told["script_name"], told["api_key"], ca_certs=told["ca_file"]) as sg:
+    process, fields = start("--tls")
+    with SGExtended.connect(fields["url"], fields["script_name"], fields["api_key"], ca_certs=fields["ca_file"]) as sg:
         sg.create("Project", {"name": "Served"})
 
         assert [project["name"] for project in sg.find_projects("served")] == ["Served"]
@@ -63,12 +63,12 @@ def test_site_keeps_its_records_in_the_file(start, tmp_path):
     A site that starts again with the same file has the same records. A given key is not printed.
     """
     words = ("--db", "site.sqlite", "--script-name", "pipeline", "--api-key", "k-1")
-    process, told = start(*words)
-    created = SGExtended.connect(told["url"], "pipeline", "k-1").create("Project", {"name": "Kept"})
+    process, fields = start(*words)
+    created = SGExtended.connect(fields["url"], "pipeline", "k-1").create("Project", {"name": "Kept"})
     ended(process, signal.SIGTERM)
     _process, again = start(*words)
 
-    assert "api_key" not in told
+    assert "api_key" not in fields
     assert SGExtended.connect(again["url"], "pipeline", "k-1").find_projects("Kept")[0]["id"] == created["id"]
 
 
@@ -76,8 +76,8 @@ def test_a_port_that_is_taken_is_one_message(start):
     """
     A port in use ends in one message, and status 1.
     """
-    _process, told = start()
-    port = told["url"].rpartition(":")[2]
+    _process, fields = start()
+    port = fields["url"].rpartition(":")[2]
     command = [sys.executable, "-m", "sgextended", "site", "--port", port]
     done = subprocess.run(command, capture_output=True, text=True, timeout=GUARD, check=False)
 
@@ -90,8 +90,8 @@ def test_faults_are_switched_on(start):
     """
     Each --fault simulates one fault, as often as its options say.
     """
-    _process, told = start("--fault", "status=500:rpc=create,next=1", "--fault", "latency=0.01:rpc=read")
-    sg = SGExtended.connect(told["url"], told["script_name"], told["api_key"])
+    _process, fields = start("--fault", "status=500:rpc=create,next=1", "--fault", "latency=0.01:rpc=read")
+    sg = SGExtended.connect(fields["url"], fields["script_name"], fields["api_key"])
 
     with pytest.raises(Exception, match="500"):
         sg.create("Project", {"name": "Unlucky"})
@@ -116,8 +116,8 @@ def test_a_site_for_the_network_warns(start):
     """
     A site that listens on all addresses prints one warning on stderr.
     """
-    process, told = start("--host", "0.0.0.0", "--direct-uploads")
-    with SGExtended.connect(told["url"], told["script_name"], told["api_key"]) as sg:
+    process, fields = start("--host", "0.0.0.0", "--direct-uploads")
+    with SGExtended.connect(fields["url"], fields["script_name"], fields["api_key"]) as sg:
         assert sg.server_info["s3_direct_uploads_enabled"] is True
 
     status, _out, err = ended(process, signal.SIGTERM)
@@ -168,18 +168,18 @@ def test_site_serves_several_accounts(start, tmp_path, monkeypatch):
         "--user",
         "zoe=pa55",
     )
-    process, told = start(*words, "--access-log", "calls.log")
+    process, fields = start(*words, "--access-log", "calls.log")
     script, person = process.stdout.readline().split(), process.stdout.readline().split()
     key = script[1].partition("=")[2]
-    with SGExtended.connect(told["url"], "lighting", key) as sg:
+    with SGExtended.connect(fields["url"], "lighting", key) as sg:
         assert sg.find_projects() == []
-    with SGExtended.connect(told["url"], login="zoe", password="pa55") as sg:
+    with SGExtended.connect(fields["url"], login="zoe", password="pa55") as sg:
         sg.create("Project", {"name": "Ours"})
     ended(process, signal.SIGTERM)
     process, again = start(*words)
     kept = process.stdout.readline().split()
 
-    assert told["url"].startswith("https://")
+    assert fields["url"].startswith("https://")
     assert (script[0], person) == ("script_name=lighting", ["login=zoe"])
     assert kept == ["script_name=lighting"]
     with SGExtended.connect(again["url"], "lighting", key) as sg:
@@ -194,7 +194,7 @@ def test_site_serves_several_accounts(start, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--private-key", "key.pem"], "of no use without its certificate"),
         (["--certificate", "none.pem"], "no certificate and its private key"),
@@ -205,22 +205,22 @@ def test_site_serves_several_accounts(start, tmp_path, monkeypatch):
         (["dump", "out", "--db", "none.sqlite"], "There is no file none.sqlite"),
     ],
 )
-def test_options_that_cannot_work_are_one_message(command, tmp_path, monkeypatch, words, said):
+def test_options_that_cannot_work_are_one_message(command, tmp_path, monkeypatch, words, message):
     """
     Options that exclude each other or are not valid end in one message, and status 1.
     """
     monkeypatch.chdir(tmp_path)
     status, _out, err = command("site", *words)
 
-    assert (status, said in err) == (1, True)
+    assert (status, message in err) == (1, True)
 
 
 def test_dumped_site_is_served_again(start, command, tmp_path, monkeypatch):
     """
     The records of a file can be dumped to a folder while a site serves the file, and can be served from the folder.
     """
-    process, told = start("--db", "site.sqlite")
-    SGExtended.connect(told["url"], told["script_name"], told["api_key"]).create("Project", {"name": "Dumped"})
+    process, fields = start("--db", "site.sqlite")
+    SGExtended.connect(fields["url"], fields["script_name"], fields["api_key"]).create("Project", {"name": "Dumped"})
     monkeypatch.chdir(tmp_path)
     status, _out, err = command("site", "dump", "data", "--db", "site.sqlite")
     ended(process, signal.SIGTERM)

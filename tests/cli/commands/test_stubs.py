@@ -140,12 +140,12 @@ def test_command_writes_to_stdout_or_to_a_file(command, environment, tmp_path):
     """
     The output for the named types is the same on stdout and in a file.
     """
-    status, printed, _said = command("stubs", "Shot", "Task")
+    status, stdout, _said = command("stubs", "Shot", "Task")
     assert command("stubs", "Task", "Shot", "-o", str(tmp_path / "out.py"))[:2] == (0, "")
 
     assert status == 0
-    assert (tmp_path / "out.py").read_text(encoding="utf-8") == printed
-    assert re.findall(r"^class (\w+)", printed, re.MULTILINE) == ["Shot", "Task", "Studio"]
+    assert (tmp_path / "out.py").read_text(encoding="utf-8") == stdout
+    assert re.findall(r"^class (\w+)", stdout, re.MULTILINE) == ["Shot", "Task", "Studio"]
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_mistakes_end_in_one_message(command, environment, words, status, messag
     """
     An unknown type, and a file that cannot be written, end in one message.
     """
-    found, printed, said = command(*words)
+    found, stdout, stderr = command(*words)
 
-    assert (found, printed) == (status, "")
-    assert message in said
-    assert "Traceback" not in said
+    assert (found, stdout) == (status, "")
+    assert message in stderr
+    assert "Traceback" not in stderr

@@ -177,9 +177,9 @@ def test_an_invalid_filter_is_refused_with_the_position(text, message, place):
     """
     with pytest.raises(InvalidArgumentError) as caught:
         parse_filter(text)
-    told, shown, marks = str(caught.value).rsplit("\n", 2)
+    first, shown, marks = str(caught.value).rsplit("\n", 2)
 
-    assert message in told
+    assert message in first
     assert shown == f"  {text}"
     assert text[marks.index("^") - 2 :][: marks.count("^")].startswith(place)
 
@@ -233,9 +233,9 @@ def test_wrong_fields_and_values_are_refused_with_the_position(schema, entity_ty
     """
     with pytest.raises(InvalidArgumentError) as caught:
         to_native_filters([parse_filter(text)], schema, entity_type)
-    told, _shown, marks = str(caught.value).rsplit("\n", 2)
+    first, _shown, marks = str(caught.value).rsplit("\n", 2)
 
-    assert message in told
+    assert message in first
     assert text[marks.index("^") - 2 :][: marks.count("^")] == place
 
 
