@@ -1,8 +1,8 @@
 """
-``python -m sgextended`` is the ``sgextended`` command.
+``python -m sgextended`` runs the ``sgextended`` command.
 """
 
-from sgextended.cli import main
+from sgextended.cli.main import main
 
 if __name__ == "__main__":
     main()

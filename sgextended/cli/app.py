@@ -1,5 +1,5 @@
 """
-The command line: which commands there are, and how a mistake is answered. The options of a command stand in its module.
+The command line: the list of commands, and how an error ends one. The options of a command are in its own module.
 """
 
 import sys
@@ -11,24 +11,27 @@ import sgextended
 from sgextended.cli.commands import (
     assets,
     check,
+    count,
+    create_update,
+    delete,
     demo,
     doctor,
     export,
     find,
-    map,
+    get,
     pull,
+    schema,
+    site,
     stubs,
     whoami,
-    write,
 )
-from sgextended.cli.commands import schema as describe
-from sgextended.cli.commands import site as serving
-from sgextended.cli.load_function import UsageError
+from sgextended.cli.commands import map as map_command  # not "map", which would hide the builtin
+from sgextended.cli.shared.errors import UsageError
 from sgextended.errors import CallError, InvalidArgumentError
 
 app = typer.Typer(
     name="sgextended",
-    help="Ask a Flow Production Tracking site, or serve one of your own to try things on.",
+    help="Query and change a Flow Production Tracking site, or serve a local one to try things on.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -37,7 +40,7 @@ app = typer.Typer(
 
 def run() -> None:
     """
-    Run the command line, with one message on stderr instead of a traceback for what a user can mend.
+    Run the command line. Print an error that the user can fix as one message on stderr, without a traceback.
     """
     try:
         app(prog_name="sgextended")
@@ -50,12 +53,12 @@ def run() -> None:
 
 def _advice(error: BaseException) -> str:
     if type(error).__name__ == "AuthenticationFault":
-        return "\nThe site does not accept these credentials: check SHOTGUN_SCRIPT_NAME and SHOTGUN_API_KEY."
+        return "\nThe site rejects these credentials. Check SHOTGUN_SCRIPT_NAME and SHOTGUN_API_KEY, or the profile."
     return ""
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
         typer.echo(f"sgextended {sgextended.__version__}")
         raise typer.Exit
 
@@ -63,29 +66,29 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """
-    Ask a Flow Production Tracking site, or serve one of your own to try things on.
+    Query and change a Flow Production Tracking site, or serve a local one to try things on.
     """
 
 
-# The commands, in the order in which the help lists them.
-app.command("find")(find.find)
-app.command("count")(find.count)
-app.command("get")(find.get)
-app.command("create")(write.create)
-app.command("update")(write.update)
-app.command("delete")(write.delete)
-app.command("schema")(describe.command)
+# The commands, in the order in which --help lists them.
+app.command("find")(find.command)
+app.command("count")(count.command)
+app.command("get")(get.command)
+app.command("create")(create_update.create)
+app.command("update")(create_update.update)
+app.command("delete")(delete.command)
+app.command("schema")(schema.command)
 app.command("export")(export.command)
 app.command("doctor")(doctor.command)
 app.command("whoami")(whoami.command)
 app.command("assets")(assets.command)
-app.command("map")(map.command)
+app.command("map")(map_command.command)
 app.command("check")(check.command)
 app.command("stubs")(stubs.command)
 app.command("pull")(pull.command)
-app.add_typer(serving.app, name="site")
+app.add_typer(site.app, name="site")
 app.command("demo")(demo.command)

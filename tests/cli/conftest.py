@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from sgextended.cli import main
+from sgextended.cli.main import main
 
 GUARD = 60  # seconds
 
-#: The module of a user: functions to map.
+#: A user's module with functions for ``sgextended map``.
 TOOLS = """
 import os
 import time
@@ -85,7 +85,7 @@ class Upper(SGWorker):
 @pytest.fixture
 def command(monkeypatch, capsys):
     """
-    Runs the command line and gives its exit status, what it printed, and what it said on stderr.
+    Return a function that runs the command line and returns its exit status, stdout and stderr.
     """
 
     def run(*words):
@@ -106,7 +106,7 @@ def command(monkeypatch, capsys):
 @pytest.fixture
 def environment(demo_site, monkeypatch):
     """
-    The environment of a user of the demo site.
+    Set the environment variables for the demo site.
     """
     for name, value in demo_site.environment().items():
         monkeypatch.setenv(name, value)
@@ -116,7 +116,7 @@ def environment(demo_site, monkeypatch):
 @pytest.fixture
 def nobody(monkeypatch):
     """
-    An environment that names no site.
+    Remove all environment variables that name a site or credentials.
     """
     for name in ("URL", "SCRIPT_NAME", "API_KEY", "LOGIN", "PASSWORD", "AUTH_TOKEN", "SESSION_TOKEN"):
         monkeypatch.delenv(f"SHOTGUN_{name}", raising=False)
@@ -125,7 +125,7 @@ def nobody(monkeypatch):
 @pytest.fixture
 def tools():
     """
-    The source of the module ``tools``.
+    Return the source of the module ``tools``.
     """
     return TOOLS
 
@@ -133,7 +133,7 @@ def tools():
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """
-    The working directory of a user, with the module ``tools``; what is imported from it is forgotten again.
+    Create a working directory with the module ``tools``. At the end, remove its modules from ``sys.modules``.
     """
     (tmp_path / "tools.py").write_text(TOOLS)
     monkeypatch.chdir(tmp_path)
@@ -147,7 +147,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def process(folder, demo_site):
     """
-    Starts the command as a process of its own in the folder of the user.
+    Return a function that starts the command as a process in the working directory.
     """
     started = []
 
@@ -166,6 +166,6 @@ def process(folder, demo_site):
 @pytest.fixture
 def sg(demo_site, make_sg):
     """
-    A wrapper on the demo site.
+    Return a client of the demo site.
     """
     return make_sg(demo_site)

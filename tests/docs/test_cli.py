@@ -1,5 +1,5 @@
 """
-``docs/cli.md`` tells the truth: its commands, typed in order, print what it shows.
+``docs/cli.md``: its commands, run in order, print the output that the page shows.
 """
 
 import re
@@ -16,8 +16,8 @@ from sgextended.localsite import LocalSite
 @pytest.fixture
 def printed(monkeypatch, tmp_path, capfd):
     """
-    Types a command as the page's reader does, and returns what comes out, errors too; numbers that are never the same
-    twice are an N, and the site's address is SITE.
+    Return a function that runs a command and returns its stdout and stderr. SITE replaces the address of the site,
+    and N each number in the output of ``doctor``.
     """
     with LocalSite(demo=True, script_name="demo") as site:
         for name, value in site.environment().items():
@@ -38,7 +38,7 @@ def printed(monkeypatch, tmp_path, capfd):
 
 def test_the_commands_print_what_is_shown(printed):
     """
-    Each command of the page prints what stands below it.
+    Each command on the page prints the output below it.
     """
     examples = examples_of("cli.md", "sh")
 
@@ -49,7 +49,7 @@ def test_the_commands_print_what_is_shown(printed):
 
 def test_every_command_is_named():
     """
-    Whoever reads the page learns of each command.
+    The page names every command.
     """
     text = (DOCS / "cli.md").read_text(encoding="utf-8")
     names = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}

@@ -1,3 +1,3 @@
 """
-The commands of ``sgextended``, one file each.
+The commands of ``sgextended``, one module for each; ``create`` and ``update`` share one.
 """

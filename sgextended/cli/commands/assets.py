@@ -1,5 +1,5 @@
 """
-The main job: the assets of projects, counted by several workers.
+``sgextended assets``: counts the assets of projects by status, several projects at the same time.
 """
 
 from typing import Annotated, Any, Dict, List, Optional, Sequence, Tuple
@@ -11,37 +11,38 @@ from rich.markup import escape
 from rich.table import Table
 
 from sgextended import SGExtended
-from sgextended.cli import output
-from sgextended.cli import run_items as work
-from sgextended.cli.options import FormatOption, WorkersOption
-from sgextended.cli.project_names import find_named
-from sgextended.cli.site_command import Connect, asks
+from sgextended.cli.shared import output, run_items
+from sgextended.cli.shared.entity_query import find_projects_by_name
+from sgextended.cli.shared.options import FormatOption, WorkersOption
+from sgextended.cli.shared.site_command import Connect, site_command
 
 
-@asks
+@site_command
 def command(
     connect: Connect,
     *,
     workers: WorkersOption = 4,
     project: Annotated[
-        Optional[List[str]], typer.Option("--project", help="Name of a project; may be given several times.")
+        Optional[List[str]],
+        typer.Option(
+            "--project",
+            help="Name of a project. Can be given several times. Default: all projects that are not archived.",
+        ),
     ] = None,
     output_format: FormatOption = output.Format.TABLE,
 ) -> int:
     """
     Count the assets of projects, by status.
-
-    The site and who asks come from the environment: SHOTGUN_URL, SHOTGUN_SCRIPT_NAME, SHOTGUN_API_KEY.
     """
     report = count_assets(connect(), names=project or None, workers=workers)
     show(report, output_format)
-    return report.outcome.status
+    return report.outcome.exit_status
 
 
 @frozen(kw_only=True)
 class ProjectAssets:
     """
-    One project's assets: how many have each status. The key of those without a status is ``""``.
+    The number of assets of one project with each status. The key ``""`` is for assets without a status.
     """
 
     project: Dict[str, Any]
@@ -50,24 +51,24 @@ class ProjectAssets:
     @property
     def total(self) -> int:
         """
-        All assets of the project.
+        The number of all assets of the project.
         """
         return sum(self.statuses.values())
 
 
 @frozen(kw_only=True)
-class Report:
+class AssetReport:
     """
-    The counts of all projects, and what they cost.
+    The asset counts of all projects, and the outcome of the run.
     """
 
     projects: Tuple[ProjectAssets, ...]
-    outcome: work.Outcome
+    outcome: run_items.Outcome
 
     @property
     def statuses(self) -> Dict[str, int]:
         """
-        All assets by status, the most frequent first.
+        The number of assets of all projects with each status, highest number first.
         """
         totals: Dict[str, int] = {}
         for counted in self.projects:
@@ -76,29 +77,29 @@ class Report:
         return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
 
 
-def count_assets(sg: SGExtended, *, names: Optional[Sequence[str]], workers: int) -> Report:
+def count_assets(sg: SGExtended, *, names: Optional[Sequence[str]], workers: int) -> AssetReport:
     """
-    Return the assets of projects, counted by several workers, with a bar on a terminal meanwhile.
+    Count the assets of projects with several workers and return the report. Show a progress bar on a terminal.
 
     Args:
-        sg: Whose clones the workers use.
+        sg: The client. Each worker gets a copy of it.
 
-        names: Names of projects. None: all that are not archived.
+        names: The names of the projects. None: all projects that are not archived.
 
-        workers: RunOptions many projects are counted at the same time.
+        workers: How many projects are counted at the same time.
 
     Raises:
-        NotFoundError: There is no project of one of the names.
+        NotFoundError: The site has no project with one of the names.
     """
-    started = work.Meter(sg)
-    projects = sg.find_projects(fields=["name"]) if names is None else find_named(sg, names)
-    outcome = work.run(sg, count_of_project, projects, work.RunOptions(workers=workers), meter=started)
-    return Report(projects=tuple(counted for _project, counted in outcome.done), outcome=outcome)
+    meter = run_items.CostMeter(sg)
+    projects = sg.find_projects(fields=["name"]) if names is None else find_projects_by_name(sg, names)
+    outcome = run_items.run(sg, count_project_assets, projects, run_items.RunOptions(workers=workers), meter=meter)
+    return AssetReport(projects=tuple(counted for _project, counted in outcome.done), outcome=outcome)
 
 
-def count_of_project(sg: SGExtended, project: Dict[str, Any]) -> ProjectAssets:
+def count_project_assets(sg: SGExtended, project: Dict[str, Any]) -> ProjectAssets:
     """
-    Return how many assets of each status a project has; it costs one request.
+    Return the number of assets of a project with each status. This sends one request.
     """
     summary = sg.summarize(
         "Asset",
@@ -110,22 +111,22 @@ def count_of_project(sg: SGExtended, project: Dict[str, Any]) -> ProjectAssets:
     return ProjectAssets(project=project, statuses=statuses)
 
 
-def show(report: Report, form: output.Format) -> None:
+def show(report: AssetReport, output_format: output.Format) -> None:
     """
-    Print a report on stdout, and on stderr what could not be counted.
+    Print a report on stdout, and the projects that could not be counted on stderr.
     """
-    if form is output.Format.TABLE:
+    if output_format is output.Format.TABLE:
         console = Console()
         console.print(to_table(report))
         console.print(report.outcome.cost, highlight=False)
-    elif form is output.Format.JSON:
+    elif output_format is output.Format.JSON:
         output.print_json(_to_dict(report))
     else:
         statuses = list(report.statuses)
         columns = ["project_id", "project", "assets", *(status or "no status" for status in statuses)]
         output.print_csv(columns, [_to_row(counted, statuses) for counted in report.projects])
-    if report.outcome.status:
-        work.show_summary(report.outcome, count_of_project, may_keep=False)
+    if report.outcome.exit_status:
+        run_items.show_summary(report.outcome, count_project_assets, has_journal_option=False)
 
 
 def _to_row(counted: ProjectAssets, statuses: Sequence[str]) -> List[Any]:
@@ -133,7 +134,7 @@ def _to_row(counted: ProjectAssets, statuses: Sequence[str]) -> List[Any]:
     return [counted.project["id"], counted.project["name"], counted.total, *counts]
 
 
-def to_table(report: Report) -> Table:
+def to_table(report: AssetReport) -> Table:
     """
     Return a table with a row for each project, a column for each status, and the totals below.
     """
@@ -149,7 +150,7 @@ def to_table(report: Report) -> Table:
     return table
 
 
-def _to_dict(report: Report) -> Dict[str, Any]:
+def _to_dict(report: AssetReport) -> Dict[str, Any]:
     return {
         "projects": [
             {
@@ -162,7 +163,7 @@ def _to_dict(report: Report) -> Dict[str, Any]:
         ],
         "assets": sum(report.statuses.values()),
         "statuses": report.statuses,
-        "workers": report.outcome.how.workers,
+        "workers": report.outcome.options.workers,
         "seconds": round(report.outcome.seconds, 3),
         "requests": report.outcome.requests,
     }

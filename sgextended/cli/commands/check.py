@@ -1,6 +1,6 @@
 """
-The command ``check``: the calls in Python files that name entity types, fields and statuses literally, held against the
-site's schema without being made.
+``sgextended check``: validates find, create and update calls in Python files against the site's schema, without running
+them.
 """
 
 import ast
@@ -14,12 +14,13 @@ import typer
 from attrs import frozen
 
 from sgextended import SGExtended, SiteSchema
-from sgextended.cli.load_function import UsageError
-from sgextended.cli.output import plural
-from sgextended.cli.site_command import Connect, asks
+from sgextended.cli.shared.errors import UsageError
+from sgextended.cli.shared.output import plural
+from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.schema.validation import UNKNOWN, Place, problems_of
 
-#: The methods that are looked at, and what the argument after the entity type must be: texts have a ``find`` too.
+#: The methods that are checked, with the name and types of the argument after the entity type. The types distinguish a
+#: call of a client from other calls, such as ``str.find``.
 _METHODS = {
     **dict.fromkeys(("find", "find_one", "find_iter", "summarize"), ("filters", (list, tuple, dict))),
     **dict.fromkeys(("create", "update"), ("data", (dict,))),
@@ -27,25 +28,26 @@ _METHODS = {
 _TYPE = re.compile(r"[A-Z]\w*")
 
 
-@asks
+@site_command
 def command(
     connect: Connect,
     files: Annotated[List[Path], typer.Argument(metavar="FILE...", help="Python files.", show_default=False)],
 ) -> int:
     """
-    Hold the calls in Python files against the site's schema: entity types, fields, operators, values and sorts.
+    Check find, create and update calls in Python files against the site's schema, without running the files.
 
-    What is written out is checked, and names of the module that are set once; what is only known when the program runs
-    is left out. Nothing is run. Exit status: 0 if all fits, 1 if something does not, 2 if a file cannot be read.
+    It checks entity types, fields, operators, values and sort orders.
 
-    The site and who asks come from the environment: SHOTGUN_URL, SHOTGUN_SCRIPT_NAME, SHOTGUN_API_KEY.
+    It evaluates literals and module-level constants only, and skips values that are known only at run time.
+
+    Exit status: 0 if there is no problem, 1 if there is one, 2 if a file cannot be read.
     """
     calls = [call for path in files for call in calls_in(path)]
     schema = connect().site_schema()
     problems = [line for call in calls for line in problems_in(schema, call)]
     for line in problems:
         print(line)  # noqa: T201 - the result
-    verdict = f"{plural(len(problems), 'problem')} in" if problems else "All fits:"
+    verdict = f"{plural(len(problems), 'problem')} in" if problems else "No problem in"
     sys.stderr.write(f"{verdict} {plural(len(calls), 'call')} of {plural(len(files), 'file')}.\n")
     return 1 if problems else 0
 
@@ -60,11 +62,11 @@ class Call:
 
         method: Name of the native method.
 
-        nodes: Source of each argument, by name.
+        nodes: The expression of each argument, by name.
 
-        constants: What the names of the module stand for.
+        constants: The expression of each module-level name that is assigned once.
 
-        node: Source of the whole.
+        node: The whole call.
     """
 
     path: Path
@@ -76,18 +78,18 @@ class Call:
 
 def calls_in(path: Path) -> Iterator[Call]:
     """
-    Return an iterator over the calls of native methods in a file, as far as it can be told that they are such.
+    Yield the calls in a file that are recognizable as calls of native methods.
 
     Raises:
-        UsageError: There is no such file, or it is no Python.
+        UsageError: The file cannot be read, or is not valid Python.
     """
     try:
         tree = ast.parse(path.read_bytes(), str(path))
     except OSError as error:
-        raise UsageError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
+        raise UsageError(f"The file {str(path)!r} cannot be read: {error.strerror}.") from error
     except (SyntaxError, ValueError) as error:
         where = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise UsageError(f"{str(path)!r}{where} is no Python: {getattr(error, 'msg', error)}.") from error
+        raise UsageError(f"{str(path)!r}{where} is not valid Python: {getattr(error, 'msg', error)}.") from error
     constants = _constants(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -100,7 +102,7 @@ def calls_in(path: Path) -> Iterator[Call]:
 
 def problems_in(schema: SiteSchema, call: Call) -> Iterator[str]:
     """
-    Return an iterator over what does not fit in a call, one line each, with the place in the file.
+    Yield the problems of a call, each as one line with file, line and column.
     """
     arguments = {name: _value(node, call.constants) for name, node in call.nodes.items()}
     for problem in problems_of(schema, call.method, arguments):
@@ -110,18 +112,18 @@ def problems_in(schema: SiteSchema, call: Call) -> Iterator[str]:
 
 def _constants(tree: ast.Module) -> Dict[str, ast.expr]:
     """
-    Return what each name stands for that a module sets once, at its top.
+    Return the expression of each name that a module assigns exactly once, at module level.
     """
-    stored = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)]
-    hidden = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    assigned = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)]
+    parameters = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     found: Dict[str, ast.expr] = {}
     for node in tree.body:
         targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
         value: Any = getattr(node, "value", None)
-        is_set = isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(value, ast.expr)
-        if is_set and len(targets) == 1 and isinstance(targets[0], ast.Name):
+        is_assignment = isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(value, ast.expr)
+        if is_assignment and len(targets) == 1 and isinstance(targets[0], ast.Name):
             name = targets[0].id
-            if stored.count(name) == 1 and name not in hidden:
+            if assigned.count(name) == 1 and name not in parameters:
                 found[name] = value
     return found
 
@@ -150,7 +152,7 @@ def _is_native(call: Call) -> bool:
 
 def _value(node: Optional[ast.expr], constants: Mapping[str, ast.expr]) -> Any:
     """
-    Return the value of an expression, with `UNKNOWN` for what is not written out.
+    Return the value of an expression, with `UNKNOWN` in place of every part that is not a literal or a constant.
     """
     node = _resolved(node, constants)
     if isinstance(node, (ast.List, ast.Tuple)):
@@ -177,7 +179,7 @@ def _resolved(node: Optional[ast.expr], constants: Mapping[str, ast.expr]) -> Op
 
 def _node_at(call: Call, place: Place) -> ast.expr:
     """
-    Return the source of what is at a place in the arguments, or of what it is in.
+    Return the expression at a place in the arguments. If it is not in the source, return the one that contains it.
     """
     node: ast.expr = call.nodes.get(str(place[0]), call.node)
     for step in place[1:]:

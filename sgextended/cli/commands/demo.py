@@ -1,5 +1,5 @@
 """
-``sgextended demo``: the main job, shown on a local site with a small production.
+``sgextended demo``: counts assets on a local demo site, with several workers and with one.
 """
 
 import os
@@ -9,44 +9,45 @@ import sys
 from rich.console import Console
 
 from sgextended import SGExtended
-from sgextended.cli import output
-from sgextended.cli import site_command as asking
 from sgextended.cli.commands import assets
-from sgextended.cli.options import WorkersOption
+from sgextended.cli.shared import output
+from sgextended.cli.shared.options import WorkersOption
+from sgextended.cli.shared.site_command import TraceOption, print_trace
 
-#: Seconds that the site holds each answer back, so that it answers as one on the internet does.
+#: Seconds by which the site delays each response, as a site on the internet does.
 LATENCY = 0.1
 
-_GO_ON = """\
-Keep such a site up:
+_NEXT_STEPS = """\
+To keep such a site running:
   [bold]{command} site --demo --port 8010 --script-name demo --api-key demo[/bold]
-and try in Python ({python}):
+Then try in Python ({python}):
   [bold]from sgextended import SGExtended[/bold]
   [bold]sg = SGExtended.connect("http://127.0.0.1:8010", "demo", "demo")[/bold]
   [bold]print(sg.find_tasks(sg.find_shots()\\[0]))[/bold]"""
 
 
-def command(workers: WorkersOption = 4, *, trace: asking.Trace = False) -> None:
+def command(workers: WorkersOption = 4, *, trace: TraceOption = False) -> None:
     """
-    Show the main job on a local site with a small production: no account needed.
+    Count the assets of a demo production on a local site, with several workers and with one. This needs no account.
     """
     from sgextended.localsite import LocalSite  # noqa: PLC0415 - needs the extra "site"
 
     console = Console()
-    console.print("Making a small production on a local site ...", highlight=False)
-    with LocalSite(demo=True, latency=LATENCY) as site, asking.traced(trace):
+    console.print("Creating a small production on a local site ...", highlight=False)
+    with LocalSite(demo=True, latency=LATENCY) as site, print_trace(trace):
         console.print(
-            f"The site is up at {site.url} and holds each answer back for {LATENCY} s, as the internet would.\n",
+            f"The site is running at {site.url}. It delays each response by {LATENCY} s, as a site on the internet "
+            "does.\n",
             highlight=False,
         )
         sg = SGExtended.connect(site.url, site.script_name, site.api_key)
         report = assets.count_assets(sg, names=None, workers=workers)
         assets.show(report, output.Format.TABLE)
-        alone = assets.count_assets(sg, names=None, workers=1)
-        console.print(f"{alone.outcome.cost}: the same job", highlight=False)
-        ratio = alone.outcome.seconds / report.outcome.seconds
+        with_one = assets.count_assets(sg, names=None, workers=1)
+        console.print(f"{with_one.outcome.cost}, for the same counts", highlight=False)
+        ratio = with_one.outcome.seconds / report.outcome.seconds
         console.print(f"{workers} workers are {ratio:.1f} times as fast as one.\n", highlight=False)
     python = min(sys.executable, os.path.relpath(sys.executable), key=len)
-    started = "sgextended" if shutil.which("sgextended") else f"{python} -m sgextended"
-    go_on = _GO_ON.format(command=started, python=python)
-    console.print(go_on, highlight=False, soft_wrap=True)  # a line that is broken cannot be copied
+    sgextended = "sgextended" if shutil.which("sgextended") else f"{python} -m sgextended"
+    next_steps = _NEXT_STEPS.format(command=sgextended, python=python)
+    console.print(next_steps, highlight=False, soft_wrap=True)  # soft_wrap, so that the commands can be copied

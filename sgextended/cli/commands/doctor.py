@@ -1,5 +1,5 @@
 """
-``sgextended doctor``: whether this machine reaches the site and may ask it, step by step, and what to do where not.
+``sgextended doctor``: checks step by step whether this machine reaches the site and can log in, with advice.
 """
 
 import importlib.metadata
@@ -19,21 +19,21 @@ from rich.text import Text
 
 import sgextended
 from sgextended import SGExtended, Site
-from sgextended.cli import output
-from sgextended.cli.commands.whoami import identity
-from sgextended.cli.load_function import UsageError
-from sgextended.cli.options import FormatOption
-from sgextended.cli.site_command import Connect, asks
+from sgextended.cli.commands.whoami import user_and_site
+from sgextended.cli.shared import output
+from sgextended.cli.shared.errors import UsageError
+from sgextended.cli.shared.options import FormatOption
+from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.errors import CallError, ConfigurationError, HTTPStatusError, TransportError
 from sgextended.http.retry import BUSY
 
-PATIENCE = 10.0  # seconds for a connection
-LATE = 30.0  # seconds by which a clock may differ before it is told
-ASKED = 5  # times, to see the latency
-ROWS = 500  # to see the throughput; one page
-OLDEST = (8, 0, 0)  # what sgextended is tried with
-SOON = 14  # days in which a certificate ends
-SLOW = 0.5  # seconds for a small question
+CONNECT_TIMEOUT = 10.0  # seconds
+MAX_CLOCK_DIFFERENCE = 30.0  # seconds
+LATENCY_SAMPLES = 5  # requests
+THROUGHPUT_ROWS = 500  # one page
+OLDEST_SITE_VERSION = (8, 0, 0)  # sgextended is tested with this version and later ones
+MIN_CERTIFICATE_DAYS = 14  # a certificate that ends sooner is a warning
+SLOW_LATENCY = 0.5  # seconds for a small request
 
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red"), "skipped": ("·", "dim")}
 
@@ -41,7 +41,16 @@ _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
 @define
 class Finding:
     """
-    What one step has found: how it is, and what to do about it.
+    The result of one step.
+
+    Attributes:
+        step: Name of the step.
+
+        outcome: "ok", "warning", "failed" or "skipped".
+
+        found: What the step found.
+
+        advice: What to do about it. "" if nothing.
     """
 
     step: str
@@ -52,7 +61,7 @@ class Finding:
 
 class CheckFailed(Exception):
     """
-    A step has failed: what was found, and what to do about it.
+    A step failed. The message says what it found, and *advice* what to do about it.
     """
 
     def __init__(self, found: str, advice: str) -> None:
@@ -60,12 +69,14 @@ class CheckFailed(Exception):
         self.advice = advice
 
 
-@asks
+@site_command
 def command(connect: Connect, *, output_format: FormatOption = output.Format.TABLE) -> int:
     """
-    Check the way to the site and the right to ask, and say what to do about each thing that fails.
+    Check the connection to the site and the credentials, and say what to do about each failure.
 
-    DNS, proxy, TLS, clock, credentials, versions, latency and throughput. Exit status: 0 if nothing failed, else 1.
+    It checks DNS, proxy, TLS, clock, credentials, versions, latency and throughput.
+
+    Exit status: 0 if no check failed, otherwise 1.
     """
     findings = []
     console = Console()
@@ -85,36 +96,36 @@ def command(connect: Connect, *, output_format: FormatOption = output.Format.TAB
 
 def examine(connect: Connect) -> Iterator[Finding]:
     """
-    Yield what each step finds; what cannot be looked at after a failure is skipped.
+    Run the steps in order and yield a finding for each. After a failure, the later steps are skipped.
     """
     yield Finding("versions", "ok", _versions())
     try:
         sg = connect()
         site = sg.site
     except (ConfigurationError, UsageError) as error:
-        yield Finding("settings", "failed", str(error), "Set these variables, or give --profile; see docs/cli.md.")
+        yield Finding("settings", "failed", str(error), "Set these environment variables, or use --profile NAME.")
         return
     yield Finding("settings", "ok", f"{site.url}, as {site.script_name or site.login or 'a session'}")
     steps: List[Tuple[str, Callable[[], Tuple[str, str, str]]]] = [
-        ("name", lambda: _name(site)),
-        ("connection", lambda: _connection(site)),
-        ("TLS", lambda: _tls(sg)),
-        ("site", lambda: _site(sg)),
-        ("clock", lambda: _clock(sg)),
-        ("credentials", lambda: _credentials(sg)),
-        ("latency", lambda: _latency(sg)),
-        ("throughput", lambda: _throughput(sg)),
+        ("name", lambda: _check_name(site)),
+        ("connection", lambda: _check_connection(site)),
+        ("TLS", lambda: _check_tls(sg)),
+        ("site", lambda: _check_site(sg)),
+        ("clock", lambda: _check_clock(sg)),
+        ("credentials", lambda: _check_credentials(sg)),
+        ("latency", lambda: _check_latency(sg)),
+        ("throughput", lambda: _check_throughput(sg)),
     ]
     failed = ""
-    for step, look in steps:
+    for step, check in steps:
         if failed:
-            yield Finding(step, "skipped", f"not looked at, since {failed} failed")
+            yield Finding(step, "skipped", f"skipped, because the step {failed} failed")
             continue
         try:
-            yield Finding(step, *look())
-        except CheckFailed as ill:
+            yield Finding(step, *check())
+        except CheckFailed as error:
             failed = step
-            yield Finding(step, "failed", str(ill), ill.advice)
+            yield Finding(step, "failed", str(error), error.advice)
         except (*CallError, OSError) as error:
             failed = step
             yield Finding(step, "failed", str(error), _advice(error))
@@ -133,7 +144,7 @@ def _versions() -> str:
 
 def _address(site: Site) -> Tuple[str, int]:
     """
-    Return where connections go to: the site, or its proxy.
+    Return host and port that a connection goes to: those of the proxy if there is one, otherwise of the site.
     """
     if site.proxy:
         return site.proxy.host, site.proxy.port
@@ -141,68 +152,74 @@ def _address(site: Site) -> Tuple[str, int]:
     return parts.hostname or "", parts.port or (443 if parts.scheme.lower() == "https" else 80)
 
 
-def _name(site: Site) -> Tuple[str, str, str]:
+def _check_name(site: Site) -> Tuple[str, str, str]:
     host, port = _address(site)
-    what = "proxy" if site.proxy else "site"
+    target = "proxy" if site.proxy else "site"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise CheckFailed(
-            f"The name of the {what}, {host}, is unknown here ({error.strerror}).",
-            "Check the spelling, this machine's DNS, and the VPN.",
+            f"The host name of the {target}, {host}, cannot be resolved ({error.strerror}).",
+            "Check the spelling, this machine's DNS settings, and the VPN.",
         ) from error
     addresses = dict.fromkeys(str(each[4][0]) for each in found)
-    return "ok", f"{host} is {', '.join(addresses)}", ""
+    return "ok", f"{host} resolves to {', '.join(addresses)}", ""
 
 
-def _connection(site: Site) -> Tuple[str, str, str]:
+def _check_connection(site: Site) -> Tuple[str, str, str]:
     host, port = _address(site)
     started = time.perf_counter()
     try:
-        socket.create_connection((host, port), PATIENCE).close()
+        socket.create_connection((host, port), CONNECT_TIMEOUT).close()
     except OSError as error:
-        reason = "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
-        raise CheckFailed(f"{host}:{port} takes no connection: {reason}.", _no_connection(site)) from error
+        reason = "no response" if isinstance(error, TimeoutError) else error.strerror or str(error)
+        raise CheckFailed(f"{host}:{port} does not accept connections: {reason}.", _connection_advice(site)) from error
     seconds = time.perf_counter() - started
-    way = " (the proxy)" if site.proxy else ""
-    return "ok", f"{host}:{port}{way} answers in {seconds * 1000:.0f} ms", ""
+    note = " (the proxy)" if site.proxy else ""
+    return "ok", f"{host}:{port}{note} accepts a connection in {seconds * 1000:.0f} ms", ""
 
 
-def _no_connection(site: Site) -> str:
+def _connection_advice(site: Site) -> str:
     if site.proxy:
-        return "Check the address of the proxy, and that it runs."
+        return "Check the address of the proxy, and that the proxy is running."
     named = [name for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY") if os.environ.get(name)]
     if named:
-        return f"{named[0]} is set, which shotgun_api3 does not read: name it, proxy = host:port in a profile."
-    return "Check the address and the firewall. If this network has a proxy, name it: proxy = host:port in a profile."
+        return (
+            f"{named[0]} is set, but it is not used, as in shotgun_api3. Set the proxy in a profile: proxy = host:port."
+        )
+    return "Check the address and the firewall. If this network needs a proxy, set it in a profile: proxy = host:port."
 
 
-def _tls(sg: SGExtended) -> Tuple[str, str, str]:
+def _check_tls(sg: SGExtended) -> Tuple[str, str, str]:
     site = sg.site
     if urlsplit(site.url).scheme.lower() != "https":
         if site.is_exposed:
-            return "warning", "plain http: keys travel in clear", "Write https:// if the site has it."
-        return "ok", "none: plain http within this machine", ""
+            return (
+                "warning",
+                "not used: plain http sends keys unencrypted",
+                "Use https:// in the address if the site has it.",
+            )
+        return "ok", "not used: plain http, within this machine", ""
     if site.proxy:
-        return "ok", "through the proxy: seen with the next step", ""
+        return "ok", "through the proxy: checked by the next step", ""
     host, port = _address(site)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cafile=_transport(sg).endpoint.ca_file)
     try:
-        plain = socket.create_connection((host, port), PATIENCE)
+        plain = socket.create_connection((host, port), CONNECT_TIMEOUT)
         with plain, context.wrap_socket(plain, server_hostname=host) as sock:
             certificate: Any = sock.getpeercert()
             version = sock.version()
     except ssl.SSLError as error:
         raise CheckFailed(
-            f"The handshake with {host}:{port} fails: {_reason(error)}.", _tls_advice(error, host, port)
+            f"The TLS handshake with {host}:{port} failed: {_reason(error)}.", _tls_advice(error, host, port)
         ) from error
     issuer = dict(pair for part in certificate["issuer"] for pair in part)
     name = issuer.get("organizationName") or issuer.get("commonName")
     days = (ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / 86400
     found = f"{version}, certificate by {name}, valid for {days:.0f} days"
-    if days < SOON:
-        return "warning", found, "Have the certificate renewed before it ends."
+    if days < MIN_CERTIFICATE_DAYS:
+        return "warning", found, "Have the certificate renewed before it expires."
     return "ok", found, ""
 
 
@@ -214,27 +231,29 @@ def _tls_advice(error: ssl.SSLError, host: str, port: int) -> str:
     reason = _reason(error)
     if isinstance(error, ssl.SSLCertVerificationError):
         if "expired" in reason or "not yet valid" in reason:
-            return "Check this machine's date first; if it is right, the site's certificate must be renewed."
+            return "Check this machine's date. If the date is right, the site's certificate must be renewed."
         if "hostname" in reason or "ip address" in reason:
-            return "The certificate is for another name: write the address as the certificate has it."
+            return "The certificate is for another host name. Use the host name of the certificate in the address."
         return (
-            "Its certificate is not signed by an authority that is trusted here, as where a studio's firewall looks "
-            "into TLS. Set SHOTGUN_API_CACERTS, or ca_file in the profile, to the PEM file of that authority."
+            "No certificate authority that this machine trusts has signed the certificate. A firewall that inspects "
+            "TLS can be the reason. Set SHOTGUN_API_CACERTS, or ca_file in the profile, to the PEM file of the "
+            "authority."
         )
     if "wrong version number" in reason or "packet length" in reason or "unknown protocol" in reason:
         if _speaks_http(host, port):
-            return f"{host}:{port} speaks plain http, not TLS: write http:// in the address, or the port of https."
+            return f"{host}:{port} speaks plain http, not TLS. Use http:// in the address, or the port for https."
         return (
-            "What answers there does not speak TLS. Is it a proxy that must be named as such? If it happens now and "
-            "then, in a program with threads, they share one shotgun_api3.Shotgun: use SGExtended there."
+            "The server at this address does not speak TLS. If it is a proxy, set it as proxy = host:port in a "
+            "profile. If a program with threads gets this error now and then, its threads share one "
+            "shotgun_api3.Shotgun. Use SGExtended there."
         )
-    return "Check the address and the port, and what stands between here and the site."
+    return "Check the address, the port, and any firewall or proxy between this machine and the site."
 
 
 def _speaks_http(host: str, port: int) -> bool:
     try:
-        with socket.create_connection((host, port), PATIENCE) as plain:
-            plain.settimeout(PATIENCE)
+        with socket.create_connection((host, port), CONNECT_TIMEOUT) as plain:
+            plain.settimeout(CONNECT_TIMEOUT)
             plain.sendall(b"HEAD / HTTP/1.0\r\n\r\n")
             return plain.recv(5) == b"HTTP/"
     except OSError:
@@ -242,71 +261,78 @@ def _speaks_http(host: str, port: int) -> bool:
 
 
 def _transport(sg: SGExtended) -> Any:
-    return sg._sg._transport  # noqa: SLF001 - the certificates that are used, and the clock of the site
+    return sg._sg._transport  # noqa: SLF001 - for its certificates and the site's clock
 
 
-def _site(sg: SGExtended) -> Tuple[str, str, str]:
+def _check_site(sg: SGExtended) -> Tuple[str, str, str]:
     version = tuple(sg.info()["version"])
-    told = ".".join(map(str, version))
-    if version < OLDEST:
-        return "warning", f"version {told}", f"sgextended is made for {'.'.join(map(str, OLDEST))} and later."
-    return "ok", f"version {told}", ""
+    text = ".".join(map(str, version))
+    if version < OLDEST_SITE_VERSION:
+        return (
+            "warning",
+            f"version {text}",
+            f"sgextended is tested with {'.'.join(map(str, OLDEST_SITE_VERSION))} and later.",
+        )
+    return "ok", f"version {text}", ""
 
 
-def _clock(sg: SGExtended) -> Tuple[str, str, str]:
+def _check_clock(sg: SGExtended) -> Tuple[str, str, str]:
     ahead = _transport(sg).clock_ahead()
-    if abs(ahead) < LATE:
-        return "ok", "the same here and there", ""
+    if abs(ahead) < MAX_CLOCK_DIFFERENCE:
+        return "ok", f"differs from the site's by less than {MAX_CLOCK_DIFFERENCE:.0f} s", ""
     which = "behind" if ahead > 0 else "ahead of"
     return (
         "warning",
         f"this machine is {abs(ahead):.0f} s {which} the site",
-        "Set this machine's clock by NTP: certificates and one-time codes depend on it.",
+        "Synchronize this machine's clock by NTP. Certificates and one-time codes depend on it.",
     )
 
 
-def _credentials(sg: SGExtended) -> Tuple[str, str, str]:
-    me = identity(sg)
+def _check_credentials(sg: SGExtended) -> Tuple[str, str, str]:
+    me = user_and_site(sg)
     name = me.get("name") or me.get("firstname") or ""
-    sudo = f", for {sg.site.sudo_as_login}" if sg.site.sudo_as_login and sg.site.script_name else ""
+    sudo = f", acting as {sg.site.sudo_as_login}" if sg.site.sudo_as_login and sg.site.script_name else ""
     return "ok", f"{me['type']} {me.get('id', '')} {name}{sudo}".strip(), ""
 
 
-def _latency(sg: SGExtended) -> Tuple[str, str, str]:
+def _check_latency(sg: SGExtended) -> Tuple[str, str, str]:
     seconds = []
-    for _ in range(ASKED):
+    for _ in range(LATENCY_SAMPLES):
         started = time.perf_counter()
         sg.find_one("Project", [["id", "is", -1]])
         seconds.append(time.perf_counter() - started)
-    found = f"{statistics.median(seconds) * 1000:.0f} ms for a small question (median of {ASKED})"
-    if statistics.median(seconds) > SLOW:
-        return "warning", found, "Each request waits so long: ask for much at once, or at the same time (sg.map)."
+    found = f"{statistics.median(seconds) * 1000:.0f} ms for a small request (median of {LATENCY_SAMPLES})"
+    if statistics.median(seconds) > SLOW_LATENCY:
+        return "warning", found, "Send fewer and larger requests, or send requests in parallel (sg.map)."
     return "ok", found, ""
 
 
-def _throughput(sg: SGExtended) -> Tuple[str, str, str]:
-    for entity_type in ("EventLogEntry", "Task", "Project"):  # the first that has enough of them
+def _check_throughput(sg: SGExtended) -> Tuple[str, str, str]:
+    for entity_type in ("EventLogEntry", "Task", "Project"):  # the first type with enough entities
         started = time.perf_counter()
-        rows = sg.find(entity_type, [], ["created_at", "project"], limit=ROWS)
+        rows = sg.find(entity_type, [], ["created_at", "project"], limit=THROUGHPUT_ROWS)
         seconds = time.perf_counter() - started
-        if len(rows) == ROWS:
+        if len(rows) == THROUGHPUT_ROWS:
             break
     found = f"{len(rows)} rows ({entity_type}) in {seconds * 1000:.0f} ms"
     if not importlib.util.find_spec("orjson"):
-        return "ok", found, "pip install 'sgextended[fast]' reads large answers faster."
+        return "ok", found, "To parse large responses faster: pip install 'sgextended[fast]'."
     return "ok", found, ""
 
 
 def _advice(error: BaseException) -> str:
     if type(error).__name__ == "AuthenticationFault":
         return (
-            "The site knows no such script or person, or the key is another: check them in the site's Admin, Scripts. "
-            "A key that begins or ends with a space, or was renewed, is not the same key."
+            "The site has no such script or user, or the key is wrong. Check both on the Scripts page of the site's "
+            "administration. Look for a space before or after the key, and for a newer key."
         )
     if isinstance(error, HTTPStatusError) and error.errcode in (401, 403):
-        return "A web server before the site refuses it: an allow list of addresses, or basic_auth."
+        return (
+            "A web server in front of the site rejects the request. Check whether it limits the addresses of clients, "
+            "or needs basic_auth."
+        )
     if isinstance(error, HTTPStatusError) and error.errcode in BUSY:
-        return "The site is too busy, or under maintenance: try again later, and see its status page."
+        return "The site is overloaded or in maintenance. Check its status page, and try again later."
     if isinstance(error, TransportError):
-        return "Try again; if it stays so, ask whoever looks after the network."
-    return "The message is the site's own."
+        return "Try again. If the error stays, ask your network administrator."
+    return "The site sent this message. Ask its administrator if it does not help."

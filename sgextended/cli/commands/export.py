@@ -1,9 +1,9 @@
 """
-``sgextended export``: all entities of a query in a file, in bounded memory; what was interrupted goes on where it was.
+``sgextended export``: writes all entities of a query to a file, in bounded memory. An interrupted export resumes.
 
-Entities come lowest id first. They are written to ``FILE.part``; ``FILE.part.json`` says which query it is, and up to
-which id and byte it is whole. The same command cuts off what is not whole and goes on after that id. The file gets its
-name when all is there.
+Entities are written to ``FILE.part``, lowest id first. ``FILE.part.json`` records the query, and the id and byte up to
+which the rows are complete. The same command truncates ``FILE.part`` to that byte and resumes after that id. When the
+export is complete, the file is renamed to ``FILE``.
 """
 
 import contextlib
@@ -19,85 +19,103 @@ import typer
 from attrs import asdict, define, frozen
 
 from sgextended import SGExtended
-from sgextended.cli import output
-from sgextended.cli import parquet_writer as parquet
-from sgextended.cli.entity_query import Query
-from sgextended.cli.load_function import UsageError
-from sgextended.cli.options import FilterOption, ProjectOption, TypeArgument
-from sgextended.cli.run_items import INTERRUPTED
-from sgextended.cli.site_command import Connect, asks
+from sgextended.cli.shared import output, parquet_writer
+from sgextended.cli.shared.entity_query import Query
+from sgextended.cli.shared.errors import UsageError
+from sgextended.cli.shared.options import FilterOption, ProjectOption, TypeArgument
+from sgextended.cli.shared.run_items import INTERRUPTED
+from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.errors import CallError
 from sgextended.schema.site_schema import SiteSchema
 from sgextended.workers.progress import reporter
 
-#: Entities between two notes of how far it is; what was written after the last one is asked for again.
-STEP = 500
+#: The progress is saved after this many entities. Entities written after the last save are fetched again.
+SAVE_INTERVAL = 500
 
-_FORMS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+_FILE_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 
-@asks
+@site_command
 def command(
     connect: Connect,
     entity_type: TypeArgument,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Where to: a .csv, .jsonl or .parquet file.", dir_okay=False)
+        Path,
+        typer.Argument(metavar="FILE", help="File to write, with the suffix .csv, .jsonl or .parquet.", dir_okay=False),
     ],
     *,
     filters: FilterOption = None,
     project: ProjectOption = None,
     fields: Annotated[
-        Optional[str], typer.Option(metavar="FIELD,...", help="Fields to export; else all that the type has.")
+        Optional[str], typer.Option(metavar="FIELD,...", help="Fields to export. Default: all fields of the type.")
     ] = None,
-    limit: Annotated[Optional[int], typer.Option(min=1, help="RunOptions many at most.")] = None,
+    limit: Annotated[Optional[int], typer.Option(min=1, help="Maximum number of entities.")] = None,
 ) -> int:
     """
     Write all entities of a query to a file.
 
-    The memory that it takes does not grow with their number. Interrupted, the same command goes on where it was.
+    The memory needed does not grow with the number of entities.
+
+    To resume an interrupted export, run the same command again.
     """
-    form = _FORMS.get(file.suffix.lower())
-    if form is None:
-        raise UsageError(f"{file.name}: a file that ends in .csv, .jsonl or .parquet is expected.")
+    file_format = _FILE_FORMATS.get(file.suffix.lower())
+    if file_format is None:
+        raise UsageError(f"{file.name} has no known suffix. Name a file that ends in .csv, .jsonl or .parquet.")
     if not file.absolute().parent.is_dir():
-        raise UsageError(f"There is no folder {file.absolute().parent}.")
-    if form == "parquet":
-        parquet.check()
+        raise UsageError(f"There is no folder {file.absolute().parent}. Create it, or name another file.")
+    if file_format == "parquet":
+        parquet_writer.require_pyarrow()
     query = Query(entity_type=entity_type, filters=filters, projects=project, fields=fields)
     sg = connect()
     schema = SiteSchema(sg)
-    asked = query.to_native(sg)
-    export = Export(
+    native = query.to_native(sg)
+    export = ExportQuery(
         site=sg.site.url,
         entity_type=entity_type,
-        filters=asked.filters,
-        columns=asked.fields if fields is not None else schema.readable(entity_type),
+        filters=native.filters,
+        columns=native.fields if fields is not None else schema.readable(entity_type),
         limit=limit,
-        form=form,
+        file_format=file_format,
     )
-    with Part.open(file, export) as part:
+    with PartialFile.open(file, export) as part:
         try:
             part.fetch(sg)
         except (KeyboardInterrupt, *CallError) as error:
-            part.note()
-            sys.stderr.write(f"{output.plural(part.count, 'row')} in {part.path}: the same command goes on there.\n")
+            part.save_progress()
+            sys.stderr.write(
+                f"The export is not complete: {part.path} has {output.plural(part.count, 'row')} so far. "
+                "Run the same command again to resume it.\n"
+            )
             if isinstance(error, KeyboardInterrupt):
                 return INTERRUPTED
             raise
-    whole = part.path
-    if form == "parquet":
+    complete = part.path
+    if file_format == "parquet":
         types = {name: "text" if name == "type" else schema.field_type(entity_type, name) for name in export.columns}
-        whole = parquet.converted(part.path, types)
-    whole.replace(file)
-    part.forget()
-    sys.stderr.write(f"{output.plural(part.count, 'row')} in {file}.\n")
+        complete = parquet_writer.write_parquet(part.path, types)
+    complete.replace(file)
+    part.remove()
+    sys.stderr.write(f"Wrote {output.plural(part.count, 'row')} to {file}.\n")
     return 0
 
 
 @frozen(kw_only=True)
-class Export:
+class ExportQuery:
     """
-    What is exported, from where, and in which form: what two runs must have in common.
+    The query of an export and its file format. A run can resume only an export with the same values.
+
+    Attributes:
+        site: The address of the site.
+
+        entity_type: The entity type.
+
+        filters: Native filters.
+
+        columns: The fields to export.
+
+        limit: The maximum number of entities. None: all.
+
+        file_format: "csv", "jsonl" or "parquet".
     """
 
     site: str
@@ -105,55 +123,66 @@ class Export:
     filters: List[Any]
     columns: List[str]
     limit: Optional[int]
-    form: str
+    file_format: str
 
 
 @define(kw_only=True)
-class Part:
+class PartialFile:
     """
-    A file that is not whole yet.
+    The file of an export that is not complete yet.
 
     Attributes:
-        count: Rows in it that are noted, and no more than these are kept when it is opened again.
+        path: Path of the file.
 
-        last_id: The id of the last of them.
+        export: The query of the export.
+
+        stream: The open file.
+
+        count: Number of rows written.
+
+        last_id: The id of the last row. 0 if there is none.
     """
 
     path: Path
-    export: Export
+    export: ExportQuery
     stream: IO[bytes]
     count: int = 0
     last_id: int = 0
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, file: Path, export: Export) -> "Iterator[Part]":
+    def open(cls, file: Path, export: ExportQuery) -> "Iterator[PartialFile]":
         """
-        Begin a file, or go on with what is there of it.
+        Open the file of an export: a new one, or that of an interrupted run, truncated to its complete rows.
+
+        Args:
+            file: The file that the export will write in the end.
+
+            export: The query of the export.
 
         Raises:
-            UsageError: What is there belongs to another export, or is broken.
+            UsageError: The existing file belongs to another export, or is damaged; or it cannot be written.
         """
         path = file.with_name(file.name + ".part")
-        noted = _noted(path, export)
+        progress = _load_progress(path, export)
         try:
-            stream = path.open("r+b" if noted else "wb")
+            stream = path.open("r+b" if progress else "wb")
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
         with stream:
             part = cls(path=path, export=export, stream=stream)
-            if noted:
-                stream.truncate(noted["size"])
+            if progress:
+                stream.truncate(progress["size"])
                 stream.seek(0, io.SEEK_END)
-                part.count, part.last_id = noted["count"], noted["last_id"]
-                sys.stderr.write(f"Going on after {output.plural(part.count, 'row')} that are in {path}.\n")
-            elif export.form == "csv":
+                part.count, part.last_id = progress["count"], progress["last_id"]
+                sys.stderr.write(f"Resuming after {output.plural(part.count, 'row')} in {path}.\n")
+            elif export.file_format == "csv":
                 stream.write(_csv_line(export.columns))
             yield part
 
     def fetch(self, sg: SGExtended) -> None:
         """
-        Write the entities that are still missing, with a bar on a terminal meanwhile.
+        Fetch the missing entities and write them. Show a progress bar on a terminal.
         """
         export = self.export
         filters = [*export.filters, ["id", "greater_than", self.last_id]] if self.last_id else export.filters
@@ -161,64 +190,64 @@ class Part:
         if left == 0:
             return
         total = self.count + min(sg.count(export.entity_type, filters), left or sys.maxsize)
-        line = self._csv_row if export.form == "csv" else self._json_row
+        line = self._csv_row if export.file_format == "csv" else self._json_row
         rows = sg.find_iter(export.entity_type, filters, export.columns, limit=left or 0)
         with reporter(True, total) as report:
             for row in rows:
                 self.stream.write(line(row))
                 self.count, self.last_id = self.count + 1, row["id"]
-                if not self.count % STEP:
-                    self.note()
+                if not self.count % SAVE_INTERVAL:
+                    self.save_progress()
                     report(self.count, 0)
-        self.note()
+        self.save_progress()
 
-    def note(self) -> None:
+    def save_progress(self) -> None:
         """
-        Note how far it is.
+        Record the query, and how many rows and bytes are complete.
         """
         self.stream.flush()
         state = {**asdict(self.export), "count": self.count, "last_id": self.last_id, "size": self.stream.tell()}
-        note = _note_of(self.path)
-        new = note.with_name(note.name + ".new")
+        progress_file = _progress_file_of(self.path)
+        new = progress_file.with_name(progress_file.name + ".new")
         new.write_text(json.dumps(state), encoding="utf-8")
-        new.replace(note)
+        new.replace(progress_file)
 
-    def forget(self) -> None:
+    def remove(self) -> None:
         """
-        Remove what is needed no more.
+        Remove the file and its progress record.
         """
-        for path in (self.path, _note_of(self.path)):
+        for path in (self.path, _progress_file_of(self.path)):
             path.unlink(missing_ok=True)
 
     def _csv_row(self, row: Dict[str, Any]) -> bytes:
-        return _csv_line([output.cell(_plain(row[name])) for name in self.export.columns])
+        return _csv_line([output.to_cell(_to_json(row[name])) for name in self.export.columns])
 
     def _json_row(self, row: Dict[str, Any]) -> bytes:
         kept = {name: row[name] for name in self.export.columns}
-        return json.dumps(kept, ensure_ascii=False, default=_plain).encode() + b"\n"
+        return json.dumps(kept, ensure_ascii=False, default=_to_json).encode() + b"\n"
 
 
-def _note_of(path: Path) -> Path:
+def _progress_file_of(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def _noted(path: Path, export: Export) -> Dict[str, Any]:
+def _load_progress(path: Path, export: ExportQuery) -> Dict[str, Any]:
     """
-    Return how far an earlier run has come; nothing where there was none.
+    Return the progress record of an interrupted run. Return an empty dict if there is none.
     """
-    note = _note_of(path)
-    if not note.exists() or not path.exists():
+    progress_file = _progress_file_of(path)
+    if not progress_file.exists() or not path.exists():
         return {}
     try:
-        noted: Dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
-        same = {name: noted[name] for name in asdict(export)} == json.loads(json.dumps(asdict(export)))
-        is_whole = noted["size"] <= path.stat().st_size
+        progress: Dict[str, Any] = json.loads(progress_file.read_text(encoding="utf-8"))
+        same = {name: progress[name] for name in asdict(export)} == json.loads(json.dumps(asdict(export)))
+        is_whole = progress["size"] <= path.stat().st_size
     except (ValueError, KeyError, TypeError):
         same = is_whole = False
     if not same or not is_whole:
-        why = "belongs to another query" if not same else "is shorter than it was"
-        raise UsageError(f"{path} {why}: give another file, or delete it to begin anew.")
-    return noted
+        reason = "belongs to another query" if not same else "is damaged: it is shorter than it was"
+        raise UsageError(f"The export cannot be resumed. {path} {reason}. Name another file, or delete this one.")
+    return progress
 
 
 def _csv_line(cells: Sequence[Any]) -> bytes:
@@ -227,5 +256,5 @@ def _csv_line(cells: Sequence[Any]) -> bytes:
     return text.getvalue().encode()
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     return value.isoformat() if isinstance(value, (dt.date, dt.datetime)) else value

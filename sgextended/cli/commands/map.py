@@ -1,5 +1,5 @@
 """
-``sgextended map``: any function over the entities of a query.
+``sgextended map``: calls a function for each entity of a query, in threads, in processes or on a Dask cluster.
 """
 
 import contextlib
@@ -14,30 +14,30 @@ from typing import Annotated, Any, Callable, Dict, Iterator, Optional, Tuple
 import typer
 from attrs import frozen
 
-from sgextended import Failure, SGExtended
-from sgextended.cli import load_function as functions
-from sgextended.cli import output
-from sgextended.cli import run_items as work
-from sgextended.cli.entity_query import NAMES, Query
-from sgextended.cli.options import FilterOption, FormatOption, ProjectOption, TypeArgument
-from sgextended.cli.site_command import Connect, asks
+from sgextended import Failure
+from sgextended.cli.shared import output, run_items
+from sgextended.cli.shared.entity_query import NAME_FIELDS, Query
+from sgextended.cli.shared.errors import UsageError
+from sgextended.cli.shared.load_function import file_to_upload, load_function
+from sgextended.cli.shared.options import FilterOption, FormatOption, ProjectOption, TypeArgument
+from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.errors import ConfigurationError
 
-#: Entities that are worked on at once, where nothing else is asked for.
-WORKERS = 8
-PATIENCE = 10.0  # seconds for a cluster to answer
+#: How many entities are processed at the same time without --workers.
+DEFAULT_WORKERS = 8
+CLUSTER_TIMEOUT = 10.0  # seconds until a Dask scheduler must respond
 
 _ADDRESS = re.compile(r"((tcp|tls|ucx|wss?)://)?[^/]+:\d+/?")
 
 
-@asks
+@site_command
 def command(
     connect: Connect,
     function: Annotated[
         str,
         typer.Argument(
             metavar="MODULE:FUNCTION",
-            help="What to call, with (sg, entity); also path/to/file.py:function. Modules of this folder are found.",
+            help="Function to call with (sg, entity). Also path/to/file.py:function. Modules in this folder are found.",
             show_default=False,
         ),
     ],
@@ -45,55 +45,67 @@ def command(
     filters: FilterOption = None,
     project: ProjectOption = None,
     fields: Annotated[
-        Optional[str], typer.Option(metavar="FIELD,...", help="Fields that the function gets; else the names.")
+        Optional[str],
+        typer.Option(metavar="FIELD,...", help="Fields of the entity that the function gets. Default: id and name."),
     ] = None,
-    limit: Annotated[Optional[int], typer.Option(min=1, help="RunOptions many of them at most.")] = None,
+    limit: Annotated[Optional[int], typer.Option(min=1, help="Maximum number of entities.")] = None,
     workers: Annotated[
         Optional[int],
         typer.Option(
             min=1,
             max=256,
-            help="RunOptions many are worked on at once; else 8, or what the cluster has.",
+            help="Number of entities to process at the same time. Default: 8, or all threads of the cluster.",
             show_default=False,
         ),
     ] = None,
     processes: Annotated[
-        bool, typer.Option("--processes", help="Work in processes: for a function that computes much itself.")
+        bool, typer.Option("--processes", help="Use processes instead of threads: for a function that computes a lot.")
     ] = False,
     dask: Annotated[
-        Optional[str], typer.Option(metavar="ADDRESS", help="Work on a Dask cluster, such as tcp://farm:8786.")
+        Optional[str],
+        typer.Option(
+            metavar="ADDRESS", help="Use a Dask cluster: the address of its scheduler, such as tcp://farm:8786."
+        ),
     ] = None,
     journal: Annotated[
         Optional[Path],
         typer.Option(
             metavar="FILE",
             dir_okay=False,
-            help="Keep what is done, with its result; the same command goes on from there.",
+            help="Record finished entities and their results in this file. The same command then resumes the run.",
         ),
     ] = None,
     output_format: FormatOption = output.Format.TABLE,
 ) -> int:
     """
-    Call a function of yours for each entity of a query, on several workers.
+    Call a Python function for each entity of a query, with several workers.
 
-    Results go to stdout; what is done and what failed goes to stderr. Exit status: 0 if all is done, 1 if something
-    failed, 2 if the command is wrong, 130 after Ctrl-C.
+    Results go to stdout; progress and failures go to stderr.
+
+    Exit status: 0 if all entities are done, 1 if something failed, 2 if the command is not valid, 130 after Ctrl-C.
     """
     return map_entities(
         connect,
         function,
         Query(entity_type=entity_type, filters=filters, projects=project, fields=fields),
         limit=limit,
-        where=ExecutorKind(workers=workers, processes=processes, dask=dask),
+        executor_kind=ExecutorKind(workers=workers, processes=processes, dask=dask),
         journal=journal,
-        form=output_format,
+        output_format=output_format,
     )
 
 
 @frozen(kw_only=True)
 class ExecutorKind:
     """
-    Who does the work: threads, processes or a cluster.
+    Where the function runs: in threads (the default), in processes, or on a Dask cluster.
+
+    Attributes:
+        workers: How many entities are processed at the same time. None: the default of the kind.
+
+        processes: Whether to use processes.
+
+        dask: The address of the scheduler of a Dask cluster, or None.
     """
 
     workers: Optional[int] = None
@@ -102,103 +114,108 @@ class ExecutorKind:
 
     def check(self) -> None:
         """
-        Refuse what nobody can be.
+        Raise an error if the options contradict each other or are not valid.
 
         Raises:
-            UsageError: Two of them are asked for, or an address is none.
+            UsageError: Both processes and a cluster are given, or the address is not valid.
         """
         if self.processes and self.dask is not None:
-            raise functions.UsageError("Give --processes or --dask, not both.")
+            raise UsageError("--processes and --dask exclude each other. Give one of them.")
         if self.dask is not None and not _ADDRESS.fullmatch(self.dask):
-            raise functions.UsageError(
-                f"--dask {self.dask!r}: give the address of a scheduler, such as tcp://farm:8786."
+            raise UsageError(
+                f"--dask {self.dask!r} is not the address of a scheduler. Write it as HOST:PORT, such as tcp://farm:8786."
             )
 
 
 def map_entities(
-    make_sg: Callable[[], SGExtended],
+    connect: Connect,
     spec: str,
     query: Query,
     *,
     limit: Optional[int],
-    where: ExecutorKind,
+    executor_kind: ExecutorKind,
     journal: Optional[Path],
-    form: output.Format,
+    output_format: output.Format,
 ) -> int:
     """
-    Call a function for each entity of a query, print what came of it, and return the exit status.
+    Call a function for each entity of a query, print the results and a summary, and return the exit status.
 
     Args:
-        make_sg: Makes whose clones the workers use, once nothing is wrong with what was typed.
+        connect: Returns the client. It is called after the other arguments are checked.
 
-        spec: Names the function, see `functions.load`.
+        spec: The name of the function; see `load_function`.
 
-        query: Which entities.
+        query: The query for the entities.
 
-        limit: RunOptions many of them at most. None: all.
+        limit: The maximum number of entities. None: all.
 
-        where: Who does the work.
+        executor_kind: Where the function runs.
 
-        journal: File of what is done, or None.
+        journal: The file that records finished entities, or None.
 
-        form: RunOptions the results are printed.
+        output_format: The format of the results.
 
     Raises:
-        UsageError: There is no such function, or nobody to do it.
+        UsageError: There is no such function, or *executor_kind* is not valid.
 
-        InvalidArgumentError: A field holds no such values.
+        InvalidArgumentError: A filter has a value that its field cannot hold.
+
+        ConfigurationError: No Dask scheduler responds at the address.
 
         NotFoundError: The site has no such type, field or project.
     """
-    where.check()
-    function = functions.load(spec)
-    sg = make_sg()
-    meter = work.Meter(sg)
+    executor_kind.check()
+    function = load_function(spec)
+    sg = connect()
+    meter = run_items.CostMeter(sg)
     native = query.to_native(sg)
-    found = sg.count(native.entity_type, native.filters)
-    found = found if limit is None else min(found, limit)
-    entities = sg.find_iter(native.entity_type, native.filters, native.fields, limit=limit or 0) if found else iter(())
-    with _executor(where, function, needed=bool(found)) as (executor, workers, unit):
-        how = work.RunOptions(workers=workers, executor=executor, journal=journal, unit=unit)
-        outcome = work.run(sg, function, work.Counted(entities, found), how, meter=meter)
-    _print_results(outcome, form)
+    count = sg.count(native.entity_type, native.filters)
+    count = count if limit is None else min(count, limit)
+    entities = sg.find_iter(native.entity_type, native.filters, native.fields, limit=limit or 0) if count else iter(())
+    with _executor(executor_kind, function, needed=bool(count)) as (executor, workers, unit):
+        options = run_items.RunOptions(workers=workers, executor=executor, journal=journal, unit=unit)
+        outcome = run_items.run(sg, function, run_items.CountedItems(entities, count), options, meter=meter)
+    _print_results(outcome, output_format)
     if not outcome.total:
-        sys.stderr.write(f"No {query.entity_type} matches: there is nothing to do.\n")
+        sys.stderr.write(f"No {query.entity_type} matches the query: there is nothing to do.\n")
     else:
-        work.show_summary(outcome, function)
-    return outcome.status
+        run_items.show_summary(outcome, function)
+    return outcome.exit_status
 
 
-# --- Who does it
+# --- Where the function runs
 
 
 @contextlib.contextmanager
 def _executor(
-    where: ExecutorKind, function: Callable[..., Any], *, needed: bool
+    executor_kind: ExecutorKind, function: Callable[..., Any], *, needed: bool
 ) -> Iterator[Tuple[Optional[Executor], int, str]]:
     """
-    Give what runs the work, None for threads; how many do it at once, and what they are.
+    Yield an executor, or None for threads; the number of workers; and what one worker is called in messages.
     """
-    workers = where.workers or WORKERS
+    workers = executor_kind.workers or DEFAULT_WORKERS
     if not needed:
         yield None, workers, "worker"
-    elif where.dask is not None:
-        with _cluster(where.dask, function) as client:
+    elif executor_kind.dask is not None:
+        with _cluster(executor_kind.dask, function) as client:
             threads = sum(client.nthreads().values())
             with client.get_executor() as executor:
-                yield executor, where.workers or max(threads, 1), "Dask worker"
-    elif where.processes:
-        # Forking a process that has threads is not safe, so it is spawn wherever we are.
+                yield executor, executor_kind.workers or max(threads, 1), "Dask worker"
+    elif executor_kind.processes:
+        # spawn on all systems, because forking a process that has threads is not safe.
         context = multiprocessing.get_context("spawn")
-        with _Processes(workers, mp_context=context, initializer=_leave_interrupts) as executor:
+        with _ProcessPool(workers, mp_context=context, initializer=_ignore_ctrl_c) as executor:
             yield executor, workers, "process"
     else:
         yield None, workers, "worker"
 
 
-class _Processes(ProcessPoolExecutor):
+class _ProcessPool(ProcessPoolExecutor):
     """
-    Processes that Ctrl-C does not reach, not even while they start: they inherit what is blocked here for that moment.
+    A process pool whose processes never receive Ctrl-C.
+
+    A process inherits the blocked signals of its parent. SIGINT is blocked here while one starts, so that Ctrl-C cannot
+    reach it before it ignores SIGINT.
     """
 
     def submit(self, *args: Any, **kwargs: Any) -> "Future[Any]":
@@ -211,11 +228,11 @@ class _Processes(ProcessPoolExecutor):
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _leave_interrupts() -> None:
+def _ignore_ctrl_c() -> None:
     """
-    Let Ctrl-C be the business of the process that has started this one; a terminal tells both.
+    Ignore SIGINT in this process. A terminal sends it to all processes, and the parent process handles it for all.
     """
-    with contextlib.suppress(ValueError):  # where the work is not done in the main thread of Python, no Ctrl-C comes
+    with contextlib.suppress(ValueError):  # not in the main thread, so no SIGINT arrives
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -224,45 +241,45 @@ def _cluster(address: str, function: Callable[..., Any]) -> Iterator[Any]:
     import distributed  # noqa: PLC0415 - an extra
 
     try:
-        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
+        client = distributed.Client(address, timeout=CLUSTER_TIMEOUT, set_as_default=False)  # type: ignore[no-untyped-call]
     except OSError as error:
-        msg = f"No Dask scheduler answers at {address}: {error}"
+        msg = f"No Dask scheduler responds at {address}: {error}. Check the address, and that the scheduler is running."
         raise ConfigurationError(msg) from error
     with client:
-        file = functions.file_of(function)
+        file = file_to_upload(function)
         if file is not None:
-            client.upload_file(str(file))  # the workers have no such file
+            client.upload_file(str(file))  # so that the workers can import it
         yield client
 
 
 # --- The results
 
 
-def _print_results(outcome: work.Outcome, form: output.Format) -> None:
-    rows = [(item, *_split(result)) for item, result in outcome.results]
-    if form is output.Format.JSON:
-        output.print_json([{**_identity(item), "result": result, "error": error} for item, result, error in rows])
+def _print_results(outcome: run_items.Outcome, output_format: output.Format) -> None:
+    rows = [(item, *_result_and_error(result)) for item, result in outcome.results]
+    if output_format is output.Format.JSON:
+        output.print_json([{**_type_id_name(item), "result": result, "error": error} for item, result, error in rows])
         return
-    if form is output.Format.TABLE:
-        rows = [row for row in rows if row[2] is None]  # the summary has the others
-        if all(result is None for _item, result, _error in rows):  # it was called for what it does
+    if output_format is output.Format.TABLE:
+        rows = [row for row in rows if row[2] is None]  # the summary shows the failures
+        if all(result is None for _item, result, _error in rows):  # a function without a result: print no table
             return
-    beside = ["type", "id", "name"] + (["error"] if form is output.Format.CSV else [])
-    columns, cells = output.spread([result for _item, result, _error in rows], beside)
+    own_columns = ["type", "id", "name"] + (["error"] if output_format is output.Format.CSV else [])
+    columns, cells = output.result_columns([result for _item, result, _error in rows], own_columns)
     table = [
-        [*_identity(item).values(), *cell, *([error] if form is output.Format.CSV else [])]
+        [*_type_id_name(item).values(), *cell, *([error] if output_format is output.Format.CSV else [])]
         for (item, _result, error), cell in zip(rows, cells)
     ]
-    names = [*beside[:3], *columns, *beside[3:]]
-    (output.print_csv if form is output.Format.CSV else output.print_table)(names, table)
+    names = [*own_columns[:3], *columns, *own_columns[3:]]
+    output.print_rows(names, table, output_format)
 
 
-def _split(result: Any) -> Tuple[Any, Optional[str]]:
+def _result_and_error(result: Any) -> Tuple[Any, Optional[str]]:
     if isinstance(result, Failure):
         return None, f"{type(result.error).__name__}: {result.error}"
     return result, None
 
 
-def _identity(entity: Dict[str, Any]) -> Dict[str, Any]:
-    name = next((entity[field] for field in NAMES if entity.get(field)), None)
+def _type_id_name(entity: Dict[str, Any]) -> Dict[str, Any]:
+    name = next((entity[field] for field in NAME_FIELDS if entity.get(field)), None)
     return {"type": entity["type"], "id": entity["id"], "name": name}

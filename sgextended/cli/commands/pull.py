@@ -1,5 +1,9 @@
 """
-``sgextended pull``: the records of projects, from any site into a folder that a local site can serve.
+``sgextended pull``: copies the records of projects from a site to a folder that a local site can serve.
+
+The folder gets a file ``records/TYPE.jsonl`` for each entity type, ``schema.json``, and files below ``media/``. During
+the pull, ``pull.json`` records its options, and ``records/TYPE.part`` holds a type that is not complete.
+``about.json`` is written last: a folder without it is not complete.
 """
 
 import contextlib
@@ -13,48 +17,61 @@ from attrs import define, field
 from rich.console import Console
 
 from sgextended import Failure, SGExtended
-from sgextended.cli.load_function import UsageError
-from sgextended.cli.output import plural
-from sgextended.cli.project_names import find_named
-from sgextended.cli.pull_plan import Part, Plan, Writer, moment, thumbnail_number, uploads_in
-from sgextended.cli.site_command import Connect, asks
+from sgextended.cli.commands.pull_plan import (
+    PullPlan,
+    RecordSerializer,
+    Selection,
+    parse_time,
+    thumbnail_number,
+    uploads_of,
+)
+from sgextended.cli.shared.entity_query import find_projects_by_name
+from sgextended.cli.shared.errors import UsageError
+from sgextended.cli.shared.output import plural
+from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.errors import ShotgunError
 from sgextended.workers.progress import reporter
 
-_FORMAT = 1  # of the folder: sgextended.localsite.demo.folder_dump
-_WORKERS = 4  # types at once; each is read ahead
+_FORMAT_VERSION = 1  # of the folder; sgextended.localsite.demo.folder_dump uses the same format
+_TYPES_AT_ONCE = 4  # pages of each type are prefetched too
 _FILES_AT_ONCE = 8
-_IDS_AT_ONCE = 500
+_IDS_PER_REQUEST = 500
+_MAX_FAILURES_SHOWN = 5
 
-Report = Callable[[int, int], object]
-_TOLD = 5  # failures are told at most
+ReportProgress = Callable[[int, int], object]
 
 
-@asks
+@site_command
 def command(
     connect: Connect,
     *,
-    project: Annotated[List[str], typer.Option("--project", help="Name of a project; may be given several times.")],
+    project: Annotated[List[str], typer.Option("--project", help="Name of a project. Can be given several times.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", file_okay=False, help="Folder for the records.")
     ],
     entity: Annotated[
         Optional[List[str]],
         typer.Option(
-            "--entity", metavar="TYPE", help="The only types to pull of the projects; may be given several times."
+            "--entity",
+            metavar="TYPE",
+            help="Entity type to pull from the projects. Can be given several times. Default: all except logs.",
         ),
     ] = None,
     since: Annotated[
-        Optional[str], typer.Option(metavar="DAY", help="Leave out what was not changed since, such as 2026-03-10.")
+        Optional[str],
+        typer.Option(metavar="DAY", help="Skip records that were not changed since this day, such as 2026-03-10."),
     ] = None,
     media: Annotated[bool, typer.Option("--media", help="Pull files and thumbnails too.")] = False,
-    anonymous: Annotated[bool, typer.Option("--anonymous", help="Call persons by numbers instead of names.")] = False,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="Replace the names of people by numbers.")] = False,
 ) -> int:
     """
-    Copy the records of projects into a folder, which sgextended site --load serves.
+    Copy the records of projects to a folder, which 'sgextended site --load' can serve.
 
-    What they link to comes with them: people, steps, statuses. Passwords and keys stay on the site. A pull that was
-    interrupted goes on when the same command is given again.
+    The pull includes the records that these link to, such as people, steps and statuses.
+
+    It never copies passwords and keys.
+
+    To resume an interrupted pull, run the same command again.
     """
     return pull(
         connect(),
@@ -78,36 +95,38 @@ def pull(
     anonymous: bool = False,
 ) -> int:
     """
-    Pull projects into *folder*, or go on with it, and say what came; return the exit status.
+    Pull projects into *folder*, or resume an interrupted pull. Print a summary and return the exit status.
 
     Args:
-        sg: Who asks the site.
+        sg: The client.
 
-        folder: Where to. One that a pull by the same words has left unfinished is finished.
+        folder: The folder to write. It is new or empty, or has an interrupted pull with the same options.
 
-        projects: Names of projects.
+        projects: Names of the projects.
 
-        entity_types: The only types to pull of the projects. None: all but logs.
+        entity_types: The entity types to pull from the projects. None: all except logs.
 
-        since: A day or time; what was not changed since is left out.
+        since: A day or time. Records that were not changed since then are skipped.
 
-        media: Whether files and thumbnails are pulled too.
+        media: Whether to pull files and thumbnails too.
 
-        anonymous: Whether names of persons are left out.
+        anonymous: Whether to replace the names of people.
 
     Raises:
-        UsageError: The folder holds something else, or a word names nothing.
+        UsageError: The folder has other contents, or *entity_types* or *since* is not valid.
+
+        NotFoundError: The site has no project with one of the names.
     """
-    found = find_named(sg, projects)
-    plan = Plan(
+    found = find_projects_by_name(sg, projects)
+    plan = PullPlan(
         schema=sg.schema_read(),
         projects=[{"type": "Project", "id": project["id"]} for project in found],
         entity_types=None if entity_types is None else frozenset(entity_types),
-        since=None if since is None else moment(since),
+        since=None if since is None else parse_time(since),
         is_anonymous=anonymous,
     )
-    parts = list(plan.parts())
-    asked = {
+    selections = list(plan.selections())
+    options = {
         "source": sg.site.url,
         "projects": [{"id": project["id"], "name": project["name"]} for project in found],
         "entity_types": None if entity_types is None else sorted(entity_types),
@@ -115,188 +134,206 @@ def pull(
         "media": media,
         "anonymous": anonymous,
     }
-    _open(folder, asked)
-    _write(folder / "schema.json", plan.schema)
-    job = _Job(sg=sg, folder=folder, plan=plan)
-    counts = job.pull(parts)
-    failures = job.pull_media() if media else []
+    _prepare_folder(folder, options)
+    _write_json(folder / "schema.json", plan.schema)
+    puller = _Puller(sg=sg, folder=folder, plan=plan)
+    counts = puller.pull_records(selections)
+    failures = puller.pull_media() if media else []
     console = Console(stderr=True, highlight=False)
-    for refused in job.refused:
-        console.print(refused, markup=False, soft_wrap=True)
-    for failure in failures[:_TOLD]:
-        told = f"A file could not be pulled: {failure.item}: {failure.error}"
-        console.print(told, markup=False, soft_wrap=True)
+    for message in puller.skipped:
+        console.print(message, markup=False, soft_wrap=True)
+    for failure in failures[:_MAX_FAILURES_SHOWN]:
+        message = f"The file {failure.item} could not be pulled: {failure.error}"
+        console.print(message, markup=False, soft_wrap=True)
     if failures:
-        told = f"{plural(len(failures), 'file')} could not be pulled. The same command tries again."
-        console.print(told, soft_wrap=True)
+        message = f"{plural(len(failures), 'file')} could not be pulled. Run the same command again to retry."
+        console.print(message, soft_wrap=True)
         return 1
-    # Written last: a folder without it is not whole.
-    _write(folder / "about.json", {"format": _FORMAT, "by": "pull", **asked})
+    # Written last: a folder without it is not complete.
+    _write_json(folder / "about.json", {"format": _FORMAT_VERSION, "by": "pull", **options})
     (folder / "pull.json").unlink()
     names = ", ".join(project["name"] for project in found)
-    told = f"{plural(sum(counts.values()), 'record')} of {plural(len(counts), 'type')} of {names} are in {folder}."
-    console.print(told, markup=False, soft_wrap=True)
-    console.print(f"Serve them: sgextended site --load {folder}", markup=False, soft_wrap=True)
+    records, types = plural(sum(counts.values()), "record"), plural(len(counts), "entity type")
+    console.print(f"Wrote {records} of {types} of {names} to {folder}.", markup=False, soft_wrap=True)
+    console.print(f"To serve them: sgextended site --load {folder}", markup=False, soft_wrap=True)
     return 0
 
 
-def _open(folder: Path, asked: Mapping[str, Any]) -> None:
+def _prepare_folder(folder: Path, options: Mapping[str, Any]) -> None:
     """
-    Make a folder ready for a pull, or see that it has begun with this very one.
+    Create the folder for a pull, or check that its interrupted pull has the same options.
     """
-    note = folder / "pull.json"
-    if note.is_file():
-        if json.loads(note.read_text(encoding="utf-8")) != asked:
-            raise UsageError(f"{folder} has a part of another pull. Give the same words as then, or another folder.")
+    options_file = folder / "pull.json"
+    if options_file.is_file():
+        if json.loads(options_file.read_text(encoding="utf-8")) != options:
+            raise UsageError(
+                f"{folder} has a part of another pull. Use the same options as that pull, or another folder."
+            )
     elif folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty. Name a folder that does not exist yet.")
     for name in ("records", "media/attachments", "media/thumbnails"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    _write(note, asked)
+    _write_json(options_file, options)
 
 
-def _write(path: Path, value: Any) -> None:
+def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def _records(path: Path) -> Iterator[Dict[str, Any]]:
+def _read_records(path: Path) -> Iterator[Dict[str, Any]]:
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             yield json.loads(line)
 
 
-def _size(sg: SGExtended, part: Part) -> int:
-    return sg.count(part.entity_type, part.filters)
+def _count(sg: SGExtended, selection: Selection) -> int:
+    return sg.count(selection.entity_type, selection.filters)
 
 
-def _line(record: Mapping[str, Any]) -> str:
+def _to_line(record: Mapping[str, Any]) -> str:
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 @define(kw_only=True, eq=False)
-class _Job:
+class _Puller:
     """
-    One pull at work.
+    Pulls records and files into a folder, several entity types at the same time.
 
     Attributes:
-        refused: What the site would not show, in words.
+        sg: The client.
+
+        folder: The folder to write.
+
+        plan: What to pull.
+
+        skipped: A message for each entity type that the site refused to return.
     """
 
     sg: SGExtended
     folder: Path
-    plan: Plan
-    refused: List[str] = field(factory=list, init=False)
+    plan: PullPlan
+    skipped: List[str] = field(factory=list, init=False)
     _links: Dict[str, Set[int]] = field(factory=dict, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
     _done: int = field(default=0, init=False)
 
-    def pull(self, parts: Sequence[Part]) -> Dict[str, int]:
+    def pull_records(self, selections: Sequence[Selection]) -> Dict[str, int]:
         """
-        Pull the records of *parts*, and then what they link to; return how many of each type there are.
+        Pull the records of *selections*, then the records that these link to. Return the number of records by type.
         """
-        sizes = list(self.sg.map(_size, parts, workers=_FILES_AT_ONCE, on_error="collect"))
-        for part, size in zip(parts, sizes):
-            # A site describes types that it shows to nobody, or not to this caller.
+        sizes = list(self.sg.map(_count, selections, workers=_FILES_AT_ONCE, on_error="collect"))
+        for selection, size in zip(selections, sizes):
+            # A schema includes types that the site returns to no user, or not to this one.
             if isinstance(size, Failure):
-                if not isinstance(size.error, ShotgunError) or part.entity_type in (self.plan.entity_types or ()):
+                if not isinstance(size.error, ShotgunError) or selection.entity_type in (self.plan.entity_types or ()):
                     raise size.error
-                self.refused.append(f"{part.entity_type} is left out: {size.error}")
-        wanted = [part for part, size in zip(parts, sizes) if size and not isinstance(size, Failure)]
+                self.skipped.append(f"{selection.entity_type} was skipped. The site refused it: {size.error}")
+        wanted = [each for each, size in zip(selections, sizes) if size and not isinstance(size, Failure)]
         total = sum(size for size in sizes if isinstance(size, int))
         with reporter(progress=True, total=total) as report:
-            counts = self._map(self._pull_part, wanted, report)
-        # These come by their projects, or whole; the others when something links to them.
-        seen: Dict[str, Set[int]] = {part.entity_type: set() for part in parts}
+            counts = self._map(self._pull_selection, wanted, report)
+        # The types of the selections are complete now. Records of other types are pulled if a record links to them;
+        # these can link to further records, so this repeats until no link is new.
+        selected_types = {selection.entity_type for selection in selections}
+        seen: Dict[str, Set[int]] = {entity_type: set() for entity_type in selected_types}
         while True:
             begun = set(seen)
-            more = self._linked(seen, {part.entity_type for part in parts})
-            if not more:
+            new_links = self._new_links(seen, selected_types)
+            if not new_links:
                 return counts
-            with reporter(progress=True, total=sum(len(ids) for _type, ids in more)) as report:
-                linked = [(entity_type, ids, entity_type in begun) for entity_type, ids in more]
-                for entity_type, count in self._map(self._pull_linked, linked, report).items():
+            with reporter(progress=True, total=sum(len(ids) for _type, ids in new_links)) as report:
+                jobs = [(entity_type, ids, entity_type in begun) for entity_type, ids in new_links]
+                for entity_type, count in self._map(self._pull_linked, jobs, report).items():
                     counts[entity_type] = counts.get(entity_type, 0) + count
 
-    def _map(self, function: Callable[..., Tuple[str, int]], items: Sequence[Any], report: Report) -> Dict[str, int]:
+    def _map(
+        self, function: Callable[..., Tuple[str, int]], items: Sequence[Any], report: ReportProgress
+    ) -> Dict[str, int]:
         self._done = 0
-        return dict(self.sg.map(lambda sg, item: function(sg, item, report), items, workers=_WORKERS))
+        return dict(self.sg.map(lambda sg, item: function(sg, item, report), items, workers=_TYPES_AT_ONCE))
 
-    def _linked(self, seen: Dict[str, Set[int]], pulled: Set[str]) -> List[Tuple[str, List[int]]]:
+    def _new_links(self, seen: Dict[str, Set[int]], selected_types: Set[str]) -> List[Tuple[str, List[int]]]:
         """
-        Return what is linked to and not there yet, by type; *seen* is what was looked at, and grows.
+        Return the ids that records link to and that are not in *seen*, by entity type. Add them to *seen*.
         """
         found = []
-        for entity_type in sorted(set(self._links) - pulled):
+        for entity_type in sorted(set(self._links) - selected_types):
             new = self._links[entity_type] - seen.get(entity_type, set())
             if new and self.plan.linked(entity_type, []) is not None:
                 seen.setdefault(entity_type, set()).update(new)
                 found.append((entity_type, sorted(new)))
         return found
 
-    def _pull_part(self, sg: SGExtended, part: Part, report: Report) -> Tuple[str, int]:
+    def _pull_selection(self, sg: SGExtended, selection: Selection, report: ReportProgress) -> Tuple[str, int]:
         """
-        Pull the records of one part into the file of its type, after those that an earlier run has left there.
+        Pull the records of one selection into the file of its type. Keep the records that an interrupted run wrote.
         """
-        whole = self.folder / "records" / f"{part.entity_type}.jsonl"
-        begun = whole.with_suffix(".part")
-        writer = Writer(part, is_anonymous=self.plan.is_anonymous)
-        if whole.exists():
-            count = self._count(_records(whole), writer, report)
+        complete = self.folder / "records" / f"{selection.entity_type}.jsonl"
+        partial = complete.with_suffix(".part")
+        serializer = RecordSerializer(selection, is_anonymous=self.plan.is_anonymous)
+        if complete.exists():
+            count = self._count_existing(_read_records(complete), serializer, report)
         else:
-            last, count = self._resume(begun, writer, report)
-            filters = [*part.filters, ["id", "greater_than", last]] if last else part.filters
-            with begun.open("a", encoding="utf-8", newline="\n") as file:
-                for entity in sg.find_iter(part.entity_type, filters, list(part.fields)):
-                    file.write(_line(writer.line(entity)))
+            last, count = self._resume(partial, serializer, report)
+            filters = [*selection.filters, ["id", "greater_than", last]] if last else selection.filters
+            with partial.open("a", encoding="utf-8", newline="\n") as file:
+                for entity in sg.find_iter(selection.entity_type, filters, list(selection.fields)):
+                    file.write(_to_line(serializer.serialize(entity)))
                     count += 1
-                    self._tell(report)
-            begun.replace(whole)
-        self._remember(writer)
-        return part.entity_type, count
+                    self._report_one(report)
+            partial.replace(complete)
+        self._add_links(serializer)
+        return selection.entity_type, count
 
-    def _pull_linked(self, sg: SGExtended, job: Tuple[str, List[int], bool], report: Report) -> Tuple[str, int]:
+    def _pull_linked(self, sg: SGExtended, job: Tuple[str, List[int], bool], report: ReportProgress) -> Tuple[str, int]:
         """
-        Pull records by their ids; those of a type are few enough to be pulled anew by each run.
+        Pull records of one type by their ids. These are few, so each run pulls them again.
         """
-        entity_type, ids, is_more = job
+        entity_type, ids, appends = job
         count = 0
         path = self.folder / "records" / f"{entity_type}.jsonl"
-        with path.open("a" if is_more else "w", encoding="utf-8", newline="\n") as file:
-            for at in range(0, len(ids), _IDS_AT_ONCE):
-                part = self.plan.linked(entity_type, ids[at : at + _IDS_AT_ONCE])
-                assert part is not None
-                writer = Writer(part, is_anonymous=self.plan.is_anonymous)
-                for entity in sg.find_iter(entity_type, part.filters, list(part.fields)):
-                    file.write(_line(writer.line(entity)))
+        with path.open("a" if appends else "w", encoding="utf-8", newline="\n") as file:
+            for at in range(0, len(ids), _IDS_PER_REQUEST):
+                selection = self.plan.linked(entity_type, ids[at : at + _IDS_PER_REQUEST])
+                assert selection is not None
+                serializer = RecordSerializer(selection, is_anonymous=self.plan.is_anonymous)
+                for entity in sg.find_iter(entity_type, selection.filters, list(selection.fields)):
+                    file.write(_to_line(serializer.serialize(entity)))
                     count += 1
-                    self._tell(report)
-                self._remember(writer)
+                    self._report_one(report)
+                self._add_links(serializer)
         return entity_type, count
 
-    def _remember(self, writer: Writer) -> None:
+    def _add_links(self, serializer: RecordSerializer) -> None:
         with self._lock:
-            for entity_type, ids in writer.links.items():
+            for entity_type, ids in serializer.links.items():
                 self._links.setdefault(entity_type, set()).update(ids)
 
-    def _resume(self, begun: Path, writer: Writer, report: Report) -> Tuple[int, int]:
+    def _resume(self, partial: Path, serializer: RecordSerializer, report: ReportProgress) -> Tuple[int, int]:
         """
-        Return the last id that an earlier run has written whole, and how many records; half a line is cut off.
+        Return the last id that an interrupted run wrote completely, and the number of its records. Remove an incomplete
+        last line from the file. Return (0, 0) if there is no such file.
         """
-        if not begun.exists():
+        if not partial.exists():
             return 0, 0
-        text = begun.read_bytes()
-        begun.write_bytes(text[: text.rfind(b"\n") + 1])
-        records = list(_records(begun))
-        return (records[-1]["id"] if records else 0), self._count(iter(records), writer, report)
+        text = partial.read_bytes()
+        partial.write_bytes(text[: text.rfind(b"\n") + 1])
+        records = list(_read_records(partial))
+        return (records[-1]["id"] if records else 0), self._count_existing(iter(records), serializer, report)
 
-    def _count(self, records: Iterator[Dict[str, Any]], writer: Writer, report: Report) -> int:
+    def _count_existing(
+        self, records: Iterator[Dict[str, Any]], serializer: RecordSerializer, report: ReportProgress
+    ) -> int:
+        """
+        Return the number of records that an interrupted run wrote, and collect their links.
+        """
         count = 0
-        for count, record in enumerate(records, start=1):  # noqa: B007 - the last one counts
-            writer.note(record)
-            self._tell(report)
+        for count, record in enumerate(records, start=1):  # noqa: B007 - used after the loop
+            serializer.collect_links(record)
+            self._report_one(report)
         return count
 
-    def _tell(self, report: Report) -> None:
+    def _report_one(self, report: ReportProgress) -> None:
         with self._lock:
             self._done += 1
             report(self._done, 0)
@@ -305,25 +342,25 @@ class _Job:
 
     def pull_media(self) -> List[Failure]:
         """
-        Pull the files of the records that are there, those that are missing; return what failed.
+        Download the files of the pulled records that are not in the folder yet. Return the failures.
         """
-        wanted: Dict[Tuple[str, int], Tuple[str, int]] = {}
+        missing: Dict[Tuple[str, int], Tuple[str, int]] = {}
         for path in sorted((self.folder / "records").glob("*.jsonl")):
-            for record in _records(path):
-                for kind, number in uploads_in(record):
-                    if not self._file(kind, number).exists():
-                        wanted[kind, number] = (record["type"], record["id"])
-        jobs = [(*what, *of) for what, of in wanted.items()]
-        answers = self.sg.map(self._pull_file, jobs, workers=_FILES_AT_ONCE, on_error="collect", progress=True)
-        with contextlib.closing(answers):  # type: ignore[type-var] # it is a generator
-            return [answer for answer in answers if isinstance(answer, Failure)]
+            for record in _read_records(path):
+                for kind, number in uploads_of(record):
+                    if not self._media_path(kind, number).exists():
+                        missing[kind, number] = (record["type"], record["id"])
+        jobs = [(*upload, *owner) for upload, owner in missing.items()]
+        results = self.sg.map(self._pull_file, jobs, workers=_FILES_AT_ONCE, on_error="collect", progress=True)
+        with contextlib.closing(results):  # type: ignore[type-var] # it is a generator
+            return [result for result in results if isinstance(result, Failure)]
 
-    def _file(self, kind: str, number: int) -> Path:
+    def _media_path(self, kind: str, number: int) -> Path:
         return self.folder / "media" / kind / (str(number) if kind == "attachments" else f"{number}.jpg")
 
     def _pull_file(self, sg: SGExtended, job: Tuple[str, int, str, int]) -> None:
         kind, number, entity_type, entity_id = job
-        target = str(self._file(kind, number))
+        target = str(self._media_path(kind, number))
         if kind == "attachments":
             sg.download_attachment({"type": "Attachment", "id": number}, target)
             return

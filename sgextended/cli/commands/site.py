@@ -1,73 +1,93 @@
 """
-``sgextended site``: its options. What they do stands in ``site.py``, which needs the extra "site".
+``sgextended site``: serves a local site until Ctrl-C. ``sgextended site dump``: writes the records of one to a folder.
 """
 
+import contextlib
+import logging
+import secrets
+import sys
 from pathlib import Path
-from typing import Annotated, List, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Iterator, List, Optional, Sequence, Tuple
 
 import typer
+from attrs import frozen
+from rich.console import Console
+
+from sgextended.cli.shared.output import plural
+
+if TYPE_CHECKING:
+    from sgextended.localsite import LocalSite
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+_ACCESS_LOGGER = "sgextended.localsite.access"
 
 
 @app.callback(invoke_without_command=True)
 def site(
     context: typer.Context,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
-    db: Annotated[Optional[Path], typer.Option(help="SQLite file that keeps the records; none: in memory.")] = None,
-    script_name: Annotated[str, typer.Option(help="Name of the script that may ask.")] = "sgextended",
-    api_key: Annotated[Optional[str], typer.Option(help="Its key; none: a new one, which is printed.")] = None,
-    tls: Annotated[bool, typer.Option("--tls", help="Serve https, with a certificate authority of its own.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 uses a free port.")] = 0,
+    db: Annotated[Optional[Path], typer.Option(help="SQLite file for the records. Default: in memory.")] = None,
+    script_name: Annotated[str, typer.Option(help="Name of the script user that may connect.")] = "sgextended",
+    api_key: Annotated[
+        Optional[str], typer.Option(help="Key of that script. Default: a new key, which is printed.")
+    ] = None,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Serve HTTPS, with a certificate from a new certificate authority.")
+    ] = False,
     demo: Annotated[bool, typer.Option("--demo", help="Fill a new site with the demo production.")] = False,
     load: Annotated[
-        Optional[Path], typer.Option(metavar="DIR", help="Fill a new site with what pull or dump has written.")
+        Optional[Path],
+        typer.Option(metavar="DIR", help="Fill a new site with the records that 'pull' or 'site dump' wrote to DIR."),
     ] = None,
-    latency: Annotated[float, typer.Option(min=0, help="Seconds that each answer is held back.")] = 0.0,
+    latency: Annotated[float, typer.Option(min=0, help="Seconds to delay each response.")] = 0.0,
     fault: Annotated[
         Optional[List[str]],
         typer.Option(
             "--fault",
             metavar="KIND[=VALUE][:OPTION=VALUE,...]",
-            help="What goes wrong on purpose, such as status=503:next=3 or reset-after:rpc=create,rate=0.1; may be "
-            "given several times.",
+            help="Fault to simulate, such as status=503:next=3 or reset-after:rpc=create,rate=0.1. Can be given "
+            "several times.",
         ),
     ] = None,
     direct_uploads: Annotated[
-        bool, typer.Option("--direct-uploads", help="Let clients upload files straight to storage, in parts.")
+        bool, typer.Option("--direct-uploads", help="Let clients upload files in parts, directly to the storage.")
     ] = False,
-    host: Annotated[str, typer.Option(help="Address to listen on; others than this one let the network in.")] = (
-        "127.0.0.1"
-    ),
+    host: Annotated[
+        str,
+        typer.Option(help="Address to listen on. With any other address, other machines can reach the site."),
+    ] = "127.0.0.1",
     certificate: Annotated[
         Optional[Path],
-        typer.Option(metavar="FILE", dir_okay=False, help="Serve https with this certificate, and its chain, in PEM."),
+        typer.Option(metavar="FILE", dir_okay=False, help="Serve HTTPS with this certificate and its chain (PEM)."),
     ] = None,
     private_key: Annotated[
-        Optional[Path], typer.Option(metavar="FILE", dir_okay=False, help="The certificate's private key, in PEM.")
+        Optional[Path], typer.Option(metavar="FILE", dir_okay=False, help="Private key of the certificate (PEM).")
     ] = None,
     script: Annotated[
         Optional[List[str]],
         typer.Option(
-            "--script", metavar="NAME[=KEY]", help="One more script that may ask; may be given several times."
+            "--script",
+            metavar="NAME[=KEY]",
+            help="Another script user that may connect. Can be given several times.",
         ),
     ] = None,
     user: Annotated[
         Optional[List[str]],
-        typer.Option("--user", metavar="LOGIN[=PASSWORD]", help="A person who may ask; may be given several times."),
+        typer.Option("--user", metavar="LOGIN[=PASSWORD]", help="A user who may connect. Can be given several times."),
     ] = None,
     access_log: Annotated[
-        Optional[str], typer.Option(metavar="FILE", help="File to which each call adds a line; - is stderr.")
+        Optional[str], typer.Option(metavar="FILE", help="Log each call as a line in this file; - logs to stderr.")
     ] = None,
 ) -> None:
     """
-    Serve a local site that speaks the protocol of a real one, until Ctrl-C; its address in a browser shows the records.
+    Serve a local site until Ctrl-C. It speaks the protocol of a real site; a browser shows its records at its address.
     """
     if context.invoked_subcommand is not None:
         return
-    from sgextended.cli.site_server import Accounts, serve  # noqa: PLC0415 - needs the extra "site"
-
     serve(
-        team=Accounts(scripts=script or [], users=user or [], access_log=access_log),
+        accounts=Accounts(scripts=script or [], users=user or []),
+        access_log=access_log,
         port=port,
         db=db,
         data=load,
@@ -90,8 +110,131 @@ def site_dump(
     db: Annotated[Path, typer.Option(help="SQLite file of the site.")],
 ) -> None:
     """
-    Write the records and files of a site into a folder, which sgextended site --load serves.
+    Write the records and files of a local site to a folder, which 'sgextended site --load' can serve.
     """
-    from sgextended.cli.site_server import dump  # noqa: PLC0415 - needs the extra "site"
-
     dump(db, folder)
+
+
+@frozen(kw_only=True)
+class Accounts:
+    """
+    The accounts of a site, in addition to its first script.
+
+    Attributes:
+        scripts: Names of scripts, each as ``NAME`` or ``NAME=KEY``.
+
+        users: Logins of users, each as ``LOGIN`` or ``LOGIN=PASSWORD``.
+    """
+
+    scripts: Sequence[str] = ()
+    users: Sequence[str] = ()
+
+
+def serve(*, accounts: Accounts, access_log: Optional[str], **options: Any) -> None:
+    """
+    Serve a site until SIGINT or SIGTERM.
+
+    When the site accepts calls, print one line with its address and one line for each additional account.
+
+    Args:
+        accounts: The additional accounts.
+
+        access_log: The file to which each call adds a line. ``-`` is stderr, None is no log.
+
+        **options: Arguments of `LocalSite`.
+    """
+    # Imported here, because sgextended.localsite needs the extra "site".
+    from sgextended.localsite import LocalSite  # noqa: PLC0415
+    from sgextended.localsite import serve as serve_site  # noqa: PLC0415
+
+    def announce(site: LocalSite) -> None:
+        line = f"Local site at {site.url} script_name={site.script_name}"
+        if options["api_key"] is None:  # a new key, which the user does not know yet
+            line += f" api_key={site.api_key}"
+        if site.ca_file:
+            line += f" ca_file={site.ca_file}"
+        for each in (line, *_add_accounts(site, accounts)):
+            typer.echo(each)
+        if site.store.loaded is not None:
+            for skipped in site.store.loaded.left_out:
+                typer.echo(f"Not loaded from the folder, because a local site cannot store it: {skipped}.", err=True)
+
+    try:
+        site = LocalSite(**options)
+        with _access_log(access_log):
+            serve_site(site, announce)
+    except ValueError as error:  # such as a fault that is not valid, a file of another program, or a login in use
+        sys.exit(f"sgextended: The local site cannot be served. {error}")
+    except OSError as error:
+        sys.exit(
+            f"sgextended: The local site cannot be served on port {options['port']}. {error}. "
+            "Choose another port with --port, or --port 0 for a free one."
+        )
+
+
+def _add_accounts(site: "LocalSite", accounts: Accounts) -> Iterator[str]:
+    """
+    Add the accounts to a site, and yield the line to print for each.
+
+    The line has the key or password only if this call generated it. An account that the file already has keeps its
+    secret, unless the user gives a new one.
+    """
+    for name_option, secret_option, add, texts in (
+        ("script_name", "api_key", site.admit_script, accounts.scripts),
+        ("login", "password", site.admit_user, accounts.users),
+    ):
+        for text in texts:
+            name, given = _split_account(text)
+            secret = given or secrets.token_urlsafe(12)
+            is_current = add(name, secret, keep=given is None)
+            yield f"{name_option}={name}" + (f" {secret_option}={secret}" if is_current and given is None else "")
+
+
+def _split_account(text: str) -> Tuple[str, Optional[str]]:
+    name, equals, secret = text.partition("=")
+    if not name or (equals and not secret):
+        raise ValueError("An account lacks its name or its secret. Write --script and --user as NAME or NAME=SECRET.")
+    return name, secret or None
+
+
+@contextlib.contextmanager
+def _access_log(file: Optional[str]) -> Iterator[None]:
+    """
+    Within the block, write the access log to a file; ``-`` is stderr, None is no log.
+    """
+    if file is None:
+        yield
+        return
+    handler: logging.Handler = (
+        logging.StreamHandler(sys.stderr) if file == "-" else logging.FileHandler(file, encoding="utf-8")
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log = logging.getLogger(_ACCESS_LOGGER)
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+
+
+def dump(db: Path, folder: Path) -> None:
+    """
+    Write the records and files of a site's SQLite file to a folder. A site may serve the file at the same time.
+    """
+    # Imported here, because sgextended.localsite needs the extra "site".
+    from sgextended.localsite import Store  # noqa: PLC0415
+    from sgextended.localsite.demo.folder_dump import dump as dump_records  # noqa: PLC0415
+
+    if not db.is_file():
+        sys.exit(f"sgextended: There is no file {db}. Give the SQLite file of a local site with --db.")
+    try:
+        store = Store(db)
+        with contextlib.closing(store), store.reading() as tx:
+            counts = dump_records(tx, folder)
+    except (OSError, ValueError) as error:
+        sys.exit(f"sgextended: {db} cannot be dumped. {error}")
+    message = f"Wrote {plural(sum(counts.values()), 'record')} of {plural(len(counts), 'entity type')} to {folder}."
+    Console(stderr=True, highlight=False).print(message, markup=False, soft_wrap=True)

@@ -1,8 +1,8 @@
 """
-The command ``stubs``: a site's schema as a Python module, for the editor and the type checker.
+``sgextended stubs``: writes a site's schema as a Python module, for editors and type checkers.
 
-What is written depends on the schema alone and stands in alphabetical order, so that the difference between two of them
-is the difference between two schemas.
+The output depends on the schema alone and is sorted by name, so that a diff of two outputs shows the changes of the
+schema.
 """
 
 import keyword
@@ -15,10 +15,10 @@ import typer
 from attrs import frozen
 
 from sgextended import SiteSchema
-from sgextended.cli.load_function import UsageError
-from sgextended.cli.site_command import Connect, asks
+from sgextended.cli.shared.errors import UsageError
+from sgextended.cli.shared.site_command import Connect, site_command
 
-#: What an attribute holds for each data type; where a field may be empty it is Optional as well.
+#: The Python type for each data type. A field that can be empty is Optional as well.
 _PYTHON = {
     **dict.fromkeys(("text", "color", "entity_type", "uuid", "footage", "password", "image", "url_template"), "str"),
     **dict.fromkeys(("number", "percent", "duration", "timecode"), "int"),
@@ -28,17 +28,17 @@ _PYTHON = {
     "entity": "Link",
 }
 _NEVER_EMPTY = {"checkbox": "bool", "multi_entity": "List[Link]", "tag_list": "List[str]"}
-#: Names that the module has already.
-_TAKEN = {
+#: Names that the written module already uses.
+_USED_NAMES = {
     *("Any", "ClassVar", "Dict", "Iterator", "Link", "List", "Literal", "NewType", "Optional", "Row", "SGExtended"),
     *("Studio", "TYPE_CHECKING", "Through", "Union", "attrs", "dt", "overload", "typing"),
 }
 
 _HEAD = '''"""
-The entity types of the site, as `sgextended stubs` writes them: change nothing here, write it again.
+The entity types of the site. `sgextended stubs` generated this file: do not edit it, generate it again.
 
-`Studio` is an `SGExtended` that knows the names of fields: ``sg.find("Shot", [], ["code"])``. A field behind links is
-written ``Through("sg_sequence.Sequence.code")``. The other classes are for ``sg.find_as(Shot, [])``.
+`Studio` is an `SGExtended` whose methods check the names of fields: ``sg.find("Shot", [], ["code"])``. Write a field of
+a linked entity as ``Through("sg_sequence.Sequence.code")``. The other classes are for ``sg.find_as(Shot, [])``.
 """
 
 # ruff: noqa
@@ -53,7 +53,7 @@ import attrs
 from sgextended import Link, SGExtended
 
 Row = Dict[str, Any]
-#: A field behind links.
+#: A field of a linked entity.
 Through = NewType("Through", str)
 '''
 
@@ -61,13 +61,13 @@ _STUDIO = '''
 
 class Studio(SGExtended):
     """
-    The wrapper of this site: checkers know its entity types and their fields.
+    The client of this site. Type checkers know its entity types and their fields.
     """
 
     if TYPE_CHECKING:
 '''
 
-#: The native methods that name fields, with the parameters after these, as `SGExtended` has them.
+#: The native methods that take field names: their parameters after the fields, as in `SGExtended`, and their result.
 _FIND = (
     "order: Optional[List[Dict[str, str]]] = None, filter_operator: Optional[str] = None, limit: int = 0, "
     "retired_only: bool = False, page: int = 0, include_archived_projects: bool = True, "
@@ -81,41 +81,50 @@ _METHODS = {
     "find_one": (_FIND_ONE, "Optional[Row]"),
 }
 
-#: Both checkers want a subclass to take every text; that this one does not is its point.
+#: Type checkers demand that an override accepts every string. These overrides accept only known names, on purpose.
 _NARROWER = "  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]"
 
 
-@asks
+@site_command
 def command(
     connect: Connect,
     types: Annotated[
         Optional[List[str]],
-        typer.Argument(metavar="TYPE...", help="Which entity types; else all but connections.", show_default=False),
+        typer.Argument(
+            metavar="TYPE...", help="Entity types to write. Default: all except connections.", show_default=False
+        ),
     ] = None,
     output: Annotated[
-        Optional[Path], typer.Option("--output", "-o", metavar="FILE", help="Where to write it; none: to stdout.")
+        Optional[Path], typer.Option("--output", "-o", metavar="FILE", help="File to write. Default: stdout.")
     ] = None,
 ) -> int:
     """
-    Write the site's entity types, fields and statuses as a Python module, for the editor and the type checker.
-
-    The site and who asks come from the environment: SHOTGUN_URL, SHOTGUN_SCRIPT_NAME, SHOTGUN_API_KEY.
+    Write the site's entity types, fields and statuses as a Python module, for editors and type checkers.
     """
-    text = module(connect().site_schema(), types or None)
+    text = module_source(connect().site_schema(), types or None)
     if output is None:
         sys.stdout.write(text)
         return 0
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{str(output)!r} cannot be written: {error.strerror}.") from error
+        raise UsageError(f"The file {str(output)!r} cannot be written: {error.strerror}.") from error
     return 0
 
 
 @frozen
 class _Type:
     """
-    One entity type, and what it is called in the module.
+    One entity type.
+
+    Attributes:
+        name: Name in the API, such as CustomEntity05.
+
+        label: Display name on the site.
+
+        python: Name of the class in the module.
+
+        fields: The schema of each field, by name.
     """
 
     name: str
@@ -124,33 +133,34 @@ class _Type:
     fields: Mapping[str, Dict[str, Any]]
 
 
-def module(schema: SiteSchema, types: Optional[Sequence[str]] = None) -> str:
+def module_source(schema: SiteSchema, types: Optional[Sequence[str]] = None) -> str:
     """
     Return the source of a module for entity types.
 
     Args:
-        schema: The schema.
+        schema: The schema of the site.
 
-        types: Which of them. None: all that are no connections between others.
+        types: The entity types to write. None: all except connection types.
 
     Raises:
         NotFoundError: The site has no such type.
     """
     known = schema.entity_types()
     wanted = [name for name in known if not name.endswith("Connection")] if types is None else sorted(set(types))
-    found = sorted(_named(schema, wanted), key=lambda each: each.python)
+    found = sorted(_with_class_names(schema, wanted), key=lambda each: each.python)
     parts = [_HEAD]
-    parts += ["".join(_literals(each)) for each in found]
-    parts += ["".join(_class(each)) for each in found]
+    parts += ["".join(_literal_aliases(each)) for each in found]
+    parts += ["".join(_class_source(each)) for each in found]
     parts += [_STUDIO, *_overloads(found)]
     return "".join(parts)
 
 
-def _named(schema: SiteSchema, wanted: Iterable[str]) -> Iterator[_Type]:
+def _with_class_names(schema: SiteSchema, wanted: Iterable[str]) -> Iterator[_Type]:
     """
-    Return the types with names of their own: that of people for a custom one, such as Delivery for CustomEntity05.
+    Yield the types, each with a unique class name. A custom type is named by its label, such as Delivery for
+    CustomEntity05.
     """
-    taken: Set[str] = set(_TAKEN)
+    taken: Set[str] = set(_USED_NAMES)
     custom = [name for name in wanted if re.match(r"Custom(NonProject|Threaded)?Entity\d", name)]
     for name in [*(each for each in wanted if each not in custom), *custom]:
         label = schema.display_name(name)
@@ -164,59 +174,59 @@ def _named(schema: SiteSchema, wanted: Iterable[str]) -> Iterator[_Type]:
         yield _Type(name, label, python, schema.fields(name))
 
 
-def _literals(each: _Type) -> Iterator[str]:
-    yield f"\n# {each.name}" + (f", which people call {each.label}" if each.label != each.name else "") + "\n"
+def _literal_aliases(each: _Type) -> Iterator[str]:
+    yield f"\n# {each.name}" + (f", displayed as {each.label}" if each.label != each.name else "") + "\n"
     yield f"{each.python}Field = Literal[\n"
     for field in sorted({*each.fields, "type"}):
         yield f'    "{field}",\n'
     yield "]\n"
     for field in sorted(each.fields):
-        values = _values(each.fields[field])
+        values = _valid_values(each.fields[field])
         if values:
-            yield f"{_choice(each, field)} = Literal[\n"
+            yield f"{_values_alias(each, field)} = Literal[\n"
             yield from (f"    {value!r},\n" for value in sorted(values))
             yield "]\n"
 
 
-def _values(described: Mapping[str, Any]) -> List[str]:
-    found = described.get("properties", {}).get("valid_values", {}).get("value") or []
+def _valid_values(field_schema: Mapping[str, Any]) -> List[str]:
+    found = field_schema.get("properties", {}).get("valid_values", {}).get("value") or []
     return [value for value in found if isinstance(value, str)]
 
 
-def _choice(each: _Type, field: str) -> str:
+def _values_alias(each: _Type, field: str) -> str:
     words = field.removeprefix("sg_").split("_")
     name = "".join(word[:1].upper() + word[1:] for word in words)
     return f"{each.python}{'Status' if field == 'sg_status_list' else name}Value"
 
 
-def _class(each: _Type) -> Iterator[str]:
+def _class_source(each: _Type) -> Iterator[str]:
     article = f"{each.label} ({each.name})" if each.label != each.name else each.name
-    yield f'\n\n@attrs.define(kw_only=True)\nclass {each.python}:\n    """\n    {_plain(article)}.\n    """\n\n'
+    yield f'\n\n@attrs.define(kw_only=True)\nclass {each.python}:\n    """\n    {_one_line(article)}.\n    """\n\n'
     yield f'    ENTITY_TYPE: ClassVar[str] = "{each.name}"\n\n    id: int\n'
     taken = {"id", "ENTITY_TYPE"}
     for field in sorted(set(each.fields) - {"id", "type"}):
-        described = each.fields[field]
+        field_schema = each.fields[field]
         name = _attribute(field, taken)
         taken.add(name)
-        wanted, default = _annotation(each, field, described)
+        annotation, default = _annotation(each, field, field_schema)
         metadata = "" if name == field else f'metadata={{"sg_field": "{field}"}}'
         if default in ("None", "False") and not metadata:
             value = default
         else:
             options = [default if default.startswith("factory") else f"default={default}", metadata]
             value = f"attrs.field({', '.join(option for option in options if option)})"
-        yield f"    {name}: {wanted} = {value}  # {_plain(str(described['name']['value']))}\n"
+        yield f"    {name}: {annotation} = {value}  # {_one_line(str(field_schema['name']['value']))}\n"
 
 
-def _annotation(each: _Type, field: str, described: Mapping[str, Any]) -> "tuple[str, str]":
-    data_type = described["data_type"]["value"]
+def _annotation(each: _Type, field: str, field_schema: Mapping[str, Any]) -> "tuple[str, str]":
+    data_type = field_schema["data_type"]["value"]
     if data_type in _NEVER_EMPTY:
-        wanted = _NEVER_EMPTY[data_type]
-        return wanted, "False" if wanted == "bool" else f"factory={wanted.lower().replace('link', 'Link')}"
-    if field == "settings_json":  # which the schema calls a text, and the site sends as what the text says
+        annotation = _NEVER_EMPTY[data_type]
+        return annotation, "False" if annotation == "bool" else f"factory={annotation.lower().replace('link', 'Link')}"
+    if field == "settings_json":  # text in the schema, but the site sends the parsed JSON
         return "Any", "None"
-    if _values(described):
-        return f"Optional[{_choice(each, field)}]", "None"
+    if _valid_values(field_schema):
+        return f"Optional[{_values_alias(each, field)}]", "None"
     if data_type in _PYTHON:
         return f"Optional[{_PYTHON[data_type]}]", "None"
     return "Any", "None"
@@ -231,11 +241,11 @@ def _attribute(field: str, taken: Set[str]) -> str:
     return name
 
 
-#: Attributes of these names would hide what the annotations after them mean.
+#: Attributes with these names would hide the modules that later annotations use.
 _SHADOWED = {"attrs", "dt"}
 
 
-def _plain(text: str) -> str:
+def _one_line(text: str) -> str:
     return " ".join(text.split()).replace("\\", "/").replace('"', "'")
 
 

@@ -1,34 +1,37 @@
 """
-``sgextended whoami``: which site answers, and as whom.
+``sgextended whoami``: shows the current user and the site.
 """
 
 from typing import Any, Dict
 
 from sgextended import SGExtended
-from sgextended.cli import output
-from sgextended.cli.commands.find import show_entity
-from sgextended.cli.options import FormatOption
-from sgextended.cli.site_command import Connect, asks
+from sgextended.cli.shared import output
+from sgextended.cli.shared.options import FormatOption
+from sgextended.cli.shared.site_command import Connect, site_command
 
 
-@asks
+@site_command
 def command(connect: Connect, *, output_format: FormatOption = output.Format.TABLE) -> int:
     """
-    Show which site is asked, and as whom.
+    Show the current user or script, and the address and version of the site.
     """
-    show_entity(identity(connect()), output_format)
+    output.print_entity(user_and_site(connect()), output_format)
     return 0
 
 
-def identity(sg: SGExtended) -> Dict[str, Any]:
+def user_and_site(sg: SGExtended) -> Dict[str, Any]:
     """
-    Return who asks: type, id, name and login as far as the site tells, its address and version.
+    Return the current user or script (type, id, name and login, as far as the site reports them), and the address and
+    version of the site.
+
+    Args:
+        sg: The client.
     """
     site = sg.site
-    if site.session_token:  # it does not say whose it is
-        me: Dict[str, Any] = {"type": "a session"}
-        sg.find_one("Project", [])  # whether it holds
+    if site.session_token:  # the site does not report whose token it is
+        user: Dict[str, Any] = {"type": "a session"}
+        sg.find_one("Project", [])  # raises an error if the token is not valid
     else:
-        me = sg.me()
+        user = sg.me()
     version = ".".join(map(str, sg.info()["version"]))
-    return {**me, "site": site.url, "version": version}
+    return {**user, "site": site.url, "version": version}

@@ -1,12 +1,11 @@
 """
-``sgextended assets``, called as its user calls it.
+``sgextended assets``, and errors that all commands report alike.
 """
 
 import csv
 import io
 import json
 import socket
-import sys
 
 import pytest
 
@@ -16,7 +15,7 @@ from sgextended.http import retry
 
 def counted_by_hand(make_sg, site):
     """
-    Return the number of assets by project and status, counted from the records themselves.
+    Return the number of assets by project and status, counted from the entities.
     """
     sg = make_sg(site)
     counts = {project["name"]: {} for project in sg.find_projects()}
@@ -27,9 +26,9 @@ def counted_by_hand(make_sg, site):
     return counts
 
 
-def test_json_counts_what_is_there(command, environment, demo_site, make_sg):
+def test_json_has_the_counts(command, environment, demo_site, make_sg):
     """
-    The report has each project's assets by status, the totals, and the requests: one for each project and two more.
+    The JSON has the assets by project and status, the totals, and the requests: one a project and at most two more.
     """
     status, out, err = command("assets", "--format", "json")
     report = json.loads(out)
@@ -38,12 +37,12 @@ def test_json_counts_what_is_there(command, environment, demo_site, make_sg):
     assert (status, err) == (0, "")
     assert {project["name"]: project["statuses"] for project in report["projects"]} == expected
     assert report["assets"] == sum(sum(counts.values()) for counts in expected.values()) > 0
-    assert len(expected) + 1 <= report["requests"] <= len(expected) + 2  # info, where nobody asked before
+    assert len(expected) + 1 <= report["requests"] <= len(expected) + 2  # info, if no other test sent it before
 
 
 def test_table_ends_with_time_and_requests(command, environment):
     """
-    The table names each project, and a line below it says what it cost; no progress bar is seen in a pipe.
+    The line below the table has the time and the number of requests. There is no progress bar in a pipe.
     """
     status, out, err = command("assets", "--workers", "2")
 
@@ -55,7 +54,7 @@ def test_table_ends_with_time_and_requests(command, environment):
 
 def test_csv_has_a_column_for_each_status(command, environment, demo_site, make_sg):
     """
-    The CSV adds up to what the records say.
+    The counts in the CSV equal those of the entities.
     """
     status, out, _err = command("assets", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(out)))
@@ -72,7 +71,7 @@ def test_csv_has_a_column_for_each_status(command, environment, demo_site, make_
 
 def test_project_chooses_by_name_in_the_order_given(command, environment, demo_site, make_sg):
     """
-    Projects are named without regard to case, each counted once, archived ones too.
+    Names match in any case; each project is counted once; archived projects can be named too.
     """
     sg = make_sg(demo_site)
     archived = sg.find_projects(archived=True)[0]["name"]
@@ -86,7 +85,7 @@ def test_project_chooses_by_name_in_the_order_given(command, environment, demo_s
 
 def test_unknown_project_is_one_message_with_a_hint(command, environment, demo_site, make_sg):
     """
-    A project that is not there ends in one message that names the nearest, and status 1.
+    An unknown project ends in one message with the nearest name, and status 1.
     """
     name = make_sg(demo_site).find_projects()[0]["name"]
     status, out, err = command("assets", "--project", name + "x")
@@ -96,31 +95,34 @@ def test_unknown_project_is_one_message_with_a_hint(command, environment, demo_s
     assert f"Did you mean {name!r}?" in err
 
 
-def test_a_project_that_cannot_be_counted_is_named(command, environment, demo_site, make_sg, monkeypatch):
+def test_a_project_that_cannot_be_counted_is_reported(command, environment, demo_site, make_sg, monkeypatch):
     """
-    The others are counted all the same; stderr says which one is missing and why, and the status is 1.
+    The other projects are counted; stderr has the failed project and the reason; the status is 1.
     """
     first, *others = make_sg(demo_site).find_projects()
-    count = assets.count_of_project
+    count = assets.count_project_assets
 
-    def count_of_project(sg, project):
+    def count_project_assets(sg, project):
         if project["id"] == first["id"]:
             raise PermissionError("not yours")
         return count(sg, project)
 
-    monkeypatch.setattr(assets, "count_of_project", count_of_project)
+    monkeypatch.setattr(assets, "count_project_assets", count_project_assets)
     status, out, err = command("assets", "--format", "csv")
 
     assert status == 1
     assert [row["project"] for row in csv.DictReader(io.StringIO(out))] == [project["name"] for project in others]
     assert "PermissionError: not yours" in err
     assert f"Project {first['id']} ({first['name']})" in err
-    assert "1 item left. Nothing was kept: the same command does all of them again.\n" in err
+    assert (
+        "Not done: 1 item. No record of the finished items was kept: the same command processes all items again.\n"
+        in err
+    )
 
 
-def test_no_credentials_are_named(command, nobody):
+def test_missing_credentials_are_named(command, nobody):
     """
-    Without an environment the message names each variable that is missing.
+    The message names each environment variable that is missing.
     """
     status, out, err = command("assets")
 
@@ -132,21 +134,21 @@ def test_no_credentials_are_named(command, nobody):
 
 def test_wrong_key_says_what_to_check(command, environment, monkeypatch):
     """
-    A key that the site refuses ends in its message and the variables to check; the key is not shown.
+    A rejected key ends in the site's message and the variables to check, without the key.
     """
     monkeypatch.setenv("SHOTGUN_API_KEY", "not-the-key")
     status, out, err = command("assets")
 
     assert (status, out) == (1, "")
     assert "Can't authenticate script" in err
-    assert "check SHOTGUN_SCRIPT_NAME and SHOTGUN_API_KEY" in err
+    assert "Check SHOTGUN_SCRIPT_NAME and SHOTGUN_API_KEY" in err
     assert "not-the-key" not in err
     assert "Traceback" not in err
 
 
-def test_a_host_that_does_not_answer_is_named(command, environment, monkeypatch):
+def test_an_unreachable_site_is_named(command, environment, monkeypatch):
     """
-    A site that is not there ends in a message with its address, and status 1.
+    An unreachable site ends in a message with its address, and status 1.
     """
     with socket.socket() as taken:  # bound and never listening: connections are refused
         taken.bind(("127.0.0.1", 0))
@@ -162,7 +164,7 @@ def test_a_host_that_does_not_answer_is_named(command, environment, monkeypatch)
 
 def test_an_untrusted_certificate_says_what_to_set(command, any_tls_site, monkeypatch):
     """
-    A certificate that no known authority signed ends in the variable to set.
+    A certificate of an unknown authority ends in a message with the variable to set.
     """
     for name, value in any_tls_site.environment().items():
         monkeypatch.setenv(name, value)
@@ -175,54 +177,11 @@ def test_an_untrusted_certificate_says_what_to_set(command, any_tls_site, monkey
 
 
 @pytest.mark.parametrize("words", [["--workers", "0"], ["--format", "xml"], ["--no-such-option"], ["extra"]])
-def test_a_word_that_is_wrong_is_a_usage_error(command, environment, words):
+def test_a_wrong_argument_is_a_usage_error(command, environment, words):
     """
-    What cannot be understood ends with status 2 before anything is asked.
+    A wrong option or argument ends with status 2 and the usage.
     """
     status, out, err = command("assets", *words)
 
     assert (status, out) == (2, "")
     assert "Usage: sgextended assets" in err
-
-
-def test_version_is_printed(command):
-    """
-    --version prints the name and the version.
-    """
-    import sgextended
-
-    assert command("--version")[:2] == (0, f"sgextended {sgextended.__version__}\n")
-
-
-def test_a_missing_extra_is_named(command, monkeypatch):
-    """
-    Without the extra that a command needs, the message says what to install.
-    """
-    monkeypatch.setitem(sys.modules, "typer", None)
-    monkeypatch.delitem(sys.modules, "sgextended.cli.app", raising=False)
-    status, _out, err = command("assets")
-
-    assert status == 1
-    assert "pip install 'sgextended[cli]'" in err
-
-
-def test_the_registered_class_is_used(command, environment, monkeypatch, tmp_path):
-    """
-    The class that a studio has registered is the one that asks; a wrong one is explained without a traceback.
-    """
-    (tmp_path / "studio_cli.py").write_text(
-        "from sgextended import SGExtended\n"
-        "class One(SGExtended):\n"
-        "    def find_projects(self, *args, **kwargs):\n"
-        "        return super().find_projects(*args, **kwargs)[:1]\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("SGEXTENDED_CLASS", "studio_cli:One")
-    status, out, _err = command("assets", "--format", "json")
-    monkeypatch.setenv("SGEXTENDED_CLASS", "studio_cli:Two")
-    wrong, nothing, err = command("assets")
-
-    assert (status, len(json.loads(out)["projects"])) == (0, 1)
-    assert (wrong, nothing) == (1, "")
-    assert "SGEXTENDED_CLASS names 'studio_cli:Two'" in err
-    assert "Traceback" not in err

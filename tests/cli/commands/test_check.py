@@ -1,5 +1,5 @@
 """
-``sgextended check``: calls in files, held against the schema.
+``sgextended check``: calls in files, validated against the schema.
 """
 
 import pytest
@@ -41,7 +41,7 @@ def report(sg, text, show, *rest):
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     """
-    The folder of a user, with a file of each kind.
+    Create a working directory with a file with mistakes, one without, and one that is not valid Python.
     """
     (tmp_path / "wrong.py").write_text(WRONG, encoding="utf-8")
     (tmp_path / "right.py").write_text(RIGHT, encoding="utf-8")
@@ -49,11 +49,11 @@ def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_every_mistake_is_told_with_its_place(command, environment, files, demo_site):
+def test_every_mistake_is_reported_with_its_place(command, environment, files, demo_site):
     """
-    Each line says file, line, column and what is wrong, also of what a constant of the module holds.
+    Each line has file, line, column and message, also for mistakes in module-level constants.
     """
-    status, printed, said = command("check", "wrong.py", "right.py")
+    status, stdout, stderr = command("check", "wrong.py", "right.py")
     expected = [
         (2, '"cod"', "Shot has no field 'cod'. Did you mean 'code'?"),
         (5, '"ten"', "Shot.sg_cut_in takes a whole number, not 'ten'."),
@@ -67,32 +67,32 @@ def test_every_mistake_is_told_with_its_place(command, environment, files, demo_
     source = WRONG.splitlines()
 
     assert status == 1
-    assert sorted(printed.splitlines()) == sorted(
+    assert sorted(stdout.splitlines()) == sorted(
         f"wrong.py:{line}:{source[line - 1].index(token) + 1}: {message}" for line, token, message in expected
     )
-    assert said == "8 problems in 11 calls of 2 files.\n"
+    assert stderr == "8 problems in 11 calls of 2 files.\n"
 
 
-def test_what_fits_is_told_too(command, environment, files):
+def test_a_file_without_mistakes_has_status_0(command, environment, files):
     """
-    Without a problem the exit status is 0; methods of the same names that are no calls to a site are none.
+    Calls of methods with the same names that are not calls of a client are not counted.
     """
-    assert command("check", "right.py") == (0, "", "All fits: 3 calls of 1 file.\n")
+    assert command("check", "right.py") == (0, "", "No problem in 3 calls of 1 file.\n")
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("none.py", "sgextended: 'none.py' cannot be read: No such file or directory.\n"),
-        ("broken.py", "sgextended: 'broken.py', line 1 is no Python: invalid syntax.\n"),
+        ("none.py", "sgextended: The file 'none.py' cannot be read: No such file or directory.\n"),
+        ("broken.py", "sgextended: 'broken.py', line 1 is not valid Python: invalid syntax.\n"),
     ],
 )
-def test_files_that_are_none_are_told(command, environment, files, name, message):
+def test_unreadable_files_end_in_one_message(command, environment, files, name, message):
     """
-    A file that is not there or no Python is told in one line.
+    A missing file, and a file that is not valid Python, end in one line.
     """
-    status, printed, said = command("check", name)
+    status, stdout, stderr = command("check", name)
 
-    assert (status, printed) == (2, "")
-    assert said == message or name == "broken.py"  # each Python has words of its own
-    assert said.startswith(message.rpartition(":")[0])
+    assert (status, stdout) == (2, "")
+    assert stderr == message or name == "broken.py"  # the wording depends on the Python version
+    assert stderr.startswith(message.rpartition(":")[0])

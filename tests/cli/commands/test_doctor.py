@@ -1,5 +1,5 @@
 """
-``sgextended doctor`` on sites that are well, and on others.
+``sgextended doctor`` on working sites and on failing ones.
 """
 
 import json
@@ -15,7 +15,7 @@ STEPS = ["versions", "settings", "name", "connection", "TLS", "site", "clock", "
 @pytest.fixture
 def examined(command):
     """
-    Runs the doctor, and gives the exit status and the findings by step.
+    Return a function that runs ``doctor`` and returns the exit status and the findings by step.
     """
 
     def run():
@@ -29,9 +29,9 @@ def point_to(monkeypatch, url):
     monkeypatch.setenv("SHOTGUN_URL", url)
 
 
-def test_a_site_that_is_well(examined, environment):
+def test_a_working_site(examined, environment):
     """
-    Every step is looked at, nothing failed, status 0.
+    Every step is ok, and the status is 0.
     """
     status, findings = examined()
 
@@ -40,9 +40,9 @@ def test_a_site_that_is_well(examined, environment):
     assert {finding["outcome"] for finding in findings.values()} == {"ok"}
 
 
-def test_people_read_a_line_for_each_step(command, environment):
+def test_the_table_has_a_line_for_each_step(command, environment):
     """
-    A step is a line with its mark; advice stands below it.
+    Each step is a line with its mark.
     """
     _status, out, _err = command("doctor")
 
@@ -51,7 +51,7 @@ def test_people_read_a_line_for_each_step(command, environment):
 
 def test_tls_shows_the_certificate(examined, any_tls_site, monkeypatch):
     """
-    Over https its version, who signed the certificate and how long it is valid are told.
+    For https the TLS version and the validity of the certificate are shown.
     """
     for name, value in any_tls_site.environment().items():
         monkeypatch.setenv(name, value)
@@ -64,7 +64,7 @@ def test_tls_shows_the_certificate(examined, any_tls_site, monkeypatch):
 
 def test_an_authority_that_is_not_trusted(examined, any_tls_site, monkeypatch):
     """
-    The advice names the variable; what comes after is not looked at, status 1.
+    The advice names the environment variable; later steps are skipped; the status is 1.
     """
     for name, value in any_tls_site.environment().items():
         monkeypatch.setenv(name, value)
@@ -79,18 +79,18 @@ def test_an_authority_that_is_not_trusted(examined, any_tls_site, monkeypatch):
 
 def test_wrong_version_number_is_plain_http(examined, environment, demo_site, monkeypatch):
     """
-    https to a port that speaks http says so, instead of "wrong version number" alone.
+    For https on an http port, the advice explains the error "wrong version number".
     """
     point_to(monkeypatch, demo_site.url.replace("http:", "https:"))
     _status, findings = examined()
 
     assert "wrong version number" in findings["TLS"]["found"]
-    assert "speaks plain http, not TLS: write http:// in the address" in findings["TLS"]["advice"]
+    assert "speaks plain http, not TLS. Use http:// in the address" in findings["TLS"]["advice"]
 
 
 def test_wrong_version_number_is_something_else(make_server, examined, environment, monkeypatch):
     """
-    What speaks neither may be a proxy; and a program whose threads share a Shotgun sees the same.
+    For a server that speaks neither http nor TLS, the advice names a proxy and threads that share a Shotgun.
     """
     server = make_server(lambda _request: None)
     server.converse = lambda sock, _number: sock.sendall(b"220 mail.example\r\n" * 4)
@@ -98,12 +98,12 @@ def test_wrong_version_number_is_something_else(make_server, examined, environme
     _status, findings = examined()
 
     assert findings["TLS"]["outcome"] == "failed"
-    assert "they share one shotgun_api3.Shotgun" in findings["TLS"]["advice"]
+    assert "its threads share one shotgun_api3.Shotgun" in findings["TLS"]["advice"]
 
 
-def test_a_name_that_is_unknown(examined, environment, monkeypatch):
+def test_an_unknown_host_name(examined, environment, monkeypatch):
     """
-    DNS is named as the reason.
+    The advice names DNS.
     """
 
     def unknown(*_args, **_kwargs):
@@ -113,14 +113,14 @@ def test_a_name_that_is_unknown(examined, environment, monkeypatch):
     point_to(monkeypatch, "https://studio.invalid")
     _status, findings = examined()
 
-    assert "studio.invalid, is unknown here" in findings["name"]["found"]
+    assert "studio.invalid, cannot be resolved" in findings["name"]["found"]
     assert "DNS" in findings["name"]["advice"]
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", None])
-def test_nobody_answers(examined, environment, monkeypatch, variable):
+def test_a_refused_connection(examined, environment, monkeypatch, variable):
     """
-    A refused connection says so, and a proxy in the environment, which is not read, is pointed at.
+    The advice names a proxy in the environment, because the client does not read it.
     """
     for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -131,26 +131,26 @@ def test_nobody_answers(examined, environment, monkeypatch, variable):
         point_to(monkeypatch, f"http://127.0.0.1:{taken.getsockname()[1]}")
         _status, findings = examined()
 
-    assert "takes no connection: Connection refused." in findings["connection"]["found"]
+    assert "does not accept connections: Connection refused." in findings["connection"]["found"]
     assert (variable or "firewall") in findings["connection"]["advice"]
 
 
 def test_a_wrong_key(examined, environment, monkeypatch):
     """
-    A refused key is told as that, and where to look; the key is not shown.
+    For a rejected key the advice says so, and the key is not shown.
     """
     monkeypatch.setenv("SHOTGUN_API_KEY", "not-the-key")
     status, findings = examined()
 
     assert status == 1
     assert "Can't authenticate script" in findings["credentials"]["found"]
-    assert "the key is another" in findings["credentials"]["advice"]
+    assert "the key is wrong" in findings["credentials"]["advice"]
     assert "not-the-key" not in str(findings)
 
 
 def test_no_settings(examined, nobody):
     """
-    Without an environment or a profile nothing else is looked at.
+    Without environment variables or a profile, no other step runs.
     """
     status, findings = examined()
 
@@ -159,9 +159,9 @@ def test_no_settings(examined, nobody):
     assert "SHOTGUN_URL is not set" in findings["settings"]["found"]
 
 
-def test_a_clock_that_is_wrong_is_told(examined, environment, monkeypatch):
+def test_a_wrong_clock_is_a_warning(examined, environment, monkeypatch):
     """
-    A minute between this machine and the site is a warning, with the direction.
+    A difference of a minute is a warning that says whether this machine is ahead or behind.
     """
     from sgextended.http.transport import Transport
 

@@ -1,5 +1,5 @@
 """
-``sgextended export``, called as its user calls it, and interrupted.
+``sgextended export``, complete and interrupted.
 """
 
 import csv
@@ -9,9 +9,9 @@ import tracemalloc
 import pytest
 
 from sgextended import SGExtended, TransportError
-from sgextended.cli import parquet_writer as parquet
 from sgextended.cli.commands import export
-from sgextended.cli.load_function import UsageError
+from sgextended.cli.shared.errors import UsageError
+from sgextended.cli.shared.parquet_writer import write_parquet
 
 FIELDS = "id,code,project,sg_cut_in,created_at"
 
@@ -19,7 +19,7 @@ FIELDS = "id,code,project,sg_cut_in,created_at"
 @pytest.fixture
 def there(tmp_path, monkeypatch):
     """
-    The folder of a user.
+    Return an empty working directory.
     """
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -28,7 +28,7 @@ def there(tmp_path, monkeypatch):
 @pytest.fixture
 def broken_after(monkeypatch):
     """
-    Lets a loop over entities fail after so many of them, once.
+    Return a function that makes the next ``find_iter`` raise an error after a number of entities.
     """
     real = SGExtended.find_iter
 
@@ -50,24 +50,24 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
-def test_csv_has_all_of_them_in_order(command, environment, there, sg):
+def test_csv_has_all_entities_in_order(command, environment, there, sg):
     """
-    A row for each entity, lowest id first; links are JSON, datetimes ISO 8601; nothing else is left there.
+    One row an entity, lowest id first; links as JSON, datetimes in ISO 8601; no other file remains.
     """
     status, out, err = command("export", "Shot", "shots.csv", "--fields", FIELDS)
     rows = rows_of(there / "shots.csv")
     expected = sg.find("Shot", [], FIELDS.split(","))
 
-    assert (status, out, err) == (0, "", f"{len(expected)} rows in shots.csv.\n")
+    assert (status, out, err) == (0, "", f"Wrote {len(expected)} rows to shots.csv.\n")
     assert [int(row["id"]) for row in rows] == [each["id"] for each in expected]
     assert json.loads(rows[0]["project"]) == expected[0]["project"]
     assert rows[0]["created_at"] == expected[0]["created_at"].isoformat()
     assert [path.name for path in there.iterdir()] == ["shots.csv"]
 
 
-def test_json_lines_have_all_fields_where_none_are_given(command, environment, there, sg):
+def test_json_lines_have_all_fields_by_default(command, environment, there, sg):
     """
-    A line is an entity, with what the type has; filters and the limit hold.
+    Each line is an entity with all fields; filters and limit apply.
     """
     status, _out, _err = command("export", "Shot", "a.jsonl", "--filter", "sg_status_list is ip", "--limit", "3")
     lines = [json.loads(line) for line in (there / "a.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -81,7 +81,7 @@ def test_json_lines_have_all_fields_where_none_are_given(command, environment, t
 
 def test_parquet_has_types(command, environment, there, sg):
     """
-    Numbers, datetimes and links are what they are, and nothing is a text that need not be.
+    Numbers, datetimes and links have Parquet types of their own, not text.
     """
     read = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed: the extra parquet").read_table
     status, _out, _err = command("export", "Shot", "a.parquet", "--fields", FIELDS)
@@ -96,43 +96,43 @@ def test_parquet_has_types(command, environment, there, sg):
     assert [path.name for path in there.iterdir()] == ["a.parquet"]
 
 
-def test_a_column_that_holds_something_else_is_named(tmp_path):
+def test_a_value_of_the_wrong_type_is_reported(tmp_path):
     """
-    A value that its type does not allow is one message, not a broken file.
+    A value that does not fit the data type ends in one message, not in a broken file.
     """
     pytest.importorskip("pyarrow", reason="pyarrow is not installed: the extra parquet")
     lines = tmp_path / "lines"
     lines.write_text('{"sg_cut_in": "ten"}\n', encoding="utf-8")
 
-    with pytest.raises(UsageError, match="sg_cut_in is a number and holds something else"):
-        parquet.converted(lines, {"sg_cut_in": "number"})
+    with pytest.raises(UsageError, match="sg_cut_in cannot be written to Parquet"):
+        write_parquet(lines, {"sg_cut_in": "number"})
 
 
 @pytest.mark.parametrize(
     ("error", "status"), [(KeyboardInterrupt(), 130), (TransportError("The connection was lost."), 1)], ids=str
 )
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
-def test_what_was_interrupted_goes_on(command, environment, there, broken_after, monkeypatch, name, error, status):
+def test_an_interrupted_export_is_resumed(command, environment, there, broken_after, monkeypatch, name, error, status):
     """
-    The same command asks for what is missing only, and the file is as if nothing had happened.
+    The same command fetches only the missing entities, and the file equals an uninterrupted export.
     """
-    monkeypatch.setattr(export, "STEP", 10)
+    monkeypatch.setattr(export, "SAVE_INTERVAL", 10)
     command("export", "Shot", f"whole.{name}", "--fields", FIELDS)
     broken_after(55, error)
-    ended, _out, told = command("export", "Shot", name, "--fields", FIELDS)
+    ended, _out, stderr = command("export", "Shot", name, "--fields", FIELDS)
     with (there / f"{name}.part").open("ab") as file:
-        file.write(b"half a li")  # as a power cut leaves it
+        file.write(b"half a li")  # as after a power cut
     again, _out, err = command("export", "Shot", name, "--fields", FIELDS)
 
     assert (ended, again) == (status, 0)
-    assert f"55 rows in {name}.part: the same command goes on there." in told
-    assert err.startswith(f"Going on after 55 rows that are in {name}.part.\n")
+    assert f"{name}.part has 55 rows so far. Run the same command again to resume it." in stderr
+    assert err.startswith(f"Resuming after 55 rows in {name}.part.\n")
     assert (there / name).read_bytes() == (there / f"whole.{name}").read_bytes()
 
 
-def test_a_limit_holds_over_an_interruption(command, environment, there, broken_after):
+def test_the_limit_includes_rows_of_the_interrupted_run(command, environment, there, broken_after):
     """
-    What is there already counts.
+    Rows that the interrupted run wrote count toward the limit.
     """
     broken_after(5, KeyboardInterrupt())
     command("export", "Shot", "a.csv", "--limit", "8", "--fields", "id")
@@ -141,9 +141,9 @@ def test_a_limit_holds_over_an_interruption(command, environment, there, broken_
     assert len(rows_of(there / "a.csv")) == 8
 
 
-def test_another_query_does_not_go_on(command, environment, there, broken_after):
+def test_another_query_does_not_resume(command, environment, there, broken_after):
     """
-    What is there of another query is neither mixed with nor lost.
+    The partial file of another query is neither extended nor deleted.
     """
     broken_after(5, KeyboardInterrupt())
     command("export", "Shot", "a.csv", "--fields", "id")
@@ -153,18 +153,18 @@ def test_another_query_does_not_go_on(command, environment, there, broken_after)
     _status, _out, shorter = command("export", "Shot", "a.csv", "--fields", "id")
 
     assert status == 2
-    assert "a.csv.part belongs to another query: give another file, or delete it to begin anew." in err
+    assert "a.csv.part belongs to another query. Name another file, or delete this one." in err
     assert before.count(b"\n") == 6
-    assert "a.csv.part is shorter than it was" in shorter
+    assert "a.csv.part is damaged: it is shorter than it was" in shorter
 
 
 @pytest.mark.parametrize(
     ("file", "expected"),
-    [("a.xlsx", "a file that ends in .csv, .jsonl or .parquet is expected"), ("no/a.csv", "There is no folder")],
+    [("a.xlsx", "Name a file that ends in .csv, .jsonl or .parquet."), ("no/a.csv", "There is no folder")],
 )
-def test_a_file_that_cannot_be_is_refused_before(command, environment, there, file, expected):
+def test_an_impossible_file_is_refused_first(command, environment, there, file, expected):
     """
-    Nothing is asked for a file that cannot be written.
+    A file that cannot be written ends in one message before any request.
     """
     status, out, err = command("export", "Shot", file)
 
@@ -174,7 +174,7 @@ def test_a_file_that_cannot_be_is_refused_before(command, environment, there, fi
 
 def test_memory_does_not_grow_with_the_rows(environment, there, sg):
     """
-    Ten times as many entities take no more memory.
+    Ten times as many entities need no more memory.
     """
 
     class Many:
@@ -185,11 +185,11 @@ def test_memory_does_not_grow_with_the_rows(environment, there, sg):
             return ({"id": number + 1, "code": "x" * 500} for number in range(limit))
 
     def peak_of(number):
-        what = export.Export(
-            site="", entity_type="Shot", filters=[], columns=["id", "code"], limit=number, form="jsonl"
+        what = export.ExportQuery(
+            site="", entity_type="Shot", filters=[], columns=["id", "code"], limit=number, file_format="jsonl"
         )
         tracemalloc.start()
-        with export.Part.open(there / f"{number}.jsonl", what) as part:
+        with export.PartialFile.open(there / f"{number}.jsonl", what) as part:
             part.fetch(Many())
         _now, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()

@@ -1,5 +1,5 @@
 """
-``sgextended map``, called as its user calls it.
+``sgextended map`` in threads: entities, functions, results and summary.
 """
 
 import csv
@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from sgextended import Failure, Unreachable
-from sgextended.cli import run_items as work
+from sgextended.cli.shared import run_items
 
 GUARD = 60  # seconds
 
@@ -24,12 +24,12 @@ def tasks_by_shot(sg, *filters):
     return {shot["code"]: len(sg.find("Task", [["entity", "is", shot]])) for shot in shots}
 
 
-# --- What is worked on
+# --- Entities
 
 
-def test_each_entity_of_the_query_is_worked_on(command, environment, folder, sg):
+def test_the_function_is_called_for_each_entity(command, environment, folder, sg):
     """
-    The function is called for what all filters and the project leave over; results are by entity, in order of ids.
+    The function is called for the entities that match all filters and the project; results are ordered by id.
     """
     words = ["--filter", "sg_status_list is ip", "--filter", "sg_cut_in > 1000", "--project", "Foreign Tide"]
     project = sg.find_projects()[0]
@@ -49,7 +49,7 @@ def test_each_entity_of_the_query_is_worked_on(command, environment, folder, sg)
 
 def test_limit_bounds_the_entities(command, environment, folder):
     """
-    No more entities are worked on than the limit says.
+    The function is called for at most as many entities as the limit.
     """
     status, out, err = command("map", "tools:nothing", "Shot", "--limit", "3")
 
@@ -72,9 +72,9 @@ def test_limit_bounds_the_entities(command, environment, folder):
         ("Shot", ["--fields", "type,id"], ["id", "type"]),
     ],
 )
-def test_entities_have_their_names_or_the_fields_given(command, environment, folder, entity_type, words, fields):
+def test_entities_have_their_name_or_the_given_fields(command, environment, folder, entity_type, words, fields):
     """
-    An entity has its id, and what people call it, or the fields that were asked for.
+    An entity has its id and its name field, or the fields of --fields.
     """
     _status, out, _err = command("map", "tools:given", entity_type, "--limit", "1", "--format", "json", *words)
 
@@ -82,9 +82,9 @@ def test_entities_have_their_names_or_the_fields_given(command, environment, fol
 
 
 @pytest.mark.parametrize(("entity_type", "field"), [("Project", "id"), ("HumanUser", "projects")])
-def test_project_chooses_what_belongs_to_it(command, environment, folder, sg, entity_type, field):
+def test_project_limits_the_entities(command, environment, folder, sg, entity_type, field):
     """
-    A project is also chosen by itself, and people by the projects that they are in.
+    --project also selects the project itself, and the people of a project.
     """
     project = sg.find_projects()[0]
     words = ["--project", project["name"], "--format", "json"]
@@ -95,16 +95,16 @@ def test_project_chooses_what_belongs_to_it(command, environment, folder, sg, en
     assert found
 
 
-def test_nothing_found_is_nothing_to_do(command, environment, folder):
+def test_an_empty_query_is_not_an_error(command, environment, folder):
     """
-    A query that finds nothing is no failure, and its JSON is an empty list.
+    A query without entities has status 0, and its JSON is an empty list.
     """
     words = ["--filter", "id is 0", "--processes", "--format", "json"]
 
     assert command("map", "tools:tasks", "Shot", *words) == (
         0,
         "[]\n",
-        "No Shot matches: there is nothing to do.\n",
+        "No Shot matches the query: there is nothing to do.\n",
     )
 
 
@@ -114,7 +114,7 @@ def test_nothing_found_is_nothing_to_do(command, environment, folder):
 @pytest.mark.parametrize("name", ["tools:Studio.code", "{folder}/tools.py:Studio.code", "tools.py:Studio.code"])
 def test_functions_of_classes_and_of_files_are_found(command, environment, folder, name):
     """
-    A function may stand in a class, and its module may be named by its file.
+    A function can be a static method of a class, and its module can be named by its file.
     """
     words = [name.format(folder=folder), "Shot", "--filter", "code is FOR_0010", "--format", "json"]
 
@@ -123,7 +123,7 @@ def test_functions_of_classes_and_of_files_are_found(command, environment, folde
 
 def test_a_worker_is_a_function_too(command, environment, folder):
     """
-    A class of SGWorker works on the entities, with the site of the command.
+    A class of SGWorker is called for the entities, on the site of the command.
     """
     status, out, _err = command("map", "tools:Upper", "Shot", "--filter", "id is 1", "--format", "json")
 
@@ -131,25 +131,31 @@ def test_a_worker_is_a_function_too(command, environment, folder):
 
 
 MISTAKES = [
-    (["tools", "Shot"], "'tools' names no function: write module:function, or path/to/file.py:function."),
-    ([":tasks", "Shot"], "names no function"),
+    (["tools", "Shot"], "'tools' does not name a function. Write module:function, or path/to/file.py:function."),
+    ([":tasks", "Shot"], "does not name a function"),
     (["tools:tasksx", "Shot"], "tools has no 'tasksx'. Did you mean 'tasks'?"),
     (["tools:Studio.cod", "Shot"], "tools has no 'Studio.cod'. Did you mean 'code'?"),
-    (["tools:NOT_A_FUNCTION", "Shot"], "tools:NOT_A_FUNCTION cannot be called: it is 5."),
+    (["tools:NOT_A_FUNCTION", "Shot"], "tools:NOT_A_FUNCTION is not a function. It is 5."),
     (["tools:asynchronous", "Shot"], "sgextended: asynchronous is asynchronous: nobody would await it"),
     (["tools:alone", "Shot"], "tools:alone(sg) cannot be called with (sg, entity): too many positional arguments."),
-    (["no_such_tools:tasks", "Shot"], "There is no module 'no_such_tools': not here in"),
+    (["no_such_tools:tasks", "Shot"], "There is no module 'no_such_tools', neither in"),
     (["no_such/tools.py:tasks", "Shot"], "There is no file 'no_such/tools.py' in"),
     (["broken:tasks", "Shot"], "'broken' cannot be imported: ZeroDivisionError: division by zero (broken.py, line 2)"),
     (["needy:tasks", "Shot"], "'needy' cannot be imported: ModuleNotFoundError: No module named 'no_such_module'"),
-    (["my-tools.py:tasks", "Shot"], "'my-tools.py' cannot be imported: a module's name has letters, digits and _ only"),
-    (["json.py:tasks", "Shot"], "'json.py' has the name of another module"),
+    (
+        ["my-tools.py:tasks", "Shot"],
+        "'my-tools.py' cannot be imported. The name of a module can have only letters, digits and _.",
+    ),
+    (["json.py:tasks", "Shot"], "'json.py' cannot be imported, because the module"),
     (
         ["tools:tasks", "Shot", "--filter", "code iss a"],
-        "'iss' is no operator. Did you mean 'is'?\n  code iss a\n       ^^^",
+        "'iss' is not an operator. Did you mean 'is'?\n  code iss a\n       ^^^",
     ),
-    (["tools:tasks", "Shot", "--processes", "--dask", "tcp://farm:8786"], "Give --processes or --dask, not both."),
-    (["tools:tasks", "Shot", "--dask", "farm"], "give the address of a scheduler, such as tcp://farm:8786"),
+    (
+        ["tools:tasks", "Shot", "--processes", "--dask", "tcp://farm:8786"],
+        "--processes and --dask exclude each other. Give one of them.",
+    ),
+    (["tools:tasks", "Shot", "--dask", "farm"], "Write it as HOST:PORT, such as tcp://farm:8786"),
     (["tools:tasks"], "Missing argument 'TYPE'"),
     (["tools:tasks", "Shot", "--limit", "0"], "Invalid value for '--limit'"),
 ]
@@ -160,7 +166,7 @@ def test_a_mistake_is_one_message_before_anything_is_sent(
     command, environment, demo_site, folder, tools, words, message
 ):
     """
-    What cannot work ends with status 2 and one message, and no request was sent.
+    A mistake ends with status 2 and one message, and no request is sent.
     """
     (folder / "broken.py").write_text("\n1 / 0\n")
     (folder / "needy.py").write_text("import no_such_module\n")
@@ -184,12 +190,12 @@ def test_a_mistake_is_one_message_before_anything_is_sent(
         (["Shot", "--filter", "sg_cut_inn is 5"], 2, "Shot has no field 'sg_cut_inn'. Did you mean 'sg_cut_in'?"),
         (["Shot", "--filter", '["sg_cut_inn", "is", 5]'], 1, "Shot.sg_cut_inn doesn't exist"),
         (["Shot", "--project", "No Such"], 1, "There is no project 'No Such' on http"),
-        (["Department", "--project", "Foreshore"], 1, "A Department belongs to no project"),
+        (["Department", "--project", "Foreshore"], 1, "Department cannot be limited to a project"),
     ],
 )
-def test_what_the_site_does_not_have_is_one_message(command, environment, folder, sg, words, status, message):
+def test_unknown_names_end_in_one_message(command, environment, folder, sg, words, status, message):
     """
-    Types, fields and projects that are not there end in one message, and the function is not called.
+    Unknown types, fields and projects end in one message, and the function is not called.
     """
     words = [sg.find_projects()[0]["name"] if word == "Foreshore" else word for word in words]
     ended, out, err = command("map", "tools:tasks", *words)
@@ -200,12 +206,12 @@ def test_what_the_site_does_not_have_is_one_message(command, environment, folder
     assert calls() == []
 
 
-# --- What came of it
+# --- Results and summary
 
 
 def test_csv_has_a_column_for_each_key_of_the_results(command, environment, folder):
     """
-    Keys that are called as the entity's own columns are told apart, and a list is JSON in its cell.
+    A key with the name of one of the entity's columns gets the prefix "result."; a list is JSON in its cell.
     """
     _status, out, _err = command("map", "tools:describe", "Shot", "--limit", "2", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(out)))
@@ -222,9 +228,9 @@ def test_csv_has_a_column_for_each_key_of_the_results(command, environment, fold
     assert len(rows) == 2
 
 
-def test_a_table_shows_results_for_people(command, environment, folder):
+def test_a_table_has_a_row_for_each_entity(command, environment, folder):
     """
-    The table has a row for each entity, and stderr says what it cost.
+    The table has a row for each entity, and stderr has the cost.
     """
     status, out, err = command("map", "tools:tasks", "Shot", "--limit", "3", "--workers", "2")
 
@@ -237,7 +243,7 @@ def test_a_table_shows_results_for_people(command, environment, folder):
 
 def test_failures_are_grouped_by_their_reason(command, environment, folder, tools):
     """
-    All that can be done is done; the summary has each reason once, with its number, its line and some of the items.
+    A failure does not stop the run. The summary has each reason once, with count, line and examples.
     """
     status, out, err = command("map", "tools:odd", "Shot", "--limit", "30", "--format", "json")
     rows = {row["id"]: row for row in json.loads(out)}
@@ -269,26 +275,29 @@ def test_failures_are_grouped_by_their_reason(command, environment, folder, tool
     assert "Traceback" not in err
 
 
-def test_without_a_journal_the_summary_says_to_give_one(command, environment, folder):
+def test_without_a_journal_the_summary_recommends_one(command, environment, folder):
     """
-    What is left, and that only a journal makes the next run shorter.
+    The summary has the number of remaining items and says that a journal shortens the next run.
     """
     _status, _out, err = command("map", "tools:odd", "Shot", "--limit", "5")
 
-    assert "2 items left. Nothing was kept: the same command does all of them again." in err
-    assert "With --journal FILE" in err
+    assert (
+        "Not done: 2 items. No record of the finished items was kept: the same command processes all items again."
+        in err
+    )
+    assert "Use --journal FILE to record finished items" in err
 
 
-def test_with_a_journal_the_same_command_does_what_is_left(command, environment, folder):
+def test_with_a_journal_the_same_command_resumes(command, environment, folder):
     """
-    The second run calls the function for what failed alone; all results come again, and the command to type is shown.
+    The second run calls the function only for the failed items and prints all results. The summary has the command.
     """
     words = ["tools:odd", "Shot", "--limit", "5", "--filter", "id > 0", "--journal", "run.jsonl", "--format", "json"]
     _status, first, err = command("map", *words)
     sys.modules["tools"].calls.clear()
     status, second, _err = command("map", *words)
 
-    assert "2 items left. run.jsonl has what is done; the same command goes on with the rest:" in err
+    assert "Not done: 2 items. run.jsonl records the items that are done." in err
     assert "\n  sgextended map tools:odd Shot --limit 5 --filter 'id > 0' --journal run.jsonl --format json\n" in err
     assert (status, calls()) == (1, [3, 5])
     assert second == first
@@ -296,7 +305,7 @@ def test_with_a_journal_the_same_command_does_what_is_left(command, environment,
 
 def test_the_journal_of_another_function_is_refused(command, environment, folder):
     """
-    A journal holds the results of one function; for another one it ends in one message.
+    A journal belongs to one function; using it for another ends in one message.
     """
     command("map", "tools:nothing", "Shot", "--limit", "1", "--journal", "run.jsonl")
     status, out, err = command("map", "tools:tasks", "Shot", "--limit", "1", "--journal", "run.jsonl")
@@ -307,7 +316,7 @@ def test_the_journal_of_another_function_is_refused(command, environment, folder
 
 def test_the_first_failure_is_logged_with_its_traceback(command, environment, folder, caplog):
     """
-    Who needs to see where it failed finds the traceback in the log, at debug.
+    The log has the traceback of the first failure, at level DEBUG.
     """
     caplog.set_level("DEBUG", "sgextended.cli")
     command("map", "tools:odd", "Shot", "--limit", "6")
@@ -317,23 +326,23 @@ def test_the_first_failure_is_logged_with_its_traceback(command, environment, fo
     assert record.exc_info[0] is ValueError
 
 
-def test_names_in_brackets_are_shown(command, environment, folder, capsys):
+def test_brackets_are_shown_unchanged(command, environment, folder, capsys):
     """
-    What looks like the markup of rich is text.
+    Text that looks like markup of rich is shown as text.
     """
-    outcome = work.Outcome(how=work.How(workers=1), total=1)
+    outcome = run_items.Outcome(options=run_items.RunOptions(workers=1), total=1)
     item = {"type": "Shot", "id": 1, "code": "[bold]"}
     outcome.results.append((item, Failure(item, ValueError("[/red] is wrong"))))
-    work.show_summary(outcome, test_names_in_brackets_are_shown)
+    run_items.show_summary(outcome, test_brackets_are_shown_unchanged)
     shown = capsys.readouterr().err
 
     assert "ValueError: [/red] is wrong" in shown
     assert "Shot 1 ([bold])" in shown
 
 
-def test_entities_that_cannot_be_read_at_all_are_one_error(sg):
+def test_an_error_before_the_first_item_is_raised(sg):
     """
-    Where nothing was begun there is nothing to sum up.
+    If no call was started, the error is raised instead of a summary.
     """
 
     def items():
@@ -341,17 +350,17 @@ def test_entities_that_cannot_be_read_at_all_are_one_error(sg):
         yield
 
     with pytest.raises(Unreachable):
-        work.run(sg, len, work.Counted(items(), 10), work.How(workers=1))
+        run_items.run(sg, len, run_items.CountedItems(items(), 10), run_items.RunOptions(workers=1))
 
 
-def test_many_reasons_are_counted_together(capsys):
+def test_rare_reasons_share_one_line(capsys):
     """
-    The most frequent reasons are shown, the others are a number.
+    The ten most frequent reasons are shown; one line has the number of the others.
     """
-    outcome = work.Outcome(how=work.How(workers=1), total=14)
+    outcome = run_items.Outcome(options=run_items.RunOptions(workers=1), total=14)
     outcome.results += [(n, Failure(n, ValueError("x" * n))) for n in range(1, 14)]
     outcome.results.append((14, Failure(14, ValueError("x"))))
-    work.show_summary(outcome, len)
+    run_items.show_summary(outcome, len)
     lines = [line for line in capsys.readouterr().err.splitlines() if "failed" in line]
 
     assert len(lines) == 11
@@ -359,20 +368,20 @@ def test_many_reasons_are_counted_together(capsys):
     assert "3 other reasons" in lines[-1]
 
 
-def test_what_was_done_is_shown_when_the_entities_cannot_be_read(sg, capsys):
+def test_an_error_while_reading_items_keeps_the_results(sg, capsys):
     """
-    The work ends with the results that there are, the reason, and what is left.
+    The summary has the finished items, the error, and the number of remaining items.
     """
 
     def items():
         yield from range(3)
         raise Unreachable("The site is gone.")
 
-    outcome = work.run(sg, lambda _sg, n: n, work.Counted(items(), 10), work.How(workers=1))
-    work.show_summary(outcome, len)
+    outcome = run_items.run(sg, lambda _sg, n: n, run_items.CountedItems(items(), 10), run_items.RunOptions(workers=1))
+    run_items.show_summary(outcome, len)
     shown = capsys.readouterr().err
 
-    assert outcome.status == 1
+    assert outcome.exit_status == 1
     assert outcome.done == [(n, n) for n in range(len(outcome.done))]
-    assert "The work has ended early: Unreachable: The site is gone." in shown
-    assert f"{outcome.left} items left." in shown
+    assert "The run stopped early: Unreachable: The site is gone." in shown
+    assert f"Not done: {outcome.remaining} items." in shown

@@ -1,5 +1,5 @@
 """
-``sgextended map`` on processes and clusters, on a terminal, and what Ctrl-C does to it.
+``sgextended map`` in processes and on clusters, on a terminal, and after Ctrl-C.
 """
 
 import contextlib
@@ -13,17 +13,17 @@ import time
 import pytest
 from processes import unmeasured
 
-from sgextended.cli.commands import map as map_job
+from sgextended.cli.commands import map as map_command
 
 GUARD = 60  # seconds
 
 
-# --- Who does it
+# --- Processes and clusters
 
 
-def test_processes_do_the_work(process, demo_site, sg):
+def test_the_function_runs_in_processes(process, demo_site, sg):
     """
-    The function runs in other processes, each with a wrapper on the same site; failures come back.
+    The function runs in other processes, each with a client of the same site; failures are reported.
     """
     started = process(
         *("map", "tools:process", "Shot", "--limit", "4", "--processes", "--workers", "2", "--format", "json")
@@ -41,9 +41,9 @@ def test_processes_do_the_work(process, demo_site, sg):
     assert "Traceback" not in err
 
 
-def test_a_cluster_does_the_work(process, folder, demo_site):
+def test_the_function_runs_on_a_cluster(process, folder, demo_site):
     """
-    Workers of Dask in another folder get the file of the function, and do it.
+    Dask workers in another folder get the file of the function and call it.
     """
     distributed = pytest.importorskip("distributed")
     (folder / "elsewhere").mkdir()
@@ -80,24 +80,24 @@ def test_a_cluster_does_the_work(process, folder, demo_site):
     assert " s with 2 Dask workers." in err
 
 
-def test_a_cluster_that_is_not_there_is_one_message(command, environment, folder, monkeypatch):
+def test_an_unreachable_cluster_ends_in_one_message(command, environment, folder, monkeypatch):
     """
-    An address where no scheduler answers is named.
+    The message names the address without a scheduler.
     """
     pytest.importorskip("distributed")
-    from sgextended.cli.commands import map as map_job
+    from sgextended.cli.commands import map as map_command
 
-    monkeypatch.setattr(map_job, "PATIENCE", 0.2)
+    monkeypatch.setattr(map_command, "CLUSTER_TIMEOUT", 0.2)
     status, out, err = command("map", "tools:tasks", "Shot", "--dask", "tcp://127.0.0.1:1")
 
     assert (status, out) == (1, "")
-    assert "No Dask scheduler answers at tcp://127.0.0.1:1" in err
+    assert "No Dask scheduler responds at tcp://127.0.0.1:1" in err
     assert "Traceback" not in err
 
 
 def test_a_missing_extra_is_named(command, environment, folder, monkeypatch):
     """
-    Without distributed, --dask says what to install.
+    Without the package distributed, the message says what to install.
     """
     monkeypatch.setitem(sys.modules, "distributed", None)
     status, _out, err = command("map", "tools:tasks", "Shot", "--dask", "tcp://127.0.0.1:1")
@@ -112,7 +112,7 @@ def test_a_missing_extra_is_named(command, environment, folder, monkeypatch):
 @pytest.mark.skipif(sys.platform == "win32", reason="terminals are made otherwise there")
 def test_a_bar_is_shown_on_a_terminal(process):
     """
-    Where stderr is a terminal, a bar says how many of how many are done, and the summary follows.
+    If stderr is a terminal, a bar shows how many items are done, and the summary follows.
     """
     ours, theirs = os.openpty()
     started = process("map", "tools:nothing", "Shot", "--limit", "3", stderr=theirs)
@@ -133,7 +133,7 @@ def test_a_bar_is_shown_on_a_terminal(process):
 
 def begun(folder, process):
     """
-    Wait until the function is called.
+    Wait until the function was called.
     """
     end = time.monotonic() + GUARD
     while not (folder / "begun").exists():
@@ -144,48 +144,50 @@ def begun(folder, process):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
 @pytest.mark.parametrize("words", [[], ["--processes"]], ids=["threads", "processes"])
-def test_ctrl_c_finishes_what_runs_and_sums_up(process, folder, words):
+def test_ctrl_c_finishes_running_calls_and_prints_the_summary(process, folder, words):
     """
-    Nothing more is begun, what runs is finished and written down, and the summary says how to go on; status 130.
+    No more calls start; running calls finish and are recorded; the summary says how to resume; status 130.
     """
     started = process("map", "tools:wait", "Shot", "--workers", "2", "--journal", "run.jsonl", *words)
     begun(folder, started)
     started.send_signal(signal.SIGINT)
-    told = [started.stderr.readline(), started.stderr.readline()]
+    lines = [started.stderr.readline(), started.stderr.readline()]
     (folder / "go").touch()
     out, err = started.communicate(timeout=GUARD)
     written = (folder / "run.jsonl").read_text().splitlines()
 
     assert (started.returncode, out) == (130, "")
-    assert told == ["\n", "Stopping: what is under way is finished first. Ctrl-C again leaves at once.\n"]
+    assert lines == ["\n", "Stopping. The calls in progress will finish first. Press Ctrl-C again to exit at once.\n"]
     assert 1 < len(written) < 12
     assert "stopped by Ctrl-C" in err
-    assert "run.jsonl has what is done; the same command goes on with the rest:" in err
+    assert (
+        "run.jsonl records the items that are done. To process the remaining items, run the same command again:" in err
+    )
     assert "Traceback" not in err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
-def test_a_second_ctrl_c_leaves_at_once(process, folder):
+def test_a_second_ctrl_c_exits_at_once(process, folder):
     """
-    Work that does not end is left.
+    Running calls are not awaited.
     """
     started = process("map", "tools:wait", "Shot", "--workers", "2")
     begun(folder, started)
     started.send_signal(signal.SIGINT)
-    told = started.stderr.readline() + started.stderr.readline()
+    lines = started.stderr.readline() + started.stderr.readline()
     started.send_signal(signal.SIGINT)
 
     assert started.wait(GUARD) == 130
-    assert "Stopping" in told
+    assert "Stopping" in lines
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows blocks no signals")
 def test_ctrl_c_does_not_reach_processes_that_start():
     """
-    A terminal tells all of them. They have it blocked from their first moment, and this process has it as before.
+    A terminal sends SIGINT to all processes. Worker processes start with SIGINT blocked; this process does not change.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    with map_job._executor(map_job.Where(processes=True, workers=1), max, needed=True) as (executor, *_):
+    with map_command._executor(map_command.ExecutorKind(processes=True, workers=1), max, needed=True) as (executor, *_):
         there = executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result(GUARD)
 
     assert signal.SIGINT in there

@@ -1,5 +1,5 @@
 """
-``sgextended pull``: what comes, what never comes, and that it goes on where it was interrupted.
+``sgextended pull``: what it copies, what it never copies, and how it resumes.
 """
 
 import datetime as dt
@@ -8,18 +8,18 @@ import json
 import pytest
 
 from sgextended import SGExtended
-from sgextended.cli.pull_plan import Part, Plan, Writer
+from sgextended.cli.commands.pull_plan import PullPlan, RecordSerializer, Selection
 from sgextended.localsite import LocalSite
 
 PROJECT = "Paper Lanterns"
-#: What the site says of a file's address holds for this site alone.
+#: Fields with URLs of files, which differ between sites.
 ADDRESSES = {"image", "filmstrip_image"}
 
 
 @pytest.fixture(scope="module")
 def pulled_site():
     """
-    A site for these tests to fill and pull from.
+    Return a site that these tests fill and pull from.
     """
     with LocalSite() as site:
         yield site
@@ -28,7 +28,7 @@ def pulled_site():
 @pytest.fixture
 def source(pulled_site, make_sg, monkeypatch, tmp_path):
     """
-    A wrapper on a site with a project of its own, with a file, a thumbnail, a custom field and a person.
+    Return a client, the name of a new project with a file, a thumbnail, a custom field and a person, and the file.
     """
     for name, value in pulled_site.environment().items():
         monkeypatch.setenv(name, value)
@@ -55,7 +55,7 @@ def source(pulled_site, make_sg, monkeypatch, tmp_path):
 
 def ids_and_values(sg, entity_type, filters, fields):
     """
-    Return entities by id, without what names the site that answers.
+    Return entities by id, without the URLs of the site.
     """
     found = {}
     for entity in sg.find(entity_type, filters, fields):
@@ -68,14 +68,14 @@ def ids_and_values(sg, entity_type, filters, fields):
 
 def test_pulled_project_equals_its_source(command, environment, sg, tmp_path, make_sg):
     """
-    Record for record and field for field, a local site with what was pulled answers as the site that it came from.
+    A local site with the pulled records returns the same records and fields as the source.
     """
     status, out, err = command("pull", "--project", PROJECT, "-o", str(tmp_path / "p"))
     schema = sg.schema_read()
     about = json.loads((tmp_path / "p" / "about.json").read_text())
 
     assert (status, out) == (0, "")
-    assert f"of {PROJECT} are in" in err
+    assert f"of {PROJECT} to " in err
     assert about["projects"] == [{"id": sg.find_projects(PROJECT)[0]["id"], "name": PROJECT}]
     with LocalSite(data=tmp_path / "p") as copy:
         copied = make_sg(copy)
@@ -93,9 +93,9 @@ def test_pulled_project_equals_its_source(command, environment, sg, tmp_path, ma
         assert copy.store.loaded.left_out == []
 
 
-def test_files_come_when_asked_for(command, source, tmp_path, make_sg):
+def test_media_pulls_files(command, source, tmp_path, make_sg):
     """
-    With --media files and thumbnails are in the copy, byte for byte; without, images are absent.
+    With --media the copy has files and thumbnails, byte for byte.
     """
     _sg, name, picture = source
     assert command("pull", "--project", name, "-o", str(tmp_path / "p"), "--media")[0] == 0
@@ -109,9 +109,9 @@ def test_files_come_when_asked_for(command, source, tmp_path, make_sg):
         assert copied.download_attachment({"url": shot["image"]})[:2] == b"\xff\xd8"
 
 
-def test_people_stay_unnamed_when_asked(command, source, tmp_path):
+def test_anonymous_replaces_names(command, source, tmp_path):
     """
-    With --anonymous no name, login or address of a person is in any file.
+    With --anonymous no file contains the name, login or email address of a person.
     """
     _sg, name, _picture = source
     assert command("pull", "--project", name, "-o", str(tmp_path / "p"), "--anonymous")[0] == 0
@@ -122,9 +122,9 @@ def test_people_stay_unnamed_when_asked(command, source, tmp_path):
     assert '"name":"Person ' in text
 
 
-def test_type_that_the_site_hides_is_left_out(command, source, tmp_path, monkeypatch):
+def test_a_type_that_the_site_refuses_is_skipped(command, source, tmp_path, monkeypatch):
     """
-    A type that the site describes and will not show is named, and the rest is pulled; unless it was asked for by name.
+    A type that the site refuses to return is reported and skipped. It is an error if --entity names it.
     """
     _sg, name, _picture = source
     schema_read = SGExtended.schema_read
@@ -133,13 +133,13 @@ def test_type_that_the_site_hides_is_left_out(command, source, tmp_path, monkeyp
     words = ("pull", "--project", name)
     status, _out, err = command(*words, "-o", str(tmp_path / "p"))
 
-    assert (status, "Hidden is left out: " in err) == (0, True)
+    assert (status, "Hidden was skipped. The site refused it: " in err) == (0, True)
     assert command(*words, "--entity", "Hidden", "-o", str(tmp_path / "q"))[0] == 1
 
 
-def test_secrets_are_not_asked_for():
+def test_secrets_are_not_requested():
     """
-    Fields that hold keys or passwords are none of those that are pulled, whatever a site calls them.
+    Fields for keys and passwords are not pulled, whatever their exact names.
     """
     kinds = {
         "firstname": "text",
@@ -150,16 +150,16 @@ def test_secrets_are_not_asked_for():
     }
     schema = {"ApiUser": {name: {"data_type": {"value": kind}} for name, kind in kinds.items()}}
 
-    assert list(Plan(schema=schema, projects=[]).fields("ApiUser")) == ["firstname"]
+    assert list(PullPlan(schema=schema, projects=[]).fields("ApiUser")) == ["firstname"]
 
 
-def test_signed_addresses_are_not_written():
+def test_signed_urls_are_not_written():
     """
-    What lets anybody in for a while is in no line; moments are written in UTC.
+    Records contain no signed URLs, which give access to anyone; datetimes are written in UTC.
     """
-    part = Part("Shot", [], {"image": "image", "sg_file": "url", "sg_page": "url", "at": "date_time"})
+    selection = Selection("Shot", [], {"image": "image", "sg_file": "url", "sg_page": "url", "at": "date_time"})
     zone = dt.timezone(dt.timedelta(hours=2))
-    line = Writer(part).line(
+    line = RecordSerializer(selection).serialize(
         {
             "id": 3,
             "image": "https://storage.example/a.jpg?signature=s3cret",
@@ -180,9 +180,9 @@ def test_signed_addresses_are_not_written():
     assert line["image"]["thumbnail"] < 0
 
 
-def test_interrupted_pull_goes_on(command, source, pulled_site, tmp_path, monkeypatch):
+def test_an_interrupted_pull_is_resumed(command, source, pulled_site, tmp_path, monkeypatch):
     """
-    What is there is not asked for again: whole types not at all, a type that was begun from the last whole line.
+    Complete types are not fetched again; a partial type resumes after its last complete line.
     """
     sg, name, _picture = source
     project = sg.find_projects(name)[0]
@@ -191,20 +191,20 @@ def test_interrupted_pull_goes_on(command, source, pulled_site, tmp_path, monkey
     ]
     sg.batch(shots)
     words = ("pull", "--project", name, "-o", str(tmp_path / "p"))
-    line = Writer.line
+    serialize = RecordSerializer.serialize
 
     def fill_the_disk(self, entity):
         if entity.get("code") == "B":
             raise OSError("no space left")
-        return line(self, entity)
+        return serialize(self, entity)
 
-    monkeypatch.setattr(Writer, "line", fill_the_disk)
+    monkeypatch.setattr(RecordSerializer, "serialize", fill_the_disk)
     status, _out, err = command(*words)
     assert (status, "no space left" in err, "Traceback" in err) == (1, True, False)
-    monkeypatch.setattr(Writer, "line", line)
+    monkeypatch.setattr(RecordSerializer, "serialize", serialize)
     begun = tmp_path / "p" / "records" / "Shot.part"
     assert [json.loads(each)["code"] for each in begun.read_text().splitlines()] == ["A"]
-    begun.write_text(begun.read_text() + '{"type":"Sho')  # as a power cut leaves it
+    begun.write_text(begun.read_text() + '{"type":"Sho')  # as after a power cut
     pulled_site.ledger.clear()
     assert command(*words)[0] == 0
     calls = pulled_site.ledger.entries
@@ -215,9 +215,9 @@ def test_interrupted_pull_goes_on(command, source, pulled_site, tmp_path, monkey
     assert not list((tmp_path / "p").rglob("*.part"))
 
 
-def test_what_was_not_changed_since_is_left_out(command, source, tmp_path):
+def test_since_and_entity_limit_the_records(command, source, tmp_path):
     """
-    With --since only later changes come, with --entity only those types; what they link to comes.
+    --since pulls only records with later changes, --entity only those types; linked records are pulled too.
     """
     _sg, name, _picture = source
     assert command("pull", "--project", name, "-o", str(tmp_path / "new"), "--since", "2099-01-01")[0] == 0
@@ -230,28 +230,28 @@ def test_what_was_not_changed_since_is_left_out(command, source, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
-        (["--entity", "Shoot"], "The site has no type 'Shoot'. Did you mean 'Shot'"),
-        (["--entity", "HumanUser"], "HumanUser belongs to no project"),
-        (["--since", "yesterday"], "'yesterday' is no day"),
+        (["--entity", "Shoot"], "The site has no entity type 'Shoot', given by --entity. Did you mean 'Shot'"),
+        (["--entity", "HumanUser"], "HumanUser does not belong to a project"),
+        (["--since", "yesterday"], "'yesterday' is not a day"),
     ],
 )
-def test_words_that_name_nothing_are_refused(command, source, tmp_path, words, said):
+def test_wrong_arguments_are_refused(command, source, tmp_path, words, message):
     """
-    A type or a day that is none ends in one message, and nothing is written.
+    A wrong type or day ends in one message, and nothing is written.
     """
     _sg, name, _picture = source
     status, _out, err = command("pull", "--project", name, "-o", str(tmp_path / "p"), *words)
 
     assert status == 2
-    assert said in err
+    assert message in err
     assert not (tmp_path / "p").exists()
 
 
-def test_folder_that_is_taken_is_refused(command, source, tmp_path):
+def test_a_folder_with_other_contents_is_refused(command, source, tmp_path):
     """
-    A folder with something else, or with a part of another pull, is left as it is.
+    A folder with other files, or with a part of another pull, is not changed.
     """
     _sg, name, _picture = source
     (tmp_path / "full").mkdir()
@@ -265,7 +265,7 @@ def test_folder_that_is_taken_is_refused(command, source, tmp_path):
 
 def test_pull_needs_a_site(command, monkeypatch, tmp_path):
     """
-    Without a site in the environment nothing begins.
+    Without a site in the environment the status is 1.
     """
     monkeypatch.delenv("SHOTGUN_URL", raising=False)
 

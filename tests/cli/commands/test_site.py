@@ -1,5 +1,5 @@
 """
-``sgextended site`` and ``sgextended demo``, started as processes.
+``sgextended site`` and ``sgextended demo``, as processes.
 """
 
 import re
@@ -18,7 +18,7 @@ GUARD = 60  # seconds
 @pytest.fixture
 def start(tmp_path):
     """
-    Starts ``sgextended site`` with more words, and gives the process and the fields of its line.
+    Return a function that starts ``sgextended site`` and returns the process and the fields of its first line.
     """
     started = []
 
@@ -37,7 +37,7 @@ def start(tmp_path):
 
 def ended(process, sent):
     """
-    Return the exit status of a process that was sent a signal, and what it still printed.
+    Send a signal to a process, and return its exit status and the rest of its output.
     """
     process.send_signal(sent)
     out, err = process.communicate(timeout=GUARD)
@@ -46,38 +46,38 @@ def ended(process, sent):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=str)
-def test_site_accepts_calls_once_it_says_so_and_stops_cleanly(start, sent):
+def test_site_accepts_calls_and_stops_cleanly(start, sent):
     """
-    The one line has the address and the key; a signal ends it without a word, with connections still open.
+    The first line has the address and the key. A signal ends the site without output, even with open connections.
     """
-    process, told = start("--tls")
-    with SGExtended.connect(told["url"], told["script_name"], told["api_key"], ca_certs=told["ca_file"]) as sg:
+    process, fields = start("--tls")
+    with SGExtended.connect(fields["url"], fields["script_name"], fields["api_key"], ca_certs=fields["ca_file"]) as sg:
         sg.create("Project", {"name": "Served"})
 
         assert [project["name"] for project in sg.find_projects("served")] == ["Served"]
         assert ended(process, sent) == (0, "", "")
 
 
-def test_site_keeps_its_file_and_the_given_key(start, tmp_path):
+def test_site_keeps_its_records_in_the_file(start, tmp_path):
     """
-    Records are there again when a site with the same file starts again; a given key is not printed.
+    A site that starts again with the same file has the same records. A given key is not printed.
     """
     words = ("--db", "site.sqlite", "--script-name", "pipeline", "--api-key", "k-1")
-    process, told = start(*words)
-    created = SGExtended.connect(told["url"], "pipeline", "k-1").create("Project", {"name": "Kept"})
+    process, fields = start(*words)
+    created = SGExtended.connect(fields["url"], "pipeline", "k-1").create("Project", {"name": "Kept"})
     ended(process, signal.SIGTERM)
     _process, again = start(*words)
 
-    assert "api_key" not in told
+    assert "api_key" not in fields
     assert SGExtended.connect(again["url"], "pipeline", "k-1").find_projects("Kept")[0]["id"] == created["id"]
 
 
 def test_a_port_that_is_taken_is_one_message(start):
     """
-    A port in use ends in one message, status 1.
+    A port in use ends in one message, and status 1.
     """
-    _process, told = start()
-    port = told["url"].rpartition(":")[2]
+    _process, fields = start()
+    port = fields["url"].rpartition(":")[2]
     command = [sys.executable, "-m", "sgextended", "site", "--port", port]
     done = subprocess.run(command, capture_output=True, text=True, timeout=GUARD, check=False)
 
@@ -88,10 +88,10 @@ def test_a_port_that_is_taken_is_one_message(start):
 
 def test_faults_are_switched_on(start):
     """
-    Each --fault is one thing that goes wrong, as often as it says.
+    Each --fault simulates one fault, as often as its options say.
     """
-    _process, told = start("--fault", "status=500:rpc=create,next=1", "--fault", "latency=0.01:rpc=read")
-    sg = SGExtended.connect(told["url"], told["script_name"], told["api_key"])
+    _process, fields = start("--fault", "status=500:rpc=create,next=1", "--fault", "latency=0.01:rpc=read")
+    sg = SGExtended.connect(fields["url"], fields["script_name"], fields["api_key"])
 
     with pytest.raises(Exception, match="500"):
         sg.create("Project", {"name": "Unlucky"})
@@ -99,9 +99,9 @@ def test_faults_are_switched_on(start):
     assert [project["name"] for project in sg.find_projects()] == ["Lucky"]
 
 
-def test_a_fault_that_is_no_fault_is_one_message():
+def test_an_unknown_fault_ends_in_one_message():
     """
-    A fault that is written wrongly ends in one message that names the kinds.
+    An unknown fault ends in one message that lists the kinds.
     """
     command = [sys.executable, "-m", "sgextended", "site", "--fault", "explode:next=1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=GUARD, check=False)
@@ -114,10 +114,10 @@ def test_a_fault_that_is_no_fault_is_one_message():
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
 def test_a_site_for_the_network_warns(start):
     """
-    A site that listens on all addresses says so on stderr, once.
+    A site that listens on all addresses prints one warning on stderr.
     """
-    process, told = start("--host", "0.0.0.0", "--direct-uploads")
-    with SGExtended.connect(told["url"], told["script_name"], told["api_key"]) as sg:
+    process, fields = start("--host", "0.0.0.0", "--direct-uploads")
+    with SGExtended.connect(fields["url"], fields["script_name"], fields["api_key"]) as sg:
         assert sg.server_info["s3_direct_uploads_enabled"] is True
 
     status, _out, err = ended(process, signal.SIGTERM)
@@ -128,9 +128,9 @@ def test_a_site_for_the_network_warns(start):
     )
 
 
-def test_demo_shows_the_job_and_how_to_go_on():
+def test_demo_prints_the_table_and_the_next_steps():
     """
-    The demo ends with the table, both times and what to try next.
+    The demo prints the table, both times and what to try next.
     """
     command = [sys.executable, "-m", "sgextended", "demo"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=GUARD, check=True)
@@ -141,9 +141,9 @@ def test_demo_shows_the_job_and_how_to_go_on():
     assert done.stderr == ""
 
 
-def test_demo_tells_on_stderr_what_it_has_asked():
+def test_demo_with_trace_lists_its_requests():
     """
-    With --trace the table of calls stands there, and nothing else.
+    With --trace, stderr has the table of requests and nothing else.
     """
     command = [sys.executable, "-m", "sgextended", "demo", "--trace"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=GUARD, check=True)
@@ -154,10 +154,10 @@ def test_demo_tells_on_stderr_what_it_has_asked():
     assert total.startswith("14 calls, ")
 
 
-def test_site_serves_a_team(start, tmp_path, monkeypatch):
+def test_site_serves_several_accounts(start, tmp_path, monkeypatch):
     """
-    With a certificate of the studio's own, several scripts and persons ask, each call is a line of the log, and a file
-    that is served again keeps everybody's keys.
+    Several scripts and users can connect, with a given certificate. Each call is a line in the access log. A file that
+    is served again keeps the keys and passwords.
     """
     certificates = Certificates("127.0.0.1")
     monkeypatch.setenv("SHOTGUN_API_CACERTS", str(certificates.ca_file))
@@ -171,18 +171,18 @@ def test_site_serves_a_team(start, tmp_path, monkeypatch):
         "--user",
         "zoe=pa55",
     )
-    process, told = start(*words, "--access-log", "calls.log")
+    process, fields = start(*words, "--access-log", "calls.log")
     script, person = process.stdout.readline().split(), process.stdout.readline().split()
     key = script[1].partition("=")[2]
-    with SGExtended.connect(told["url"], "lighting", key) as sg:
+    with SGExtended.connect(fields["url"], "lighting", key) as sg:
         assert sg.find_projects() == []
-    with SGExtended.connect(told["url"], login="zoe", password="pa55") as sg:
+    with SGExtended.connect(fields["url"], login="zoe", password="pa55") as sg:
         sg.create("Project", {"name": "Ours"})
     ended(process, signal.SIGTERM)
     process, again = start(*words)
     kept = process.stdout.readline().split()
 
-    assert told["url"].startswith("https://")
+    assert fields["url"].startswith("https://")
     assert (script[0], person) == ("script_name=lighting", ["login=zoe"])
     assert kept == ["script_name=lighting"]
     with SGExtended.connect(again["url"], "lighting", key) as sg:
@@ -197,38 +197,38 @@ def test_site_serves_a_team(start, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--private-key", "key.pem"], "without its certificate. Give the certificate"),
         (["--certificate", "none.pem"], "not a certificate and its private key"),
         (["--tls", "--certificate", "none.pem"], "another certificate were chosen"),
-        (["--user", "=secret"], "is no NAME, nor NAME=SECRET"),
+        (["--user", "=secret"], "Write --script and --user as NAME or NAME=SECRET"),
         (["--load", "nowhere"], "nowhere holds no records of a site"),
         (["--load", "nowhere", "--demo"], "filled from only one. Leave one out"),
-        (["dump", "out", "--db", "none.sqlite"], "there is no file none.sqlite"),
+        (["dump", "out", "--db", "none.sqlite"], "There is no file none.sqlite"),
     ],
 )
-def test_options_that_cannot_work_are_one_message(command, tmp_path, monkeypatch, words, said):
+def test_options_that_cannot_work_are_one_message(command, tmp_path, monkeypatch, words, message):
     """
-    What cannot be served ends in one message, status 1.
+    Options that exclude each other or are not valid end in one message, and status 1.
     """
     monkeypatch.chdir(tmp_path)
     status, _out, err = command("site", *words)
 
-    assert (status, said in err) == (1, True)
+    assert (status, message in err) == (1, True)
 
 
 def test_dumped_site_is_served_again(start, command, tmp_path, monkeypatch):
     """
-    What a file holds is dumped into a folder, while it is served, and served from there.
+    The records of a file can be dumped to a folder while a site serves the file, and can be served from the folder.
     """
-    process, told = start("--db", "site.sqlite")
-    SGExtended.connect(told["url"], told["script_name"], told["api_key"]).create("Project", {"name": "Dumped"})
+    process, fields = start("--db", "site.sqlite")
+    SGExtended.connect(fields["url"], fields["script_name"], fields["api_key"]).create("Project", {"name": "Dumped"})
     monkeypatch.chdir(tmp_path)
     status, _out, err = command("site", "dump", "data", "--db", "site.sqlite")
     ended(process, signal.SIGTERM)
     _process, again = start("--load", "data")
 
-    assert (status, "are in data." in err) == (0, True)
+    assert (status, "to data." in err) == (0, True)
     sg = SGExtended.connect(again["url"], again["script_name"], again["api_key"])
     assert [project["name"] for project in sg.find_projects()] == ["Dumped"]

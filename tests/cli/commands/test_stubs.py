@@ -1,5 +1,5 @@
 """
-``sgextended stubs``: what it writes of a schema.
+``sgextended stubs``: the module that it writes for a schema.
 """
 
 import ast
@@ -10,20 +10,20 @@ import sys
 import pytest
 
 from sgextended import SiteSchema
-from sgextended.cli.commands.stubs import module
+from sgextended.cli.commands.stubs import module_source
 from sgextended.wrapper.native_overrides import NativeOverrides
 
 
 def fact(value):
     """
-    Return a value as a schema gives it.
+    Return a value in the form in which a schema contains it.
     """
     return {"value": value, "editable": False}
 
 
 def field(data_type, name="Name", **properties):
     """
-    Return the description of a field.
+    Return the schema of a field.
     """
     found = {"name": fact(name), "data_type": fact(data_type), "editable": fact(True)}
     return {**found, "properties": {key: fact(value) for key, value in properties.items()}}
@@ -31,7 +31,7 @@ def field(data_type, name="Name", **properties):
 
 class Odd:
     """
-    A client of a site with odd names.
+    A client of a site with unusual names.
     """
 
     def __init__(self):
@@ -57,17 +57,17 @@ class Odd:
 @pytest.fixture
 def odd():
     """
-    The module for a site with odd names.
+    Return the module for a site with unusual names.
     """
-    return module(SiteSchema(Odd()))
+    return module_source(SiteSchema(Odd()))
 
 
 def test_whole_site_is_written_and_every_record_read(demo_site, make_sg, tmp_path, monkeypatch):
     """
-    The classes of all types of the demo production take what the site sends for all of their fields.
+    ``find_as`` reads the entities of all types of the demo production into the classes.
     """
     sg = make_sg(demo_site)
-    (tmp_path / "whole_site.py").write_text(module(sg.site_schema()), encoding="utf-8")
+    (tmp_path / "whole_site.py").write_text(module_source(sg.site_schema()), encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     import whole_site
 
@@ -82,20 +82,20 @@ def test_whole_site_is_written_and_every_record_read(demo_site, make_sg, tmp_pat
 
 def test_same_schema_gives_the_same_text(odd):
     """
-    What is written depends on the schema, not on the order in which it comes, and its names are sorted.
+    The output does not depend on the order of the schema, and its names are sorted.
     """
     client = Odd()
     client.types = dict(reversed(client.types.items()))
     literal = odd.partition("DeliveryNoteField = Literal[")[2].partition("]")[0]
     names = re.findall(r'"(\w+)"', literal)
 
-    assert module(SiteSchema(client)) == odd
+    assert module_source(SiteSchema(client)) == odd
     assert names == sorted(names)
 
 
-def test_custom_entities_have_the_names_of_people(odd):
+def test_custom_entities_are_named_by_their_labels(odd):
     """
-    A custom entity is called as its label says, unless another type has that name; connections are left out.
+    The class of a custom entity has the name of its label, unless another type has that name. Connections are left out.
     """
     classes = {node.name: node for node in ast.parse(odd).body if isinstance(node, ast.ClassDef)}
 
@@ -118,14 +118,14 @@ def test_custom_entities_have_the_names_of_people(odd):
 )
 def test_odd_fields_have_attributes(odd, line):
     """
-    A name that Python does not take is changed, and the field named beside it.
+    A field name that is not a valid attribute is changed; the metadata has the name of the field.
     """
     assert f"    {line}\n" in odd.partition("class Shot:")[2]
 
 
-def test_methods_have_the_parameters_of_ours(odd):
+def test_overloads_have_the_parameters_of_sgextended(odd):
     """
-    The forms of find, find_one and find_iter that are written take what the methods take, in order.
+    The written overloads of find, find_one and find_iter have the parameters of the methods, in order.
     """
     (studio,) = [node for node in ast.parse(odd).body if isinstance(node, ast.ClassDef) and node.name == "Studio"]
     found = [node for node in ast.walk(studio) if isinstance(node, ast.FunctionDef) and not node.args.vararg]
@@ -138,14 +138,14 @@ def test_methods_have_the_parameters_of_ours(odd):
 
 def test_command_writes_to_stdout_or_to_a_file(command, environment, tmp_path):
     """
-    The same text goes to stdout or to a file, for the types that are named.
+    The output for the named types is the same on stdout and in a file.
     """
-    status, printed, _said = command("stubs", "Shot", "Task")
+    status, stdout, _said = command("stubs", "Shot", "Task")
     assert command("stubs", "Task", "Shot", "-o", str(tmp_path / "out.py"))[:2] == (0, "")
 
     assert status == 0
-    assert (tmp_path / "out.py").read_text(encoding="utf-8") == printed
-    assert re.findall(r"^class (\w+)", printed, re.MULTILINE) == ["Shot", "Task", "Studio"]
+    assert (tmp_path / "out.py").read_text(encoding="utf-8") == stdout
+    assert re.findall(r"^class (\w+)", stdout, re.MULTILINE) == ["Shot", "Task", "Studio"]
 
 
 @pytest.mark.parametrize(
@@ -155,12 +155,12 @@ def test_command_writes_to_stdout_or_to_a_file(command, environment, tmp_path):
         (["stubs", "Shot", "-o", "no/such/folder.py"], 2, "'no/such/folder.py' cannot be written: No such file"),
     ],
 )
-def test_mistakes_are_told(command, environment, words, status, message):
+def test_mistakes_end_in_one_message(command, environment, words, status, message):
     """
-    A type that is not there and a file that cannot be written are told in one line.
+    An unknown type, and a file that cannot be written, end in one message.
     """
-    found, printed, said = command(*words)
+    found, stdout, stderr = command(*words)
 
-    assert (found, printed) == (status, "")
-    assert message in said
-    assert "Traceback" not in said
+    assert (found, stdout) == (status, "")
+    assert message in stderr
+    assert "Traceback" not in stderr

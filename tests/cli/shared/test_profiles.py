@@ -1,5 +1,5 @@
 """
-``--profile``: sites by name, with keys from where the profile says that they are.
+``--profile``: named sites, with keys from the environment or the keyring.
 """
 
 import json
@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from sgextended.cli import profiles
+from sgextended.cli.shared import profiles
 
 
 @pytest.fixture
 def config(tmp_path, monkeypatch, nobody, demo_site):
     """
-    Writes the file of profiles.
+    Return a function that writes the profile file.
     """
     path = tmp_path / "config.ini"
     monkeypatch.setenv("SGEXTENDED_CONFIG", str(path))
@@ -29,7 +29,7 @@ def config(tmp_path, monkeypatch, nobody, demo_site):
 @pytest.fixture
 def vault(monkeypatch):
     """
-    A keyring that keeps its secrets in a dict.
+    Install a keyring that stores its secrets in a dict.
     """
     keyring = pytest.importorskip("keyring", reason="keyring is not installed: the extra keyring")
     kept = {}
@@ -54,7 +54,7 @@ def vault(monkeypatch):
 
 def test_a_key_comes_from_the_variable(command, config, demo_site):
     """
-    A profile names the variable, and its secret pickles as that name.
+    The key is read from the variable that the profile names; its repr shows the variable only.
     """
     config("api_key = env:STUDIO_KEY", "connections = 3", "read_timeout = 7.5")
     site = profiles.load("studio")
@@ -66,20 +66,20 @@ def test_a_key_comes_from_the_variable(command, config, demo_site):
 
 def test_a_key_comes_from_the_keyring(command, config, demo_site, vault):
     """
-    The keyring has the key under the name of the profile; where it has none, the message says how to enter it.
+    The keyring stores the key under the name of the profile. If it has none, the message says how to store it.
     """
     config("api_key = keyring")
     status, _out, err = command("whoami", "--profile", "studio")
     vault.set_password("sgextended", "studio", demo_site.api_key)
 
     assert status == 2
-    assert "The keyring has no api_key of 'studio': enter it with 'keyring set sgextended studio'." in err
+    assert "The keyring has no api_key for the profile 'studio'. Store it with 'keyring set sgextended studio'." in err
     assert command("whoami", "--profile", "studio")[0] == 0
 
 
-def test_without_the_extra_it_is_named(command, config, monkeypatch):
+def test_a_missing_extra_is_named(command, config, monkeypatch):
     """
-    Where keyring is not installed, the message says what to install.
+    If keyring is not installed, the message says what to install.
     """
     config("api_key = keyring")
     monkeypatch.setitem(sys.modules, "keyring", None)
@@ -90,17 +90,23 @@ def test_without_the_extra_it_is_named(command, config, monkeypatch):
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        (["api_key = s3cret"], "a file is no place for a key. Write api_key = env:VARIABLE"),
-        (["api_key = env:NOT_SET"], "NOT_SET is not set, where the profile 'studio' says that its api_key is."),
-        (["api_kay = env:STUDIO_KEY"], "there is no setting 'api_kay'. Did you mean 'api_key'?"),
-        (["api_key = env:STUDIO_KEY", "connections = many"], "connections is a number, and 'many' is none."),
-        (["s3cret"], "cannot be understood (line 4)"),
-        (["[other]", "script_name = a"], "[other]: the url of the site is missing."),
+        (["api_key = s3cret"], "api_key must not be in the file itself, because others may read the file. Write"),
+        (
+            ["api_key = env:NOT_SET"],
+            "The environment variable NOT_SET is not set, and the profile 'studio' reads api_key from it.",
+        ),
+        (["api_kay = env:STUDIO_KEY"], "'api_kay' is not a setting of a profile. Did you mean 'api_key'?"),
+        (
+            ["api_key = env:STUDIO_KEY", "connections = many"],
+            "connections must be a number, and 'many' is not a number.",
+        ),
+        (["s3cret"], ", line 4, is not a valid INI file."),
+        (["[other]", "script_name = a"], "[other]: the setting url is missing."),
     ],
 )
 def test_a_mistake_in_the_file_is_one_message_without_keys(command, config, lines, expected):
     """
-    What is wrong is named by its place; what may be a key is not repeated. Status 2.
+    The message names the place of the mistake and does not repeat a possible key; the status is 2.
     """
     config(*lines)
     status, out, err = command("whoami", "--profile", "other" if "[other]" in lines else "studio")
@@ -113,7 +119,7 @@ def test_a_mistake_in_the_file_is_one_message_without_keys(command, config, line
 
 def test_an_unknown_profile_or_no_file_is_one_message(command, config, nobody, monkeypatch, tmp_path):
     """
-    The nearest name is hinted at; where there is no file, its place is told.
+    The message suggests the nearest name; if there is no file, it names the path.
     """
     config("api_key = env:STUDIO_KEY")
     unknown = command("whoami", "--profile", "studo")[2]
@@ -121,5 +127,5 @@ def test_an_unknown_profile_or_no_file_is_one_message(command, config, nobody, m
     monkeypatch.setenv("SGEXTENDED_CONFIG", str(tmp_path / "none.ini"))
 
     assert "has no profile 'studo'. Did you mean 'studio'?" in unknown
-    assert f"There is no file of profiles {tmp_path / 'none.ini'}" in command("whoami", "--profile", "studio")[2]
+    assert f"There is no profile file {tmp_path / 'none.ini'}" in command("whoami", "--profile", "studio")[2]
     assert (names, profiles.names()) == (["studio"], [])

@@ -1,5 +1,5 @@
 """
-``sgextended create``, ``update`` and ``delete``, called as their user calls them.
+``sgextended create``, ``update`` and ``delete``.
 """
 
 import json
@@ -14,7 +14,7 @@ from sgextended.localsite import LocalSite
 @pytest.fixture(scope="module")
 def small_site():
     """
-    A site with a project, three assets and a shot.
+    Return a site with a project, three assets and a shot.
     """
     with LocalSite() as site:
         sg = SGExtended.connect(site.url, site.script_name, site.api_key)
@@ -27,16 +27,16 @@ def small_site():
 @pytest.fixture
 def sg(small_site, monkeypatch):
     """
-    A wrapper on that site, which the environment names.
+    Set the environment variables for that site, and return a client of it.
     """
     for name, value in small_site.environment().items():
         monkeypatch.setenv(name, value)
     return SGExtended()
 
 
-def test_create_writes_values_of_the_fields_types(command, sg):
+def test_create_converts_values_to_the_fields_types(command, sg):
     """
-    Texts, numbers, links, statuses and dates are what the fields hold; the new entity is shown.
+    Text, numbers and links are written with the data types of their fields; the new entity is shown.
     """
     project = sg.find_projects()[0]
     values = ["code=0010", f"project=Project:{project['id']}", "sg_cut_in=1001", "assets=Asset:1,Asset:2"]
@@ -50,9 +50,9 @@ def test_create_writes_values_of_the_fields_types(command, sg):
     assert sorted(each["id"] for each in found["assets"]) == [1, 2]
 
 
-def test_update_changes_what_is_given(command, sg):
+def test_update_changes_the_given_fields(command, sg):
     """
-    None empties a field, a quoted None is that word, no text at all is an empty list of links.
+    None empties a field, a quoted None is that word, and empty text is an empty list of links.
     """
     shot = sg.find_one("Shot", [["assets", "is_not", None]])
     words = ["description='None'", "sg_cut_in=None", "assets="]
@@ -69,9 +69,9 @@ def test_update_changes_what_is_given(command, sg):
     }
 
 
-def test_lists_may_be_json(command, sg):
+def test_lists_can_be_json(command, sg):
     """
-    What begins as JSON is read as it, where lists belong.
+    List fields take JSON.
     """
     shot = sg.find_one("Shot", [])
     command("update", "Shot", str(shot["id"]), 'tag_list=["a b", "c"]', 'assets=[{"type": "Asset", "id": 3}]')
@@ -84,19 +84,19 @@ def test_lists_may_be_json(command, sg):
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        (["code"], "'code' is no FIELD=VALUE, such as sg_status_list=ip."),
-        (["=x"], "'=x' is no FIELD=VALUE"),
+        (["code"], "'code' does not have the form FIELD=VALUE, such as sg_status_list=ip."),
+        (["=x"], "'=x' does not have the form FIELD=VALUE"),
         (["codee=x"], "Shot has no field 'codee'. Did you mean 'code'?"),
-        (["code=a", "code=b"], "'code' is given twice."),
-        (["sg_cut_in=ten"], "sg_cut_in is a number, and 'ten' is none.\n  sg_cut_in=ten\n            ^^^"),
-        (["project=12"], "project is a link: write the type and the id"),
-        (["assets=[1"], "A value that begins with [ is JSON here"),
-        (["entity.Shot.code=a"], "'entity.Shot.code' is a field of what is linked"),
+        (["code=a", "code=b"], "The field 'code' is given twice."),
+        (["sg_cut_in=ten"], "sg_cut_in takes a number, and 'ten' is not a number.\n  sg_cut_in=ten\n            ^^^"),
+        (["project=12"], "project is a link. Write the type and the id"),
+        (["assets=[1"], "A value that begins with [ must be valid JSON for this field"),
+        (["entity.Shot.code=a"], "'entity.Shot.code' is a field of a linked entity"),
     ],
 )
-def test_what_cannot_be_written_is_refused_before(command, sg, values, expected):
+def test_a_mistake_is_refused_before_the_write(command, sg, values, expected):
     """
-    Nothing is created by a command that holds a mistake; the message shows the place, status 2.
+    A mistake ends in one message with its position and status 2, and nothing is created.
     """
     before = sg.count("Shot")
     status, out, err = command("create", "Shot", *values)
@@ -106,9 +106,9 @@ def test_what_cannot_be_written_is_refused_before(command, sg, values, expected)
     assert sg.count("Shot") == before
 
 
-def test_delete_asks_unless_told(command, sg, monkeypatch):
+def test_delete_asks_for_confirmation(command, sg, monkeypatch):
     """
-    Without a terminal it wants --yes; with one it asks for each; what is not there is named and nothing is deleted.
+    On a terminal it asks for each entity; otherwise it demands --yes. An unknown id is reported and nothing is deleted.
     """
     project = sg.find_projects()[0]
     ids = [sg.create("Sequence", {"code": code, "project": project})["id"] for code in ("a", "b")]
@@ -121,7 +121,7 @@ def test_delete_asks_unless_told(command, sg, monkeypatch):
     monkeypatch.undo()
 
     assert refused[0] == 2
-    assert "give --yes" in refused[2]
+    assert "Use --yes" in refused[2]
     assert missing[0] == 1
     assert "99999999" in missing[2]
     assert asked[:2] == (0, f"Sequence {ids[1]} is deleted.\n")

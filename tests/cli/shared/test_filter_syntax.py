@@ -1,5 +1,5 @@
 """
-Filters as people type them.
+The syntax of ``--filter``.
 """
 
 import contextlib
@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgextended import InvalidArgumentError, NotFoundError
-from sgextended.cli.filter_syntax import OPERATORS, parse, to_native
+from sgextended.cli.shared.filter_syntax import OPERATORS, parse_filter, to_native_filters
 from sgextended.schema.site_schema import SiteSchema
 
 
 @pytest.fixture(scope="module")
 def sg(demo_site, make_sg):
     """
-    A wrapper on the demo site.
+    Return a client of the demo site.
     """
     return make_sg(demo_site)
 
@@ -26,7 +26,7 @@ def sg(demo_site, make_sg):
 @pytest.fixture(scope="module")
 def schema(sg):
     """
-    The schema of the demo site.
+    Return the schema of the demo site.
     """
     return SiteSchema(sg)
 
@@ -75,26 +75,26 @@ AS_TYPED = [
 
 
 @pytest.mark.parametrize(("entity_type", "text", "native"), AS_TYPED, ids=[text for _type, text, _native in AS_TYPED])
-def test_what_is_typed_becomes_native(schema, entity_type, text, native):
+def test_a_typed_filter_becomes_native(schema, entity_type, text, native):
     """
-    Field, operator and values are those of the native filter, each value of its field's type.
+    The native filter has the field, the operator and the values, each value with the type of its field.
     """
-    assert to_native([parse(text)], schema, entity_type) == [native]
+    assert to_native_filters([parse_filter(text)], schema, entity_type) == [native]
 
 
 @pytest.mark.parametrize("value", ["0010", "123", "1e3", "true", "Shot:123", "2026-12-01"])
-def test_a_text_field_gets_text(schema, value):
+def test_a_text_field_takes_text(schema, value):
     """
-    What looks like a number, a link or a date is text where the field holds text.
+    For a text field, a value that looks like a number, a link or a date stays text.
     """
-    assert to_native([parse(f"code is {value}")], schema, "Shot") == [["code", "is", value]]
+    assert to_native_filters([parse_filter(f"code is {value}")], schema, "Shot") == [["code", "is", value]]
 
 
-def test_quotes_do_not_keep_a_number_field_from_its_number(schema):
+def test_a_number_field_takes_a_quoted_number(schema):
     """
-    The type of the field decides: a quoted number is a number there.
+    For a number field, a quoted number is a number.
     """
-    assert to_native([parse('sg_cut_in is "1001"')], schema, "Shot") == [["sg_cut_in", "is", 1001]]
+    assert to_native_filters([parse_filter('sg_cut_in is "1001"')], schema, "Shot") == [["sg_cut_in", "is", 1001]]
 
 
 @pytest.mark.parametrize(
@@ -109,20 +109,20 @@ def test_quotes_do_not_keep_a_number_field_from_its_number(schema):
         ),
     ],
 )
-def test_json_is_taken_as_it_is(schema, text, native):
+def test_json_is_sent_unchanged(schema, text, native):
     """
-    A condition or group in JSON is not looked at; a list of conditions is a group of which all hold.
+    A condition or group in JSON is not checked. A list of conditions is a group that matches if all of them match.
     """
-    assert to_native([parse(text)], schema, "Shot") == [native]
+    assert to_native_filters([parse_filter(text)], schema, "Shot") == [native]
 
 
 @given(st.text())
-def test_quoted_text_is_kept(text):
+def test_quoted_text_is_unchanged(text):
     """
-    Any text survives being quoted and read, whatever is in it.
+    Any text can be quoted and parsed without a change.
     """
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    [word] = parse(f'code is "{escaped}"').values
+    [word] = parse_filter(f'code is "{escaped}"').values
 
     assert (word.text, word.quoted) == (text, True)
 
@@ -130,56 +130,56 @@ def test_quoted_text_is_kept(text):
 @given(st.lists(st.text(), min_size=3, max_size=5))
 def test_a_condition_survives_json(condition):
     """
-    A native condition that is written as JSON comes back equal.
+    A native condition, converted to JSON and parsed, is equal to the original.
     """
-    assert parse(json.dumps(condition)) == condition
+    assert parse_filter(json.dumps(condition)) == condition
 
 
 @given(st.text())
-def test_whatever_is_typed_is_a_filter_or_refused(text):
+def test_any_text_is_a_filter_or_raises(text):
     """
-    No text ends in anything but a filter or a InvalidArgumentError.
+    Parsing any text returns a filter or raises InvalidArgumentError.
     """
     for attempt in (text, f"code {text}", f"code is {text}", f"code in {text}", f"code between {text}"):
         with contextlib.suppress(InvalidArgumentError):
-            parse(attempt)
+            parse_filter(attempt)
 
 
 REFUSED = [
-    ("", "begins with the name of a field", ""),
-    ("'code' is a", "begins with the name of a field", "'code' is a"),
+    ("", "must begin with a field name", ""),
+    ("'code' is a", "must begin with a field name", "'code' is a"),
     ("code", "An operator is missing after 'code'", ""),
-    ("code iss a", "'iss' is no operator. Did you mean 'is'?", "iss"),
+    ("code iss a", "'iss' is not an operator. Did you mean 'is'?", "iss"),
     ("code greater 5", "Did you mean 'greater_than'?", "greater"),
-    ("code frobnicate 5", "'frobnicate' is no operator. There are between, contains", "frobnicate"),
-    ("code is not ip", "written 'is_not', as one word", "is not"),
-    ("code not in a,b", "written 'not_in', as one word", "not in"),
-    ("id >= 5", "'>=' is no operator. There is 'greater_than'.", ">="),
+    ("code frobnicate 5", "'frobnicate' is not an operator. The operators are between, contains", "frobnicate"),
+    ("code is not ip", "Write this operator as one word: 'is_not'.", "is not"),
+    ("code not in a,b", "Write this operator as one word: 'not_in'.", "not in"),
+    ("id >= 5", "'>=' is not an operator. Use 'greater_than'.", ">="),
     ("code is", "A value is missing after 'is'", ""),
     ("code in a,", "A value is missing after the comma", ""),
     ("code in a,,b", "A value is missing after the comma", ","),
-    ('code is "my shot', 'This quote is not closed: another " must', '"my shot'),
-    ('code is "my"shot', "The text ends before this", "shot"),
-    ("code is my shot", "Quote a text that has spaces", "my shot"),
+    ('code is "my shot', 'This quote is not closed. End the text with ".', '"my shot'),
+    ('code is "my"shot', "The quoted text ended before this", "shot"),
+    ("code is my shot", "Put text with spaces in quotes", "my shot"),
     ("code is a,b", "'is' takes one value, not 2", "b"),
-    ("id between 1", "'between' takes two values, not 1. Write the first and the last", "1"),
+    ("id between 1", "'between' takes two values, not 1. Write the first and the last value", "1"),
     ("id between 1,2,3", "'between' takes two values, not 3", "3"),
     ("created_at in_last 7", "Write a number and a unit, such as 'in_last 7 DAY'", "7"),
-    ('["code", "is" "a"]', "A filter that begins with [ is JSON: Expecting ','", '"'),
-    ('["code"]', "A filter in JSON is a list of field, operator and values", '["code"]'),
+    ('["code", "is" "a"]', "A filter that begins with [ must be valid JSON: Expecting ','", '"'),
+    ('["code"]', "A filter in JSON must be a list of field, operator and values", '["code"]'),
 ]
 
 
 @pytest.mark.parametrize(("text", "message", "place"), REFUSED, ids=[text for text, _message, _place in REFUSED])
-def test_what_is_no_filter_is_refused_with_its_place(text, message, place):
+def test_an_invalid_filter_is_refused_with_the_position(text, message, place):
     """
-    The message says what is wrong, and a line below the text points to the place.
+    The message says what is wrong, and a line below the text marks the position.
     """
     with pytest.raises(InvalidArgumentError) as caught:
-        parse(text)
-    told, shown, marks = str(caught.value).rsplit("\n", 2)
+        parse_filter(text)
+    first, shown, marks = str(caught.value).rsplit("\n", 2)
 
-    assert message in told
+    assert message in first
     assert shown == f"  {text}"
     assert text[marks.index("^") - 2 :][: marks.count("^")].startswith(place)
 
@@ -204,21 +204,21 @@ WRONG_VALUES = [
         "project.Project.namex",
     ),
     ("Shot", "project.name is a", "such as entity.Shot.code", "project.name"),
-    ("Shot", "sg_cut_in is abc", "sg_cut_in is a number, and 'abc' is none", "abc"),
-    ("Shot", "id in 1,two,3", "id is a number, and 'two' is none", "two"),
+    ("Shot", "sg_cut_in is abc", "sg_cut_in takes a number, and 'abc' is not a number", "abc"),
+    ("Shot", "id in 1,two,3", "id takes a number, and 'two' is not a number", "two"),
     (
         "Task",
         "entity is bunny",
-        "write the type and the id, such as Shot:123, or find it by its name with 'entity",
+        "Write the type and the id, such as Shot:123. To filter by name, write 'entity",
         "bunny",
     ),
-    ("Task", "milestone is 1", "milestone is a checkbox: write true or false", "1"),
-    ("Task", "due_date is 01.12.2026", "due_date is a date: write year-month-day", "01.12.2026"),
-    ("Shot", "created_at in_last a DAY", "A number of units is expected here", "a"),
-    ("Shot", "created_at in_last 0 DAY", "A number of units is expected here", "0"),
-    ("Shot", "created_at in_last 7 MONHT", "'MONHT' is no unit. Did you mean 'MONTH'?", "MONHT"),
-    ("Shot", "created_at in_last 7 parsecs", "There are HOUR, DAY, WEEK, MONTH, YEAR.", "parsecs"),
-    ("Shot", "created_at in_calendar_day today", "A whole number is expected here", "today"),
+    ("Task", "milestone is 1", "milestone is a checkbox. Write true or false", "1"),
+    ("Task", "due_date is 01.12.2026", "due_date is a date. Write year-month-day", "01.12.2026"),
+    ("Shot", "created_at in_last a DAY", "Expected a whole number of at least 1 and a unit here", "a"),
+    ("Shot", "created_at in_last 0 DAY", "Expected a whole number of at least 1 and a unit here", "0"),
+    ("Shot", "created_at in_last 7 MONHT", "'MONHT' is not a unit. Did you mean 'MONTH'?", "MONHT"),
+    ("Shot", "created_at in_last 7 parsecs", "The units are HOUR, DAY, WEEK, MONTH, YEAR.", "parsecs"),
+    ("Shot", "created_at in_calendar_day today", "Expected a whole number here", "today"),
 ]
 
 
@@ -227,21 +227,21 @@ WRONG_VALUES = [
     WRONG_VALUES,
     ids=[text for _type, text, _message, _place in WRONG_VALUES],
 )
-def test_what_the_field_does_not_hold_is_refused_with_its_place(schema, entity_type, text, message, place):
+def test_wrong_fields_and_values_are_refused_with_the_position(schema, entity_type, text, message, place):
     """
-    Fields that are not there and values that they cannot hold are refused, pointed at.
+    Unknown fields, and values of the wrong type, are refused with their position marked.
     """
     with pytest.raises(InvalidArgumentError) as caught:
-        to_native([parse(text)], schema, entity_type)
-    told, _shown, marks = str(caught.value).rsplit("\n", 2)
+        to_native_filters([parse_filter(text)], schema, entity_type)
+    first, _shown, marks = str(caught.value).rsplit("\n", 2)
 
-    assert message in told
+    assert message in first
     assert text[marks.index("^") - 2 :][: marks.count("^")] == place
 
 
-def test_every_operator_is_one_that_the_site_knows(sg, schema):
+def test_the_site_accepts_every_operator(sg, schema):
     """
-    Each operator is taken by the site for one of its fields, or is one that only some sites have.
+    The site accepts each operator for one of its fields, except three that only some sites have.
     """
     texts = {
         **dict.fromkeys(("between", "not_between"), "sg_cut_in {} 1,2"),
@@ -254,16 +254,16 @@ def test_every_operator_is_one_that_the_site_knows(sg, schema):
     for operator in OPERATORS:
         typed = texts.get(operator, "code {} a").format(operator).replace("name_id a", "name_id 1")
         try:
-            sg.find("Shot", to_native([parse(typed)], schema, "Shot"))
+            sg.find("Shot", to_native_filters([parse_filter(typed)], schema, "Shot"))
         except shotgun_api3.Fault:
             refused.add(operator)
 
     assert refused == {"name_id", "name_starts_with", "name_ends_with"}
 
 
-def test_typed_filters_find_what_native_ones_find(sg, schema):
+def test_typed_filters_find_the_same_as_native_ones(sg, schema):
     """
-    Several filters all hold, as in the native list.
+    An entity must match all filters, as in a native list.
     """
     typed = ["sg_status_list in ip,fin", "code contains 01", "sg_cut_in > 1000", "project.Project.archived is false"]
     native = [
@@ -272,15 +272,15 @@ def test_typed_filters_find_what_native_ones_find(sg, schema):
         ["sg_cut_in", "greater_than", 1000],
         ["project.Project.archived", "is", False],
     ]
-    found = sg.find("Shot", to_native([parse(text) for text in typed], schema, "Shot"))
+    found = sg.find("Shot", to_native_filters([parse_filter(text) for text in typed], schema, "Shot"))
 
     assert len(found) > 3
     assert found == sg.find("Shot", native)
 
 
-def test_a_type_is_asked_for_once(demo_site, make_sg):
+def test_the_schema_of_a_type_is_fetched_once(demo_site, make_sg):
     """
-    However many fields are looked at, the schema of each type costs one request.
+    The schema of each type costs one request, for any number of fields.
     """
     schema = SiteSchema(make_sg(demo_site))
     before = demo_site.ledger.count("schema_field_read")
@@ -290,9 +290,9 @@ def test_a_type_is_asked_for_once(demo_site, make_sg):
     assert demo_site.ledger.count("schema_field_read") - before == 2
 
 
-def test_an_entity_type_is_found_by_its_label(schema):
+def test_a_label_hints_at_the_entity_type(schema):
     """
-    A type that is asked for by the name that people see is hinted at by its own.
+    If a display name is given as a type, the message suggests the name of the type.
     """
     with pytest.raises(NotFoundError, match=r"no entity type 'Script' on http.* Did you mean 'ApiUser'"):
         schema.fields("Script")

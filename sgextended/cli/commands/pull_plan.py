@@ -1,0 +1,281 @@
+"""
+What ``sgextended pull`` copies: the entity types, filters and fields; and how a record is written without secrets.
+"""
+
+import datetime as dt
+import hashlib
+import re
+from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from attrs import frozen
+
+from sgextended.cli.shared.errors import UsageError
+from sgextended.schema.site_schema import did_you_mean
+
+#: Types that are pulled completely: a site has few records of them, and the records of all projects refer to them.
+SITE_WIDE_TYPES = (
+    *("Department", "Group", "LocalStorage", "PermissionRuleSet", "PublishedFileType", "Status", "Step"),
+    *("TaskTemplate", "GroupUserConnection"),
+)
+#: Types that describe people. ``--anonymous`` replaces their names.
+PERSON_TYPES = frozenset({"ClientUser", "HumanUser", "Performer"})
+# Types that grow without limit. They are pulled only if the user names them.
+_LOG_TYPES = frozenset({"EventLogEntry", "PageHit"})
+# Types with settings of single users or programs.
+_PRIVATE_TYPES = frozenset(
+    {"ActionMenuItem", "AppWelcomeUserConnection", "BannerUserConnection", "PlaylistShare", "Webhook"}
+)
+
+_SECRET_NAME = re.compile(
+    r"passw(or)?d|pwd|secret|token|credential|api_?key|access_key|salt|private_key", re.IGNORECASE
+)
+_SKIPPED_DATA_TYPES = frozenset({"calculated", "password", "pivot_column", "summary"})
+# Links that the linked records have too, in the other direction.
+_REVERSE_FIELDS = frozenset(
+    {"attachments", "notes", "open_notes", "replies", "sg_published_files", "sg_versions", "sibling_tasks", "tasks"}
+)
+# Fields with such a name that are not the reverse of another field.
+_NOT_REVERSE = frozenset({"Delivery.sg_published_files", "Note.tasks"})
+_TEXT_DATA_TYPES = frozenset(
+    {"text", "url", "image", "serializable", "jsonb", "tag_list", "list", "footage", "url_template"}
+)
+_NAME_FIELDS = ("name", "firstname", "login", "code")
+# Fields in which the site itself writes names of people.
+_FIELDS_WITH_NAMES = {"EventLogEntry": ("description", "meta")}
+
+
+@frozen
+class Selection:
+    """
+    The records of one entity type to pull.
+
+    Attributes:
+        entity_type: The entity type.
+
+        filters: Native filters that the records match.
+
+        fields: The fields to pull, by name, with their data types.
+    """
+
+    entity_type: str
+    filters: List[Any]
+    fields: Dict[str, str]
+
+
+@frozen(kw_only=True)
+class PullPlan:
+    """
+    What to pull.
+
+    Attributes:
+        schema: The schema of the site, as ``schema_read`` returns it.
+
+        projects: Links to the projects.
+
+        entity_types: The entity types to pull from the projects. None: all except logs.
+
+        since: Skip records that were not changed since then.
+
+        is_anonymous: Whether to replace the names of people.
+    """
+
+    schema: Mapping[str, Any]
+    projects: Sequence[Dict[str, Any]]
+    entity_types: Optional[FrozenSet[str]] = None
+    since: Optional[dt.datetime] = None
+    is_anonymous: bool = False
+
+    def selections(self) -> Iterator[Selection]:
+        """
+        Yield what to pull first: the projects, the site-wide types, and the types that belong to projects. The records
+        that these link to are pulled afterwards; see `linked`.
+
+        Raises:
+            UsageError: The user named a type that the site does not have, or that does not belong to a project.
+        """
+        unknown = sorted((self.entity_types or frozenset()) - set(self.schema))
+        if unknown:
+            raise UsageError(
+                f"The site has no entity type {unknown[0]!r}, given by --entity.{did_you_mean(unknown[0], self.schema)}"
+            )
+        ids = [project["id"] for project in self.projects]
+        yield Selection("Project", [["id", "in", ids]], self.fields("Project"))
+        for entity_type in SITE_WIDE_TYPES:
+            if entity_type in self.schema:
+                yield Selection(entity_type, [], self.fields(entity_type))
+        for entity_type in self.schema:
+            in_projects = self._project_filter(entity_type)
+            if in_projects is None or entity_type in (*SITE_WIDE_TYPES, *PERSON_TYPES - {"Performer"}, "Project"):
+                if entity_type in (self.entity_types or ()):
+                    raise UsageError(
+                        f"--entity {entity_type} is not possible, because {entity_type} does not belong to a project. "
+                        "Leave it out: the records that other records link to are pulled anyway."
+                    )
+            elif self._is_wanted(entity_type):
+                filters = [in_projects, *self._changed_filter(entity_type)]
+                yield Selection(entity_type, filters, self.fields(entity_type))
+
+    def linked(self, entity_type: str, ids: Sequence[int]) -> Optional[Selection]:
+        """
+        Return the selection for records that other records link to.
+
+        Return None for types that are never pulled by links: those that belong to projects, the site-wide types, logs
+        and private types.
+        """
+        is_pulled = entity_type in self.schema and entity_type not in (
+            _LOG_TYPES | _PRIVATE_TYPES | {"Project", *SITE_WIDE_TYPES}
+        )
+        if not is_pulled or "project" in self.schema[entity_type]:
+            return None
+        return Selection(entity_type, [["id", "in", list(ids)]], self.fields(entity_type))
+
+    def fields(self, entity_type: str) -> Dict[str, str]:
+        """
+        Return the fields of a type to pull, by name, with their data types.
+        """
+        fields = {}
+        for name, field_schema in self.schema[entity_type].items():
+            data_type = field_schema["data_type"]["value"]
+            is_reverse = name in _REVERSE_FIELDS and f"{entity_type}.{name}" not in _NOT_REVERSE
+            is_skipped = data_type in _SKIPPED_DATA_TYPES or is_reverse or _SECRET_NAME.search(name) is not None
+            if self.is_anonymous:
+                is_text_of_person = entity_type in PERSON_TYPES and data_type in _TEXT_DATA_TYPES
+                is_skipped = is_skipped or is_text_of_person or name == "cached_display_name"
+                is_skipped = is_skipped or name in _FIELDS_WITH_NAMES.get(entity_type, ())
+            if not is_skipped and name not in {"id", "type"}:
+                fields[name] = data_type
+        return fields
+
+    def _is_wanted(self, entity_type: str) -> bool:
+        if self.entity_types is not None:
+            return entity_type in self.entity_types
+        return entity_type not in _LOG_TYPES | _PRIVATE_TYPES
+
+    def _changed_filter(self, entity_type: str) -> List[Any]:
+        if self.since is None or "updated_at" not in self.schema[entity_type]:
+            return []
+        return [["updated_at", "greater_than", self.since]]
+
+    def _project_filter(self, entity_type: str) -> Any:
+        """
+        Return the filter for the records that belong to the projects, themselves or through a link. Return None if a
+        record of this type cannot belong to a project.
+        """
+        projects = list(self.projects)
+        fields = self.schema[entity_type]
+        if "project" in fields:
+            return ["project", "in", projects]
+        conditions = []
+        for name, field_schema in fields.items():
+            types = field_schema.get("properties", {}).get("valid_types", {}).get("value") or []
+            if field_schema["data_type"]["value"] == "entity" and name not in {"created_by", "updated_by"}:
+                conditions += [
+                    [f"{name}.{each}.project", "in", projects]
+                    for each in types
+                    if "project" in self.schema.get(each, ())
+                ]
+        return {"filter_operator": "any", "filters": conditions} if conditions else None
+
+
+class RecordSerializer:
+    """
+    Converts entities to records for the folder, and collects the ids that the records link to.
+
+    The records contain no signed URLs, which expire and give access to anyone who has them.
+
+    Args:
+        selection: The selection that the records belong to.
+
+        is_anonymous: Whether to replace the names of people by "Person ID".
+
+    Attributes:
+        links: Ids of the entities that the records link to, by entity type.
+    """
+
+    def __init__(self, selection: Selection, *, is_anonymous: bool = False) -> None:
+        self._selection = selection
+        self._is_anonymous = is_anonymous
+        self.links: Dict[str, set] = {}  # type: ignore[type-arg]  # of ids
+
+    def serialize(self, entity: Mapping[str, Any]) -> Dict[str, Any]:
+        """
+        Return the record for an entity, and collect its links.
+        """
+        entity_type = self._selection.entity_type
+        record = {"type": entity_type, "id": entity["id"]}
+        for name, data_type in self._selection.fields.items():
+            record[name] = self._value(entity, name, data_type, entity.get(name))
+        if self._is_anonymous and entity_type in PERSON_TYPES:
+            record.update(dict.fromkeys(_NAME_FIELDS, _pseudonym(entity["id"])))
+        self.collect_links(record)
+        return record
+
+    def collect_links(self, record: Mapping[str, Any]) -> None:
+        """
+        Add the ids that a record links to to *links*.
+        """
+        for name, data_type in self._selection.fields.items():
+            value = record.get(name)
+            for link in value if isinstance(value, list) else [value]:
+                if data_type in {"entity", "multi_entity", "tag_list"} and isinstance(link, dict):
+                    self.links.setdefault(link["type"], set()).add(link["id"])
+
+    def _value(self, entity: Mapping[str, Any], name: str, data_type: str, value: Any) -> Any:
+        if isinstance(value, dt.datetime):
+            return value.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if data_type == "image" and isinstance(value, str):
+            # The value is a signed URL. --media pulls the image by this number instead.
+            return {"thumbnail": thumbnail_number(self._selection.entity_type, entity["id"], name)}
+        if data_type == "url" and isinstance(value, dict) and value.get("link_type") == "upload":
+            return {key: kept for key, kept in value.items() if key != "url"}
+        if data_type in {"entity", "multi_entity"}:
+            return [self._link(each) for each in value] if isinstance(value, list) else self._link(value)
+        return value
+
+    def _link(self, link: Any) -> Any:
+        if self._is_anonymous and isinstance(link, dict) and link.get("type") in PERSON_TYPES:
+            return {"type": link["type"], "id": link["id"], "name": _pseudonym(link["id"])}
+        return link
+
+
+def thumbnail_number(entity_type: str, entity_id: int, field: str) -> int:
+    """
+    Return the number that identifies the thumbnail of a record. It is negative, so that it is never the id of an
+    Attachment.
+    """
+    digest = hashlib.sha256(f"{entity_type} {entity_id} {field}".encode()).digest()
+    return -int.from_bytes(digest[:6], "big") - 1
+
+
+def _pseudonym(entity_id: int) -> str:
+    return f"Person {entity_id}"
+
+
+def parse_time(text: str) -> dt.datetime:
+    """
+    Return the datetime for a day or time in ISO 8601. Without a time zone, the zone of this machine applies.
+
+    Raises:
+        UsageError: The text is not a day or time.
+    """
+    try:
+        time = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise UsageError(
+            f"--since {text!r} is not a day or time. Write a day as 2026-03-10, or a time as 2026-03-10T18:00."
+        ) from None
+    return time.astimezone()
+
+
+def uploads_of(record: Mapping[str, Any]) -> List[Tuple[str, int]]:
+    """
+    Return the uploaded files of a record, each as its kind ("attachments" or "thumbnails") and its number.
+    """
+    uploads = []
+    for value in record.values():
+        if isinstance(value, dict) and value.get("link_type") == "upload":
+            number = value.get("id") or (record["id"] if record["type"] == "Attachment" else None)
+            uploads += [("attachments", number)] if number else []
+        elif isinstance(value, dict) and set(value) == {"thumbnail"}:
+            uploads.append(("thumbnails", value["thumbnail"]))
+    return uploads

@@ -1,0 +1,3 @@
+"""
+What the commands share: options, queries, output, and the connection to the site.
+"""
