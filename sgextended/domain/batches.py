@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence,
 from attrs import evolve, frozen
 
 from sgextended.client.native_client import NativeClient
+from sgextended.domain.bulk_writes import BATCH, WORKERS
 from sgextended.domain.conditions import Row, fields_of
-from sgextended.domain.many import BATCH, WORKERS
 from sgextended.errors import BatchesFailed, CallError, ConfigurationError, InvalidArgumentError, OutcomeUnknown
 from sgextended.http.deadline import within
 from sgextended.http.retry import RetryPolicy

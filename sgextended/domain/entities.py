@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Dict, Hashable, Iterable, List, Mapping, 
 
 from sgextended.client.native_client import NativeClient
 from sgextended.client.transfers.parallel_parts import in_parallel
+from sgextended.domain.bulk_writes import create_once_by
 from sgextended.domain.conditions import (
     Entity,
     Finder,
@@ -19,7 +20,6 @@ from sgextended.domain.conditions import (
     to_link,
     values_of,
 )
-from sgextended.domain.many import create_once_by
 from sgextended.errors import AmbiguousError, InvalidArgumentError, NotFoundError, ShotgunError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module

@@ -9,9 +9,9 @@ import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
+from sgextended.domain.bulk_writes import WORKERS
 from sgextended.domain.conditions import Entity, Row, check_text, rows_of, to_link
 from sgextended.domain.entities import find_by_ids
-from sgextended.domain.many import WORKERS
 from sgextended.errors import CallError, InvalidArgumentError, PartialSuccessError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module

@@ -4,6 +4,7 @@ Playlists, and their versions in order.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
+from sgextended.domain.bulk_writes import change_lists, update_many
 from sgextended.domain.conditions import (
     PEOPLE,
     Entity,
@@ -19,7 +20,6 @@ from sgextended.domain.conditions import (
     to_link,
 )
 from sgextended.domain.entities import find_by_ids
-from sgextended.domain.many import change_lists, update_many
 from sgextended.domain.versions import VERSION_FIELDS
 from sgextended.errors import NotFoundError
 from sgextended.http.deadline import within

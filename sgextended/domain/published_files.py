@@ -19,7 +19,7 @@ from sgextended.domain.conditions import (
     is_id,
 )
 from sgextended.domain.entities import find_by_ids
-from sgextended.domain.latest import Newest, latest_of
+from sgextended.domain.latest_selection import Newest, latest_of
 from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within
 

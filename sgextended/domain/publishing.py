@@ -16,10 +16,10 @@ way; its number follows from the records before it alone:
 import uuid
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Union
 
+from sgextended.domain.bulk_writes import create_once_by
 from sgextended.domain.conditions import Entity, Links, Row, check_text, rows_of, to_link
 from sgextended.domain.entities import get
 from sgextended.domain.files import File, file_at
-from sgextended.domain.many import create_once_by
 from sgextended.errors import CallError, InvalidArgumentError, NotFoundError, PartialSuccessError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module

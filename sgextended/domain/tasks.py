@@ -4,6 +4,7 @@ Tasks.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
+from sgextended.domain.bulk_writes import change_lists
 from sgextended.domain.conditions import (
     ASSIGNEES,
     Day,
@@ -17,7 +18,6 @@ from sgextended.domain.conditions import (
     rows_of,
     to_link,
 )
-from sgextended.domain.many import change_lists
 from sgextended.domain.users import me, with_groups
 from sgextended.http.deadline import within
 

@@ -5,6 +5,7 @@ Versions.
 import functools
 from typing import Any, Iterable, List, Optional, Sequence
 
+from sgextended.domain.bulk_writes import create_once_by
 from sgextended.domain.conditions import (
     PEOPLE,
     Entity,
@@ -20,8 +21,7 @@ from sgextended.domain.conditions import (
 )
 from sgextended.domain.entities import get
 from sgextended.domain.files import File, attach, file_at, run_followups
-from sgextended.domain.latest import Newest, latest_of
-from sgextended.domain.many import create_once_by
+from sgextended.domain.latest_selection import Newest, latest_of
 from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within
 

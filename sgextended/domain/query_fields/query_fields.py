@@ -26,10 +26,10 @@ from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 
 if TYPE_CHECKING:
-    from sgextended.domain.query_fields import definitions as query_field_reader
-    from sgextended.domain.query_fields.summaries import NotComputed
+    from sgextended.domain.query_fields import query_field_reader
+    from sgextended.domain.query_fields.compute import NotComputed
 else:
-    query_field_reader = lazy_module("sgextended.domain.query_fields.definitions")
+    query_field_reader = lazy_module("sgextended.domain.query_fields.query_field_reader")
 
 __all__ = ["NotComputed", "add_query_fields", "find_with_query_fields", "iter_with_query_fields", "with_query_fields"]
 
@@ -199,6 +199,6 @@ def iter_with_query_fields(
 
 def __getattr__(name: str) -> Any:
     if name == "NotComputed":  # it is public here, and made by those who work out the values
-        return lazy_module("sgextended.domain.query_fields.summaries").NotComputed
+        return lazy_module("sgextended.domain.query_fields.compute").NotComputed
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sgextended import BatchesFailed, ConfigurationError, InvalidArgumentError, OutcomeUnknown, RetryPolicy, SGExtended
-from sgextended.domain.many import create_many
+from sgextended.domain.bulk_writes import create_many
 from sgextended.localsite import LocalSite
 
 #: What goes wrong with the answers: they are lost after the site has done it, and before.

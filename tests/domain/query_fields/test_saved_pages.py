@@ -8,7 +8,7 @@ import pytest
 import shotgun_api3
 
 from sgextended import ConfigurationError, InvalidArgumentError, NotFoundError, SGExtended
-from sgextended.domain.query_fields.pages import find_page
+from sgextended.domain.query_fields.saved_pages import find_page
 from sgextended.localsite import LocalSite
 from sgextended.localsite.schema.query_field_definitions import (
     CURRENT_PROJECT,

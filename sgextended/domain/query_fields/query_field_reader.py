@@ -5,8 +5,8 @@ The work of one call about query fields: read their definitions from the schema,
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from sgextended.domain.conditions import PEOPLE, Entity, Row, fields_of, to_link
+from sgextended.domain.query_fields.compute import NotComputed, compute
 from sgextended.domain.query_fields.query_fields import CHUNK
-from sgextended.domain.query_fields.row_queries import Summary
 from sgextended.domain.query_fields.saved_filters import (
     Key,
     Owner,
@@ -16,7 +16,7 @@ from sgextended.domain.query_fields.saved_filters import (
     key_of,
     read_filter,
 )
-from sgextended.domain.query_fields.summaries import NotComputed, compute
+from sgextended.domain.query_fields.site_requests import Summary
 from sgextended.errors import InvalidArgumentError
 from sgextended.schema.site_schema import SiteSchema
 

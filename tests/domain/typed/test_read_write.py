@@ -12,8 +12,8 @@ import pytest
 import shotgun_api3
 
 from sgextended import ConfigurationError, Link, NotFoundError, PartialSuccessError, RecordError
+from sgextended.domain.typed.read_write import _KNOWN, find_as, find_iter_as
 from sgextended.domain.typed.record_classes import shape_of
-from sgextended.domain.typed.records import _KNOWN, find_as, find_iter_as
 from sgextended.localsite import LocalSite
 
 

@@ -12,12 +12,11 @@ from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 
 if TYPE_CHECKING:
-    from sgextended.domain.query_fields import definitions as query_field_reader
-    from sgextended.domain.query_fields import saved_filters
-    from sgextended.domain.query_fields.definitions import Asking
+    from sgextended.domain.query_fields import query_field_reader, saved_filters
+    from sgextended.domain.query_fields.query_field_reader import Asking
     from sgextended.domain.query_fields.saved_filters import Word
 else:
-    query_field_reader = lazy_module("sgextended.domain.query_fields.definitions")
+    query_field_reader = lazy_module("sgextended.domain.query_fields.query_field_reader")
     saved_filters = lazy_module("sgextended.domain.query_fields.saved_filters")
 
 _WIDGET = "SG.Widget.EntityQuery.EntityQueryPage"

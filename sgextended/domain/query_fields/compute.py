@@ -12,7 +12,6 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from attrs import define, field, frozen
 
 from sgextended.domain.query_fields.query_fields import CHUNK
-from sgextended.domain.query_fields.row_queries import DATES, NUMBERS, Question, Row, Summary, owned_rows
 from sgextended.domain.query_fields.saved_filters import (
     Matcher,
     Owner,
@@ -25,7 +24,8 @@ from sgextended.domain.query_fields.saved_filters import (
     terms_of,
     to_native,
 )
-from sgextended.domain.query_fields.single_records import single_records
+from sgextended.domain.query_fields.single_record_fields import single_records
+from sgextended.domain.query_fields.site_requests import DATES, NUMBERS, Question, Row, Summary, owned_rows
 from sgextended.errors import ShotgunError
 from sgextended.schema.site_schema import SiteSchema
 

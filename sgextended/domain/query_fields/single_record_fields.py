@@ -6,7 +6,6 @@ import datetime as dt
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 from sgextended.domain.query_fields.query_fields import CHUNK
-from sgextended.domain.query_fields.row_queries import DATES, NUMBERS, Question, Row, Summary, owned_rows
 from sgextended.domain.query_fields.saved_filters import (
     Matcher,
     Native,
@@ -18,6 +17,7 @@ from sgextended.domain.query_fields.saved_filters import (
     join,
     to_native,
 )
+from sgextended.domain.query_fields.site_requests import DATES, NUMBERS, Question, Row, Summary, owned_rows
 from sgextended.errors import ShotgunError
 from sgextended.schema.site_schema import SiteSchema
 

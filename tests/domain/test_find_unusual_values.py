@@ -8,7 +8,7 @@ import datetime as dt
 import pytest
 
 from sgextended import InvalidArgumentError
-from sgextended.domain.latest import Newest
+from sgextended.domain.latest_selection import Newest
 from sgextended.localsite import LocalSite
 
 NAMES = ["100%", "100x", "a_b", "axb", "a*b", "a\\b", "[x]", "x]y", "GRÖSSE_Ä", "größe_ä2", "日本", "%", "_", "it's"]
