@@ -431,7 +431,7 @@ class SGExtended(HooksMixin):
     find_playlists = playlists.find_playlists
     find_playlist_versions = playlists.find_playlist_versions
     find_notes = notes.find_notes
-    find_threads = notes.find_threads
+    find_note_threads = notes.find_note_threads
     find_time_logs = time_logs.find_time_logs
     find_bookings = bookings.find_bookings
     find_users = users.find_users

@@ -1,121 +1,113 @@
 """
-The latest of each kind, out of all that match.
+Select the latest entity of each group, for versions and published files.
 """
 
 import re
-from typing import Any, Dict, Iterable, List, Mapping, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
-from sgextended.domain.conditions import Finder, Names, Query, Row, texts_of
+from sgextended.domain.arguments import Names, Row, texts_of
+from sgextended.domain.conditions import Finder, Query
 from sgextended.errors import InvalidArgumentError
 
-# "v003" in "sh010_v003", but nothing of "mov10".
+# Matches "v003" in "sh010_v003", but nothing in "mov10".
 _NUMBER = r"[._-]?(?<![a-z])v(\d+)(?![a-z\d])"
 
 
-class Newest:
+class LatestSelector:
     """
-    Which is the latest among the entities of one type.
+    Select the latest entity of each group, for one entity type.
 
     Args:
-        parts: Fields by the words for them in *per*.
+        group_fields: For each word that *group_by* may contain, the field whose value makes the group.
 
-        number: Field that numbers them.
+        number_field: The field with the version number.
 
-        names_hold_numbers: Whether that is a name with the number in it, such as ``sh010_anim_v003``.
+        number_in_name: Whether that field is a name that contains the number, such as ``sh010_anim_v003``.
     """
 
-    def __init__(self, *, parts: Mapping[str, str], number: str, names_hold_numbers: bool) -> None:
-        self.parts, self.number, self.names_hold_numbers = parts, number, names_hold_numbers
+    def __init__(self, *, group_fields: Mapping[str, str], number_field: str, number_in_name: bool) -> None:
+        self.group_fields, self.number_field, self.number_in_name = group_fields, number_field, number_in_name
 
-    def fields_of(self, per: Names, by: str) -> List[str]:
+    def find(
+        self, sg: Finder, query: Query, entity_type: str, wanted: Iterable[str], group_by: Names, order_by: str
+    ) -> List[Row]:
         """
-        Return the fields that tell the parts apart.
+        Return the latest entity of each group among the entities that a query finds, lowest id first.
+
+        Args:
+            sg: The client (SGExtended, Shotgun or Mockgun).
+
+            query: The conditions.
+
+            entity_type: Type to search.
+
+            wanted: Fields to return.
+
+            group_by: The words for the groups within each entity.
+
+            order_by: ``"date"`` or ``"number"``.
 
         Raises:
-            InvalidArgumentError: There is no such part, or no such way to be the latest.
+            InvalidArgumentError: *group_by* or *order_by* is not one of the known words. No request was sent.
         """
-        words = [word for word in texts_of(per, "per") or () if word != "entity"]
-        unknown = [word for word in words if word not in self.parts]
+        fields = self._fields_to_group_by(group_by, order_by)
+        needed = ["project", "entity", "created_at", self.number_field, *fields]
+        latest: Dict[Tuple[Any, ...], Row] = {}
+        wanted = list(wanted)
+        for row in query.find(sg, entity_type, wanted, None, needed, ["id"]):
+            group = self.group_key(row, ["project", "entity", *fields])
+            if all(value is None for value in group[1:]):  # neither an entity nor a value to group by
+                continue
+            if group not in latest or self.rank(row, order_by) > self.rank(latest[group], order_by):
+                latest[group] = row
+        keep = {"type", "id", *wanted}
+        found = sorted(latest.values(), key=lambda row: int(row["id"]))
+        return [{field: value for field, value in row.items() if field in keep} for row in found]
+
+    def _fields_to_group_by(self, group_by: Names, order_by: str) -> List[str]:
+        words = [word for word in texts_of(group_by, "group_by") or () if word != "entity"]
+        unknown = [word for word in words if word not in self.group_fields]
         if unknown:
-            msg = f"per={unknown[0]!r} is nothing that has a latest one: use {_listed(['entity', *self.parts])}."
+            known = ", ".join(repr(word) for word in ("entity", *self.group_fields))
+            msg = f"group_by={unknown[0]!r} is not a known group. No request was sent. Use {known}."
             raise InvalidArgumentError(msg)
-        if by not in ("date", "number"):
-            msg = f"by={by!r} is no way to be the latest: use 'date' or 'number'."
+        if order_by not in ("date", "number"):
+            msg = f"order_by={order_by!r} is not a known order. No request was sent. Use 'date' or 'number'."
             raise InvalidArgumentError(msg)
-        return [self.parts[word] for word in words]
+        return [self.group_fields[word] for word in words]
 
-    def rank(self, row: Row, by: str) -> Tuple[Any, ...]:
+    def rank(self, row: Row, order_by: str) -> Tuple[Any, ...]:
         """
-        Return what is greater for a later one: no two are equal.
+        Return a sort key that is greater for a later entity. Keys of two entities are never equal.
         """
-        # Entities of one second are told apart by their ids, and a date that is missing comes before all others.
+        # The id decides between entities of one second. A missing date sorts before all others.
         date = (row["created_at"] is not None, row["created_at"], row["id"])
-        return (self._number(row), *date) if by == "number" else date
+        return (self._number(row), *date) if order_by == "number" else date
 
-    def kind(self, row: Row, fields: Iterable[str]) -> Tuple[Any, ...]:
+    def group_key(self, row: Row, fields: Iterable[str]) -> Tuple[Any, ...]:
         """
-        Return what is equal for those of which one is the latest: values that can be hashed.
+        Return a hashable key that is equal for entities of one group.
         """
-        return tuple(self._part(row, field) for field in fields)
+        return tuple(self._group_value(row, field) for field in fields)
 
-    def _part(self, row: Row, field: str) -> Any:
+    def _group_value(self, row: Row, field: str) -> Any:
         value = row[field]
-        if field == self.number and self.names_hold_numbers and value:
-            number = _number_in(value)
+        if field == self.number_field and self.number_in_name and value:
+            number = number_in(value)
             value = (value[: number.start()] + value[number.end() :]).lower() if number else value.lower()
         return (value["type"], value["id"]) if isinstance(value, Mapping) else value
 
     def _number(self, row: Row) -> int:
-        value = row[self.number]
-        if self.names_hold_numbers:
-            number = _number_in(value or "")
+        value = row[self.number_field]
+        if self.number_in_name:
+            number = number_in(value or "")
             value = int(number.group(1)) if number else None
         return -1 if value is None else value
 
 
-def latest_of(
-    newest: Newest, sg: Finder, query: Query, entity_type: str, wanted: Iterable[str], per: Names, by: str
-) -> List[Row]:
+def number_in(name: str) -> "Optional[re.Match[str]]":
     """
-    Return the latest of each kind among what a query finds, oldest first.
-
-    Args:
-        newest: Which is the latest.
-
-        sg: Who is asked.
-
-        query: The conditions.
-
-        entity_type: Type to search.
-
-        wanted: Fields to return.
-
-        per: What has a latest one of its own within each entity.
-
-        by: ``"date"`` or ``"number"``.
-    """
-    apart = newest.fields_of(per, by)
-    needed = ["project", "entity", "created_at", newest.number, *apart]
-    latest: Dict[Tuple[Any, ...], Row] = {}
-    wanted = list(wanted)
-    for row in query.find(sg, entity_type, wanted, None, needed, ["id"]):
-        kind = newest.kind(row, ["project", "entity", *apart])
-        if all(part is None for part in kind[1:]):  # it belongs to nothing that could have a latest one
-            continue
-        if kind not in latest or newest.rank(row, by) > newest.rank(latest[kind], by):
-            latest[kind] = row
-    keep = {"type", "id", *wanted}
-    found = sorted(latest.values(), key=lambda row: int(row["id"]))
-    return [{field: value for field, value in row.items() if field in keep} for row in found]
-
-
-def _number_in(name: str) -> Any:
-    """
-    Return the last match of a version number: what stands before it may be a name like ``rev2_v003``.
+    Return the match of the version number in a name, or None. The last match counts, as in ``rev2_v003``.
     """
     found = list(re.finditer(_NUMBER, name, re.IGNORECASE))
     return found[-1] if found else None
-
-
-def _listed(words: Iterable[str]) -> str:
-    return ", ".join(repr(word) for word in words)

@@ -163,14 +163,14 @@ def test_the_status_of_a_project_is_another_field(sg, show):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda sg: sg.create_many("Shot", ["sh010"]), "is a dict of fields"),
+        (lambda sg: sg.create_many("Shot", ["sh010"]), "must be a dict of fields"),
         (lambda sg: sg.create_many("Shot", [{"code": "a"}], unique_by=["project"]), "that have a value"),
-        (lambda sg: sg.create_many("Shot", [{"code": "a"}] * 2, unique_by=["code"]), "number 0 and 1 have the same"),
-        (lambda sg: sg.create_many("Shot", [{"code": "a"}], journal="x"), "needs unique_by"),
+        (lambda sg: sg.create_many("Shot", [{"code": "a"}] * 2, unique_by=["code"]), "rows 0 and 1 have equal values"),
+        (lambda sg: sg.create_many("Shot", [{"code": "a"}], journal="x"), "without unique_by="),
         (lambda sg: sg.create_many("Shot", [{"code": "a"}], batch_size=0), "batch_size=0"),
         (lambda sg: sg.create_many("Shot", [{"code": "a"}], on_error="ignore"), "on_error='ignore'"),
         (lambda sg: sg.update_many([{"type": "Shot", "id": 1}]), "no field to set"),
-        (lambda sg: sg.update_many([{"type": "Shot", "id": 1, "code": "a"}], fields=["name"]), "comes without 'name'"),
+        (lambda sg: sg.update_many([{"type": "Shot", "id": 1, "code": "a"}], fields=["name"]), "lacks 'name'"),
         (lambda sg: sg.delete_many([1]), "must be dicts"),
         (lambda sg: sg.ensure("Shot", {}), "that have a value"),
     ],

@@ -15,7 +15,7 @@ import sgextended
 from sgextended import ConfigurationError, InvalidArgumentError, SGExtended
 from sgextended.domain import entities, notes, playlists, published_files, statuses, versions
 from sgextended.domain import resolve as addresses
-from sgextended.domain.conditions import Ids, Links, LinksOrNames, Names
+from sgextended.domain.arguments import Ids, Links, LinksOrNames, Names
 from sgextended.domain.query_fields.query_fields import add_query_fields, find_with_query_fields
 from sgextended.domain.query_fields.saved_pages import find_page
 from sgextended.domain.tasks import assign, unassign
@@ -28,8 +28,8 @@ PLAYLIST = {"type": "Playlist", "id": 2}
 
 #: Arguments that are words or places to look in rather than conditions.
 NO_RESTRICTION = {
-    ("latest_published_files", "per"),
-    ("latest_versions", "per"),
+    ("latest_published_files", "group_by"),
+    ("latest_versions", "group_by"),
     ("resolve", "entity_type"),
     ("resolve", "project"),
 }
@@ -43,10 +43,10 @@ CALLS = [
     ("find_tasks", {"entity": SHOT, "due_from": "2020-01-01"}),
     ("find_tasks", {"assignee": PERSON, "step": ["ANM", "Layout", "MDL"]}),
     ("find_versions", {"entity": SHOT}),
-    ("latest_versions", {"project": {"type": "Project", "id": 1}, "per": "step"}),
+    ("latest_versions", {"project": {"type": "Project", "id": 1}, "group_by": "step"}),
     ("find_playlists", {"project": {"type": "Project", "id": 1}}),
     ("find_playlist_versions", {"playlist": PLAYLIST}),
-    ("find_notes", {"project": {"type": "Project", "id": 1}, "threads": True}),
+    ("find_notes", {"project": {"type": "Project", "id": 1}, "include_replies": True}),
     ("find_users", {"name": "*a*", "status": None}),
     ("find_groups", {}),
     ("find_departments", {}),
@@ -57,7 +57,7 @@ CALLS = [
     ("get", {"entity_type": "Shot", "which": 3, "fields": ["code"]}),
     ("count", {"entity_type": "Task"}),
     ("exists", {"entity_type": "Task", "which": SHOT["id"]}),
-    ("resolve", {"what": "Shot:3"}),
+    ("resolve", {"reference": "Shot:3"}),
     ("entity_url", {"entity": SHOT}),  # the last one, as it asks nobody
 ]
 
@@ -145,15 +145,15 @@ def test_a_plain_client_gives_the_same(demo_site, make_sg, official, name, argum
         ("find_tasks", {"entity": [{"type": "Shot", "id": 1}, {"type": "Shot", "id": 2}]}, 2),
         ("find_tasks", {"assignee": {"type": "HumanUser", "id": 1}, "step": "anm", "due_to": "2026-03-04"}, 2),
         ("find_versions", {"entity": {"type": "Shot", "id": 1}}, 3),
-        ("latest_versions", {"by": "number"}, 2),
+        ("latest_versions", {"order_by": "number"}, 2),
         ("find_published_files", {"version_number": 1}, 1),
         ("latest_published_files", {}, 1),
         ("find_upstream_files", {"published_file": {"type": "PublishedFile", "id": 1}}, 0),
         ("find_downstream_files", {"published_file": {"type": "PublishedFile", "id": 1}}, 0),
         ("find_playlists", {"name": "p"}, 1),
         ("find_playlist_versions", {"playlist": {"type": "Playlist", "id": 1}}, 0),
-        ("find_notes", {"addressed_to": {"type": "HumanUser", "id": 1}, "threads": True}, 1),
-        ("find_threads", {"notes": {"type": "Note", "id": 1}}, 1),
+        ("find_notes", {"addressed_to": {"type": "HumanUser", "id": 1}, "include_replies": True}, 1),
+        ("find_note_threads", {"notes": {"type": "Note", "id": 1}}, 1),
         ("find_time_logs", {"entity": {"type": "Shot", "id": 1}}, 1),
         ("find_bookings", {"date_from": "2026-03-09", "date_to": "2026-03-10"}, 1),
         ("find_users", {"name": "a*"}, 1),
@@ -199,7 +199,7 @@ def test_the_latest_of_a_mockgun_is_right(mockgun):
     """
     With equal dates the number decides, or the id.
     """
-    by_number = versions.latest_versions(mockgun, by="number", fields=["code"])
+    by_number = versions.latest_versions(mockgun, order_by="number", fields=["code"])
 
     assert [(row["id"], row["code"]) for row in by_number] == [(2, "x_v003"), (4, "x_v001")]
     assert [row["id"] for row in versions.latest_versions(mockgun)] == [3, 4]
@@ -313,7 +313,7 @@ def test_an_empty_collection_never_asks(name, argument):
 @pytest.mark.parametrize(
     ("name", "argument"),
     [
-        ("find_threads", "notes"),
+        ("find_note_threads", "notes"),
         ("find_upstream_files", "published_file"),
         ("find_downstream_files", "published_file"),
     ],

@@ -91,7 +91,7 @@ def test_find_by_ids_required_names_what_is_missing(many):
     """
     With required=True the ids that are missing are named.
     """
-    with pytest.raises(NotFoundError, match=r"2 of 3 entities of type Shot were not found: 700, 99999. They are"):
+    with pytest.raises(NotFoundError, match=r"2 of 3 entities of type Shot were not found: 700, 99999. They do"):
         many.find_by_ids("Shot", [1, 700, 99_999], required=True)
     with pytest.raises(NotFoundError, match=r"20 of 20 .* and 10 more"):
         many.find_by_ids("Shot", range(90_000, 90_020), required=True)
@@ -154,9 +154,9 @@ def test_get_refuses_a_name():
     """
     A name is no condition, and what finds names is said.
     """
-    with pytest.raises(InvalidArgumentError, match=r"a name is found by sg\.resolve"):
+    with pytest.raises(InvalidArgumentError, match=r"Use sg\.resolve to find an entity by name"):
         entities.get(None, "Shot", "sh010")
-    with pytest.raises(InvalidArgumentError, match="None is neither an id nor conditions"):
+    with pytest.raises(InvalidArgumentError, match="None is neither an id, a link nor conditions"):
         entities.exists(None, "Shot", None)
 
 
@@ -175,7 +175,7 @@ def test_get_of_several_says_which_ones(many):
     """
     with pytest.raises(AmbiguousError, match=r"more than 10 have .*: 1, 8, 15") as caught:
         many.get("Shot", [["code", "is", "sh0"]], fields=["code"])
-    with pytest.raises(AmbiguousError, match=r"and 2 have .*: 1, 8. Add conditions") as two:
+    with pytest.raises(AmbiguousError, match=r"but 2 have .*: 1, 8. Add conditions") as two:
         many.get("Shot", [["code", "is", "sh0"], ["id", "less_than", 9]])
 
     assert isinstance(caught.value, LookupError)
@@ -247,5 +247,5 @@ def test_group_by_a_field_that_was_not_asked_for(many):
     """
     A field that the entities came without is refused, not taken for empty.
     """
-    with pytest.raises(InvalidArgumentError, match="A Shot comes without 'sg_sequence'"):
+    with pytest.raises(InvalidArgumentError, match="A row of type Shot lacks the field 'sg_sequence'"):
         many.group_by([{"type": "Shot", "id": 1}], "sg_sequence")

@@ -135,7 +135,7 @@ def test_a_note_has_its_links_and_files(sg, versions, file):
     note = sg.add_note(versions[:2], "Look at the shadow.", subject="Shadow", to=zoe, attachments=[file])
     sg.reply(note, "Done.")
 
-    (found,) = [row for row in sg.find_notes(versions[0], threads=True) if row["id"] == note["id"]]
+    (found,) = [row for row in sg.find_notes(versions[0], include_replies=True) if row["id"] == note["id"]]
     assert (found["subject"], found["project"]["id"]) == ("Shadow", versions[0]["project"]["id"])
     assert ids(found["note_links"]) == ids(versions[:2])
     assert [row["type"] for row in found["thread"]] == ["Reply", "Attachment"]
@@ -155,12 +155,13 @@ def test_a_note_whose_file_failed_says_so(sg, versions, file, faults):
 
     sg.on_call = on_call
     with pytest.raises(
-        PartialSuccessError, match=r"(?s)Note was written \(id \d+\), and then: .*What is left"
+        PartialSuccessError,
+        match=r"(?s)The note was created \(id \d+\), and a later step failed: .*steps that are left: ",
     ) as caught:
         sg.add_note(versions[0], "Two files.", attachments=[file, other])
 
     assert "second.txt" in str(caught.value)
-    assert "turntable" not in str(caught.value).partition("What is left")[2]
+    assert "turntable" not in str(caught.value).partition("steps that are left: ")[2]
     assert sg.exists("Note", caught.value.entity)
 
 
@@ -199,10 +200,10 @@ def test_a_version_whose_movie_failed_says_how_to_go_on(sg, shot, file, faults):
     faults.clear()
     task = sg.find_tasks(shot)[1]
     faults.add(REFUSED)
-    with pytest.raises(PartialSuccessError, match="not to be created again") as caught:
+    with pytest.raises(PartialSuccessError, match="Do not create the entity again") as caught:
         sg.create_version(shot, "half_v001", task=task, movie=file, task_status="fin")
 
-    left = str(caught.value).partition("What is left, after a look at what is there: ")[2]
+    left = str(caught.value).partition("steps that are left: ")[2]
     faults.clear()
     for call in left.rstrip(".").split("; "):
         eval(f"sg.{call}", {"sg": sg})
@@ -296,16 +297,16 @@ def test_a_climbing_name_stays_in_the_folder(sg, versions, file, tmp_path):
         (lambda sg, shot, _file: sg.log_time({"type": "Task", "id": 1}, 0), "minutes=0"),
         (lambda sg, shot, _file: sg.log_time(shot, 5), "must be of the type Task or Ticket"),
         (lambda sg, shot, _file: sg.assign(shot, shot), "must be of the type Task"),
-        (lambda sg, shot, _file: sg.add_note([], "x"), "A note is about something"),
-        (lambda sg, shot, _file: sg.add_note(shot, "x", attachments="/no/such"), "is no file"),
-        (lambda sg, shot, _file: sg.create_version(shot, "x", task_status="fin"), "needs the task"),
-        (lambda sg, shot, _file: sg.create_version(shot, "x", movie="/no/such"), "is no file"),
+        (lambda sg, shot, _file: sg.add_note([], "x"), "A note needs at least one entity"),
+        (lambda sg, shot, _file: sg.add_note(shot, "x", attachments="/no/such"), "is not an existing file"),
+        (lambda sg, shot, _file: sg.create_version(shot, "x", task_status="fin"), "was passed without a task"),
+        (lambda sg, shot, _file: sg.create_version(shot, "x", movie="/no/such"), "is not an existing file"),
         (lambda sg, shot, file: (file.write_bytes(b""), sg.upload_many([(shot, file)])), "is empty"),
-        (lambda sg, shot, _file: sg.download_many([shot], "x", name="/{code}"), "stay in the folder"),
-        (lambda sg, shot, _file: sg.download_many([shot], "x", name="../{code}"), "stay in the folder"),
+        (lambda sg, shot, _file: sg.download_many([shot], "x", name="/{code}"), "would lead out of the folder"),
+        (lambda sg, shot, _file: sg.download_many([shot], "x", name="../{code}"), "would lead out of the folder"),
         (lambda sg, shot, _file: sg.download_many([shot, {"type": "Task", "id": 1}], "x"), "of one type"),
         (lambda sg, shot, _file: sg.publish(shot, "x", code="{nothing}"), "Nothing was sent"),
-        (lambda sg, shot, _file: sg.publish(shot, "x", data={"code": "y"}), "sets code by itself"),
+        (lambda sg, shot, _file: sg.publish(shot, "x", data={"code": "y"}), "publish sets code itself"),
     ],
 )
 def test_wrong_arguments_are_refused(sg, shot, file, call, message):

@@ -286,7 +286,7 @@ def test_me_without_a_name(site, sg):
     """
     A session token does not say whose it is, and that is said instead of a wrong answer.
     """
-    with pytest.raises(ConfigurationError, match="does not say whose it is"):
+    with pytest.raises(ConfigurationError, match="does not name its user"):
         SGExtended(site=Site(url=site.url, session_token=sg.get_session_token())).me()
 
 
@@ -350,7 +350,7 @@ def test_find_statuses_of_a_field_that_has_none(sg):
     """
     A field of another kind is refused.
     """
-    with pytest.raises(NotFoundError, match=r"Shot.code is no field of statuses"):
+    with pytest.raises(NotFoundError, match=r"Shot.code offers no statuses"):
         sg.find_statuses("Shot", field="code")
 
 
@@ -418,7 +418,7 @@ def test_find_notes_with_threads(sg, film, tmp_path):
     picture.write_text("x")
     sg.upload("Note", film["n_ana"]["id"], str(picture), "attachments")
     before = sg.requests_sent
-    notes = {note["subject"]: note["thread"] for note in sg.find_notes(film["v1"], threads=True)}
+    notes = {note["subject"]: note["thread"] for note in sg.find_notes(film["v1"], include_replies=True)}
     sent = sg.requests_sent - before
 
     assert [row.get("content", row.get("display_name")) for row in notes["n_ana"]] == ["first", "second", "größe.txt"]
@@ -428,15 +428,15 @@ def test_find_notes_with_threads(sg, film, tmp_path):
     assert {row["type"] for row in notes["n_ana"]} == {"Reply", "Attachment"}
 
 
-def test_find_threads_in_the_order_of_the_notes(sg, film):
+def test_find_note_threads_in_the_order_of_the_notes(sg, film):
     """
     Threads come in the order of the notes, also of one that is given twice or has none; nothing costs nothing.
     """
-    threads = sg.find_threads([film["n_cc"], film["n_group"], film["n_cc"]])
+    threads = sg.find_note_threads([film["n_cc"], film["n_group"], film["n_cc"]])
 
     assert [[row["content"] for row in thread] for thread in threads] == [["other"], [], ["other"]]
     before = sg.requests_sent
-    assert sg.find_threads([]) == []
+    assert sg.find_note_threads([]) == []
     assert sg.requests_sent == before
 
 

@@ -8,7 +8,7 @@ import datetime as dt
 import pytest
 
 from sgextended import InvalidArgumentError
-from sgextended.domain.latest_selection import Newest
+from sgextended.domain.latest_selection import LatestSelector
 from sgextended.localsite import LocalSite
 
 NAMES = ["100%", "100x", "a_b", "axb", "a*b", "a\\b", "[x]", "x]y", "GRÖSSE_Ä", "größe_ä2", "日本", "%", "_", "it's"]
@@ -157,7 +157,7 @@ def test_an_address_is_read_to_its_end(sg, made):
     url = sg.entity_url(made["%"])
 
     assert sg.resolve(f"{url}?page=1#tab", fields=[]) == {"type": "Shot", "id": made["%"]["id"]}
-    with pytest.raises(InvalidArgumentError, match="is no address of an entity"):
+    with pytest.raises(InvalidArgumentError, match="is not the URL of an entity"):
         sg.resolve(f"{url}x")
 
 
@@ -205,6 +205,6 @@ def test_number_in_a_name(name, number):
     """
     The last version number of a name counts; a name without one comes before all others.
     """
-    newest = Newest(parts={}, number="code", names_hold_numbers=True)
+    selector = LatestSelector(group_fields={}, number_field="code", number_in_name=True)
 
-    assert newest.rank({"code": name, "created_at": None, "id": 1}, "number")[0] == number
+    assert selector.rank({"code": name, "created_at": None, "id": 1}, "number")[0] == number

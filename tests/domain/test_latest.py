@@ -8,7 +8,7 @@ import pytest
 
 from sgextended import InvalidArgumentError
 from sgextended.domain.published_files import PUBLISHED_FILE_FIELDS
-from sgextended.domain.versions import _NEWEST, VERSION_FIELDS
+from sgextended.domain.versions import _LATEST, VERSION_FIELDS
 
 DAY = dt.datetime(2026, 3, 1, 12, tzinfo=dt.timezone.utc)
 
@@ -103,7 +103,7 @@ def film(sg):
 
 
 @pytest.mark.parametrize(
-    ("per", "by", "expected"),
+    ("group_by", "order_by", "expected"),
     [
         ((), "date", ["sh1_layout_v002", "sh1_layout_v099"]),
         ("entity", "date", ["sh1_layout_v002", "sh1_layout_v099"]),
@@ -115,11 +115,11 @@ def film(sg):
         (["step", "name"], "number", PER_NAME),
     ],
 )
-def test_latest_versions_per_part(sg, film, per, by, expected):
+def test_latest_versions_of_each_group(sg, film, group_by, order_by, expected):
     """
     Each part of each entity has its own latest version, by date or by number; retired ones are none.
     """
-    found = codes(sg.latest_versions(project=film["project"], per=per, by=by))
+    found = codes(sg.latest_versions(project=film["project"], group_by=group_by, order_by=order_by))
 
     assert found == sorted(expected)
 
@@ -139,7 +139,7 @@ def test_latest_costs_one_request(sg, film, method):
     One request, however many entities have a latest one; none where nothing can match.
     """
     before = sg.requests_sent
-    found = getattr(sg, method)([film["shot"], film["twin"]], per=["task", "step", "type", "name"])
+    found = getattr(sg, method)([film["shot"], film["twin"]], group_by=["task", "step", "type", "name"])
 
     assert len(found) > 3
     assert sg.requests_sent == before + 1
@@ -152,7 +152,7 @@ def test_latest_returns_the_fields_asked_for_alone(sg, film):
     """
     What only tells the parts apart does not come back.
     """
-    usual = sg.latest_versions(film["shot"], per="step")[0]
+    usual = sg.latest_versions(film["shot"], group_by="step")[0]
     only = sg.latest_versions(film["shot"], fields=["code"], extra_fields=["sg_status_list"])
 
     assert set(usual) == {"type", "id", *VERSION_FIELDS}
@@ -164,12 +164,12 @@ def test_latest_returns_the_fields_asked_for_alone(sg, film):
     ("options", "expected"),
     [
         ({}, ["a.c1", "a.twin", "a.v11", "b.v1"]),
-        ({"by": "date"}, ["a.c1", "a.twin", "a.v2", "b.none"]),
-        ({"per": "name"}, ["a.twin", "a.v11", "b.v1"]),
-        ({"per": "type"}, ["a.c1", "a.twin", "a.v11"]),
-        ({"per": "step", "by": "date"}, ["a.c1", "a.twin", "b.none"]),
-        ({"per": ()}, ["a.twin", "a.v11"]),
-        ({"file_type": "Latest Scene", "per": ()}, ["a.twin", "a.v11"]),
+        ({"order_by": "date"}, ["a.c1", "a.twin", "a.v2", "b.none"]),
+        ({"group_by": "name"}, ["a.twin", "a.v11", "b.v1"]),
+        ({"group_by": "type"}, ["a.c1", "a.twin", "a.v11"]),
+        ({"group_by": "step", "order_by": "date"}, ["a.c1", "a.twin", "b.none"]),
+        ({"group_by": ()}, ["a.twin", "a.v11"]),
+        ({"file_type": "Latest Scene", "group_by": ()}, ["a.twin", "a.v11"]),
         ({"file_type": "lca"}, ["a.c1"]),
         ({"name": "B"}, ["b.v1"]),
     ],
@@ -185,7 +185,7 @@ def test_latest_published_files_of_two_projects_are_apart(sg, film):
     """
     A name in one project is no later version of the same name in another.
     """
-    found = sg.latest_published_files(project=[film["project"], film["other"]], per="name", name="a")
+    found = sg.latest_published_files(project=[film["project"], film["other"]], group_by="name", name="a")
 
     assert codes(found) == ["a.other", "a.twin", "a.v11"]
 
@@ -193,8 +193,11 @@ def test_latest_published_files_of_two_projects_are_apart(sg, film):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"per": "shot"}, "per='shot' is nothing that has a latest one: use 'entity', 'task', 'step', 'type', 'name'."),
-        ({"by": "size"}, "by='size' is no way to be the latest: use 'date' or 'number'."),
+        (
+            {"group_by": "shot"},
+            "group_by='shot' is not a known group. No request was sent. Use 'entity', 'task', 'step', 'type', 'name'.",
+        ),
+        ({"order_by": "size"}, "order_by='size' is not a known order. No request was sent. Use 'date' or 'number'."),
     ],
 )
 def test_latest_refuses_words_that_it_does_not_know(options, message):
@@ -229,8 +232,8 @@ def test_the_number_in_a_name(code, number, stem):
     """
     row = {"type": "Version", "id": 1, "code": code, "created_at": None}
 
-    assert _NEWEST.rank(row, "number")[0] == (-1 if number is None else number)
-    assert _NEWEST.kind(row, ["code"]) == (stem,)
+    assert _LATEST.rank(row, "number")[0] == (-1 if number is None else number)
+    assert _LATEST.group_key(row, ["code"]) == (stem,)
 
 
 def test_find_published_files_by_what_they_are(sg, film):

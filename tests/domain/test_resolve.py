@@ -107,7 +107,7 @@ def test_resolve_a_name_of_several(sg, film):
     """
     Several of one name are an error that says which ones, with their projects.
     """
-    with pytest.raises(AmbiguousError, match=r"'sh010' is the name of 2 entities: Shot:1 in Bird, Shot:2 in Tree\."):
+    with pytest.raises(AmbiguousError, match=r"2 entities have the name 'sh010': Shot:1 in Bird, Shot:2 in Tree\."):
         sg.resolve("sh010")
     with pytest.raises(AmbiguousError) as caught:
         sg.resolve("hero", project=film["bird"])
@@ -127,16 +127,16 @@ def test_resolve_what_is_not_there(sg, film, what):
 @pytest.mark.parametrize(
     ("what", "options", "message"),
     [
-        ("", {}, "says no entity"),
-        (None, {}, "says no entity"),
+        ("", {}, "does not refer to an entity"),
+        (None, {}, "does not refer to an entity"),
         (12, {}, "an id with one entity_type"),
         (12, {"entity_type": ["Shot", "Asset"]}, "an id with one entity_type"),
-        (True, {"entity_type": "Shot"}, "says no entity"),
-        ({"type": "Shot"}, {}, "what must be a dict"),
-        ("https://other.example/detail/Shot/1", {}, "leads to another site"),
-        ("http://[bad", {}, "is no web address"),
-        ("{url}/user/login", {}, "is no address of an entity"),
-        ("Shot:1", {"entity_type": "Asset"}, "is of the type Shot, and not of Asset"),
+        (True, {"entity_type": "Shot"}, "does not refer to an entity"),
+        ({"type": "Shot"}, {}, "reference must be a dict"),
+        ("https://other.example/detail/Shot/1", {}, "is a URL of another site"),
+        ("http://[bad", {}, "is not a valid URL"),
+        ("{url}/user/login", {}, "is not the URL of an entity"),
+        ("Shot:1", {"entity_type": "Asset"}, "is of the type Shot, not Asset"),
     ],
 )
 def test_resolve_refuses_what_says_nothing(site, sg, what, options, message):

@@ -58,7 +58,7 @@ NEEDED = {
     "find_downstream_files": {"published_file": {"type": "PublishedFile", "id": 1}},
     "find_page": {"page_id": 1},
     "find_playlist_versions": {"playlist": {"type": "Playlist", "id": 1}},
-    "find_threads": {"notes": [{"type": "Note", "id": 1}]},
+    "find_note_threads": {"notes": [{"type": "Note", "id": 1}]},
     "find_upstream_files": {"published_file": {"type": "PublishedFile", "id": 1}},
     "get": {"entity_type": "Shot", "which": 1},
     "group_by": {"field": "code"},
@@ -66,7 +66,7 @@ NEEDED = {
     "order_playlist": {"playlist": PLAYLIST, "versions": [VERSION]},
     "publish": {"entity": SHOT, "name": "a"},
     "remove_from_playlist": {"playlist": PLAYLIST, "versions": [VERSION]},
-    "resolve": {"what": "Shot:1"},
+    "resolve": {"reference": "Shot:1"},
     "set_status": {"entities": [SHOT], "status": "ip"},
     "update_many": {"rows": []},
 }
@@ -131,10 +131,10 @@ def test_wrong_arguments_are_refused_before_anything_is_asked(name):
         (lambda sg: find_tasks(sg, step=5), "step, unless it is a name, must be a dict with 'type' and 'id', such as"),
         (lambda sg: find_shots(sg, status=["ip", None]), "sg_status_list must be text, or several texts, not None."),
         (lambda sg: find_shots(sg, filters=["code", "is", "a"]), r"such as \[\['code', 'is', 'sh010'\]\]"),
-        (lambda sg: find_shots(sg, fields=[5]), "A field is named by text such as 'code', not by 5."),
+        (lambda sg: find_shots(sg, fields=[5]), "A field must be text such as 'code', not 5."),
         (lambda sg: find_notes(sg, unread="unread"), "unread must be True, False or None, not 'unread'."),
         (lambda sg: find_playlist_versions(sg, None), "playlist must be a dict with 'type' and 'id', such as"),
-        (lambda sg: find_upstream_files(sg, [], levels="all"), "levels must be a whole number, or None for all"),
+        (lambda sg: find_upstream_files(sg, [], levels="all"), "levels='all' is not a whole number"),
     ],
 )
 def test_what_is_wrong_is_said(call, message):

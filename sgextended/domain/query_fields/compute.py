@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from attrs import define, field, frozen
 
-from sgextended.domain.query_fields.query_fields import CHUNK
+from sgextended.domain.limits import PAGE_SIZE
 from sgextended.domain.query_fields.saved_filters import (
     Matcher,
     Owner,
@@ -68,9 +68,9 @@ def compute(sg: Any, schema: SiteSchema, jobs: Sequence[Tuple[Summary, Sequence[
     Fields that ask the same of the same rows share their calls.
     """
     works = [
-        _Work(summary, owners[start : start + CHUNK], number)
+        _Work(summary, owners[start : start + PAGE_SIZE], number)
         for number, (summary, owners) in enumerate(jobs)
-        for start in range(0, len(owners), CHUNK)
+        for start in range(0, len(owners), PAGE_SIZE)
     ]
     for work in works:
         work.run(functools.partial(_begin, sg, schema, work))

@@ -4,9 +4,9 @@ The work of one call about query fields: read their definitions from the schema,
 
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
-from sgextended.domain.conditions import PEOPLE, Entity, Row, fields_of, to_link
+from sgextended.domain.arguments import PEOPLE, Entity, Row, fields_of, to_link
+from sgextended.domain.limits import PAGE_SIZE
 from sgextended.domain.query_fields.compute import NotComputed, compute
-from sgextended.domain.query_fields.query_fields import CHUNK
 from sgextended.domain.query_fields.saved_filters import (
     Key,
     Owner,
@@ -53,7 +53,7 @@ class Asking:
     One call about query fields: what it knows of the schema and of who asks, so that each is looked up once.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         entity_type: Type of the rows.
 
@@ -245,8 +245,8 @@ class Asking:
             return rows
         ids = list(dict.fromkeys(row["id"] for row in rows))
         found: Dict[int, Row] = {}
-        for start in range(0, len(ids), CHUNK):
-            for row in self._sg.find(self._type, [["id", "in", ids[start : start + CHUNK]]], needed):
+        for start in range(0, len(ids), PAGE_SIZE):
+            for row in self._sg.find(self._type, [["id", "in", ids[start : start + PAGE_SIZE]]], needed):
                 found[row["id"]] = row
         return [found.get(row["id"], row) for row in rows]
 

@@ -20,7 +20,8 @@ Beside these the schema of each type involved is read once in a call, and "Me" i
 import itertools
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Optional
 
-from sgextended.domain.conditions import Entity, Row, fields_of, is_id, rows_of
+from sgextended.domain.arguments import Entity, Row, fields_of, is_id, rows_of
+from sgextended.domain.limits import PAGE_SIZE
 from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
@@ -32,9 +33,6 @@ else:
     query_field_reader = lazy_module("sgextended.domain.query_fields.query_field_reader")
 
 __all__ = ["NotComputed", "add_query_fields", "find_with_query_fields", "iter_with_query_fields", "with_query_fields"]
-
-#: How many records one call asks about.
-CHUNK = 500
 
 
 def add_query_fields(
@@ -52,7 +50,7 @@ def add_query_fields(
     that a field asks about, one find for all of them is added.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         rows: Dicts with ``type`` and ``id``, all of one type. They are changed.
 
@@ -61,7 +59,7 @@ def add_query_fields(
 
         user: Link to the person that "Me" stands for. None: the person for whom *sg* acts.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         The rows, as a list: *rows* itself if it is one. Numbers, dates, texts and links come as those of any other
@@ -119,7 +117,7 @@ def find_with_query_fields(
     ``sg.find(..., query_fields=True)``. The ``find`` of *sg* is what asks.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         entity_type: Type to search.
 
@@ -139,7 +137,7 @@ def find_with_query_fields(
 
         user: Link to the person that "Me" stands for. None: the person for whom *sg* acts.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
         **newer: ``include_archived_projects`` and ``additional_filter_presets``, as ``find`` takes them.
 
@@ -193,7 +191,7 @@ def iter_with_query_fields(
     asking = query_field_reader.Asking(sg, entity_type)
     plan = asking.plan(fields)
     rows = iter(search(plan.asked))
-    while chunk := list(itertools.islice(rows, CHUNK)):
+    while chunk := list(itertools.islice(rows, PAGE_SIZE)):
         yield from asking.finish(chunk, plan)
 
 

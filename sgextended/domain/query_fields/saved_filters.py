@@ -21,7 +21,7 @@ from typing import (
 
 from attrs import frozen
 
-from sgextended.domain.conditions import client_of
+from sgextended.domain.arguments import client_of
 from sgextended.errors import ShotgunError
 from sgextended.schema.site_schema import SiteSchema
 
@@ -289,7 +289,7 @@ class Matcher:
     first, in one find, and its rows stand for the owners from then on.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         schema: The schema.
 

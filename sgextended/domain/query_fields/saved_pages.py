@@ -6,7 +6,7 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
-from sgextended.domain.conditions import PEOPLE, Entity, Row, conditions_of, fields_of, is_id, to_link
+from sgextended.domain.arguments import PEOPLE, Entity, Row, conditions_of, fields_of, is_id, to_link
 from sgextended.errors import ConfigurationError, InvalidArgumentError, NotFoundError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
@@ -43,7 +43,7 @@ def find_page(
     `add_query_fields` says for each column that is a query field. "Me" costs one more.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         page_id: Id of the Page, or a link to it.
 
@@ -65,7 +65,7 @@ def find_page(
 
         limit: How many to return; 0 is no limit.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields. Where the page shows groups, the records come group by

@@ -5,7 +5,7 @@ Query fields that show single records: the first of those found, in the order of
 import datetime as dt
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
-from sgextended.domain.query_fields.query_fields import CHUNK
+from sgextended.domain.limits import PAGE_SIZE
 from sgextended.domain.query_fields.saved_filters import (
     Matcher,
     Native,
@@ -91,7 +91,7 @@ class _FirstRows:
     The first rows of each owner, for a filter with one alternative.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         schema: The schema.
 
@@ -150,7 +150,7 @@ class _FirstRows:
         """
         Give owners their first rows, from finds in the order of the field: each for who lacks some, and longer.
         """
-        owned, limit, size = self._owned, self._choice.limit, CHUNK
+        owned, limit, size = self._owned, self._choice.limit, PAGE_SIZE
         while left:
             conditions = self._matcher.conditions(left)
             if conditions is None:

@@ -34,7 +34,8 @@ from typing import (
 )
 
 from sgextended.client.gc_pause import GCPause
-from sgextended.domain.conditions import Entity, Finder, conditions_of
+from sgextended.domain.arguments import Entity, conditions_of
+from sgextended.domain.conditions import Finder
 from sgextended.domain.entities import get
 from sgextended.errors import PartialSuccessError, RecordError
 from sgextended.lazy_import import lazy_module
@@ -67,7 +68,7 @@ def find_as(
     Return all entities that match as instances of an attrs class, in the order of ``find``.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         record: The class. ``ENTITY_TYPE`` says of which type its entities are, and its attributes which fields are
             asked for. What a value is converted to is the type of its attribute: dates, enumerations and literals too;
@@ -135,7 +136,7 @@ def get_as(sg: Finder, record: Type[Record], which: Union[int, Entity, Sequence[
     Return the one entity that is meant as an instance of an attrs class; see `find_as`.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         record: The class.
 

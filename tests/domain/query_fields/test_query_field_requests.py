@@ -385,7 +385,7 @@ def test_find_iter_gives_query_fields(sg, made, define, monkeypatch):
     """
     The iterator gives them too, a number of entities at a time; and so does a client that has none.
     """
-    monkeypatch.setattr("sgextended.domain.query_fields.query_fields.CHUNK", 3)
+    monkeypatch.setattr("sgextended.domain.query_fields.query_fields.PAGE_SIZE", 3)
     field = define(*TASKS)
 
     assert [row[field] for row in sg.find_iter("Shot", [], ["code", field], query_fields=True)] == [3, 2, 0, 1]
@@ -429,7 +429,7 @@ def test_misuse_is_refused(sg, made):
     """
     shot, task = dict(made["a"]), dict(made["a.anim"])
     for rows, fields, message in (
-        ([shot], [5], "named by text such as 'code', not by 5"),
+        ([shot], [5], "must be text such as 'code', not 5"),
         ([{"type": "Shot", "id": None}], None, "must be dicts with 'type' and 'id'"),
         ([shot, task], None, "one type at a time, not of Shot, Task"),
         ([1], None, "must be dicts with 'type' and 'id'"),
