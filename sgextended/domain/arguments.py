@@ -33,13 +33,6 @@ PEOPLE = ("HumanUser", "ApiUser", "ClientUser")
 ASSIGNEES = (*PEOPLE, "Group")
 
 
-def client_of(sg: Any) -> Any:
-    """
-    Return the client inside an SGExtended, or *sg* itself if it is a client.
-    """
-    return getattr(sg, "_sg", sg)
-
-
 def values_of(wanted: Any) -> Optional[List[Any]]:
     """
     Return one value, or any iterable of values, as a list; None stays None.

@@ -5,7 +5,8 @@ Assets.
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.domain.arguments import Links, Names, Row
-from sgextended.domain.conditions import Finder, Query
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.http.deadline import within
 
 ASSET_FIELDS = ("code", "sg_asset_type", "sg_status_list", "description", "project")

@@ -5,7 +5,8 @@ Bookings of people, including vacations.
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.domain.arguments import ASSIGNEES, Day, Links, Names, Row
-from sgextended.domain.conditions import Finder, Query
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.http.deadline import within
 
 BOOKING_FIELDS = (

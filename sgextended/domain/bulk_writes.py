@@ -11,12 +11,12 @@ from sgextended.domain.arguments import (
     Names,
     Row,
     check_text,
-    client_of,
     rows_of,
     texts_of,
     to_link,
     values_of,
 )
+from sgextended.domain.clients import can_summarize
 from sgextended.domain.limits import BATCH_SIZE, WORKERS
 from sgextended.errors import ConfigurationError, InvalidArgumentError
 from sgextended.lazy_import import lazy_module
@@ -260,7 +260,7 @@ def change_lists(sg: Any, links: List[Row], field: str, values: List[Row], mode:
     if not values:
         return [dict(link) for link in links]
     data, modes = {field: values}, {field: mode}
-    if len(links) == 1 or not hasattr(client_of(sg), "summarize"):  # batch() of a Mockgun ignores the update mode
+    if len(links) == 1 or not can_summarize(sg):  # batch() of a Mockgun ignores the update mode
         return [sg.update(link["type"], link["id"], dict(data), dict(modes)) for link in links]
     return batches.write_in_batches(sg, [_update(link, data, modes) for link in links], batches.BatchOptions()).results
 

@@ -5,7 +5,7 @@ Collect the conditions of one search and run it: shared by all find functions of
 import datetime as dt
 import fnmatch
 import re
-from typing import Any, Callable, Dict, Iterable, List, Optional, Pattern, Protocol, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Pattern, Sequence, Tuple
 
 from sgextended.domain.arguments import (
     Day,
@@ -23,6 +23,7 @@ from sgextended.domain.arguments import (
     to_link,
     values_of,
 )
+from sgextended.domain.clients import Finder
 from sgextended.errors import InvalidArgumentError
 
 #: From this number of links on, one "in" condition is sent, which a site accepts for any number. Fewer links are sent
@@ -31,18 +32,6 @@ _MANY_LINKS = 20
 
 _WILDCARD = re.compile(r"[*?\[]")
 _BRACKETS = re.compile(r"\[!?\]?[^\]]*\]")  # a "]" in the first place is one of the characters
-
-
-class Finder(Protocol):
-    """
-    Any client with a native ``find``: an SGExtended, a Shotgun or a Mockgun.
-    """
-
-    @property
-    def find(self) -> Callable[..., Any]:
-        """
-        The native ``find``.
-        """
 
 
 class Query:

@@ -9,7 +9,6 @@ from sgextended.client.transfers.parallel_parts import in_parallel
 from sgextended.domain.arguments import (
     Entity,
     Row,
-    client_of,
     conditions_of,
     fields_of,
     is_id,
@@ -18,7 +17,8 @@ from sgextended.domain.arguments import (
     values_of,
 )
 from sgextended.domain.bulk_writes import create_once_by
-from sgextended.domain.conditions import Finder, Query
+from sgextended.domain.clients import Finder, can_summarize, client_of
+from sgextended.domain.conditions import Query
 from sgextended.domain.limits import PAGE_SIZE, READ_THREADS
 from sgextended.errors import AmbiguousError, InvalidArgumentError, NotFoundError, ShotgunError
 from sgextended.http.deadline import within
@@ -165,7 +165,7 @@ def count(sg: Finder, entity_type: str, filters: Sequence[Any] = (), *, timeout:
     client: Any = sg
     conditions = conditions_of(filters)
     with within(sg, timeout):
-        if not hasattr(client_of(sg), "summarize"):  # a Mockgun
+        if not can_summarize(sg):  # a Mockgun
             return len(sg.find(entity_type, conditions))
         summary = client.summarize(entity_type, conditions, [{"field": "id", "type": "count"}])
     return int(summary["summaries"]["id"])

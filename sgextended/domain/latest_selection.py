@@ -6,7 +6,8 @@ import re
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from sgextended.domain.arguments import Names, Row, texts_of
-from sgextended.domain.conditions import Finder, Query
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.errors import InvalidArgumentError
 
 # Matches "v003" in "sh010_v003", but nothing in "mov10".

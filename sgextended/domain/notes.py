@@ -21,7 +21,8 @@ from sgextended.domain.arguments import (
     to_link,
     values_of,
 )
-from sgextended.domain.conditions import Finder, Query
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.domain.entities import find_by_ids, get
 from sgextended.domain.followups import attach_files
 from sgextended.domain.limits import PAGE_SIZE

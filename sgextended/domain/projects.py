@@ -5,7 +5,8 @@ Projects.
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.domain.arguments import PEOPLE, Ids, Links, Names, Row
-from sgextended.domain.conditions import Finder, Query
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.http.deadline import within
 
 PROJECT_FIELDS = ("name", "tank_name", "sg_status", "sg_type", "archived")

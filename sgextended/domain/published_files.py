@@ -16,7 +16,8 @@ from sgextended.domain.arguments import (
     ids_of,
     is_id,
 )
-from sgextended.domain.conditions import Finder, Query
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.domain.entities import find_by_ids
 from sgextended.domain.latest_selection import LatestSelector
 from sgextended.errors import InvalidArgumentError

@@ -6,8 +6,9 @@ import re
 from typing import Any, Iterable, List, Mapping, Optional, Tuple, Union
 from urllib.parse import parse_qs, urlsplit
 
-from sgextended.domain.arguments import Entity, Links, Names, Row, client_of, fields_of, ids_of, texts_of, to_link
-from sgextended.domain.conditions import Finder, Query
+from sgextended.domain.arguments import Entity, Links, Names, Row, fields_of, ids_of, texts_of, to_link
+from sgextended.domain.clients import Finder, client_of
+from sgextended.domain.conditions import Query
 from sgextended.domain.entities import get
 from sgextended.errors import AmbiguousError, InvalidArgumentError, NotFoundError
 from sgextended.http.deadline import within

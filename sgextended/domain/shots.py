@@ -5,7 +5,8 @@ Shots.
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.domain.arguments import Links, Names, Row
-from sgextended.domain.conditions import Finder, Query
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.http.deadline import within
 
 SHOT_FIELDS = ("code", "sg_sequence", "sg_status_list", "description", "sg_cut_in", "sg_cut_out", "project")

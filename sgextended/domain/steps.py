@@ -5,7 +5,8 @@ Pipeline steps.
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.domain.arguments import LinksOrNames, Names, Row
-from sgextended.domain.conditions import Finder, Query
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.http.deadline import within
 
 STEP_FIELDS = ("code", "short_name", "entity_type", "color", "list_order", "department")

@@ -6,7 +6,8 @@ import datetime as dt
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.domain.arguments import PEOPLE, Day, Entity, Links, LinksOrNames, Row, to_day, to_link
-from sgextended.domain.conditions import Finder, Query
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.domain.entities import get
 from sgextended.domain.users import me
 from sgextended.errors import InvalidArgumentError

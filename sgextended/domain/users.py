@@ -11,12 +11,12 @@ from sgextended.domain.arguments import (
     LinksOrNames,
     Names,
     Row,
-    client_of,
     fields_of,
     to_link,
     values_of,
 )
-from sgextended.domain.conditions import Finder, Query
+from sgextended.domain.clients import Finder, client_of
+from sgextended.domain.conditions import Query
 from sgextended.domain.entities import get
 from sgextended.errors import ConfigurationError
 from sgextended.http.deadline import within

@@ -19,7 +19,8 @@ from sgextended.domain.arguments import (
     to_link,
 )
 from sgextended.domain.bulk_writes import create_once_by
-from sgextended.domain.conditions import Finder, Query
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.domain.entities import get
 from sgextended.domain.followups import attach_files, run_followup
 from sgextended.domain.latest_selection import LatestSelector

@@ -1,5 +1,5 @@
 """
-The work of one call about query fields: read their definitions from the schema, and set their values in rows.
+Read the definitions of query fields from the schema, plan the find that they need, and set their values in rows.
 """
 
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
@@ -7,23 +7,29 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tu
 from sgextended.domain.arguments import PEOPLE, Entity, Row, fields_of, to_link
 from sgextended.domain.limits import PAGE_SIZE
 from sgextended.domain.query_fields.compute import NotComputed, compute
+from sgextended.domain.query_fields.row_owners import Owner
 from sgextended.domain.query_fields.saved_filters import (
+    CannotCompute,
     Key,
-    Owner,
-    Unanswerable,
-    Word,
-    current_user,
+    Placeholder,
     key_of,
     read_filter,
 )
-from sgextended.domain.query_fields.site_requests import Summary
+from sgextended.domain.query_fields.site_requests import QueryFieldDefinition
 from sgextended.errors import InvalidArgumentError
 from sgextended.schema.site_schema import SiteSchema
 
 
-class _Place(NamedTuple):
+class _FieldLocation(NamedTuple):
     """
-    Where a query field stands, as seen from the rows: behind which link, in which type.
+    The location of a query field relative to the rows.
+
+    Attributes:
+        link: The link field that leads to the owner. None: the row itself is the owner.
+
+        owner_type: Type of the owner.
+
+        field: The name of the query field.
     """
 
     link: Optional[str]
@@ -33,94 +39,101 @@ class _Place(NamedTuple):
     @property
     def project(self) -> str:
         """
-        The field of the rows that is the project of what has the query field.
+        The field path from the rows to the project of the owner.
         """
         return "project" if self.link is None else f"{self.link}.{self.owner_type}.project"
 
 
-class Plan(NamedTuple):
+class FieldPlan(NamedTuple):
     """
-    What is asked of ``find``: the fields that were wanted, less the query fields, plus what these need.
+    The fields of one ``find``.
+
+    Attributes:
+        requested: Fields to request: those that the caller wants without query fields, plus *extra*. None: the default.
+
+        query_fields: Query fields to compute.
+
+        extra: Fields that are requested only to compute query fields; they are removed from the rows.
     """
 
-    asked: Optional[List[str]]
+    requested: Optional[List[str]]
     query_fields: List[str]
     extra: List[str]
 
 
-class Asking:
+class QueryFieldReader:
     """
-    One call about query fields: what it knows of the schema and of who asks, so that each is looked up once.
+    Compute query fields for one call. The schema and the current user are read once.
 
     Args:
         sg: The client (SGExtended, Shotgun or Mockgun).
 
         entity_type: Type of the rows.
 
-        user: Whom "Me" stands for.
+        user: The person for whom "Me" stands. None: the current user.
     """
 
     def __init__(self, sg: Any, entity_type: str, user: Optional[Entity] = None) -> None:
         self._sg, self._type = sg, entity_type
         self._user: Any = None if user is None else to_link(user, "user", PEOPLE)
-        self._summaries: Dict[str, Any] = {}
+        self._definitions: Dict[str, Any] = {}
         self.schema = SiteSchema(sg)
 
-    def about(self, entity_type: str) -> "Asking":
+    def for_type(self, entity_type: str) -> "QueryFieldReader":
         """
-        Return the same for rows of another type.
+        Return a reader for rows of another type, with the same schema and user.
         """
-        other = Asking(self._sg, entity_type)
+        other = QueryFieldReader(self._sg, entity_type)
         other.schema, other._user = self.schema, self._user
         return other
 
     def me(self) -> Any:
         """
-        Return the link to whom "Me" stands for.
+        Return the link to the person for whom "Me" stands.
 
         Raises:
-            Unanswerable: Nobody knows.
+            CannotCompute: The current user is a script or unknown.
         """
         if self._user is None:
             try:
                 self._user = current_user(self._sg)
-            except Unanswerable as error:
+            except CannotCompute as error:
                 self._user = error
-        if isinstance(self._user, Unanswerable):
-            raise Unanswerable(str(self._user))
+        if isinstance(self._user, CannotCompute):
+            raise CannotCompute(str(self._user))
         return self._user
 
     def all_names(self) -> List[str]:
         """
-        Return the type's own query fields.
+        Return the names of all query fields of the entity type.
         """
         return [name for name in self.schema.fields(self._type) if self.is_query_field(name)]
 
     def is_query_field(self, path: str) -> bool:
         """
-        Tell whether a path leads to a query field which the site does not compute by itself.
+        Return whether a path leads to a query field that the site does not compute itself.
         """
-        place = self._place(path)
-        described = self.schema.fields(place.owner_type).get(place.field)
-        if described is None or described["data_type"]["value"] != "summary" or place.field == "open_notes_count":
+        location = self._location(path)
+        described = self.schema.fields(location.owner_type).get(location.field)
+        if described is None or described["data_type"]["value"] != "summary" or location.field == "open_notes_count":
             return False
         return bool(_property(described, "query"))
 
-    def plan(self, fields: Optional[Iterable[str]]) -> Plan:
+    def plan(self, fields: Optional[Iterable[str]]) -> FieldPlan:
         """
-        Return what to ask of ``find`` for the sake of *fields*.
+        Return the plan for a ``find`` with *fields*.
         """
         if fields is None:
-            return Plan(None, [], [])
+            return FieldPlan(None, [], [])
         wanted = fields_of(fields)
         computed = [path for path in wanted if self._may_be(path) and self.is_query_field(path)]
         others = [path for path in wanted if path not in computed]
         extra = [path for path in self._needed(computed) if path not in others]
-        return Plan([*others, *extra], computed, extra)
+        return FieldPlan([*others, *extra], computed, extra)
 
-    def finish(self, rows: List[Row], plan: Plan) -> List[Row]:
+    def finish(self, rows: List[Row], plan: FieldPlan) -> List[Row]:
         """
-        Set the query fields of rows that were found as planned, and return the rows.
+        Set the query fields in rows that were found by the plan, and return the rows.
         """
         if rows and plan.query_fields:
             self.add(rows, plan.query_fields)
@@ -131,25 +144,25 @@ class Asking:
 
     def add(self, rows: Sequence[Row], paths: Sequence[str]) -> None:
         """
-        Set query fields in rows of the type.
+        Set the values of query fields in rows of the entity type.
         """
-        facts = self._facts(rows, self._needed(paths))
-        jobs: List[Tuple[Summary, List[Owner]]] = []
+        owner_rows = self._owner_rows(rows, self._needed(paths))
+        jobs: List[Tuple[QueryFieldDefinition, List[Owner]]] = []
         targets: List[Tuple[str, List[Optional[int]]]] = []
         for path in paths:
-            place = self._place(path)
+            location = self._location(path)
             try:
-                summary = self._summary(place)
-                self._check_way(place)
-            except Unanswerable as error:
+                definition = self._definition(location)
+                self._check_no_list(location)
+            except CannotCompute as error:
                 for row in rows:
-                    row[path] = NotComputed(f"{place.owner_type}.{place.field}", str(error))
+                    row[path] = NotComputed(f"{location.owner_type}.{location.field}", str(error))
                 continue
             owners: Dict[Key, Owner] = {}
             numbers: List[Optional[int]] = []
             at: Dict[Key, int] = {}
-            for row, fact in zip(rows, facts):
-                owner = _owner(row, fact, place, needs_project=Word.PROJECT in summary.words)
+            for row, owner_row in zip(rows, owner_rows):
+                owner = _owner(row, owner_row, location, needs_project=Placeholder.PROJECT in definition.placeholders)
                 if owner is None:
                     numbers.append(None)
                     continue
@@ -157,57 +170,59 @@ class Asking:
                     at[owner.key] = len(at)
                     owners[owner.key] = owner
                 numbers.append(at[owner.key])
-            jobs.append((summary, list(owners.values())))
+            jobs.append((definition, list(owners.values())))
             targets.append((path, numbers))
         for (path, numbers), values in zip(targets, compute(self._sg, self.schema, jobs)):
             for row, number in zip(rows, numbers):
                 row[path] = None if number is None else values[number]
 
     def _may_be(self, path: str) -> bool:
-        # Names that lead nowhere are left to find, which ignores them.
+        # Invalid names are passed on to find, which ignores them.
         parts = path.split(".")
         return len(parts) % 2 == 1 and all(part[:1].isupper() for part in parts[1::2])
 
-    def _place(self, path: str) -> _Place:
+    def _location(self, path: str) -> _FieldLocation:
         if not self._may_be(path):
-            msg = f"{path!r} is no field: a dotted one is made of link, type and field, as 'entity.Shot.code'."
+            msg = (
+                f"{path!r} is not a field. A dotted field consists of link, type and field, such as 'entity.Shot.code'."
+            )
             raise InvalidArgumentError(msg)
         parts = path.split(".")
         if len(parts) == 1:
-            return _Place(None, self._type, path)
-        return _Place(".".join(parts[:-2]), parts[-2], parts[-1])
+            return _FieldLocation(None, self._type, path)
+        return _FieldLocation(".".join(parts[:-2]), parts[-2], parts[-1])
 
-    def _check_way(self, place: _Place) -> None:
-        link = place.link
+    def _check_no_list(self, location: _FieldLocation) -> None:
+        link = location.link
         if link is None:
             return
-        passed = self.schema.first_list(self._type, f"{link}.{place.owner_type}.id")
+        passed = self.schema.first_list(self._type, f"{link}.{location.owner_type}.id")
         if passed is not None:
-            msg = f"it lies behind {'.'.join(link.split('.')[:passed])}, a list of links, and has no single value"
-            raise Unanswerable(msg)
+            msg = f"it is behind {'.'.join(link.split('.')[:passed])}, a list of links, and so has no single value"
+            raise CannotCompute(msg)
 
-    def _summary(self, place: _Place) -> Summary:
-        name = f"{place.owner_type}.{place.field}"
-        if name not in self._summaries:
+    def _definition(self, location: _FieldLocation) -> QueryFieldDefinition:
+        name = f"{location.owner_type}.{location.field}"
+        if name not in self._definitions:
             try:
-                self._summaries[name] = self._read_summary(name, place)
-            except Unanswerable as error:
-                self._summaries[name] = error
-        found = self._summaries[name]
-        if isinstance(found, Unanswerable):
-            raise Unanswerable(str(found))
+                self._definitions[name] = self._read_definition(name, location)
+            except CannotCompute as error:
+                self._definitions[name] = error
+        found = self._definitions[name]
+        if isinstance(found, CannotCompute):
+            raise CannotCompute(str(found))
         return found  # type: ignore[no-any-return]
 
-    def _read_summary(self, name: str, place: _Place) -> Summary:
-        described = self.schema.fields(place.owner_type)[place.field]
+    def _read_definition(self, name: str, location: _FieldLocation) -> QueryFieldDefinition:
+        described = self.schema.fields(location.owner_type)[location.field]
         query = _property(described, "query")
         found_type = query.get("entity_type") if isinstance(query, dict) else None
         if not isinstance(found_type, str):
-            msg = f"its query is not understood: {query!r:.80}"
-            raise Unanswerable(msg)
+            msg = f"its query has an unknown form: {query!r:.80}"
+            raise CannotCompute(msg)
         has_project = "project" in self.schema.fields(found_type)
         tree = read_filter(query.get("filters"), self._fill, has_project=has_project)
-        return Summary(
+        return QueryFieldDefinition(
             name=name,
             found_type=found_type,
             tree=tree,
@@ -216,30 +231,30 @@ class Asking:
             value=_property(described, "summary_value"),
         )
 
-    def _fill(self, word: Word) -> Any:
-        return self.me() if word is Word.ME else word
+    def _fill(self, placeholder: Placeholder) -> Any:
+        return self.me() if placeholder is Placeholder.ME else placeholder
 
     def _needed(self, paths: Iterable[str]) -> List[str]:
         """
-        Return the fields of the rows that tell what has the query fields, and its project.
+        Return the fields of the rows that identify the owners of the query fields and their projects.
         """
         needed: List[str] = []
         for path in paths:
-            place = self._place(path)
+            location = self._location(path)
             try:
-                summary = self._summary(place)
-                self._check_way(place)
-            except Unanswerable:
+                definition = self._definition(location)
+                self._check_no_list(location)
+            except CannotCompute:
                 continue
-            if place.link is not None:
-                needed.append(place.link)
-            if Word.PROJECT in summary.words and "project" in self.schema.fields(place.owner_type):
-                needed.append(place.project)
+            if location.link is not None:
+                needed.append(location.link)
+            if Placeholder.PROJECT in definition.placeholders and "project" in self.schema.fields(location.owner_type):
+                needed.append(location.project)
         return list(dict.fromkeys(needed))
 
-    def _facts(self, rows: Sequence[Row], needed: List[str]) -> Sequence[Row]:
+    def _owner_rows(self, rows: Sequence[Row], needed: List[str]) -> Sequence[Row]:
         """
-        Return what tells whose the fields are: the rows themselves, or what is found for them.
+        Return rows with the *needed* fields: the given rows if they have them, or else rows from a new find.
         """
         if all(name in row for row in rows for name in needed):
             return rows
@@ -251,12 +266,12 @@ class Asking:
         return [found.get(row["id"], row) for row in rows]
 
 
-def _owner(row: Row, fact: Row, place: _Place, *, needs_project: bool) -> Optional[Owner]:
-    link = row if place.link is None else fact.get(place.link)
-    if not isinstance(link, dict) or link.get("type") != place.owner_type:
+def _owner(row: Row, owner_row: Row, location: _FieldLocation, *, needs_project: bool) -> Optional[Owner]:
+    link = row if location.link is None else owner_row.get(location.link)
+    if not isinstance(link, dict) or link.get("type") != location.owner_type:
         return None
-    project = fact.get(place.project) if needs_project else None
-    if place.owner_type == "Project":
+    project = owner_row.get(location.project) if needs_project else None
+    if location.owner_type == "Project":
         project = link
     return Owner(key_of(link), key_of(project) if isinstance(project, dict) else None)
 
@@ -264,3 +279,22 @@ def _owner(row: Row, fact: Row, place: _Place, *, needs_project: bool) -> Option
 def _property(described: Dict[str, Any], name: str) -> Any:
     found = (described.get("properties") or {}).get(name)
     return found.get("value") if isinstance(found, dict) else found
+
+
+def current_user(sg: Any) -> Row:
+    """
+    Return the link to the person for whom a client acts. The call costs a request.
+
+    Raises:
+        CannotCompute: The client acts for a script, or its user is unknown.
+    """
+    config = getattr(sg, "config", None)
+    login = getattr(config, "sudo_as_login", None) or getattr(config, "user_login", None)
+    if not isinstance(login, str) or not login:
+        msg = "it refers to Me, and the current user of this client is a script or unknown; pass user="
+        raise CannotCompute(msg)
+    found = sg.find("HumanUser", [["login", "is", login]], ["login"])
+    if not found:
+        msg = f"it refers to Me, and the site returns no person with the login {login!r}; pass user="
+        raise CannotCompute(msg)
+    return {"type": "HumanUser", "id": found[0]["id"]}

@@ -1,5 +1,5 @@
 """
-What is asked of a site for the sake of query fields: groups of rows, or the rows of each of many records.
+Requests for the values of query fields: one summarize with groups, or the rows of each owner.
 """
 
 import json
@@ -7,15 +7,14 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Opt
 
 from attrs import frozen
 
+from sgextended.domain.query_fields.row_owners import Owner, OwnerMatcher
 from sgextended.domain.query_fields.saved_filters import (
-    Matcher,
+    Alternative,
     Native,
     Node,
-    Owner,
-    Term,
-    Word,
+    Placeholder,
+    conditions_in,
     join,
-    leaves_of,
     to_native,
 )
 from sgextended.schema.site_schema import SiteSchema
@@ -27,22 +26,22 @@ DATES = {"date", "date_time"}
 
 
 @frozen(eq=False)
-class Summary:
+class QueryFieldDefinition:
     """
-    A query field as its schema describes it.
+    The definition of a query field, from the schema.
 
     Attributes:
-        name: Its type and name, for people.
+        name: Entity type and field name, such as ``"Shot.sg_open_tasks"``.
 
-        found_type: Type of the rows that it finds.
+        found_type: Type of the rows that the query field finds.
 
-        tree: Which of them.
+        tree: The filter for the rows.
 
-        kind: What it makes of them.
+        kind: The kind of summary, such as ``"record_count"`` or ``"single_record"``.
 
-        field: The field of theirs that it is about.
+        field: The field of the rows to summarize.
 
-        value: A status for shares; for single records which of them are shown.
+        value: For percentages, the status; for single records, a dict with the order and the limit.
     """
 
     name: str
@@ -53,13 +52,21 @@ class Summary:
     value: Any
 
     @property
-    def words(self) -> Set[Any]:
-        return {value for leaf in leaves_of(self.tree) for value in leaf.values if isinstance(value, Word)}
+    def placeholders(self) -> Set[Any]:
+        """
+        The placeholders in the filter.
+        """
+        return {
+            value
+            for condition in conditions_in(self.tree)
+            for value in condition.values
+            if isinstance(value, Placeholder)
+        }
 
 
-class Question(NamedTuple):
+class SummarizeRequest(NamedTuple):
     """
-    One ``summarize``; those with the same key can be asked in one.
+    One ``summarize``. Requests with equal keys can be sent as one.
     """
 
     entity_type: str
@@ -69,46 +76,56 @@ class Question(NamedTuple):
 
     @property
     def key(self) -> str:
+        """
+        A text that is equal for requests with the same type, filters and groupings.
+        """
         return json.dumps([self.entity_type, self.filters, self.groupings], default=str)
 
-    def asked(self, sg: Any, summaries: Mapping[str, str]) -> List[Tuple[List[Any], Row]]:
+    def send(self, sg: Any, summaries: Mapping[str, str]) -> List[Tuple[List[Any], Row]]:
         """
-        Return the smallest groups: the values that make each, and its summaries.
+        Send the request, and return the innermost groups: for each, the grouped values and its summaries.
         """
         fields = [{"field": name, "type": kind} for name, kind in summaries.items()]
         grouping = [{"field": path, "type": "exact", "direction": "asc"} for path in self.groupings]
-        reply = sg.summarize(self.entity_type, self.filters, fields, grouping=grouping or None)
-        return [([], reply["summaries"])] if not grouping else list(_smallest(reply["groups"], len(grouping), []))
+        response = sg.summarize(self.entity_type, self.filters, fields, grouping=grouping or None)
+        return (
+            [([], response["summaries"])] if not grouping else list(_innermost(response["groups"], len(grouping), []))
+        )
 
 
-def _smallest(groups: Iterable[Row], depth: int, outer: List[Any]) -> Iterator[Tuple[List[Any], Row]]:
+def _innermost(groups: Iterable[Row], depth: int, outer: List[Any]) -> Iterator[Tuple[List[Any], Row]]:
     for group in groups:
         values = [*outer, group["group_value"]]
         if depth == 1:
             yield values, group["summaries"]
         else:
-            yield from _smallest(group.get("groups") or (), depth - 1, values)
+            yield from _innermost(group.get("groups") or (), depth - 1, values)
 
 
 def owned_rows(
-    sg: Any, schema: SiteSchema, summary: Summary, owners: Sequence[Owner], terms: Iterable[Term], fields: Iterable[str]
+    sg: Any,
+    schema: SiteSchema,
+    definition: QueryFieldDefinition,
+    owners: Sequence[Owner],
+    alternatives: Iterable[Alternative],
+    fields: Iterable[str],
 ) -> List[List[Row]]:
     """
-    Return the rows of each owner, lowest id first, from one find for each alternative of the filter.
+    Return the rows of each owner, lowest id first. Each alternative of the filter costs one find.
     """
     rows: Dict[int, Row] = {}
-    whose: Dict[int, Set[int]] = {}
-    for term in terms:
-        matcher = Matcher(sg, schema, summary.found_type, term.own, owners)
+    owners_by_row: Dict[int, Set[int]] = {}
+    for alternative in alternatives:
+        matcher = OwnerMatcher(sg, schema, definition.found_type, alternative.dependent, owners)
         conditions = matcher.conditions()
         if conditions is None:
             continue
-        filters = [*to_native(join(term.plain, is_all=True)), *conditions]
-        for row in sg.find(summary.found_type, filters, list(dict.fromkeys([*fields, *matcher.paths]))):
+        filters = [*to_native(join(alternative.independent, is_all=True)), *conditions]
+        for row in sg.find(definition.found_type, filters, list(dict.fromkeys([*fields, *matcher.paths]))):
             rows.setdefault(row["id"], row)
-            whose.setdefault(row["id"], set()).update(matcher.owners_of(row))
+            owners_by_row.setdefault(row["id"], set()).update(matcher.owners_of(row))
     owned: List[List[Row]] = [[] for _owner in owners]
     for row_id in sorted(rows):
-        for number in whose[row_id]:
+        for number in owners_by_row[row_id]:
             owned[number].append(rows[row_id])
     return owned

@@ -35,7 +35,7 @@ from typing import (
 
 from sgextended.client.gc_pause import GCPause
 from sgextended.domain.arguments import Entity, conditions_of
-from sgextended.domain.conditions import Finder
+from sgextended.domain.clients import Finder
 from sgextended.domain.entities import get
 from sgextended.errors import PartialSuccessError, RecordError
 from sgextended.lazy_import import lazy_module

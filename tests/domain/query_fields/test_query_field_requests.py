@@ -94,7 +94,7 @@ def test_record_without_a_project_says_so(sg, made, define):
     field = define("Task", group("and", IN_PROJECT), of="HumanUser")
     row = add_query_fields(sg, [{"type": "HumanUser", "id": made["ana"]["id"]}], [field])[0]
 
-    assert "the record has none" in row[field].reason
+    assert "the entity has no project" in row[field].reason
 
 
 def test_project_is_its_own_current_project(sg, made, define):
@@ -117,7 +117,7 @@ def test_me_is_who_is_logged_in(site, sg, made, define, make_site):
     row = {"type": "Shot", "id": made["b"]["id"]}
 
     assert add_query_fields(as_ana, [dict(row)], [field])[0][field] == 2
-    assert "acts for no person" in add_query_fields(sg, [dict(row)], [field])[0][field].reason
+    assert "is a script or unknown" in add_query_fields(sg, [dict(row)], [field])[0][field].reason
 
 
 def test_official_client_gives_the_same(site, sg, made, define):
@@ -263,16 +263,16 @@ def test_sum_of_what_is_no_number_means_nothing_anywhere(sg, made, define):
     field = define(*TASKS, "sum", field="content")
     row = add_query_fields(Finding(sg), [{"type": "Shot", "id": made["a"]["id"]}], [field])[0]
 
-    assert "means nothing" in row[field].reason
+    assert "has no meaning" in row[field].reason
 
 
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("summary_default", "none", "makes nothing of what it finds"),
-        ("summary_default", "median", "what 'median' of records is"),
-        ("query", {"filters": None}, "its query is not understood"),
-        ("query", {"entity_type": "Task", "filters": {"conditions": [5]}}, "its filter is not understood"),
+        ("summary_default", "none", "it has no summary"),
+        ("summary_default", "median", "its summary 'median' is unknown"),
+        ("query", {"filters": None}, "its query has an unknown form"),
+        ("query", {"entity_type": "Task", "filters": {"conditions": [5]}}, "its filter has an unknown form"),
     ],
 )
 def test_schema_that_is_not_understood_says_so(sg, made, define, name, value, reason):
@@ -431,11 +431,11 @@ def test_misuse_is_refused(sg, made):
     for rows, fields, message in (
         ([shot], [5], "must be text such as 'code', not 5"),
         ([{"type": "Shot", "id": None}], None, "must be dicts with 'type' and 'id'"),
-        ([shot, task], None, "one type at a time, not of Shot, Task"),
+        ([shot, task], None, r"of several types \(Shot, Task\)"),
         ([1], None, "must be dicts with 'type' and 'id'"),
-        ([shot], ["code"], "Shot.code is no query field"),
-        ([shot], ["open_notes_count"], "no query field"),
-        ([shot], "sg_sequence.code", "'sg_sequence.code' is no field"),
+        ([shot], ["code"], "Shot.code is not a query field"),
+        ([shot], ["open_notes_count"], "not a query field"),
+        ([shot], "sg_sequence.code", "'sg_sequence.code' is not a field"),
     ):
         with pytest.raises(InvalidArgumentError, match=message):
             add_query_fields(sg, rows, fields)

@@ -287,26 +287,26 @@ def test_date_time_is_a_datetime(values):
 @pytest.mark.parametrize(
     ("query", "summary", "options", "reason"),
     [
-        (TASKS, "status_percentage", {**STATUS, "value": None}, "does not say which"),
-        (TASKS, "percentage", {"field": "content", "value": "x"}, "means nothing"),
+        (TASKS, "status_percentage", {**STATUS, "value": None}, "does not define the value"),
+        (TASKS, "percentage", {"field": "content", "value": "x"}, "has no meaning"),
         (TASKS, "status_list", {"field": "content"}, "has no status"),
-        (TASKS, "sum", {"field": "sg_gone"}, "Task.sg_gone, which is no field"),
-        (TASKS, "sum", {"field": "content"}, "the site refused to answer: .*sum"),
+        (TASKS, "sum", {"field": "sg_gone"}, "Task.sg_gone, which is not a field"),
+        (TASKS, "sum", {"field": "content"}, "the site refused the request: .*sum"),
         (
             ("Task", group("and", condition("entity", "is", {"name": "sh", "valid": "autocomplete"}))),
             "record_count",
             {},
-            "typed text, 'sh'",
+            "the text 'sh' instead of a link",
         ),
         (
             ("Task", group("and", condition("entity", "is", {"type": "Shot", "id": 0, "valid": "odd_token"}))),
             "record_count",
             {},
-            "'odd_token', which is not known",
+            "the unknown placeholder 'odd_token'",
         ),
         (("Task", group("and", condition("entity", "is"))), "record_count", {}, "condition on entity has no value"),
         (("Task", group("and", condition("entity", "name_is", SHOT))), "record_count", {}, "by 'name_is'"),
-        (("Task", group("and", condition("sg_gone", "is", SHOT))), "record_count", {}, "sg_gone, which is no field"),
+        (("Task", group("and", condition("sg_gone", "is", SHOT))), "record_count", {}, "sg_gone, which is not a field"),
         (("Task", group("and", OF_SHOT, condition("sg_gone", "is", 1))), "record_count", {}, "refused.*doesn't exist"),
         (
             ("Task", group("and", condition("entity", "is", {"type": "Shot", "id": 0}))),
@@ -314,10 +314,10 @@ def test_date_time_is_a_datetime(values):
             {},
             "without type",
         ),
-        (TASKS, "single_record", {"field": "content", "value": {"limit": "many"}}, "shows 'many' records"),
+        (TASKS, "single_record", {"field": "content", "value": {"limit": "many"}}, "its limit 'many' is not a number"),
         (("Task", group("xor", OF_SHOT)), "record_count", {}, "joins conditions by 'xor'"),
-        (("Task", "odd"), "record_count", {}, "filter is not understood: 'odd'"),
-        (("Task", group("and", {"path": "entity"})), "record_count", {}, "is not understood"),
+        (("Task", "odd"), "record_count", {}, "filter has an unknown form: 'odd'"),
+        (("Task", group("and", {"path": "entity"})), "record_count", {}, "has an unknown form"),
         (
             (
                 "Task",
@@ -325,7 +325,7 @@ def test_date_time_is_a_datetime(values):
             ),
             "record_count",
             {},
-            "alternatives that depend on the record at hand",
+            "alternatives that depend on the current entity",
         ),
     ],
 )

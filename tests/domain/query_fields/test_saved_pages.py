@@ -221,7 +221,7 @@ def test_me_is_who_asks_or_who_is_given(site, sg, made, make_page, make_site):
 
     assert [row["content"] for row in as_ana.find_page(page)] == ["t1", "t3", "t4"]
     assert [row["content"] for row in as_ana.find_page(page, user=made["ben"])] == ["t2"]
-    with pytest.raises(ConfigurationError, match=r"Page .* 'p' cannot be shown: it asks about Me.*pass user="):
+    with pytest.raises(ConfigurationError, match=r"Page .* 'p' cannot be found: it refers to Me.*pass user="):
         sg.find_page(page)
 
 
@@ -234,7 +234,7 @@ def test_project_is_that_of_the_page_or_the_one_given(sg, made, make_page):
 
     assert codes(sg.find_page(nowhere, project=made["short"])) == "e"
     assert codes(sg.find_page(make_page(widget(filters)), project=made["short"])) == "e"
-    with pytest.raises(ConfigurationError, match="current project, and belongs to none: pass project="):
+    with pytest.raises(ConfigurationError, match=r"current project, but the page belongs to no project\. Pass project="):
         sg.find_page(nowhere)
 
 
@@ -279,7 +279,7 @@ def test_layouts_go_by_name(sg, make_page):
 
     assert codes(sg.find_page(page)) == codes(sg.find_page(page, layout="All")) == "abcd"
     assert codes(sg.find_page(page, layout="Final ones")) == "b"
-    with pytest.raises(NotFoundError, match="no layout 'Bogus'; it has 'All', 'Final ones'"):
+    with pytest.raises(NotFoundError, match=r"no layout 'Bogus'\. Its layouts are 'All', 'Final ones'"):
         sg.find_page(page, layout="Bogus")
 
 
@@ -292,9 +292,9 @@ def test_pages_that_show_no_records_say_so(sg, make_page):
     for page, message in (
         (10**8, "no Page 100000000"),
         (retired, f"no Page {retired}"),
-        (bare, "has no settings"),
+        (bare, "has no readable settings"),
         (make_page({"type": "SG.Widget.Canvas"}), "lists no records"),
-        (make_page(widget(entity_type=None)), "of which type"),
+        (make_page(widget(entity_type=None)), "does not define the entity type"),
     ):
         with pytest.raises(NotFoundError, match=message):
             sg.find_page(page)
@@ -305,9 +305,9 @@ def test_misuse_is_refused(sg, make_page):
     What is no page, and what a page's filter does not say, is refused.
     """
     for wrong in ("12", None, True, {"type": "Shot", "id": 1}):
-        with pytest.raises(InvalidArgumentError, match="A page is named by its id"):
+        with pytest.raises(InvalidArgumentError, match="page_id must be the id of a page"):
             sg.find_page(wrong)
-    with pytest.raises(InvalidArgumentError, match="cannot be shown: its filter joins conditions by 'xor'"):
+    with pytest.raises(InvalidArgumentError, match="cannot be found: its filter joins conditions by 'xor'"):
         sg.find_page(make_page(widget({"logical_operator": "xor", "conditions": []})))
 
 
