@@ -1,5 +1,5 @@
 """
-Entities as a studio's own attrs classes, checked and converted; and written back, only what changed.
+Read entities as instances of a studio's own attrs classes, validated and converted, and write back the changes.
 
     @attrs.define
     class ShotRecord:
@@ -8,8 +8,8 @@ Entities as a studio's own attrs classes, checked and converted; and written bac
         code: str
         status: str = attrs.field(metadata={"sg_field": "sg_status_list"})
 
-An attribute stands for the field of its name, or for the one that its metadata names, which may lie behind links. A
-nested class is an entity behind a link, of which its own attributes are asked for.
+An attribute stands for the field with its name, or for the field in its metadata, which may be behind links. A nested
+class stands for a linked entity; the fields of its attributes are requested too.
 """
 
 import copy
@@ -34,23 +34,23 @@ from typing import (
 )
 
 from sgextended.client.gc_pause import GCPause
-from sgextended.domain.arguments import Entity, conditions_of
+from sgextended.domain.arguments import Entity, Row, conditions_of
 from sgextended.domain.clients import Finder
 from sgextended.domain.entities import get
 from sgextended.errors import PartialSuccessError, RecordError
 from sgextended.lazy_import import lazy_module
 
 if TYPE_CHECKING:
-    from sgextended.domain.typed import record_classes
-    from sgextended.domain.typed.record_classes import Shape
+    from sgextended.domain.typed import conversion, record_classes
+    from sgextended.domain.typed.record_classes import RecordClass
 else:
+    conversion = lazy_module("sgextended.domain.typed.conversion")
     record_classes = lazy_module("sgextended.domain.typed.record_classes")
 
-Row = Dict[str, Any]
 Record = TypeVar("Record")
 
-_COLLECTOR = GCPause()
-_BYTES = 256  # of JSON that a record comes from, at least
+_GC_PAUSE = GCPause()
+_BYTES_PER_ROW = 256  # minimum size of a row as JSON
 
 
 def find_as(
@@ -70,36 +70,36 @@ def find_as(
     Args:
         sg: The client (SGExtended, Shotgun or Mockgun).
 
-        record: The class. ``ENTITY_TYPE`` says of which type its entities are, and its attributes which fields are
-            asked for. What a value is converted to is the type of its attribute: dates, enumerations and literals too;
-            one that may be empty is Optional. A link becomes a `Link`, or a nested class for the entities that it leads
-            to; a Union of such classes where that may be several types.
+        record: The attrs class. ``ENTITY_TYPE`` is the entity type, and the attributes define the fields to request.
+            Each value is converted to the type of its attribute, also to dates, enumerations and literals. Use Optional
+            for a field that may be empty. A link becomes a `Link` or an instance of a nested class; use a Union of such
+            classes if the link may lead to several entity types.
 
-        filters: Native conditions, with the names of fields; values may be records, `Link`, dates and enumerations too.
+        filters: Native conditions with field names. Values may also be records, `Link`, dates and enumerations.
 
-        order: As for ``find``, with the names of fields, like all that follows.
+        order: The order, as for ``find``, with field names.
 
         filter_operator: ``"all"`` or ``"any"`` of the conditions.
 
-        limit: How many at most; 0 for all.
+        limit: Maximum number of entities; 0: all.
 
-        retired_only: Those in the trash instead.
+        retired_only: Whether to return retired entities instead.
 
-        include_archived_projects: Also those of projects that are archived.
+        include_archived_projects: Whether to include entities of archived projects.
 
     Raises:
-        RecordError: A value is not what the class says; the message tells the entity, the field, what was expected and
-            what was found.
+        RecordError: A value does not fit the class. The message has the entity, the field, the expected type and the
+            value.
 
-        InvalidArgumentError: *filters* are no conditions; nothing was asked.
+        InvalidArgumentError: *filters* are not conditions. No request was sent.
 
-        ConfigurationError: The class cannot be one of records, or cattrs is missing (the extra ``typed``).
+        ConfigurationError: The class cannot be a record class, or cattrs is not installed (the extra ``typed``).
     """
     conditions = _conditions(filters)
     options = _options(order, filter_operator, limit, retired_only, include_archived_projects)
-    read, shape = _reader(record)
-    rows = sg.find(shape.entity_type, conditions, list(shape.fields), **options)
-    with _COLLECTOR.paused(len(rows) * _BYTES):
+    read, record_class = _reader(record)
+    rows = sg.find(record_class.entity_type, conditions, list(record_class.fields), **options)
+    with _GC_PAUSE.paused(len(rows) * _BYTES_PER_ROW):
         return list(read(rows))
 
 
@@ -117,41 +117,41 @@ def find_iter_as(
     """
     Return an iterator over all entities that match as instances of an attrs class, in bounded memory.
 
-    The arguments are those of `find_as`, the order and the memory those of `SGExtended.find_iter`.
+    The arguments are those of `find_as`; order and memory use are those of `SGExtended.find_iter`.
 
     Raises:
-        ConfigurationError: The class cannot be one of records, or cattrs is missing (the extra ``typed``).
+        ConfigurationError: The class cannot be a record class, or cattrs is not installed (the extra ``typed``).
 
-        RecordError: While iterating: a value is not what the class says.
+        RecordError: While iterating: a value does not fit the class.
     """
     conditions = _conditions(filters)
     options = _options(order, filter_operator, limit, retired_only, include_archived_projects)
-    read, shape = _reader(record)
-    find = getattr(sg, "find_iter", None) or sg.find  # a Shotgun has but find
-    return read(find(shape.entity_type, conditions, list(shape.fields), **options))
+    read, record_class = _reader(record)
+    find = getattr(sg, "find_iter", None) or sg.find  # a Shotgun has no find_iter
+    return read(find(record_class.entity_type, conditions, list(record_class.fields), **options))
 
 
 def get_as(sg: Finder, record: Type[Record], which: Union[int, Entity, Sequence[Any]]) -> Record:
     """
-    Return the one entity that is meant as an instance of an attrs class; see `find_as`.
+    Return exactly one entity as an instance of an attrs class; see `find_as`.
 
     Args:
         sg: The client (SGExtended, Shotgun or Mockgun).
 
-        record: The class.
+        record: The attrs class, as in `find_as`.
 
-        which: Its id, a link to it, or native conditions that hold for it alone.
+        which: The id, a link, or native conditions that only this entity matches.
 
     Raises:
-        NotFoundError: There is none.
+        NotFoundError: No entity matches.
 
-        AmbiguousError: There are several.
+        AmbiguousError: Several entities match.
 
-        RecordError: A value is not what the class says.
+        RecordError: A value does not fit the class.
     """
-    read, shape = _reader(record)
+    read, record_class = _reader(record)
     meant = _conditions(which) if isinstance(which, (list, tuple)) else which
-    (found,) = read([get(sg, str(shape.entity_type), meant, fields=shape.fields)])
+    (found,) = read([get(sg, str(record_class.entity_type), meant, fields=record_class.fields)])
     return found
 
 
@@ -160,80 +160,91 @@ def create_as(sg: Any, record: Type[Record], data: Mapping[str, Any]) -> Record:
     Create an entity, and return it as an instance of an attrs class.
 
     Args:
-        sg: Who creates it.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        record: The class.
+        record: The attrs class, as in `find_as`.
 
-        data: Attributes of the class and their values. Links are given as instances, as `Link` or as dicts.
+        data: Values by attribute name. Links may be instances of record classes, `Link` or dicts.
 
     Raises:
-        RecordError: The class has no such attribute, or one of another type; nothing was sent.
+        RecordError: The class has no attribute of that name, or the value is not of its type. Nothing was sent.
 
-        PartialSuccessError: It was created, and is not what the class says; the error has the entity.
+        PartialSuccessError: The entity was created, but does not fit the class. ``entity`` is the entity.
     """
-    read, shape = _reader(record)
+    read, record_class = _reader(record)
     fields = {}
     for name, value in data.items():
-        member = shape.member(name)
-        if member.is_dotted or member.field in ("id", "type"):
-            msg = f"{record.__name__}.{name} (field {member.field}) cannot be set when an entity is created."
+        attribute = record_class.attribute(name)
+        if attribute.is_dotted or attribute.field in ("id", "type"):
+            msg = (
+                f"{record.__name__}.{name} (field {attribute.field}) cannot be set when an entity is created. Nothing "
+                "was sent."
+            )
             raise RecordError(msg)
-        record_classes.check_value(shape, member, value)
-        fields[member.field] = record_classes.to_site(value)
-    created = sg.create(shape.entity_type, fields)
+        conversion.check_value(record_class, attribute, value)
+        fields[attribute.field] = conversion.to_site(value)
+    created = sg.create(record_class.entity_type, fields)
     try:
-        (made,) = read([get(sg, str(shape.entity_type), created["id"], fields=shape.fields)])
+        (made,) = read([get(sg, str(record_class.entity_type), created["id"], fields=record_class.fields)])
     except RecordError as error:
-        msg = f"{shape.entity_type} {created['id']} was created, and cannot be read as {record.__name__}: {error}"
+        msg = (
+            f"{record_class.entity_type} {created['id']} was created, but cannot be read as {record.__name__}: {error}"
+        )
         raise PartialSuccessError(msg, entity=created) from error
     return made
 
 
 def update_as(sg: Any, record: Any, *, before: Any = None) -> Row:
     """
-    Write a record back, and return the fields that were sent: those that changed since it was read, and no others.
+    Send the fields of a record that changed since it was read, and return these fields.
 
-    Nothing is sent where nothing changed.
+    If nothing changed, no request is sent.
 
     Args:
-        sg: Who writes.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        record: What `find_as` and its like returned, changed since.
+        record: A record that `find_as`, `find_iter_as`, `get_as` or `create_as` returned, with changed attributes.
 
-        before: What it was. None: as it was read, or last written; a copy, and what ``attrs.evolve`` made, need it.
+        before: The record before the changes. None: as it was last read or written. A copy or a result of
+            ``attrs.evolve`` requires it.
 
     Raises:
-        RecordError: What changed is not the entity's own, or nobody knows what *record* was before; nothing was sent.
+        RecordError: A changed value belongs to a linked entity or cannot be written, or the state before the changes
+            is unknown. Nothing was sent.
     """
-    owner: Any = type(record)
-    shape = record_classes.shape_of(owner)
+    record_type: Any = type(record)
+    record_class = record_classes.record_class_of(record_type)
     if before is None:
-        before = _KNOWN.before(record)
+        before = _ORIGINALS.before(record)
     if before is None:
         msg = (
-            f"Nobody knows what this {type(record).__name__} was: it did not come from the site by itself. Say so with "
-            "update_as(record, before=what_it_was)."
+            f"The state of this {type(record).__name__} before the changes is unknown, because it is a copy and was "
+            "not "
+            "read from the site. Nothing was sent. Pass the original record: update_as(record, before=original)."
         )
         raise RecordError(msg)
     if before.id != record.id:
-        msg = f"before= is {shape.entity_type} {before.id}, and what is to be written is {record.id}."
+        msg = (
+            f"before= is {record_class.entity_type} {before.id}, but the record has the id {record.id}. Nothing was "
+            "sent."
+        )
         raise RecordError(msg)
-    changed = record_classes.changes(shape, before, record)
-    for member in shape.members:
-        if member.field in changed:
-            record_classes.check_value(shape, member, getattr(record, member.name))
+    changed = conversion.changes(record_class, before, record)
+    for attribute in record_class.attributes:
+        if attribute.field in changed:
+            conversion.check_value(record_class, attribute, getattr(record, attribute.name))
     if changed:
-        sg.update(shape.entity_type, record.id, changed)
-        _KNOWN.keep(record, copy.deepcopy(record))
+        sg.update(record_class.entity_type, record.id, changed)
+        _ORIGINALS.keep(record, copy.deepcopy(record))
     return changed
 
 
 def _conditions(filters: Any) -> List[Any]:
     """
-    Return conditions with their values as the site takes them.
+    Return conditions with their values in the form that the site accepts.
     """
     return [
-        {**each, "filters": _conditions(each["filters"])} if isinstance(each, Mapping) else record_classes.to_site(each)
+        {**each, "filters": _conditions(each["filters"])} if isinstance(each, Mapping) else conversion.to_site(each)
         for each in conditions_of(filters)
     ]
 
@@ -248,16 +259,20 @@ def _options(
     options: Dict[str, Any] = {
         "order": order, "filter_operator": filter_operator, "limit": limit, "retired_only": retired_only,
     }  # fmt: skip
-    if not include_archived_projects:  # a Mockgun does not know it
+    if not include_archived_projects:  # find of a Mockgun does not have this argument
         options["include_archived_projects"] = False
     return options
 
 
-def _reader(record: Type[Record]) -> Tuple[Callable[[Iterable[Row]], Iterator[Record]], "Shape"]:
-    owner: Any = record
-    shape, make, keep = record_classes.shape_of(owner), record_classes.reader_of(owner), _KNOWN.keep
+def _reader(record: Type[Record]) -> Tuple[Callable[[Iterable[Row]], Iterator[Record]], "RecordClass"]:
+    record_type: Any = record
+    record_class, make, keep = (
+        record_classes.record_class_of(record_type),
+        conversion.reader_of(record_type),
+        _ORIGINALS.keep,
+    )
     if not hasattr(record, "__weakref__"):
-        return make, shape
+        return make, record_class
 
     def read(rows: Iterable[Row]) -> Iterator[Record]:
         rows, again = itertools.tee(rows)
@@ -265,16 +280,16 @@ def _reader(record: Type[Record]) -> Tuple[Callable[[Iterable[Row]], Iterator[Re
             keep(made, row)
             yield made
 
-    return read, shape
+    return read, record_class
 
 
-class _Known:
+class _OriginalStates:
     """
-    What each record was when it was read, for as long as it lives: its row, or a copy of it.
+    The state of each record when it was last read or written, as a row or a copy. It is kept as long as the record.
     """
 
     def __init__(self) -> None:
-        # By identity: a studio's classes may compare by value, and be without a hash.
+        # By id(), because a studio's classes may compare by value or have no hash.
         self._rows: Dict[int, Tuple[Any, Any]] = {}
 
     def keep(self, record: Any, was: Any) -> None:
@@ -290,8 +305,8 @@ class _Known:
         reference, was = self._rows.get(id(record), (None, None))
         if reference is None or reference() is not record:
             return None
-        owner: Any = type(record)
-        return next(record_classes.reader_of(owner)([was])) if isinstance(was, dict) else was
+        record_type: Any = type(record)
+        return next(conversion.reader_of(record_type)([was])) if isinstance(was, dict) else was
 
 
-_KNOWN = _Known()
+_ORIGINALS = _OriginalStates()

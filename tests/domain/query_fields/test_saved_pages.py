@@ -234,7 +234,8 @@ def test_project_is_that_of_the_page_or_the_one_given(sg, made, make_page):
 
     assert codes(sg.find_page(nowhere, project=made["short"])) == "e"
     assert codes(sg.find_page(make_page(widget(filters)), project=made["short"])) == "e"
-    with pytest.raises(ConfigurationError, match=r"current project, but the page belongs to no project\. Pass project="):
+    message = r"current project, but the page belongs to no project\. Pass project="
+    with pytest.raises(ConfigurationError, match=message):
         sg.find_page(nowhere)
 
 

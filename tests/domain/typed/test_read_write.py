@@ -12,8 +12,8 @@ import pytest
 import shotgun_api3
 
 from sgextended import ConfigurationError, Link, NotFoundError, PartialSuccessError, RecordError
-from sgextended.domain.typed.read_write import _KNOWN, find_as, find_iter_as
-from sgextended.domain.typed.record_classes import shape_of
+from sgextended.domain.typed.read_write import _ORIGINALS, find_as, find_iter_as
+from sgextended.domain.typed.record_classes import record_class_of
 from sgextended.localsite import LocalSite
 
 
@@ -158,7 +158,7 @@ def test_fields_are_asked_for_in_one_request(sg, site):
     sg.find_as(Shot, [], limit=20)
 
     assert site.ledger.count("read") - before == 1
-    assert shape_of(Shot).fields == (
+    assert record_class_of(Shot).fields == (
         *("id", "code", "sg_status_list", "sg_sequence", "sg_sequence.Sequence.code", "sg_sequence.Sequence.project"),
         *("project.Project.name", "created_at", "project", "sg_cut_in", "assets"),
     )
@@ -260,7 +260,8 @@ def test_error_behind_a_link_shows_its_path(sg):
     """
     What does not fit behind a link is told with the path to it, and an empty field that it could be Optional.
     """
-    with pytest.raises(RecordError, match=r"entity\.cut_in: expected int, found None\. A field .* is Optional"):
+    message = r"entity\.cut_in: expected int, found None\. Use Optional for a field that may be empty"
+    with pytest.raises(RecordError, match=message):
         sg.find_as(Cuts, [["entity.Shot.cut_in", "is", None], ["entity", "type_is", "Shot"]], limit=1)
 
 
@@ -302,11 +303,11 @@ class Endless:
 @pytest.mark.parametrize(
     ("owner", "message"),
     [
-        (Plain, "is no attrs class: decorate it with attrs.define"),
-        (Untyped, 'give it ENTITY_TYPE: ClassVar[str] = "Shot"'),
-        (Endless, "link to each other without end: Endless > Endless. Let one of the attributes be a Link"),
-        (describe(assets=List[Asset]), "Made.assets is a list, and a list of links has type, id and name"),
-        (describe(sg_sequence=Union[Sequence, str]), "Made.sg_sequence mixes links with what is none"),
+        (Plain, "is not an attrs class, so it cannot be a record class. Decorate it with attrs.define"),
+        (Untyped, 'Add a line such as ENTITY_TYPE: ClassVar[str] = "Shot"'),
+        (Endless, "nested without end: Endless > Endless. Use Link as the type of one of the attributes"),
+        (describe(assets=List[Asset]), "Made.assets is a list of links, which only has the type, id and name"),
+        (describe(sg_sequence=Union[Sequence, str]), "Made.sg_sequence mixes link types with other types"),
     ],
 )
 def test_class_that_cannot_work_is_refused(sg, site, owner, message):
@@ -358,10 +359,10 @@ def test_update_of_a_copy_needs_what_it_was(sg):
     shot = sg.find_as(Shot, [], limit=1)[0]
     other = attrs.evolve(shot, cut_in=77)
 
-    with pytest.raises(RecordError, match=r"Nobody knows what this Shot was.*before="):
+    with pytest.raises(RecordError, match=r"The state of this Shot before the changes is unknown.*before="):
         sg.update_as(other)
     assert sg.update_as(other, before=shot) == {"sg_cut_in": 77}
-    with pytest.raises(RecordError, match="and what is to be written is"):
+    with pytest.raises(RecordError, match="but the record has the id"):
         sg.update_as(shot, before=sg.find_as(Shot, [["id", "is_not", shot.id]], limit=1)[0])
 
 
@@ -369,7 +370,7 @@ def test_update_of_a_copy_needs_what_it_was(sg):
     ("change", "message"),
     [
         (lambda shot: setattr(shot, "show", "Other"), r"Shot.show \(field project.Project.name\) cannot be written"),
-        (lambda shot: setattr(shot.sequence, "code", "X"), r"whose own fields were changed: read it with get_as"),
+        (lambda shot: setattr(shot.sequence, "code", "X"), r"fields of that entity were changed.* Read it with get_as"),
         (lambda shot: setattr(shot, "cut_in", "ten"), r"Shot.cut_in: expected Optional\[int\], found 'ten'"),
         (lambda shot: setattr(shot, "project", Link("Shot", 1)), None),
     ],
@@ -396,13 +397,13 @@ def test_what_records_were_is_forgotten_with_them(sg):
     What was read of a record is kept as long as the record lives.
     """
     gc.collect()
-    before = len(_KNOWN._rows)
+    before = len(_ORIGINALS._rows)
     shots = sg.find_as(Shot, [], limit=30)
-    assert len(_KNOWN._rows) == before + 30
+    assert len(_ORIGINALS._rows) == before + 30
     del shots
     gc.collect()
 
-    assert len(_KNOWN._rows) == before
+    assert len(_ORIGINALS._rows) == before
 
 
 def test_create_takes_attributes(sg):
@@ -447,7 +448,7 @@ def test_created_entity_that_does_not_fit_is_not_lost(sg):
     When what was created cannot be read as the class, the error has the entity.
     """
     show = sg.find_projects()[0]
-    with pytest.raises(PartialSuccessError, match="was created, and cannot be read as") as caught:
+    with pytest.raises(PartialSuccessError, match="was created, but cannot be read as") as caught:
         sg.create_as(describe(id=int, code=str, description=str, project=Any), {"code": "a", "project": show})
 
     assert sg.exists("Shot", caught.value.entity["id"])
