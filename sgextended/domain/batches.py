@@ -40,8 +40,6 @@ class Batch:
         error: The reason why the batch failed or is uncertain. None if it was applied.
     """
 
-    __module__ = "sgextended"
-
     first: int
     requests: List[Row]
     results: Optional[List[Any]] = None
@@ -63,8 +61,6 @@ class Report:
     Attributes:
         batches: All batches, in the order of the writes.
     """
-
-    __module__ = "sgextended"
 
     batches: List[Batch]
 

@@ -1,5 +1,5 @@
 """
-``docs/domain.md`` tells the truth: every function stands in it, and every line of its Python finds something.
+Verify ``docs/domain.md``: it shows every function, and every line of its Python finds something.
 """
 
 import inspect
@@ -23,7 +23,7 @@ ELSEWHERE = "sgextended.domain.typed.read_write"
 @pytest.fixture(scope="module")
 def sg(make_sg):
     """
-    The demo production, with what it lacks: files that depend on each other, time and a vacation; asked for somebody.
+    A client on the demo production with a current user. Files with dependencies, a time log and a vacation are added.
     """
     with LocalSite(demo=True) as site:
         script = make_sg(site)
@@ -45,7 +45,7 @@ def sg(make_sg):
 @pytest.fixture(scope="module", autouse=True)
 def files(tmp_path_factory):
     """
-    A folder with the files that the page uploads.
+    A folder with the files that the page uploads, as the current directory.
     """
     folder = tmp_path_factory.mktemp("files")
     for name in ("turntable.mov", "notes.txt"):
@@ -58,7 +58,7 @@ def files(tmp_path_factory):
 
 def test_every_line_finds_something(sg):
     """
-    The lines run in order, and each one finds something: an example that finds nothing shows nothing.
+    The lines run in order, and each one returns something, because an empty result would show nothing.
     """
     names = {"sg": sg}
     lines = [line for block in BLOCKS for line in block.splitlines() if line]
@@ -72,7 +72,7 @@ def test_every_line_finds_something(sg):
 
 def test_examples_are_right(sg):
     """
-    What the remarks beside the examples say holds.
+    The comments beside the examples are true.
     """
     names = {"sg": sg}
     exec(compile("\n".join(BLOCKS), "domain.md", "exec"), names)
@@ -90,7 +90,7 @@ def test_examples_are_right(sg):
     assert sum(names["by_status"].values()) == len(names["shots"])
 
 
-def test_every_function_stands_in_the_page():
+def test_page_shows_every_function():
     """
     The page has an example for each function of the domain that is a method.
     """
