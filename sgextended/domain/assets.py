@@ -1,5 +1,5 @@
 """
-Assets.
+Find assets.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence

@@ -1,5 +1,5 @@
 """
-Bookings of people, including vacations.
+Find bookings of people, including vacations.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence

@@ -1,5 +1,5 @@
 """
-Episodes.
+Find episodes.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence

@@ -82,7 +82,7 @@ def upload_many(
 
         on_error: ``"raise"`` stops at the first failure; ``"collect"`` returns a `Failure` in place of the id.
 
-        progress: True shows a bar, a function is called with (done, failed, total): numbers of files.
+        progress: True shows a progress bar. A function is called with (done, failed, total), counted in files.
 
         journal: Path of a file that records finished uploads, so that the same call resumes after an interruption. A
             file that has changed since is uploaded again. So is a file whose upload was in flight when a run died,
@@ -91,7 +91,7 @@ def upload_many(
         timeout: Seconds for the whole call. None: no limit as long as data flows.
 
     Raises:
-        WorkerError: One failed.
+        WorkerError: An upload failed, and *on_error* is ``"raise"``.
 
         InvalidArgumentError: A link is not valid, or a file does not exist or is empty. Nothing was sent.
     """
@@ -165,7 +165,7 @@ def download_many(
 
         on_error: ``"raise"`` stops at the first failure; ``"collect"`` returns a `Failure` in place of the path.
 
-        progress: True shows a bar, a function is called with (done, failed, total): numbers of files.
+        progress: True shows a progress bar. A function is called with (done, failed, total), counted in files.
 
         timeout: Seconds for the whole call. None: no limit as long as data flows.
 
@@ -176,7 +176,7 @@ def download_many(
         InvalidArgumentError: Two files would get the same name, or *name* is not a valid template. Nothing was
             downloaded.
 
-        WorkerError: One failed.
+        WorkerError: A download failed, and *on_error* is ``"raise"``.
     """
     check_text(name, "name")
     links = [to_link(entity) for entity in rows_of(list(entities))]

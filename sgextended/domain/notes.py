@@ -1,5 +1,5 @@
 """
-Notes, their replies and attachments.
+Find notes with replies and attachments; write notes and replies.
 """
 
 from typing import Any, Dict, Iterable, List, Optional, Sequence

@@ -1,5 +1,5 @@
 """
-Playlists and the order of their versions.
+Find playlists and their versions in order; add, remove and order versions.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence

@@ -1,5 +1,5 @@
 """
-Projects.
+Find projects.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence

@@ -1,5 +1,5 @@
 """
-Published files and their dependencies.
+Find published files, the latest ones, and their dependencies.
 """
 
 from typing import Any, Dict, Iterable, List, Optional, Sequence

@@ -1,5 +1,5 @@
 """
-Sequences.
+Find sequences.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence

@@ -1,5 +1,5 @@
 """
-Shots.
+Find shots.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence

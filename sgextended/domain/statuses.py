@@ -1,5 +1,5 @@
 """
-Statuses: their names and colors, and which statuses a field offers, in which order.
+Find statuses: their names and colors, and which statuses a field offers, in which order.
 """
 
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple

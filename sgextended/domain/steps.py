@@ -1,5 +1,5 @@
 """
-Pipeline steps.
+Find pipeline steps.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence

@@ -1,5 +1,5 @@
 """
-Tasks.
+Find tasks; assign people to them.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence

@@ -1,5 +1,5 @@
 """
-Time logs.
+Find time logs; log time on a task.
 """
 
 import datetime as dt

@@ -1,5 +1,5 @@
 """
-People, their groups and departments, and the current user.
+Find people, groups, departments and the current user.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence

@@ -1,5 +1,5 @@
 """
-Versions.
+Find versions, find the latest ones, create a version.
 """
 
 import functools

@@ -11,7 +11,7 @@ from sgextended import BatchesFailed, ConfigurationError, InvalidArgumentError, 
 from sgextended.domain.bulk_writes import create_many
 from sgextended.localsite import LocalSite
 
-#: What goes wrong with the answers: they are lost after the site has done it, and before.
+#: Faults that lose responses: before and after the site has applied the request.
 LOST = ("reset-after:rpc=batch,rate=0.3", "status=502:rpc=batch,rate=0.1,when=after", "reset-before:rate=0.1")
 
 

@@ -58,7 +58,7 @@ CALLS = [
     ("count", {"entity_type": "Task"}),
     ("exists", {"entity_type": "Task", "which": SHOT["id"]}),
     ("resolve", {"reference": "Shot:3"}),
-    ("entity_url", {"entity": SHOT}),  # the last one, as it asks nobody
+    ("entity_url", {"entity": SHOT}),  # must be last, because it sends no request
 ]
 
 
@@ -285,7 +285,9 @@ def test_signatures_are_alike(name):
     assert by_position[0] in {"sg", "_sg"}
     assert len(by_position) <= 3
     assert all(each.kind is not each.VAR_KEYWORD for each in parameters)
-    if name.startswith(("find_", "latest_")) and not name.endswith(("threads", "_as")):  # a class says the fields
+    if name.startswith(("find_", "latest_")) and not name.endswith(
+        ("threads", "_as")
+    ):  # a record class defines the fields
         assert {"fields", "extra_fields", "filters", "timeout"} <= {each.name for each in parameters}
 
 

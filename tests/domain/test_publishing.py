@@ -85,7 +85,7 @@ def test_two_processes_get_different_numbers(sg, shot, tls_site, faults):
 
     assert len(set(numbers)) == PROCESSES * EACH
     assert sorted(row["version_number"] for row in there) == sorted(numbers)
-    assert max(numbers) == PROCESSES * EACH  # on a site that shows what is there no number is left out
+    assert max(numbers) == PROCESSES * EACH  # on this site, new records are visible at once, so no number is skipped
 
 
 def test_a_publish_is_whole(sg, shot):
@@ -177,7 +177,7 @@ def test_a_record_that_comes_late_is_noticed(sg, shot):
     mine = Meanwhile(sg)
     mine.todo = [("update", lambda: sg.update("PublishedFile", late["id"], {"name": "scene"}))]
 
-    assert mine.publish(shot, "scene")["version_number"] == 2  # 1 is what the late one may have
+    assert mine.publish(shot, "scene")["version_number"] == 2  # 1 is reserved for the late record
     assert len(sg.find_published_files(shot)) == 2
 
 

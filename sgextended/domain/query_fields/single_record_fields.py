@@ -127,7 +127,7 @@ class _FirstRows:
     ) -> None:
         self._sg, self._type, self._choice, self._dependent = sg, found_type, choice, alternative.dependent
         self._matcher = OwnerMatcher(sg, schema, found_type, alternative.dependent, owners)
-        self._plain = to_native(join(alternative.independent, is_all=True))
+        self._independent = to_native(join(alternative.independent, is_all=True))
         self._fields = list(dict.fromkeys([*fields, *self._matcher.paths]))
         self._data_type = schema.data_type(found_type, choice.column)
         self._owned: List[List[Row]] = [[] for _owner in owners]
@@ -141,7 +141,9 @@ class _FirstRows:
         """
         owned, choice = self._owned, self._choice
         if not self._dependent:
-            return [self._sg.find(self._type, self._plain, self._fields, choice.order, limit=choice.limit)] * len(owned)
+            return [self._sg.find(self._type, self._independent, self._fields, choice.order, limit=choice.limit)] * len(
+                owned
+            )
         remaining = set(range(len(owned)))
         if len(owned) > 1 and self._data_type in _COUNTED and can_summarize(self._sg):
             try:
@@ -255,7 +257,7 @@ class _FirstRows:
         if conditions is None:
             return
         groupings = list(dict.fromkeys([*self._matcher.paths, *also]))
-        request = SummarizeRequest(self._type, [*self._plain, *conditions], groupings, summaries)
+        request = SummarizeRequest(self._type, [*self._independent, *conditions], groupings, summaries)
         for values, sums in request.send(self._sg, summaries):
             row = dict(zip(groupings, values))
             yield self._matcher.owners_of(row), row, sums
@@ -288,7 +290,7 @@ class _FirstRows:
         return self._matcher.conditions(owners) or []
 
     def _find(self, conditions: Native, limit: int = 0) -> List[Row]:
-        filters = [*self._plain, *conditions]
+        filters = [*self._independent, *conditions]
         rows: List[Row] = self._sg.find(self._type, filters, self._fields, self._choice.order, limit=limit)
         return rows
 

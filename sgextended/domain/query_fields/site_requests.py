@@ -88,9 +88,9 @@ class SummarizeRequest(NamedTuple):
         fields = [{"field": name, "type": kind} for name, kind in summaries.items()]
         grouping = [{"field": path, "type": "exact", "direction": "asc"} for path in self.groupings]
         response = sg.summarize(self.entity_type, self.filters, fields, grouping=grouping or None)
-        return (
-            [([], response["summaries"])] if not grouping else list(_innermost(response["groups"], len(grouping), []))
-        )
+        if not grouping:
+            return [([], response["summaries"])]
+        return list(_innermost(response["groups"], len(grouping), []))
 
 
 def _innermost(groups: Iterable[Row], depth: int, outer: List[Any]) -> Iterator[Tuple[List[Any], Row]]:

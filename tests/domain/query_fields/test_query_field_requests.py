@@ -45,7 +45,7 @@ def test_dotted_fields_are_those_of_the_link(sg, made, define):
     )
 
     assert [row[shot_path] for row in found] == [42, 42, 42, None]
-    assert set(found[0]) == {"type", "id", "code", shot_path}  # what was needed to work it out is gone
+    assert set(found[0]) == {"type", "id", "code", shot_path}  # fields that were only needed to compute it are removed
     assert [row[f"entity.Shot.{opened}"] for row in tasks] == [2, 0, 1]
     assert [row[task_path] for row in tasks] == [42, 42, None]
 

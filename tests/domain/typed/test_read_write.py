@@ -62,7 +62,7 @@ class Shot:
     project: Link
     cut_in: Optional[int] = attrs.field(default=None, metadata={"sg_field": "sg_cut_in"})
     assets: List[Link] = attrs.field(factory=list)
-    frames: List[int] = attrs.field(init=False, factory=list)  # the studio's own affair
+    frames: List[int] = attrs.field(init=False, factory=list)  # not a field of the site
 
 
 @attrs.frozen
@@ -382,7 +382,7 @@ def test_update_of_linked_or_invalid_values_is_refused(sg, site, change, message
     shot = sg.find_as(Shot, [["sg_sequence", "is_not", None]], limit=1)[0]
     change(shot)
     before = written(site)
-    if message is None:  # a Link may lead anywhere: what it leads to is the schema's affair
+    if message is None:  # a Link may have any type, so only the schema can refuse it
         with pytest.raises(ValueError, match="links to Project"):
             sg.validated().update_as(shot)
     else:
