@@ -32,10 +32,10 @@ from sgextended.client.native_client import NativeClient
 from sgextended.domain import (
     assets,
     bookings,
+    bulk_writes,
     entities,
     episodes,
     files,
-    many,
     notes,
     playlists,
     projects,
@@ -51,8 +51,8 @@ from sgextended.domain import (
     versions,
 )
 from sgextended.domain import resolve as addresses
-from sgextended.domain.query_fields import pages, query_fields
-from sgextended.domain.typed import records
+from sgextended.domain.query_fields import query_fields, saved_pages
+from sgextended.domain.typed import read_write
 from sgextended.errors import ClientClosed, ConfigurationError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
@@ -431,12 +431,12 @@ class SGExtended(HooksMixin):
     find_playlists = playlists.find_playlists
     find_playlist_versions = playlists.find_playlist_versions
     find_notes = notes.find_notes
-    find_threads = notes.find_threads
+    find_note_threads = notes.find_note_threads
     find_time_logs = time_logs.find_time_logs
     find_bookings = bookings.find_bookings
     find_users = users.find_users
     add_query_fields = query_fields.add_query_fields
-    find_page = pages.find_page
+    find_page = saved_pages.find_page
     find_groups = users.find_groups
     find_departments = users.find_departments
     me = users.me
@@ -449,16 +449,16 @@ class SGExtended(HooksMixin):
     group_by = entities.group_by
     resolve = addresses.resolve
     entity_url = addresses.entity_url
-    find_as = records.find_as
-    find_iter_as = records.find_iter_as
-    get_as = records.get_as
-    create_as = records.create_as
-    update_as = records.update_as
+    find_as = read_write.find_as
+    find_iter_as = read_write.find_iter_as
+    get_as = read_write.get_as
+    create_as = read_write.create_as
+    update_as = read_write.update_as
 
-    create_many = many.create_many
-    update_many = many.update_many
-    delete_many = many.delete_many
-    set_status = many.set_status
+    create_many = bulk_writes.create_many
+    update_many = bulk_writes.update_many
+    delete_many = bulk_writes.delete_many
+    set_status = bulk_writes.set_status
     ensure = entities.ensure
     copy_entity = entities.copy_entity
     assign = tasks.assign

@@ -1,15 +1,17 @@
 """
-Assets.
+Find assets.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.conditions import Finder, Links, Names, Query, Row
+from sgextended.domain.arguments import Links, Names, Row
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.http.deadline import within
 
 ASSET_FIELDS = ("code", "sg_asset_type", "sg_status_list", "description", "project")
 
-# An asset is in a sequence when it is linked to it or to one of its shots: studios do either, and some both.
+# An asset belongs to a sequence if it is linked to the sequence or to one of its shots. Studios use either or both.
 _IN_SEQUENCE = ("sequences", "shots.Shot.sg_sequence")
 _IN_EPISODE = ("episodes", "sequences.Sequence.episode", "shots.Shot.sg_sequence.Sequence.episode")
 
@@ -30,10 +32,10 @@ def find_assets(
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return assets, by name.
+    Return assets, sorted by name.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         project: Links to projects.
 
@@ -41,21 +43,21 @@ def find_assets(
 
         asset_type: Values of ``sg_asset_type``, such as ``"Character"``.
 
-        status: Short codes, such as ``"ip"``.
+        status: Short codes of statuses, such as ``"ip"``.
 
-        shot: Links to shots that they are in.
+        shot: Links to shots in which the assets appear.
 
-        sequence: Links to sequences that they are in, themselves or with a shot.
+        sequence: Links to sequences. An asset matches if the sequence itself or one of its shots is linked to it.
 
-        episode: Links to episodes that they are in, themselves, with a sequence or with a shot.
+        episode: Links to episodes. An asset matches if the episode itself, a sequence or a shot of it is linked to it.
 
         fields: Fields to return instead of `ASSET_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields.

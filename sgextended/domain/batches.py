@@ -1,5 +1,5 @@
 """
-Batches of writes: how they are sent, several at a time, and the report of what came of each.
+Send batches of writes, several at the same time, and report the result of each batch.
 """
 
 import hashlib
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence,
 from attrs import evolve, frozen
 
 from sgextended.client.native_client import NativeClient
-from sgextended.domain.conditions import Row, fields_of
-from sgextended.domain.many import BATCH, WORKERS
+from sgextended.domain.arguments import Row, fields_of
+from sgextended.domain.limits import BATCH_SIZE, WORKERS
 from sgextended.errors import BatchesFailed, CallError, ConfigurationError, InvalidArgumentError, OutcomeUnknown
 from sgextended.http.deadline import within
 from sgextended.http.retry import RetryPolicy
@@ -27,19 +27,18 @@ if TYPE_CHECKING:
 @frozen(kw_only=True)
 class Batch:
     """
-    What came of one batch, which is done as a whole or not at all.
+    The result of one batch, which the site applies as a whole or not at all.
 
     Attributes:
-        first: Which of the writes, from 0, is the first of it.
+        first: Index of the first write of the batch among all writes, from 0.
 
-        requests: What was to be written, as ``batch`` takes it.
+        requests: The writes, as the native ``batch`` takes them.
 
-        results: What each request returned, as ``batch`` does. None where it was not done, or nobody knows.
+        results: The result of each write, as the native ``batch`` returns it. None if the batch failed or its outcome
+            is unknown.
 
-        error: Why not; None where it was done.
+        error: The reason why the batch failed or is uncertain. None if it was applied.
     """
-
-    __module__ = "sgextended"
 
     first: int
     requests: List[Row]
@@ -49,7 +48,7 @@ class Batch:
     @property
     def is_uncertain(self) -> bool:
         """
-        Whether nobody knows if the site has done it.
+        Whether the outcome is unknown: the site may have applied the batch.
         """
         return isinstance(self.error, OutcomeUnknown)
 
@@ -57,34 +56,32 @@ class Batch:
 @frozen
 class Report:
     """
-    What came of many writes; its text says it.
+    The result of many writes. It is true if all batches were applied; ``str()`` summarizes it.
 
     Attributes:
-        batches: All of them, in order.
+        batches: All batches, in the order of the writes.
     """
-
-    __module__ = "sgextended"
 
     batches: List[Batch]
 
     @property
     def results(self) -> List[Any]:
         """
-        What was returned for each write that was done, in order.
+        The results of all writes that were applied, in order.
         """
         return [result for batch in self.batches for result in batch.results or ()]
 
     @property
     def failed(self) -> List[Batch]:
         """
-        The batches that were surely not done.
+        The batches that were certainly not applied.
         """
         return [batch for batch in self.batches if batch.error is not None and not batch.is_uncertain]
 
     @property
     def uncertain(self) -> List[Batch]:
         """
-        The batches of which nobody knows whether they were done.
+        The batches whose outcome is unknown.
         """
         return [batch for batch in self.batches if batch.is_uncertain]
 
@@ -111,7 +108,7 @@ class Report:
 @frozen
 class _Job:
     """
-    One batch that is to be sent.
+    One batch to send.
     """
 
     first: int
@@ -119,20 +116,20 @@ class _Job:
 
     def key(self) -> str:
         """
-        Return what tells it from others in the journal: where it stands, and what is in it.
+        Return the key of the batch in the journal: a hash of its position and content.
         """
         text = json.dumps([self.first, self.requests], default=str, sort_keys=True)
         return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 @frozen
-class How:
+class BatchOptions:
     """
-    How many writes are done: the options of `create_many`.
+    The options of `create_many`; *keys* are the fields of *unique_by*.
     """
 
     keys: Optional[List[str]] = None
-    batch_size: int = BATCH
+    batch_size: int = BATCH_SIZE
     workers: int = WORKERS
     on_error: str = "raise"
     progress: Progress = None
@@ -140,19 +137,32 @@ class How:
     timeout: Optional[float] = None
 
 
-def in_batches(sg: Any, requests: List[Row], how: How) -> Report:
-    size = how.batch_size
+def write_in_batches(sg: Any, requests: List[Row], options: BatchOptions) -> Report:
+    """
+    Send writes in batches, several at the same time, and return the report.
+
+    Raises:
+        BatchesFailed: At least one batch failed or has an unknown outcome, and *on_error* is ``"raise"``.
+
+        ConfigurationError: An option is not valid. Nothing was sent.
+    """
+    size = options.batch_size
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        msg = f"batch_size={size!r}: give a whole number of at least 1."
+        msg = f"batch_size={size!r} is not a whole number of at least 1. Nothing was sent."
         raise ConfigurationError(msg)
     jobs = [_Job(start, requests[start : start + size]) for start in range(0, len(requests), size)]
-    options = Options(
-        workers=how.workers, on_error=how.on_error, progress=how.progress, journal=how.journal, key=_Job.key
+    run_options = Options(
+        workers=options.workers,
+        on_error=options.on_error,
+        progress=options.progress,
+        journal=options.journal,
+        key=_Job.key,
     )
-    goes_on = how.journal is not None and Path(how.journal).exists()
-    with within(sg, how.timeout):
-        # What comes of a batch that failed is told apart below: a mistake in a program is raised, the rest reported.
-        outcomes = run_concurrently(sg, _Sending(how.keys, goes_on), jobs, evolve(options, on_error="collect"))
+    is_resumed = options.journal is not None and Path(options.journal).exists()
+    with within(sg, options.timeout):
+        # All failures are collected first. Below, programming errors are raised and failed calls are reported.
+        send = _BatchSender(options.keys, is_resumed)
+        outcomes = run_concurrently(sg, send, jobs, evolve(run_options, on_error="collect"))
     batches = []
     for job, outcome in zip(jobs, outcomes):
         failure = outcome.error if isinstance(outcome, Failure) else None
@@ -161,33 +171,33 @@ def in_batches(sg: Any, requests: List[Row], how: How) -> Report:
         results = None if failure is not None else outcome
         batches.append(Batch(first=job.first, requests=job.requests, results=results, error=failure))
     report = Report(batches)
-    if not report and how.on_error == "raise":
+    if not report and options.on_error == "raise":
         raise BatchesFailed(str(report), report=report)
     return report
 
 
 def run_concurrently(sg: Any, function: Callable[[Any, Any], Any], jobs: Sequence[Any], options: Options) -> List[Any]:
     """
-    Return what comes of each job, in order; a client that is not ours does one after the other.
+    Run jobs, and return their results in order. Other clients than SGExtended run one job after the other.
     """
-    ours = isinstance(getattr(sg, "_client", sg), NativeClient)
-    options = options if ours else evolve(options, workers=1)
-    return list(run(function, jobs, make=sg.clone if ours else lambda: sg, options=options))
+    is_ours = isinstance(getattr(sg, "_client", sg), NativeClient)
+    options = options if is_ours else evolve(options, workers=1)
+    return list(run(function, jobs, make=sg.clone if is_ours else lambda: sg, options=options))
 
 
 @frozen
-class _Sending:
+class _BatchSender:
     """
-    Sends one batch, and returns what it returns; where nobody knows whether it was done, what it has made by then.
+    Send one batch and return its results; if the outcome is unknown, search for the entities that it created.
 
     Args:
-        keys: The fields by which what it creates is known. None: it is not looked for.
+        keys: The fields that identify the created entities. None: do not search for them.
 
-        goes_on: Whether an earlier run may have sent it.
+        is_resumed: Whether an earlier run may have sent the batch.
     """
 
     keys: Optional[List[str]]
-    goes_on: bool
+    is_resumed: bool
 
     def __call__(self, sg: Any, job: _Job) -> List[Any]:
         requests, keys = job.requests, self.keys
@@ -195,42 +205,45 @@ class _Sending:
             results: List[Any] = sg.batch(requests)
             return results
         policy = getattr(getattr(sg, "site", None), "retry", None) or RetryPolicy(attempts=1)
-        made = _made(sg, requests, keys) if self.goes_on else [None] * len(requests)
+        created = _existing(sg, requests, keys) if self.is_resumed else [None] * len(requests)
         for attempt in range(1, policy.attempts + 1):
-            missing = [number for number, row in enumerate(made) if row is None]
+            missing = [number for number, row in enumerate(created) if row is None]
             if not missing:
                 break
             try:
                 new = sg.batch([requests[number] for number in missing])
             except OutcomeUnknown:
-                for look in range(1, policy.attempts + 1):
-                    made = _made(sg, requests, keys)
-                    if all(made):
+                for search in range(1, policy.attempts + 1):
+                    created = _existing(sg, requests, keys)
+                    if all(created):
                         break
-                    time.sleep(policy.wait(look, 1.0))  # the site may still be at work on it
-                if attempt == policy.attempts and not all(made):
+                    time.sleep(policy.wait(search, 1.0))  # the site may still be applying the batch
+                if attempt == policy.attempts and not all(created):
                     raise
             else:
                 for number, row in zip(missing, new):
-                    made[number] = row
-        return made
+                    created[number] = row
+        return created
 
 
-def check_that_keys_differ(requests: List[Row], keys: List[str]) -> None:
+def check_keys_are_unique(requests: List[Row], keys: List[str]) -> None:
+    """
+    Raise InvalidArgumentError if two creates have equal values in the fields of *unique_by*.
+    """
     seen: Dict[str, int] = {}
     for number, request in enumerate(requests):
         key = json.dumps([comparable(request["data"][name]) for name in keys], default=str)
         if seen.setdefault(key, number) != number:
             msg = (
-                f"unique_by={keys!r}: the rows number {seen[key]} and {number} have the same, so that they cannot "
-                "be told from each other. Nothing was sent."
+                f"The rows {seen[key]} and {number} have equal values in unique_by={keys!r}, so these fields do not "
+                "identify a row. Nothing was sent. Add a field to unique_by, or remove one of the rows."
             )
             raise InvalidArgumentError(msg)
 
 
-def _made(sg: Any, requests: List[Row], keys: List[str]) -> List[Optional[Row]]:
+def _existing(sg: Any, requests: List[Row], keys: List[str]) -> List[Optional[Row]]:
     """
-    Return for each create the entity with these keys that is on the site, or None.
+    Return for each create the entity on the site with equal values in *keys*, or None.
     """
     entity_type = requests[0]["entity_type"]
     conditions: List[Any] = []
@@ -243,8 +256,8 @@ def _made(sg: Any, requests: List[Row], keys: List[str]) -> List[Optional[Row]]:
     wanted = fields_of([*keys, *requests[0]["data"], *requests[0].get("return_fields", ())])
     order = [{"field_name": "id", "direction": "asc"}]
     found = sg.find(entity_type, conditions, wanted, order)
-    made: List[Optional[Row]] = []
+    existing: List[Optional[Row]] = []
     for request in requests:
         alike = [row for row in found if all(is_same(row.get(key), request["data"][key]) for key in keys)]
-        made.append(alike[0] if alike else None)
-    return made
+        existing.append(alike[0] if alike else None)
+    return existing

@@ -1,10 +1,12 @@
 """
-Bookings of people, vacations among them.
+Find bookings of people, including vacations.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.conditions import ASSIGNEES, Day, Finder, Links, Names, Query, Row
+from sgextended.domain.arguments import ASSIGNEES, Day, Links, Names, Row
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.http.deadline import within
 
 BOOKING_FIELDS = (
@@ -34,30 +36,30 @@ def find_bookings(
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return bookings, by their first day.
+    Return bookings, sorted by their first day.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         user: Links to people.
 
         project: Links to projects.
 
-        date_from: First day of a time in which they are at least in part.
+        date_from: First day of a period. Bookings that overlap the period match.
 
-        date_to: Last day of it.
+        date_to: Last day of the period.
 
-        vacation: False leaves vacations out, True returns only those, None both.
+        vacation: True returns only vacations, False only other bookings, None both.
 
-        status: Short codes, such as ``"cfrm"``.
+        status: Short codes of statuses, such as ``"cfrm"``.
 
         fields: Fields to return instead of `BOOKING_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields.

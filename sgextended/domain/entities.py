@@ -1,17 +1,14 @@
 """
-Entities of any type: by their ids, exactly one, how many, in groups.
+Functions for entities of any type: find by ids, get one, count, ensure, copy, group.
 """
 
 from typing import TYPE_CHECKING, Any, Dict, Hashable, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from sgextended.client.native_client import NativeClient
 from sgextended.client.transfers.parallel_parts import in_parallel
-from sgextended.domain.conditions import (
+from sgextended.domain.arguments import (
     Entity,
-    Finder,
-    Query,
     Row,
-    client_of,
     conditions_of,
     fields_of,
     is_id,
@@ -19,25 +16,24 @@ from sgextended.domain.conditions import (
     to_link,
     values_of,
 )
-from sgextended.domain.many import create_once_by
+from sgextended.domain.bulk_writes import create_once_by
+from sgextended.domain.clients import Finder, can_summarize, client_of
+from sgextended.domain.conditions import Query
+from sgextended.domain.limits import PAGE_SIZE, READ_THREADS
 from sgextended.errors import AmbiguousError, InvalidArgumentError, NotFoundError, ShotgunError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 from sgextended.writes.reconcile import check_keys
 
 if TYPE_CHECKING:
-    from sgextended.writes import dry_run as plan
+    from sgextended.writes import dry_run
 else:
-    plan = lazy_module("sgextended.writes.dry_run")
+    dry_run = lazy_module("sgextended.writes.dry_run")
 
-#: Ids in one request: what a site returns in one page.
-CHUNK = 500
-WORKERS = 6
-
-#: Data types of fields that a copy does not get unless they are named.
+#: Data types of fields that `copy_entity` copies only if the caller names the fields.
 _NOT_COPIED = frozenset({"image", "multi_entity", "url", "url_template", "summary", "calculated", "pivot_column"})
 
-_SHOWN = 10  # entities that an AmbiguousError holds
+_SHOWN = 10  # maximum number of entities in an AmbiguousError
 
 
 def find_by_ids(
@@ -52,56 +48,56 @@ def find_by_ids(
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return entities by their ids, any number of them, in the order in which they are asked for.
+    Return entities by their ids, any number of them, in the order of *ids*.
 
     Args:
-        sg: Who is asked. A wrapper or client of ours is asked for several chunks at the same time.
+        sg: The client (SGExtended, Shotgun or Mockgun). An SGExtended requests several pages of 500 at the same time.
 
-        entity_type: Their type.
+        entity_type: The entity type.
 
-        ids: Ids or links. One that is given twice comes twice.
+        ids: Ids or links. An id that is given twice is returned twice.
 
-        required: False leaves out what is not there, True raises then.
+        required: Whether to raise if an entity is not found. False: missing entities are left out.
 
-        fields: Fields to return; None: ``type`` and ``id`` alone.
+        fields: Fields to return. None: only ``type`` and ``id``.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields.
 
     Raises:
-        NotFoundError: *required*, and some are not on the site, are retired, or do not match *filters*.
+        NotFoundError: *required* is True, and some entities do not exist, are retired, or do not match *filters*.
 
-        InvalidArgumentError: An id is neither a number nor a link to that type; nothing was asked.
+        InvalidArgumentError: An id is neither a whole number nor a link to that type. No request was sent.
     """
     numbers = [_id_of(each, entity_type) for each in _several(ids)]
     wanted, conditions = fields_of(fields, extra_fields), conditions_of(filters)
     unique = list(dict.fromkeys(numbers))
-    chunks = [unique[start : start + CHUNK] for start in range(0, len(unique), CHUNK)]
+    chunks = [unique[start : start + PAGE_SIZE] for start in range(0, len(unique), PAGE_SIZE)]
 
-    def work(number: int, _stopped: Any = None) -> List[Row]:
+    def find_chunk(number: int, _stopped: Any = None) -> List[Row]:
         query = Query(conditions)
         query.numbers("id", chunks[number - 1])
         return query.find(sg, entity_type, wanted, None, (), ["id"])
 
     with within(sg, timeout):
         if len(chunks) > 1 and isinstance(client_of(sg), NativeClient):
-            pages = in_parallel(work, len(chunks), WORKERS, lambda: None)
+            pages = in_parallel(find_chunk, len(chunks), READ_THREADS, lambda: None)
         else:
-            pages = [work(number) for number in range(1, len(chunks) + 1)]
+            pages = [find_chunk(number) for number in range(1, len(chunks) + 1)]
     found: Dict[int, Row] = {row["id"]: row for page in pages for row in page}
     missing = [number for number in unique if number not in found]
     if required and missing:
         some = ", ".join(map(str, missing[:_SHOWN]))
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         msg = (
-            f"{len(missing)} of {len(unique)} entities of type {entity_type} were not found: {some}{more}. They are "
-            "not on the site, are retired, or do not match the filters."
+            f"{len(missing)} of {len(unique)} entities of type {entity_type} were not found: {some}{more}. They do "
+            "not exist, are retired, or do not match the filters. Pass required=False to leave them out."
         )
         raise NotFoundError(msg)
     return [dict(found[number]) for number in numbers if number in found]
@@ -116,28 +112,28 @@ def get(
     timeout: Optional[float] = None,
 ) -> Row:
     """
-    Return the one entity that is meant.
+    Return exactly one entity.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity_type: Its type.
+        entity_type: The entity type.
 
-        which: Its id, a link to it, or native conditions that hold for it alone.
+        which: The id, a link, or native conditions that only this entity matches.
 
-        fields: Fields to return; None: ``type`` and ``id`` alone.
+        fields: Fields to return. None: only ``type`` and ``id``.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         Dict with ``type``, ``id`` and the fields.
 
     Raises:
-        NotFoundError: There is none.
+        NotFoundError: No entity matches.
 
-        AmbiguousError: There are several; ``found`` holds the first of them.
+        AmbiguousError: Several entities match. ``found`` contains the first ones, lowest ids first.
 
-        InvalidArgumentError: *which* is none of these; nothing was asked.
+        InvalidArgumentError: *which* is neither an id, a link nor conditions. No request was sent.
     """
     query = _which(entity_type, which)
     with within(sg, timeout):
@@ -148,30 +144,30 @@ def get(
     if len(found) > 1:
         ids = ", ".join(str(row["id"]) for row in found[:_SHOWN])
         many = f"more than {_SHOWN}" if len(found) > _SHOWN else str(len(found))
-        msg = f"One {entity_type} was asked for, and {many} have {_described(which)}: {ids}. Add conditions."
+        msg = f"Exactly one {entity_type} was expected, but {many} have {_described(which)}: {ids}. Add conditions."
         raise AmbiguousError(msg, found=found[:_SHOWN])
     return found[0]
 
 
 def count(sg: Finder, entity_type: str, filters: Sequence[Any] = (), *, timeout: Optional[float] = None) -> int:
     """
-    Return how many entities match; the site counts.
+    Return the number of entities that match; the site counts them.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity_type: Their type.
+        entity_type: The entity type.
 
-        filters: Native conditions.
+        filters: Native conditions. Empty: all entities of the type.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
     """
-    asked: Any = sg
+    client: Any = sg
     conditions = conditions_of(filters)
     with within(sg, timeout):
-        if not hasattr(client_of(sg), "summarize"):  # a Mockgun
+        if not can_summarize(sg):  # a Mockgun
             return len(sg.find(entity_type, conditions))
-        summary = asked.summarize(entity_type, conditions, [{"field": "id", "type": "count"}])
+        summary = client.summarize(entity_type, conditions, [{"field": "id", "type": "count"}])
     return int(summary["summaries"]["id"])
 
 
@@ -183,16 +179,16 @@ def exists(
     timeout: Optional[float] = None,
 ) -> bool:
     """
-    Return whether there is such an entity.
+    Return whether at least one entity matches.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity_type: Its type.
+        entity_type: The entity type.
 
-        which: Its id, a link to it, or native conditions.
+        which: An id, a link, or native conditions. Empty: any entity of the type.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
     """
     query = _which(entity_type, which)
     with within(sg, timeout):
@@ -209,56 +205,56 @@ def ensure(
     timeout: Optional[float] = None,
 ) -> Row:
     """
-    Return the entity with these values; if there is none, it is created.
+    Return the entity with these values; create it if it does not exist.
 
-    Of several that do the same at once, all get the same entity: after a create it is looked again, and where there are
-    several, the one with the lowest id stays, and who created another retires it.
+    Concurrent calls return the same entity: after creating, each caller searches again. The entity with the lowest id
+    is kept, and the callers that created the others retire them.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity_type: Its type.
+        entity_type: The entity type.
 
-        key: The fields by which it is told from all others, such as ``{"project": show, "code": "sh010"}``.
+        key: Fields and values that identify the entity, such as ``{"project": show, "code": "sh010"}``.
 
-        data: Fields that a new one gets as well; one that is there stays as it is.
+        data: Further fields of a new entity. An existing entity is not changed.
 
-        fields: Fields to return; None: those of *key*.
+        fields: Fields to return. None: those of *key*.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         Dict with ``type``, ``id`` and the fields.
 
     Raises:
-        InvalidArgumentError: *key* is empty, or has a value by which no site can look; nothing was sent.
+        InvalidArgumentError: *key* is empty, or has a value that a site cannot search for. Nothing was sent.
 
-        OutcomeUnknown: Nobody knows whether it was created; the same again is right.
+        OutcomeUnknown: The entity may or may not have been created. It is safe to call again.
     """
     check_keys(entity_type, key, list(key))
     wanted = fields_of(fields, (), key)
     conditions = [[name, "is", value] for name, value in key.items()]
     order = [{"field_name": "id", "direction": "asc"}]
 
-    def look() -> List[Row]:
+    def search() -> List[Row]:
         found = sg.find(entity_type, conditions, [*wanted, *key], order)
-        # Sites compare texts without regard to case.
-        same = [row for row in found if all(plan.is_same(row.get(name), value) for name, value in key.items())]
+        # A site ignores case in text, so compare again here.
+        same = [row for row in found if all(dry_run.is_same(row.get(name), value) for name, value in key.items())]
         return [{name: row.get(name) for name in ("type", "id", *wanted)} for row in same]
 
     with within(sg, timeout):
-        found = look()
+        found = search()
         if found:
             return found[0]
         try:
             made = create_once_by(sg, entity_type, {**(data or {}), **key}, key)
-        except ShotgunError:  # of some types the site itself lets nobody create a second one
-            found = look()
+        except ShotgunError:  # for some types, the site itself refuses to create a duplicate
+            found = search()
             if found:
                 return found[0]
             raise
-        found = look()
-        if not found:  # retired by somebody meanwhile, or in a dry run
+        found = search()
+        if not found:  # another caller has retired it, or this is a dry run
             return {name: made.get(name) for name in ("type", "id", *wanted)}
         if made["id"] > found[0]["id"]:
             sg.delete(entity_type, made["id"])
@@ -274,26 +270,26 @@ def copy_entity(
     timeout: Optional[float] = None,
 ) -> Row:
     """
-    Create a copy of an entity, and return it.
+    Create a copy of an entity, and return the copy.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity: Link to it.
+        entity: Link to the entity to copy.
 
-        data: Fields of the copy that are other than the original's, such as its ``code``.
+        data: Fields of the copy that differ from the original, such as ``code``.
 
-        fields: Fields to copy. None: all that may be edited and have a value, but for files and images, and for lists
-            of links: setting those often takes what is in them away from the original, as the tasks of a shot. Name
-            the ones that are wanted.
+        fields: Fields to copy. None: all editable fields that have a value, except files, images and lists of links.
+            Setting a list of links often removes the linked entities from the original, such as the tasks of a shot.
+            Name such fields here to copy them.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         Dict with ``type``, ``id`` and the fields that were set.
 
     Raises:
-        NotFoundError: There is no such entity.
+        NotFoundError: The entity does not exist or is retired.
     """
     link = to_link(entity)
     with within(sg, timeout):
@@ -308,34 +304,37 @@ def copy_entity(
 
 
 def _may_be_copied(name: str, field: Row) -> bool:
-    is_own = name != "cached_display_name"  # the site makes it of the others
-    return bool(is_own and field["editable"]["value"] and field["data_type"]["value"] not in _NOT_COPIED)
+    is_stored = name != "cached_display_name"  # the site computes it from other fields
+    return bool(is_stored and field["editable"]["value"] and field["data_type"]["value"] not in _NOT_COPIED)
 
 
 def group_by(_sg: Any, rows: Iterable[Row], field: str) -> List[Tuple[Any, List[Row]]]:
     """
-    Return entities in groups with an equal value of a field, in the order in which the values come; asks nobody.
+    Group entities by the value of a field. No request is sent.
 
-    Entities that a field links to several others stand in the group of each of them, such as tasks by
-    ``task_assignees``. Where the list is empty, or there is no value, the group is None.
+    If the field is a list of links, such as ``task_assignees``, an entity is in the group of each link. Entities with
+    an empty list or no value are in the group None.
 
     Args:
-        _sg: Not used; it makes this a method as well.
+        _sg: Not used; the parameter lets the function be a method as well.
 
-        rows: Entities with that field.
+        rows: Entities that have the field.
 
-        field: Its name.
+        field: The name of the field.
 
     Returns:
-        Pairs of a value as it came and its entities.
+        Pairs of a value, as in the rows, and the list of its entities, in the order in which the values first occur.
 
     Raises:
-        InvalidArgumentError: An entity was asked for without the field.
+        InvalidArgumentError: An entity lacks the field.
     """
     groups: Dict[Hashable, Tuple[Any, List[Row]]] = {}
     for row in rows_of(rows):
         if field not in row:
-            msg = f"A {row.get('type')} comes without {field!r}, so it is in no group: ask for the field as well."
+            msg = (
+                f"A row of type {row.get('type')} lacks the field {field!r}, so it cannot be grouped. Request the "
+                "field in find as well."
+            )
             raise InvalidArgumentError(msg)
         value = row[field]
         values = (value or [None]) if isinstance(value, list) else [value]
@@ -356,14 +355,17 @@ def _which(entity_type: str, which: Any) -> Query:
         query.numbers("id", _id_of(which, entity_type))
         return query
     if which is None or isinstance(which, str):
-        msg = f"{which!r:.80} is neither an id nor conditions; a name is found by sg.resolve."
+        msg = (
+            f"{which!r:.80} is neither an id, a link nor conditions. No request was sent. Use sg.resolve to find an "
+            "entity by name."
+        )
         raise InvalidArgumentError(msg)
     return Query(which)
 
 
 def _several(ids: Any) -> List[Any]:
     values = values_of(ids)
-    return [None] if values is None else values  # None is refused as an id
+    return [None] if values is None else values  # None raises as an invalid id
 
 
 def _id_of(each: Any, entity_type: str) -> int:

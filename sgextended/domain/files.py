@@ -1,18 +1,17 @@
 """
-Files that go to the site and come from it: one after a create, and many at the same time.
+Upload and download many files, several at the same time.
 """
 
-import functools
-import os
 import re
 import string
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
-from sgextended.domain.conditions import Entity, Row, check_text, rows_of, to_link
+from sgextended.domain.arguments import Entity, FilePath, Row, check_text, existing_file, rows_of, to_link
 from sgextended.domain.entities import find_by_ids
-from sgextended.domain.many import WORKERS
-from sgextended.errors import CallError, InvalidArgumentError, PartialSuccessError
+from sgextended.domain.followups import upload_file
+from sgextended.domain.limits import WORKERS
+from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 from sgextended.workers.progress import Progress
@@ -21,95 +20,30 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from sgextended.domain import batches
-    from sgextended.workers import journal as journals
-    from sgextended.workers import map as crews
+    from sgextended.workers import journal as worker_journal
+    from sgextended.workers import map as worker_map
 else:
     batches = lazy_module("sgextended.domain.batches")
-    crews = lazy_module("sgextended.workers.map")
-    journals = lazy_module("sgextended.workers.journal")
+    worker_map = lazy_module("sgextended.workers.map")
+    worker_journal = lazy_module("sgextended.workers.journal")
 
-#: Characters that no file name has on one of the systems that studios use.
+#: Characters that file names cannot contain on Windows, macOS or Linux.
 _FORBIDDEN = r'[<>:"/\\|?*\x00-\x1f]'
-#: Names that Windows keeps for itself.
+#: Names that Windows reserves for devices.
 _RESERVED = r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)"
 _LONGEST_NAME = 200  # bytes
-
-File = Union[str, "PathLike[str]"]
-
-
-def file_at(path: File) -> Path:
-    """
-    Return the path of a file that can be uploaded.
-
-    Raises:
-        InvalidArgumentError: It is no file, or an empty one.
-    """
-    found = Path(os.fsdecode(path)).expanduser().absolute()
-    if not found.is_file():
-        msg = f"{os.fsdecode(path)!r} is no file. Nothing was sent."
-        raise InvalidArgumentError(msg)
-    if not found.stat().st_size:
-        msg = f"{os.fsdecode(path)!r} is empty, and no site takes empty files. Nothing was sent."
-        raise InvalidArgumentError(msg)
-    return found
-
-
-def attach(sg: Any, made: Row, done: str, files: Sequence[Tuple[Path, str]], left: Sequence[str] = ()) -> None:
-    """
-    Upload files to an entity that was just created.
-
-    Args:
-        sg: Who is asked.
-
-        made: The entity.
-
-        done: What was done before, for the message.
-
-        files: Paths, and the fields that they go to.
-
-        left: What comes after them, for the message.
-
-    Raises:
-        PartialSuccessError: One failed; the message says which are left.
-    """
-    for number, (path, field) in enumerate(files):
-        calls = [_call_for(made, *each) for each in files[number:]]
-        run_followups(made, done, [*calls, *left], functools.partial(_Upload(made, str(path), field), sg))
-
-
-def _call_for(made: Row, path: Path, field: str) -> str:
-    if field == "image":
-        return f"upload_thumbnail({made['type']!r}, {made['id']}, {str(path)!r})"
-    return f"upload({made['type']!r}, {made['id']}, {str(path)!r}, {field!r})"
-
-
-def run_followups(made: Row, done: str, left: Sequence[str], do: Callable[[], object]) -> None:
-    """
-    Do what comes after a create.
-
-    Raises:
-        PartialSuccessError: It failed; the message says what is there, and what is left to do.
-    """
-    try:
-        do()
-    except CallError as error:
-        msg = (
-            f"{done} (id {made['id']}), and then: {str(error).strip()} It is not to be created again. What is left, "
-            f"after a look at what is there: {'; '.join(left)}."
-        )
-        raise PartialSuccessError(msg, entity=made) from error
 
 
 class _Upload:
     """
-    One file, and where it goes.
+    Upload one file to an entity.
     """
 
     def __init__(self, link: Row, path: str, field: Optional[str]) -> None:
         self.link, self.path, self.field = link, path, field
 
     def __repr__(self) -> str:
-        return f"{Path(self.path).name} for {journals.name_of(self.link)}"
+        return f"{Path(self.path).name} for {worker_journal.name_of(self.link)}"
 
     @property
     def item(self) -> Any:
@@ -120,18 +54,12 @@ class _Upload:
         return f"{self.link['type']}:{self.link['id']}:{self.field}:{self.path}:{status.st_size}:{status.st_mtime_ns}"
 
     def __call__(self, sg: Any) -> int:
-        link, path = self.link, self.path
-        number: int = (
-            sg.upload_thumbnail(link["type"], link["id"], path)
-            if self.field == "image"
-            else sg.upload(link["type"], link["id"], path, self.field)
-        )
-        return number
+        return upload_file(sg, self.link, self.path, self.field)
 
 
 def upload_many(
     sg: Any,
-    files: Iterable[Tuple[Entity, File]],
+    files: Iterable[Tuple[Entity, FilePath]],
     *,
     field: Optional[str] = None,
     workers: int = WORKERS,
@@ -141,45 +69,46 @@ def upload_many(
     timeout: Optional[float] = None,
 ) -> List[Any]:
     """
-    Upload files to entities, several at a time, and return the ids of their Attachments, in the order given.
+    Upload files to entities, several at the same time, and return the ids of the Attachments in the order of *files*.
 
     Args:
-        sg: Who is asked. A client that is not ours uploads one after the other.
+        sg: The client (SGExtended, Shotgun or Mockgun). Other clients than SGExtended upload one file after the other.
 
         files: Pairs of a link to an entity and the path of a file.
 
-        field: The file field that they go to; ``"image"`` is the thumbnail. None: they are linked to the entity.
+        field: The file field; ``"image"`` is the thumbnail. None: the files are attached to the entity itself.
 
-        workers: How many are under way at the same time.
+        workers: Number of uploads in flight at the same time.
 
-        on_error: ``"raise"`` ends at the first failure, ``"collect"`` gives a `Failure` in the place of the id.
+        on_error: ``"raise"`` stops at the first failure; ``"collect"`` returns a `Failure` in place of the id.
 
-        progress: True shows a bar, a function is called with (done, failed, total): numbers of files.
+        progress: True shows a progress bar. A function is called with (done, failed, total), counted in files.
 
-        journal: A file from which the same call goes on where it ended. A file that has changed since is new. One that
-            was under way when a run died may be there already, and is uploaded again.
+        journal: Path of a file that records finished uploads, so that the same call resumes after an interruption. A
+            file that has changed since is uploaded again. So is a file whose upload was in flight when a run died,
+            even if it had reached the site.
 
-        timeout: Seconds for all of it. None: as long as bytes go.
+        timeout: Seconds for the whole call. None: no limit as long as data flows.
 
     Raises:
-        WorkerError: One failed.
+        WorkerError: An upload failed, and *on_error* is ``"raise"``.
 
-        InvalidArgumentError: A link or a file is none; nothing was sent.
+        InvalidArgumentError: A link is not valid, or a file does not exist or is empty. Nothing was sent.
     """
-    jobs = [_Upload(to_link(entity), str(file_at(path)), field) for entity, path in files]
-    return _many(sg, jobs, workers, on_error, progress, journal, timeout)
+    jobs = [_Upload(to_link(entity), str(existing_file(path)), field) for entity, path in files]
+    return _run_jobs(sg, jobs, workers, on_error, progress, journal, timeout)
 
 
 class _Download:
     """
-    One file of an entity, and where it is to be.
+    Download one file of an entity to a path.
     """
 
     def __init__(self, link: Row, value: Any, path: Path) -> None:
         self.link, self.value, self.path = link, value, path
 
     def __repr__(self) -> str:
-        return f"{self.path.name} of {journals.name_of(self.link)}"
+        return f"{self.path.name} of {worker_journal.name_of(self.link)}"
 
     @property
     def item(self) -> Any:
@@ -190,7 +119,7 @@ class _Download:
 
     def __call__(self, sg: Any) -> str:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        value = {"url": self.value} if isinstance(self.value, str) else self.value  # images are addresses
+        value = {"url": self.value} if isinstance(self.value, str) else self.value  # an image field holds a URL as text
         sg.download_attachment(value, str(self.path))
         return str(self.path)
 
@@ -198,7 +127,7 @@ class _Download:
 def download_many(
     sg: Any,
     entities: Iterable[Entity],
-    folder: File,
+    folder: FilePath,
     *,
     field: str = "image",
     name: str = "{type}_{id}{ext}",
@@ -209,76 +138,81 @@ def download_many(
     timeout: Optional[float] = None,
 ) -> List[Any]:
     """
-    Download a file of each entity into a folder, several at a time, and return their paths, in the order given.
+    Download a file of each entity into a folder, several at the same time, and return the paths.
 
-    A file takes its place when all of it has come, so what is there is whole: the same call again fetches only what is
-    missing.
+    Each file is renamed into place when it is complete. So existing files are whole, and calling again with the same
+    arguments downloads only the missing files.
 
     Args:
-        sg: Who is asked. A client that is not ours downloads one after the other.
+        sg: The client (SGExtended, Shotgun or Mockgun). Other clients than SGExtended download one file after the
+            other.
 
         entities: Links to entities of one type, such as versions or Attachments.
 
-        folder: Where the files go; it is made if it is not there.
+        folder: Target folder; it is created if it does not exist.
 
         field: The field: ``"image"`` for thumbnails, ``"sg_uploaded_movie"`` for movies, ``"this_file"`` for
             Attachments, or a file field.
 
-        name: How a file is called: text with fields of the entity in braces, such as
-            ``"{entity.Shot.code}/{code}_v{id:06d}{ext}"``. ``{ext}`` is the extension that the file has on the site,
-            ``{file}`` its name there. What the fields hold cannot lead out of the folder: characters that file names
-            cannot have become ``_``; only a slash in *name* itself makes a folder.
+        name: Template for the file names, with fields of the entity in braces, such as
+            ``"{entity.Shot.code}/{code}_v{id:06d}{ext}"``. ``{ext}`` is the extension of the file on the site, and
+            ``{file}`` its name there. Field values cannot escape the folder: characters that are not allowed in file
+            names become ``_``. Only a slash in *name* itself makes a subfolder.
 
-        overwrite: Whether files that are there are fetched again.
+        overwrite: Whether to download files again that already exist.
 
-        workers: How many are under way at the same time.
+        workers: Number of downloads in flight at the same time.
 
-        on_error: ``"raise"`` ends at the first failure, ``"collect"`` gives a `Failure` in the place of the path.
+        on_error: ``"raise"`` stops at the first failure; ``"collect"`` returns a `Failure` in place of the path.
 
-        progress: True shows a bar, a function is called with (done, failed, total): numbers of files.
+        progress: True shows a progress bar. A function is called with (done, failed, total), counted in files.
 
-        timeout: Seconds for all of it. None: as long as bytes come.
+        timeout: Seconds for the whole call. None: no limit as long as data flows.
 
     Returns:
-        For each entity the path, or None where the field is empty or the entity is not there.
+        For each entity, in the order given, the path, or None if the field is empty or the entity does not exist.
 
     Raises:
-        InvalidArgumentError: Two files would have the same name, or *name* is no such text; nothing was fetched.
+        InvalidArgumentError: Two files would get the same name, or *name* is not a valid template. Nothing was
+            downloaded.
 
-        WorkerError: One failed.
+        WorkerError: A download failed, and *on_error* is ``"raise"``.
     """
     check_text(name, "name")
     links = [to_link(entity) for entity in rows_of(list(entities))]
     if not links:
         return []
     if len({link["type"] for link in links}) > 1:
-        msg = "download_many takes entities of one type: call it for each type. Nothing was fetched."
+        msg = (
+            "The entities are not of one type, which download_many requires. Nothing was downloaded. Call it once for "
+            "each type."
+        )
         raise InvalidArgumentError(msg)
-    wanted = _fields_in(name)
+    template_fields = _fields_in(name)
     with within(sg, timeout):
-        rows = {row["id"]: row for row in find_by_ids(sg, links[0]["type"], links, fields=[*wanted, field])}
+        rows = {row["id"]: row for row in find_by_ids(sg, links[0]["type"], links, fields=[*template_fields, field])}
         jobs: Dict[int, _Download] = {}
         owners: Dict[str, int] = {}
         for number, row in rows.items():
             if not row.get(field):
                 continue
-            path = Path(folder) / _relative(name, row, _name_there(row[field]))
+            path = Path(folder) / _relative_path(name, row, _name_on_site(row[field]))
             owner = owners.setdefault(str(path).lower(), number)
             if owner != number:
                 msg = (
-                    f"{links[0]['type']} {owner} and {number} would both be {str(path)!r}: add {{id}} to the name. "
-                    "Nothing was fetched."
+                    f"The files of {links[0]['type']} {owner} and {number} would both get the name {str(path)!r}. "
+                    "Nothing was downloaded. Add {id} to the name."
                 )
                 raise InvalidArgumentError(msg)
             jobs[number] = _Download({"type": row["type"], "id": number}, row[field], path)
         missing = [job for job in jobs.values() if overwrite or not job.path.exists()]
-        outcomes = _many(sg, missing, workers, on_error, progress, None, None)
-    came = {id(job): outcome for job, outcome in zip(missing, outcomes)}
+        outcomes = _run_jobs(sg, missing, workers, on_error, progress, None, None)
+    outcome_of = {id(job): outcome for job, outcome in zip(missing, outcomes)}
     ordered = [jobs.get(link["id"]) for link in links]
-    return [None if job is None else came.get(id(job), str(job.path)) for job in ordered]
+    return [None if job is None else outcome_of.get(id(job), str(job.path)) for job in ordered]
 
 
-def _many(
+def _run_jobs(
     sg: Any,
     jobs: Sequence[Any],
     workers: int,
@@ -287,25 +221,25 @@ def _many(
     journal: "Union[str, PathLike[str], None]",
     timeout: Optional[float],
 ) -> List[Any]:
-    options = crews.Options(
+    options = worker_map.Options(
         workers=workers, on_error=on_error, progress=progress, journal=journal, key=lambda job: job.key()
     )
     with within(sg, timeout):
-        outcomes = batches.run_concurrently(sg, _do, jobs, options)
-    failure = crews.Failure
+        outcomes = batches.run_concurrently(sg, _run_job, jobs, options)
+    failure = worker_map.Failure
     return [failure(job.item, each.error) if isinstance(each, failure) else each for job, each in zip(jobs, outcomes)]
 
 
-def _do(sg: Any, job: Any) -> Any:
+def _run_job(sg: Any, job: Any) -> Any:
     return job(sg)
 
 
-# --- Names
+# --- File names
 
 
-class _Names(string.Formatter):
+class _NameFormatter(string.Formatter):
     """
-    Fills in a template whose fields may be paths such as ``entity.Shot.code``.
+    Fill in a template whose fields may be dotted, such as ``entity.Shot.code``.
     """
 
     def get_field(self, field_name: str, _args: Any, kwargs: Mapping[str, Any]) -> Any:
@@ -319,34 +253,37 @@ def _fields_in(template: str) -> List[str]:
     try:
         found = [field for _text, field, _spec, _conversion in string.Formatter().parse(template) if field is not None]
     except ValueError as error:
-        msg = f"name={template!r}: {error}."
+        msg = f"name={template!r} is not a valid template: {error}. Nothing was downloaded."
         raise InvalidArgumentError(msg) from error
     if any(not field or "[" in field for field in found) or template.startswith(("/", "\\")) or ".." in template:
-        msg = f"name={template!r}: give fields in braces, such as '{{code}}_{{id}}{{ext}}', and stay in the folder."
+        msg = (
+            f"name={template!r} is not a valid template: it has a field without a name or with an index, or it would "
+            "lead out of the folder. Nothing was downloaded. Use field names in braces, such as '{code}_{id}{ext}'."
+        )
         raise InvalidArgumentError(msg)
     return [field for field in dict.fromkeys(found) if field not in ("type", "id", "ext", "file")]
 
 
-def _relative(template: str, row: Row, file: str) -> Path:
-    values = {name: _shown(value) for name, value in row.items()}
+def _relative_path(template: str, row: Row, file: str) -> Path:
+    values = {name: _name_part(value) for name, value in row.items()}
     values.update(ext=Path(file).suffix, file=file)
     try:
-        text = _Names().vformat(template, (), values)
+        text = _NameFormatter().vformat(template, (), values)
     except (ValueError, KeyError) as error:
-        msg = f"name={template!r} does not fit {row['type']} {row['id']}: {error}."
+        msg = f"name={template!r} cannot be filled in for {row['type']} {row['id']}: {error}. Nothing was downloaded."
         raise InvalidArgumentError(msg) from error
     return Path(*(safe_name(part) for part in text.split("/") if part))
 
 
-def _shown(value: Any) -> Any:
+def _name_part(value: Any) -> Any:
     if isinstance(value, Mapping):
         return value.get("name") or f"{value.get('type')}_{value.get('id')}"
     return "" if value is None else value
 
 
-def _name_there(value: Any) -> str:
+def _name_on_site(value: Any) -> str:
     """
-    Return what a file is called on the site.
+    Return the name of a file on the site.
     """
     name = str(value.get("name") or value.get("url") or "") if isinstance(value, Mapping) else str(value)
     return name.partition("?")[0].rpartition("/")[2] or "file"
@@ -354,7 +291,12 @@ def _name_there(value: Any) -> str:
 
 def safe_name(text: str, *, empty: str = "_") -> str:
     """
-    Return text as a name that a file may have on any system, and that leads nowhere else.
+    Return a text as a file name that is valid on all systems and cannot lead to another folder.
+
+    Args:
+        text: The text.
+
+        empty: The name to return for an empty text.
     """
     name = re.sub(_FORBIDDEN, "_", text)
     if name.strip(". ") == "" and name:

@@ -1,28 +1,31 @@
 """
-Notes, and what was answered to them.
+Find notes with replies and attachments; write notes and replies.
 """
 
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
-from sgextended.domain.conditions import (
+from sgextended.domain.arguments import (
     ASSIGNEES,
     PEOPLE,
     Entity,
-    Finder,
+    FilePath,
     Links,
     Names,
-    Query,
     Row,
     SomeLinks,
     check_text,
+    existing_file,
     ids_of,
     optional_bool,
     rows_of,
     to_link,
     values_of,
 )
-from sgextended.domain.entities import CHUNK, find_by_ids, get
-from sgextended.domain.files import File, attach, file_at
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
+from sgextended.domain.entities import find_by_ids, get
+from sgextended.domain.followups import attach_files
+from sgextended.domain.limits import PAGE_SIZE
 from sgextended.domain.users import with_groups
 from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within
@@ -55,7 +58,7 @@ def find_notes(
     note_type: Names = None,
     status: Names = None,
     unread: Optional[bool] = None,
-    threads: bool = False,
+    include_replies: bool = False,
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
@@ -65,39 +68,41 @@ def find_notes(
     Return notes, oldest first.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity: Links to what they are about, such as a version.
+        entity: Links to entities that the notes are about, such as a version.
 
         project: Links to projects.
 
-        task: Links to tasks that they are about.
+        task: Links to tasks that the notes are about.
 
-        user: Links to their authors.
+        user: Links to authors.
 
-        addressed_to: Links to people or groups. Notes to the groups that a person is in count as that person's, and so
-            do those that only went to them in copy.
+        addressed_to: Links to people or groups, as recipients or in copy. A person also matches notes to the person's
+            groups.
 
-        subject: Subjects or globs.
+        subject: Subjects or globs for them.
 
         note_type: Values of ``sg_note_type``, such as ``"Client"``.
 
-        status: Short codes, such as ``"opn"``.
+        status: Short codes of statuses, such as ``"opn"``.
 
-        unread: True keeps what who asks has not read, False the rest. A script has read nothing.
+        unread: True returns only notes that the current user has not read, False only the others. For a script, all
+            notes are unread.
 
-        threads: True adds ``thread`` to each note, see `find_threads`.
+        include_replies: Whether to add the key ``thread`` to each note: its replies and attachments, as
+            `find_note_threads` returns them.
 
         fields: Fields to return instead of `NOTE_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
-        List of dicts with ``type``, ``id`` and the fields; ``created_at`` is a datetime, as native.
+        List of dicts with ``type``, ``id`` and the fields; ``created_at`` is a datetime, as in ``find``.
     """
     with within(sg, timeout):
         query = Query(filters)
@@ -114,34 +119,35 @@ def find_notes(
             return []
         query.links_by_any(("addressings_to", "addressings_cc"), with_groups(sg, addressed_to))
         notes = query.find(sg, "Note", NOTE_FIELDS, fields, extra_fields, ["id"])
-        if threads:
-            for note, thread in zip(notes, find_threads(sg, notes)):
+        if include_replies:
+            for note, thread in zip(notes, find_note_threads(sg, notes)):
                 note["thread"] = thread
         return notes
 
 
-def find_threads(sg: Finder, notes: SomeLinks, *, timeout: Optional[float] = None) -> List[List[Row]]:
+def find_note_threads(sg: Finder, notes: SomeLinks, *, timeout: Optional[float] = None) -> List[List[Row]]:
     """
-    Return what was answered and attached to each of the notes; two or three requests for 500 of them, not one for each.
+    Return the replies and attachments of each note. 500 notes cost two or three requests, not one for each note.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         notes: Links to notes.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
-        For each note, in the order given, its replies (`REPLY_FIELDS`) and attachments (`ATTACHMENT_FIELDS`), oldest
-        first. ``created_at`` is a datetime, unlike that of the native ``note_thread_read``.
+        For each note, in the order given, a list of its replies (`REPLY_FIELDS`) and attachments
+        (`ATTACHMENT_FIELDS`), oldest first. ``created_at`` is a datetime, unlike that of the native
+        ``note_thread_read``.
     """
     ids = ids_of(notes, "note", "Note")
     threads: Dict[int, List[Row]] = {number: [] for number in ids}
     unique = list(threads)
     with within(sg, timeout):
-        for start in range(0, len(unique), CHUNK):
+        for start in range(0, len(unique), PAGE_SIZE):
             query = Query()
-            query.links("entity", [{"type": "Note", "id": number} for number in unique[start : start + CHUNK]])
+            query.links("entity", [{"type": "Note", "id": number} for number in unique[start : start + PAGE_SIZE]])
             for reply in query.find(sg, "Reply", REPLY_FIELDS, None, (), ["id"]):
                 threads[reply["entity"]["id"]].append(reply)
         holders = find_by_ids(sg, "Note", unique, fields=["attachments"])
@@ -150,7 +156,7 @@ def find_threads(sg: Finder, notes: SomeLinks, *, timeout: Optional[float] = Non
     for note in holders:
         threads[note["id"]] += [rows[file["id"]] for file in note["attachments"] or () if file["id"] in rows]
     for thread in threads.values():
-        # Of one second: replies before the files that came with them.
+        # Replies come before attachments of the same second: people attach files to a reply.
         thread.sort(
             key=lambda row: (row["created_at"] is not None, row["created_at"], row["type"] != "Reply", row["id"])
         )
@@ -166,50 +172,53 @@ def add_note(
     to: Links = None,
     cc: Links = None,
     tasks: Links = None,
-    attachments: Iterable[File] = (),
+    attachments: Iterable[FilePath] = (),
     data: Optional[Row] = None,
     timeout: Optional[float] = None,
 ) -> Row:
     """
-    Write a note about entities, with attachments, and return it.
+    Create a note about one or several entities, upload its attachments, and return the note.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity: Links to what it is about, such as a version. The note is in the project of the first.
+        entity: Links to entities that the note is about, such as a version. The note belongs to the project of the
+            first one.
 
-        content: Its text.
+        content: The text of the note.
 
-        subject: Its subject. None: the site makes one.
+        subject: The subject. None: the site generates one.
 
-        to: Links to people and groups that it is addressed to.
+        to: Links to people and groups as recipients.
 
-        cc: Links to those who get a copy.
+        cc: Links to people and groups in copy.
 
-        tasks: Links to tasks that it is about.
+        tasks: Links to tasks that the note is about.
 
-        attachments: Paths of files.
+        attachments: Paths of files to upload.
 
-        data: More fields, such as ``sg_note_type``.
+        data: Further fields to set, such as ``sg_note_type``.
 
-        timeout: Seconds for all of it. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         Dict with ``type``, ``id`` and the fields that were set.
 
     Raises:
-        PartialSuccessError: The note is there, and a file could not be attached; ``entity`` is the note, and the message says
-            which files are left.
+        PartialSuccessError: The note was created and an upload failed. ``entity`` is the note, and the message lists
+            the files that are left.
 
-        InvalidArgumentError: One of the links or files is none; nothing was sent.
+        InvalidArgumentError: A link is not valid, or a file does not exist or is empty. Nothing was sent.
     """
     check_text(content, "content")
     check_text(subject, "subject")
     about = [to_link(each) for each in rows_of(entity)]
     if not about:
-        msg = "A note is about something: give a link to an entity, or several. Nothing was sent."
+        msg = (
+            "A note needs at least one entity that it is about. Nothing was sent. Pass one or several links as entity."
+        )
         raise InvalidArgumentError(msg)
-    paths = [file_at(path) for path in values_of(attachments) or ()]
+    paths = [existing_file(path) for path in values_of(attachments) or ()]
     fields: Row = {"note_links": about, "content": content}
     for name, links, types in (
         ("addressings_to", to, ASSIGNEES),
@@ -229,24 +238,24 @@ def add_note(
                 first.get("project") or get(sg, about[0]["type"], about[0], fields=["project"])["project"]
             )
         made: Row = sg.create("Note", {**fields, **(data or {})})
-        attach(sg, made, "Note was written", [(path, "attachments") for path in paths])
+        attach_files(sg, made, "The note was created", [(path, "attachments") for path in paths])
         return made
 
 
 def reply(sg: Any, note: Entity, content: str, *, data: Optional[Row] = None, timeout: Optional[float] = None) -> Row:
     """
-    Answer a note, and return the reply.
+    Reply to a note, and return the reply.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         note: Link to the note.
 
-        content: The text.
+        content: The text of the reply.
 
-        data: More fields.
+        data: Further fields to set, by name.
 
-        timeout: Seconds for all of it. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         Dict with ``type``, ``id`` and the fields that were set.

@@ -1,16 +1,14 @@
 """
-Playlists, and their versions in order.
+Find playlists and their versions in order; add, remove and order versions.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.conditions import (
+from sgextended.domain.arguments import (
     PEOPLE,
     Entity,
-    Finder,
     Links,
     Names,
-    Query,
     Row,
     SomeLinks,
     conditions_of,
@@ -18,8 +16,10 @@ from sgextended.domain.conditions import (
     rows_of,
     to_link,
 )
+from sgextended.domain.bulk_writes import change_lists, update_many
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.domain.entities import find_by_ids
-from sgextended.domain.many import change_lists, update_many
 from sgextended.domain.versions import VERSION_FIELDS
 from sgextended.errors import NotFoundError
 from sgextended.http.deadline import within
@@ -44,25 +44,25 @@ def find_playlists(
     Return playlists, newest first.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         project: Links to projects.
 
         name: Names or globs.
 
-        version: Links to versions that are on them.
+        version: Links to versions that the playlists contain.
 
-        user: Links to those who made them.
+        user: Links to people who created the playlists.
 
         status: Values of ``sg_status``, such as ``"opn"``.
 
         fields: Fields to return instead of `PLAYLIST_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields.
@@ -87,20 +87,21 @@ def find_playlist_versions(
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return the versions of one playlist, in its order. Those that nobody has sorted come last, as they were added.
+    Return the versions of one playlist, in the playlist's order. Versions without a sort order come last, in the
+    order in which they were added.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         playlist: Link to the playlist.
 
         fields: Fields to return instead of `VERSION_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields of the versions; retired ones are left out.
@@ -113,16 +114,19 @@ def find_playlist_versions(
 
 def add_to_playlist(sg: Any, playlist: Entity, versions: SomeLinks, *, timeout: Optional[float] = None) -> List[Row]:
     """
-    Put versions at the end of a playlist, in the order given, and return its versions as links in their order.
+    Append versions to a playlist in the order given.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         playlist: Link to the playlist.
 
-        versions: Links to versions. Those that are on it stay where they are.
+        versions: Links to versions. Versions that are already on the playlist keep their place.
 
-        timeout: Seconds for all of it. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
+
+    Returns:
+        Links to all versions of the playlist, in its order.
     """
     link, new = to_link(playlist, "playlist", ("Playlist",)), _versions_of(versions)
     with within(sg, timeout):
@@ -141,38 +145,44 @@ def remove_from_playlist(
     sg: Any, playlist: Entity, versions: SomeLinks, *, timeout: Optional[float] = None
 ) -> List[Row]:
     """
-    Take versions off a playlist, and return those that are left as links in their order.
+    Remove versions from a playlist.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         playlist: Link to the playlist.
 
-        versions: Links to versions. Those that are not on it do no harm.
+        versions: Links to versions. Versions that are not on the playlist are ignored.
 
-        timeout: Seconds for all of it. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
+
+    Returns:
+        Links to the remaining versions of the playlist, in its order.
     """
-    link, gone = to_link(playlist, "playlist", ("Playlist",)), _versions_of(versions)
+    link, unwanted = to_link(playlist, "playlist", ("Playlist",)), _versions_of(versions)
     with within(sg, timeout):
-        change_lists(sg, [link], "versions", gone, "remove")
+        change_lists(sg, [link], "versions", unwanted, "remove")
         return [place["version"] for place in _places_of(sg, link)]
 
 
 def order_playlist(sg: Any, playlist: Entity, versions: SomeLinks, *, timeout: Optional[float] = None) -> List[Row]:
     """
-    Put a playlist into an order, and return its versions as links in it.
+    Set the order of the versions of a playlist.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         playlist: Link to the playlist.
 
-        versions: Links to versions in their order. Others that are on the playlist come after them, as they are.
+        versions: Links to versions in the new order. Other versions of the playlist follow in their current order.
 
-        timeout: Seconds for all of it. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
+
+    Returns:
+        Links to all versions of the playlist, in the new order.
 
     Raises:
-        NotFoundError: One is not on the playlist; nothing was changed.
+        NotFoundError: A version is not on the playlist. Nothing was changed.
     """
     link, wanted = to_link(playlist, "playlist", ("Playlist",)), _versions_of(versions)
     ids = [version["id"] for version in wanted]
@@ -181,7 +191,7 @@ def order_playlist(sg: Any, playlist: Entity, versions: SomeLinks, *, timeout: O
         missing = sorted(set(ids) - {place["version"]["id"] for place in places})
         if missing:
             some = ", ".join(map(str, missing[:10]))
-            msg = f"These versions are not on Playlist {link['id']}: {some}. Add them first. Nothing was changed."
+            msg = f"Some versions are not on Playlist {link['id']}: {some}. Nothing was changed. Add them first."
             raise NotFoundError(msg)
         places.sort(key=lambda place: ids.index(place["version"]["id"]) if place["version"]["id"] in ids else len(ids))
         return _set_order(sg, places)
@@ -194,7 +204,7 @@ def _versions_of(versions: SomeLinks) -> List[Row]:
 
 def _places_of(sg: Any, playlist: Row) -> List[Row]:
     """
-    Return the connections of a playlist with its versions, in its order.
+    Return the PlaylistVersionConnections of a playlist, in its order.
     """
     query = Query()
     query.links("playlist", playlist)
@@ -205,7 +215,7 @@ def _places_of(sg: Any, playlist: Row) -> List[Row]:
 
 def _set_order(sg: Any, places: List[Row]) -> List[Row]:
     """
-    Number places in the order in which they are given; return their versions.
+    Number the places in the order given, and return links to their versions.
     """
     changed = [
         {"type": place["type"], "id": place["id"], "sg_sort_order": number}

@@ -1,10 +1,12 @@
 """
-Projects.
+Find projects.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.conditions import PEOPLE, Finder, Ids, Links, Names, Query, Row
+from sgextended.domain.arguments import PEOPLE, Ids, Links, Names, Row
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.http.deadline import within
 
 PROJECT_FIELDS = ("name", "tank_name", "sg_status", "sg_type", "archived")
@@ -26,32 +28,32 @@ def find_projects(
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return projects, by name. The active ones have the status ``"Active"``.
+    Return projects, sorted by name. Active projects have the status ``"Active"``.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         name: Names or globs.
 
-        ids: Their ids.
+        ids: Ids of projects.
 
-        tank_name: Names that the Toolkit has for them on disk.
+        tank_name: Folder names on disk, as Toolkit uses them.
 
         status: Values of ``sg_status``, such as ``"Active"``.
 
-        user: Links to people who are on them.
+        user: Links to people who are assigned to the projects.
 
-        archived: False leaves archived projects out, True returns only those, None both.
+        archived: True returns only archived projects, False only other projects, None both.
 
-        is_template: False leaves template projects out, True returns only those, None both.
+        is_template: True returns only template projects, False only other projects, None both.
 
         fields: Fields to return instead of `PROJECT_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields.

@@ -1,16 +1,14 @@
 """
-Published files, and what they were made of.
+Find published files, the latest ones, and their dependencies.
 """
 
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
-from sgextended.domain.conditions import (
-    Finder,
+from sgextended.domain.arguments import (
     Ids,
     Links,
     LinksOrNames,
     Names,
-    Query,
     Row,
     SomeLinks,
     conditions_of,
@@ -18,8 +16,10 @@ from sgextended.domain.conditions import (
     ids_of,
     is_id,
 )
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.domain.entities import find_by_ids
-from sgextended.domain.latest import Newest, latest_of
+from sgextended.domain.latest_selection import LatestSelector
 from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within
 
@@ -37,10 +37,10 @@ PUBLISHED_FILE_FIELDS = (
     "project",
 )
 
-_NEWEST = Newest(
-    parts={"task": "task", "step": "task.Task.step", "type": "published_file_type", "name": "name"},
-    number="version_number",
-    names_hold_numbers=False,
+_LATEST = LatestSelector(
+    group_fields={"task": "task", "step": "task.Task.step", "type": "published_file_type", "name": "name"},
+    number_field="version_number",
+    number_in_name=False,
 )
 
 
@@ -65,33 +65,33 @@ def find_published_files(
     Return published files, oldest first.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity: Links to what they are of, such as a shot.
+        entity: Links to entities that the files belong to, such as a shot.
 
         project: Links to projects.
 
-        name: Names (``name``, which all versions of a file share) or globs.
+        name: Names or globs for the field ``name``, which all versions of a file share.
 
         file_type: Published file types, as links or by name or short name, such as ``"Maya Scene"``.
 
-        version_number: Numbers.
+        version_number: Version numbers.
 
         task: Links to tasks.
 
-        step: Pipeline steps of their tasks, as links or by short code or name, such as ``"ANM"``.
+        step: Pipeline steps of the tasks, as links or by short code or name, such as ``"ANM"``.
 
-        version: Links to versions that show them.
+        version: Links to versions that show the files.
 
-        status: Short codes, such as ``"cmpt"``.
+        status: Short codes of statuses, such as ``"cmpt"``.
 
         fields: Fields to return instead of `PUBLISHED_FILE_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields.
@@ -105,8 +105,8 @@ def latest_published_files(
     sg: Finder,
     entity: Links = None,
     *,
-    per: Names = ("task", "name", "type"),
-    by: str = "number",
+    group_by: Names = ("task", "name", "type"),
+    order_by: str = "number",
     project: Links = None,
     name: Names = None,
     file_type: LinksOrNames = None,
@@ -120,53 +120,54 @@ def latest_published_files(
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return the latest published files of each entity, or of each part of it; one query, whatever their number.
+    Return the latest published files of each entity, or of each group within an entity, from one query.
 
-    They are the latest of those that match: with ``status="cmpt"`` the latest complete ones.
+    The conditions apply first: ``status="cmpt"`` returns the latest complete files.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity: Links to what they are of, such as a shot.
+        entity: Links to entities that the files belong to, such as a shot.
 
-        per: What has a latest file of its own within each entity: ``"task"``, ``"step"``, ``"name"``, ``"type"``, or
-            several of these. Nothing: the entity. What belongs to neither an entity nor such a part is left out.
+        group_by: Within each entity, return one file for each ``"task"``, ``"step"``, ``"name"`` or ``"type"``, or for
+            each combination of several. Empty: one file for each entity. A file with neither an entity nor a value to
+            group by is left out.
 
-        by: ``"number"``: the one with the highest ``version_number``, however late a lower one was published.
-            ``"date"``: the one published last.
+        order_by: ``"number"``: the file with the highest ``version_number``, even if a lower number was published
+            later. ``"date"``: the file that was published last.
 
         project: Links to projects.
 
-        name: Names (``name``) or globs.
+        name: Names or globs for the field ``name``, which all versions of a file share.
 
         file_type: Published file types, as links or by name or short name.
 
         task: Links to tasks.
 
-        step: Pipeline steps of their tasks, as links or by short code or name.
+        step: Pipeline steps of the tasks, as links or by short code or name.
 
-        version: Links to versions that show them.
+        version: Links to versions that show the files.
 
-        status: Short codes.
+        status: Short codes of statuses.
 
         fields: Fields to return instead of `PUBLISHED_FILE_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields, oldest first.
 
     Raises:
-        InvalidArgumentError: *per* or *by* is none of these words; nothing was asked.
+        InvalidArgumentError: *group_by* or *order_by* is not one of these words. No request was sent.
     """
     with within(sg, timeout):
         query = _query(filters, entity, project, name, file_type, None, task, step, version, status)
         wanted = fields_of(fields, extra_fields, PUBLISHED_FILE_FIELDS)
-        return latest_of(_NEWEST, sg, query, "PublishedFile", wanted, per, by)
+        return _LATEST.find(sg, query, "PublishedFile", wanted, group_by, order_by)
 
 
 def find_upstream_files(
@@ -180,26 +181,26 @@ def find_upstream_files(
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return the published files that some were made of, nearest first.
+    Return the published files from which the given files were made, nearest first.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         published_file: Links to published files.
 
-        levels: How far to go: 1 gives what they were made of, 2 what those were made of too, and so on. None: all the
-            way. Each level costs a request.
+        levels: Number of dependency levels to follow: 1 returns the direct sources, 2 also the sources of those, and so
+            on. None: all levels. Each level costs a request.
 
         fields: Fields to return instead of `PUBLISHED_FILE_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
-        List of dicts with ``type``, ``id`` and the fields, each file once; those given do not come back.
+        List of dicts with ``type``, ``id`` and the fields, each file once; the given files are left out.
     """
     with within(sg, timeout):
         return _follow(sg, "upstream_published_files", published_file, levels, filters, fields, extra_fields)
@@ -216,26 +217,26 @@ def find_downstream_files(
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return the published files that were made of some, nearest first.
+    Return the published files that were made from the given files, nearest first.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         published_file: Links to published files.
 
-        levels: How far to go: 1 gives what was made of them, 2 what was made of those too, and so on. None: all the
-            way. Each level costs a request.
+        levels: Number of dependency levels to follow: 1 returns the direct results, 2 also the results of those, and so
+            on. None: all levels. Each level costs a request.
 
         fields: Fields to return instead of `PUBLISHED_FILE_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
-        List of dicts with ``type``, ``id`` and the fields, each file once; those given do not come back.
+        List of dicts with ``type``, ``id`` and the fields, each file once; the given files are left out.
     """
     with within(sg, timeout):
         return _follow(sg, "downstream_published_files", published_file, levels, filters, fields, extra_fields)
@@ -268,7 +269,7 @@ def _query(
 
 def _follow(
     sg: Finder,
-    way: str,
+    link_field: str,
     start: SomeLinks,
     levels: Optional[int],
     filters: Sequence[Any],
@@ -276,28 +277,32 @@ def _follow(
     extra_fields: Iterable[str],
 ) -> List[Row]:
     """
-    Return what files depend on, or what depends on them, level by level; dependencies may go in circles.
+    Return the files that a link field leads to, level by level. Dependencies may be circular.
     """
     wanted, conditions = fields_of(fields, extra_fields, PUBLISHED_FILE_FIELDS), conditions_of(filters)
     ids = ids_of(start, "published_file", "PublishedFile")
     if levels is not None and not is_id(levels):
-        msg = f"levels must be a whole number, or None for all the way, not {levels!r:.80}."
+        msg = (
+            f"levels={levels!r:.80} is not a whole number. No request was sent. Pass a number, or None for all levels."
+        )
         raise InvalidArgumentError(msg)
     seen = set(ids)
     found: Dict[int, Row] = {}
-    rows = find_by_ids(sg, "PublishedFile", ids, fields=[way])
+    rows = find_by_ids(sg, "PublishedFile", ids, fields=[link_field])
     level = 0
     while rows and (levels is None or level < levels):
-        ids = list(dict.fromkeys(link["id"] for row in rows for link in row[way] or () if link["id"] not in seen))
+        ids = list(
+            dict.fromkeys(link["id"] for row in rows for link in row[link_field] or () if link["id"] not in seen)
+        )
         seen.update(ids)
-        # Conditions choose what is returned, not the way that leads there.
-        rows = find_by_ids(sg, "PublishedFile", ids, fields=[*wanted, way])
+        # The caller's conditions restrict the returned files, not the files on the path to them.
+        rows = find_by_ids(sg, "PublishedFile", ids, fields=[*wanted, link_field])
         found.update((row["id"], row) for row in rows)
         level += 1
     if conditions:
         keep = {row["id"] for row in find_by_ids(sg, "PublishedFile", list(found), fields=[], filters=conditions)}
         found = {number: row for number, row in found.items() if number in keep}
-    if way not in wanted:
+    if link_field not in wanted:
         for row in found.values():
-            del row[way]
+            del row[link_field]
     return list(found.values())

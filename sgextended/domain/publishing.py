@@ -1,42 +1,41 @@
 """
-Publishing: a published file with the next version number, right whatever else is published at the same time.
+Publish files with the next version number, also when several processes publish at the same time.
 
-The site gives no locks, and no field of it must be unique. What it does give is ids: whoever creates a record gets one
-that nobody else has, and later ones are higher. So a publish is created first, without a number, and marked as under
-way; its number follows from the records before it alone:
+A site has no locks and no unique fields. But each create gets a new id, and later ids are higher. So `publish` creates
+the PublishedFile first, without a version number and with a code that marks it as in progress. Its number follows only
+from the records with lower ids:
 
-- Each record that has a number has that one, and each that is under way will have the next: whoever computes it, from
-  whatever moment, finds the same, since a record before one's own is only ever given what was counted for it.
-- What breaks that is a record with a lower id that was not to be seen yet (its transaction took longer). It is noticed
-  on one side at least: by the later record, which looks again once it has its number, or by the earlier, which finds
-  its number taken. Who notices retires its record and begins again with a new one. So a number may be left out, and
-  none is given twice.
+- A finished record keeps its number, and a record in progress will get the next free one. Every process computes the
+  same numbers at any time, because an earlier record always gets the number that others have counted for it.
+- One case breaks this: a record with a lower id that was not visible yet, because its transaction took longer. At least
+  one of the two processes notices. The later one searches again after it has set its number; the earlier one finds
+  its number taken. The process that notices retires its record and starts again with a new one. So a number may be
+  skipped, but no number is used twice.
 """
 
 import uuid
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Union
 
-from sgextended.domain.conditions import Entity, Links, Row, check_text, rows_of, to_link
+from sgextended.domain.arguments import Entity, FilePath, Links, Row, check_text, existing_file, rows_of, to_link
+from sgextended.domain.bulk_writes import create_once_by
 from sgextended.domain.entities import get
-from sgextended.domain.files import File, file_at
-from sgextended.domain.many import create_once_by
 from sgextended.errors import CallError, InvalidArgumentError, NotFoundError, PartialSuccessError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 
 if TYPE_CHECKING:
-    from sgextended.writes import dry_run as plan
+    from sgextended.writes import dry_run
 else:
-    plan = lazy_module("sgextended.writes.dry_run")
+    dry_run = lazy_module("sgextended.writes.dry_run")
 
-#: Begins the code of what is being published.
-UNDER_WAY = "(publishing "
+#: Start of the code of a record that is in progress.
+IN_PROGRESS = "(publishing "
 
-#: What those that share their numbers have in common.
-_KEY = ("project", "entity", "name", "task", "published_file_type")
+#: Records with equal values in these fields share one sequence of numbers.
+_SERIES_FIELDS = ("project", "entity", "name", "task", "published_file_type")
 
-#: Times that a publish begins again because of a record that came late, before it gives up.
-_MOST_BEGINNINGS = 20
+#: Number of attempts, each with a new record, before `publish` gives up.
+_MAX_ATTEMPTS = 20
 
 
 def publish(
@@ -51,54 +50,55 @@ def publish(
     path: Union[str, Row, None] = None,
     upstream: Links = None,
     description: Optional[str] = None,
-    thumbnail: Optional[File] = None,
+    thumbnail: Optional[FilePath] = None,
     data: Optional[Row] = None,
     timeout: Optional[float] = None,
 ) -> Row:
     """
     Publish the next version of a file, and return the published file.
 
-    The number is one more than the highest of the same name, entity, task and type, retired ones included. However many
-    publish it at the same time, in whatever processes, each gets another number. It costs six requests.
+    The number is one more than the highest number of the same name, entity, task and type, including retired files.
+    Concurrent calls, also in other processes, never get the same number. A call costs six requests.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity: Link to what it is of, such as a shot; its project is looked up, unless it comes with it.
+        entity: Link to the entity that the file belongs to, such as a shot. Its project costs a request unless the dict
+            has a ``project``.
 
-        name: What all versions of the file share.
+        name: The name that all versions of the file share.
 
         file_type: Link to the published file type, or its ``code``.
 
         task: Link to the task.
 
-        version: Link to the version that shows it.
+        version: Link to the version that shows the file.
 
-        code: How this version is called: text with ``{name}`` and ``{version}`` in braces.
+        code: Template for the ``code`` of the published file, with ``{name}`` and ``{version}``.
 
-        path: Where it is, on a local storage of the site: text with the same in braces. Or what the field ``path``
-            takes, such as ``{"url": "file:///.../scene.v{version:03d}.ma", "name": "scene"}``.
+        path: Template for the path of the file on a local storage of the site, with the same placeholders. Or a value
+            for the field ``path``, such as ``{"url": "file:///.../scene.v{version:03d}.ma", "name": "scene"}``.
 
-        upstream: Links to the published files that it was made of.
+        upstream: Links to the published files from which the file was made.
 
-        description: What has changed.
+        description: Text that describes the changes.
 
-        thumbnail: An image to upload.
+        thumbnail: Path of an image to upload.
 
-        data: More fields.
+        data: Further fields to set, by name.
 
-        timeout: Seconds for all of it. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         Dict with ``type``, ``id``, ``code``, ``version_number`` and the other fields that were set.
 
     Raises:
-        PartialSuccessError: The record is there, and something after it failed; ``entity`` is the record, and the message says
-            how to go on.
+        PartialSuccessError: The record was created and a later step failed. ``entity`` is the record, and the message
+            says how to continue.
 
-        InvalidArgumentError: A link or text is none that can be used; nothing was sent.
+        InvalidArgumentError: A link, text or file is not valid. Nothing was sent.
 
-        NotFoundError: There is no such file type; nothing was written.
+        NotFoundError: The file type does not exist, or no free number was found. Nothing was published.
     """
     check_text(name, "name")
     check_text(code, "code")
@@ -115,78 +115,85 @@ def publish(
         fields["description"] = description
     taken = sorted({"code", "version_number", *fields} & set(data or {}) - {"upstream_published_files"})
     if taken:
-        msg = f"data={sorted(data or {})!r}: publish sets {', '.join(taken)} by itself. Nothing was sent."
+        msg = (
+            f"data has the fields {', '.join(taken)}, but publish sets {', '.join(taken)} itself. Nothing was sent. "
+            "Remove them."
+        )
         raise InvalidArgumentError(msg)
     final: Row = {"code": code}
     if path is not None:
         final["path"] = {"local_path": path} if isinstance(path, str) else dict(path)
-    _filled(final, name, 1)  # what cannot be filled in is refused before anything is sent
+    _filled(final, name, 1)  # raises for an invalid template before a request is sent
     if thumbnail is not None:
-        final["image"] = str(file_at(thumbnail))
+        final["image"] = str(existing_file(thumbnail))
     with within(sg, timeout):
         fields["published_file_type"] = _type_of(sg, file_type)
         fields["project"] = entity.get("project") or get(sg, link["type"], link, fields=["project"])["project"]
-        for _beginning in range(_MOST_BEGINNINGS):
-            published = _try(sg, {**fields, **(data or {})}, final)
+        for _attempt in range(_MAX_ATTEMPTS):
+            published = _publish_once(sg, {**fields, **(data or {})}, final)
             if published is not None:
                 return published
     msg = (
-        f"No number for {name!r} of {link['type']} {link['id']} was found in {_MOST_BEGINNINGS} tries, since each was "
-        "taken meanwhile: something else numbers these files. Nothing was published."
+        f"No free version number for {name!r} of {link['type']} {link['id']} was found in {_MAX_ATTEMPTS} attempts: "
+        "each number was taken in the meantime, so another program also numbers these files. Nothing was published."
     )
     raise NotFoundError(msg)
 
 
-def _try(sg: Any, fields: Row, final: Row) -> Optional[Row]:
+def _publish_once(sg: Any, fields: Row, final: Row) -> Optional[Row]:
     """
-    Return what was published; None if somebody came in between, so that it is to be begun again.
+    Return the published file, or None if another publish took its number and a new attempt is needed.
     """
-    code = f"{UNDER_WAY}{uuid.uuid4().hex})"
+    code = f"{IN_PROGRESS}{uuid.uuid4().hex})"
     made = create_once_by(sg, "PublishedFile", {**fields, "code": code}, ["code", "project"])
     try:
-        before = _alike(sg, fields, (False, True))
+        before = _series(sg, fields, (False, True))
         number = _number_of(made["id"], before)
         if number is not None:
             values = _filled(final, fields["name"], number)
             sg.update("PublishedFile", made["id"], {"version_number": number, **values})
-            after = _alike(sg, fields, (False,))
+            after = _series(sg, fields, (False,))
             if _is_alone(made["id"], number, before, after):
                 values.pop("image", None)
                 return {**made, **values, "version_number": number}
         sg.delete("PublishedFile", made["id"])
     except CallError as error:
         msg = (
-            f"PublishedFile {made['id']} was created for {fields['name']!r}, and then: {str(error).strip()} Look "
-            f"whether it is whole; if not, retire it with delete('PublishedFile', {made['id']}), and publish again."
+            f"PublishedFile {made['id']} was created for {fields['name']!r}, and a later step failed: "
+            f"{str(error).strip()} Check whether it is complete on the site; if not, retire it with "
+            f"delete('PublishedFile', {made['id']}), and publish again."
         )
         raise PartialSuccessError(msg, entity=made) from error
     return None
 
 
-def _alike(sg: Any, fields: Row, ways: Sequence[bool]) -> List[Row]:
+def _series(sg: Any, fields: Row, retired_states: Sequence[bool]) -> List[Row]:
     """
-    Return all that share their numbers, lowest id first; the retired ones too, where *ways* has True.
+    Return the records that share one sequence of numbers, lowest id first; retired ones too if *retired_states* has
+    True.
     """
-    conditions = [[name, "is", fields[name]] for name in _KEY]
+    conditions = [[name, "is", fields[name]] for name in _SERIES_FIELDS]
     found = {
-        row["id"]: row  # once, also if it is retired between the two
-        for retired in ways
-        for row in sg.find("PublishedFile", conditions, ["code", "version_number", *_KEY], retired_only=retired)
-        if all(plan.is_same(row[name], fields[name]) for name in _KEY)  # sites compare texts without regard to case
+        row["id"]: row  # once, even if the record is retired between the two requests
+        for retired in retired_states
+        for row in sg.find(
+            "PublishedFile", conditions, ["code", "version_number", *_SERIES_FIELDS], retired_only=retired
+        )
+        if all(dry_run.is_same(row[name], fields[name]) for name in _SERIES_FIELDS)  # sites ignore case in text
     }
     return [found[number] for number in sorted(found)]
 
 
 def _number_of(mine: int, rows: List[Row]) -> Optional[int]:
     """
-    Return the number of a record; None if one that came later has it.
+    Return the version number for a record, or None if a later record has that number.
     """
     number = 0
     for row in rows:
-        if mine < 0 or row["id"] < mine:  # in a dry run it has no id yet
+        if mine < 0 or row["id"] < mine:  # in a dry run, the id is negative
             if row["version_number"] is not None:
                 number = max(number, row["version_number"])
-            elif str(row["code"]).startswith(UNDER_WAY):  # for ever, if its process died: others have counted it
+            elif str(row["code"]).startswith(IN_PROGRESS):  # also if its process died: others have counted it
                 number += 1
     number += 1
     return None if any(row["version_number"] == number for row in rows) else number
@@ -194,7 +201,7 @@ def _number_of(mine: int, rows: List[Row]) -> Optional[int]:
 
 def _is_alone(mine: int, number: int, before: List[Row], after: List[Row]) -> bool:
     """
-    Tell whether nobody has the number too, and no earlier record has come to be seen only now.
+    Return whether no other record has the number, and no record with a lower id has appeared since.
     """
     known = {row["id"] for row in before}
     return not any(
@@ -206,7 +213,7 @@ def _is_alone(mine: int, number: int, before: List[Row], after: List[Row]) -> bo
 
 def _filled(final: Row, name: str, number: int) -> Row:
     """
-    Return the fields that hold the number, with it.
+    Return the fields with the name and the number filled in.
     """
 
     def fill(value: Any) -> Any:
@@ -218,7 +225,9 @@ def _filled(final: Row, name: str, number: int) -> Row:
         return {field: value if field == "image" else fill(value) for field, value in final.items()}
     except (ValueError, LookupError, AttributeError) as error:
         msg = (
-            f"{final!r:.200}: {error}. Write the number as {{version:03d}} and the name as {{name}}. Nothing was sent."
+            f"{final!r:.200} cannot be filled in: {error}. Nothing was sent. Write the number as {{version:03d}} and "
+            "the "
+            "name as {name}."
         )
         raise InvalidArgumentError(msg) from error
 

@@ -1,32 +1,22 @@
 """
-Entities as people name them: by web address, by type and id, by name.
+Find the entity for a web page URL, a type and id, or a name; return the URL of an entity's web page.
 """
 
 import re
 from typing import Any, Iterable, List, Mapping, Optional, Tuple, Union
 from urllib.parse import parse_qs, urlsplit
 
-from sgextended.domain.conditions import (
-    Entity,
-    Finder,
-    Links,
-    Names,
-    Query,
-    Row,
-    client_of,
-    fields_of,
-    ids_of,
-    texts_of,
-    to_link,
-)
+from sgextended.domain.arguments import Entity, Links, Names, Row, fields_of, ids_of, texts_of, to_link
+from sgextended.domain.clients import Finder, client_of
+from sgextended.domain.conditions import Query
 from sgextended.domain.entities import get
 from sgextended.errors import AmbiguousError, InvalidArgumentError, NotFoundError
 from sgextended.http.deadline import within
 
-#: Types among which a name is looked for.
+#: Entity types that are searched for a name.
 NAMED_TYPES = ("Project", "Asset", "Shot", "Sequence", "Episode")
 
-_NAMES = {
+_NAME_FIELDS = {
     "Attachment": "display_name",
     "Department": "name",
     "HumanUser": "name",
@@ -39,8 +29,8 @@ _NAMES = {
 }
 _WITHOUT_PROJECT = {"Department", "Group", "HumanUser", "Project", "PublishedFileType", "Status", "Step", "Tag"}
 
-_USUAL_PORTS = {"http": 80, "https": 443}
-# Plain texts: compiling them at import would cost time, and re keeps what it has compiled.
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+# Not compiled here, because that would slow down the import; re caches compiled patterns.
 _TYPE_AND_ID = r"([A-Z]\w*)\s*:\s*(\d+)"
 _DETAIL = r"/detail/(\w+)/(\d+)\b"
 _SELECTED = r"([A-Z][A-Za-z0-9]*)_(\d+)(?:_|$)"
@@ -49,7 +39,7 @@ _PAGE = r"/page/(\d+)\b"
 
 def resolve(
     sg: Finder,
-    what: Union[str, int, Entity],
+    reference: Union[str, int, Entity],
     *,
     entity_type: Names = None,
     project: Links = None,
@@ -57,52 +47,54 @@ def resolve(
     timeout: Optional[float] = None,
 ) -> Row:
     """
-    Return the entity that somebody means.
+    Return the entity that a URL, a text, a link or an id refers to.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        what: An address of the site's web pages, such as ``"https://.../detail/Shot/123"``; ``"Shot:123"``; a link; a
+        reference: A URL of the site's web pages, such as ``"https://.../detail/Shot/123"``; ``"Shot:123"``; a link; a
             name such as ``"sh010"``; or an id, with one *entity_type*.
 
-        entity_type: Types among which a name is looked for, one request for each. None: `NAMED_TYPES`. An entity of
-            another type is refused.
+        entity_type: Entity types to search for a name, one request for each. None: `NAMED_TYPES`. A reference to an
+            entity of another type raises InvalidArgumentError.
 
-        project: Links to projects in which a name is looked for.
+        project: Links to projects to search for a name.
 
-        fields: Fields to return; None: ``cached_display_name``.
+        fields: Fields to return. None: ``cached_display_name``.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         Dict with ``type``, ``id`` and the fields.
 
     Raises:
-        NotFoundError: There is no such entity.
+        NotFoundError: No entity matches.
 
-        AmbiguousError: A name is that of several; ``found`` holds them, with their projects.
+        AmbiguousError: Several entities have the name. ``found`` contains them, with their projects.
 
-        InvalidArgumentError: It says nothing that could be an entity, or leads to another site; nothing was asked.
+        InvalidArgumentError: *reference* does not refer to an entity, or is a URL of another site. No request was sent.
     """
     types = texts_of(entity_type, "entity_type")
     projects = None if project is None else [_project(each) for each in ids_of(project, "project", "Project")]
-    wanted = fields_of(fields, usual=["cached_display_name"])
-    link = _link_of(sg, what, types)
+    wanted = fields_of(fields, default=["cached_display_name"])
+    link = _link_of(sg, reference, types)
     with within(sg, timeout):
         if link is None:
-            link = _named(sg, str(what).strip(), NAMED_TYPES if types is None else types, projects)
+            link = _find_by_name(sg, str(reference).strip(), NAMED_TYPES if types is None else types, projects)
         elif types is not None and link["type"] not in types:
-            msg = f"{what!r:.200} is of the type {link['type']}, and not of {' or '.join(types)}."
+            msg = (
+                f"{reference!r:.200} is of the type {link['type']}, not {' or '.join(types)}, as entity_type= requires."
+            )
             raise InvalidArgumentError(msg)
         return get(sg, link["type"], link, fields=wanted)
 
 
 def entity_url(sg: Finder, entity: Entity) -> str:
     """
-    Return the address of an entity's web page.
+    Return the URL of an entity's web page. No request is sent.
 
     Args:
-        sg: Whose site it is on. It is not asked.
+        sg: The client (SGExtended, Shotgun or Mockgun), which has the URL of the site.
 
         entity: Link to the entity.
     """
@@ -112,51 +104,59 @@ def entity_url(sg: Finder, entity: Entity) -> str:
     return f"{root}/page/{link['id']}" if link["type"] == "Page" else f"{root}/detail/{link['type']}/{link['id']}"
 
 
-def _link_of(sg: Any, what: Any, types: Optional[List[str]]) -> Optional[Row]:
+def _link_of(sg: Any, reference: Any, types: Optional[List[str]]) -> Optional[Row]:
     """
-    Return the link that *what* says; None where it can only be a name.
+    Return the link that a reference contains, or None if the reference can only be a name.
     """
-    if isinstance(what, Mapping):
-        return to_link(what, "what")
-    text = what.strip() if isinstance(what, str) else what
+    if isinstance(reference, Mapping):
+        return to_link(reference, "reference")
+    text = reference.strip() if isinstance(reference, str) else reference
     if isinstance(text, int) and not isinstance(text, bool):
         if types is not None and len(types) == 1:
             return {"type": types[0], "id": text}
     elif isinstance(text, str) and text:
         if "://" in text:
-            return _at_address(sg, text)
+            return _link_in_url(sg, text)
         match = re.fullmatch(_TYPE_AND_ID, text)
         return {"type": match.group(1), "id": int(match.group(2))} if match else None
-    msg = f"{what!r:.80} says no entity: give a web address, 'Shot:123', a link, a name, or an id with one entity_type."
+    msg = (
+        f"{reference!r:.80} does not refer to an entity. No request was sent. Pass a web page URL, 'Shot:123', a link, "
+        "a "
+        "name, or an id with one entity_type."
+    )
     raise InvalidArgumentError(msg)
 
 
-def _at_address(sg: Any, text: str) -> Row:
+def _link_in_url(sg: Any, text: str) -> Row:
     own = urlsplit(client_of(sg).base_url)
     try:
         address = urlsplit(text)
         port = address.port
     except ValueError as error:
-        msg = f"{text!r:.200} is no web address: {error}."
+        msg = f"{text!r:.200} is not a valid URL: {error}."
         raise InvalidArgumentError(msg) from None
     if address.hostname != own.hostname or _port(address.scheme, port) != _port(own.scheme, own.port):
-        msg = f"{text!r:.200} leads to another site than {own.hostname}, where that id is something else."
+        msg = (
+            f"{text!r:.200} is a URL of another site than {own.hostname}, where the id belongs to another entity. Use "
+            "a "
+            "client for that site."
+        )
         raise InvalidArgumentError(msg)
-    asked = {name: values[0] for name, values in parse_qs(address.query).items()}
-    # What is selected on a page is meant rather than the page.
+    parameters = {name: values[0] for name, values in parse_qs(address.query).items()}
+    # An entity that is selected on a page takes precedence over the page.
     match = re.search(_DETAIL, address.path) or re.match(_SELECTED, address.fragment)
     if match:
         return {"type": match.group(1), "id": int(match.group(2))}
     pairs: List[Tuple[Optional[str], Optional[str]]] = [
-        (asked.get("type"), asked.get("id")),
-        (asked.get("entity_type"), asked.get("entity_id")),
-        ("Project", asked.get("project_id")),
+        (parameters.get("type"), parameters.get("id")),
+        (parameters.get("entity_type"), parameters.get("entity_id")),
+        ("Project", parameters.get("project_id")),
     ]
     page = re.match(_PAGE, address.path)
     for kind, number in [*pairs, ("Page", page and page.group(1))]:
         if kind and number and number.isdigit():
             return {"type": kind, "id": int(number)}
-    msg = f"{text!r:.200} is no address of an entity, such as https://.../detail/Shot/123."
+    msg = f"{text!r:.200} is not the URL of an entity. Pass a URL such as https://.../detail/Shot/123."
     raise InvalidArgumentError(msg)
 
 
@@ -165,14 +165,14 @@ def _project(number: int) -> Row:
 
 
 def _port(scheme: str, port: Optional[int]) -> Optional[int]:
-    return None if port == _USUAL_PORTS.get(scheme) else port  # http and https lead to one site
+    return None if port == _DEFAULT_PORTS.get(scheme) else port  # http and https on their default ports are one site
 
 
-def _named(sg: Finder, name: str, types: Iterable[str], projects: Optional[List[Row]]) -> Row:
+def _find_by_name(sg: Finder, name: str, types: Iterable[str], projects: Optional[List[Row]]) -> Row:
     found: List[Row] = []
     for kind in types:
         query = Query()
-        field = _NAMES.get(kind, "code")
+        field = _NAME_FIELDS.get(kind, "code")
         query.names(field, name)
         has_project = kind not in _WITHOUT_PROJECT
         if has_project:
@@ -181,11 +181,11 @@ def _named(sg: Finder, name: str, types: Iterable[str], projects: Optional[List[
             query.numbers("id", [each["id"] for each in projects])
         found += query.find(sg, kind, [field, *(["project"] if has_project else [])], None, (), ["id"])
     if not found:
-        msg = f"Nothing is called {name!r:.80} among {', '.join(types) or 'no types'}."
+        msg = f"No entity of the types {', '.join(types) or '(none)'} has the name {name!r:.80}."
         raise NotFoundError(msg)
     if len(found) > 1:
         some = ", ".join(f"{row['type']}:{row['id']}{_in_project(row)}" for row in found[:10])
-        msg = f"{name!r:.80} is the name of {len(found)} entities: {some}. Give project=, entity_type= or one of these."
+        msg = f"{len(found)} entities have the name {name!r:.80}: {some}. Pass project=, entity_type= or one of these."
         raise AmbiguousError(msg, found=found)
     return found[0]
 

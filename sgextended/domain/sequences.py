@@ -1,10 +1,12 @@
 """
-Sequences.
+Find sequences.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.conditions import Finder, Links, Names, Query, Row
+from sgextended.domain.arguments import Links, Names, Row
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.http.deadline import within
 
 SEQUENCE_FIELDS = ("code", "sg_status_list", "description", "episode", "project")
@@ -23,10 +25,10 @@ def find_sequences(
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return sequences, by name.
+    Return sequences, sorted by name.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         project: Links to projects.
 
@@ -34,15 +36,15 @@ def find_sequences(
 
         episode: Links to episodes.
 
-        status: Short codes, such as ``"ip"``.
+        status: Short codes of statuses, such as ``"ip"``.
 
         fields: Fields to return instead of `SEQUENCE_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields.

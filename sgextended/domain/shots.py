@@ -1,10 +1,12 @@
 """
-Shots.
+Find shots.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.conditions import Finder, Links, Names, Query, Row
+from sgextended.domain.arguments import Links, Names, Row
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.http.deadline import within
 
 SHOT_FIELDS = ("code", "sg_sequence", "sg_status_list", "description", "sg_cut_in", "sg_cut_out", "project")
@@ -26,10 +28,10 @@ def find_shots(
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return shots, by name.
+    Return shots, sorted by name.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         project: Links to projects.
 
@@ -39,19 +41,19 @@ def find_shots(
 
         sequence: Links to sequences.
 
-        episode: Links to episodes, which shots have through their sequences.
+        episode: Links to episodes. A shot belongs to the episode of its sequence.
 
-        asset: Links to assets that are in them.
+        asset: Links to assets that appear in the shots.
 
-        status: Short codes, such as ``"ip"``.
+        status: Short codes of statuses, such as ``"ip"``.
 
         fields: Fields to return instead of `SHOT_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields.

@@ -1,10 +1,12 @@
 """
-Statuses: how they are called, their colors, and which ones a field offers in which order.
+Find statuses: their names and colors, and which statuses a field offers, in which order.
 """
 
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from sgextended.domain.conditions import Entity, Finder, Names, Query, Row, fields_of, to_link
+from sgextended.domain.arguments import Entity, Names, Row, fields_of, to_link
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.errors import NotFoundError
 from sgextended.http.deadline import within
 
@@ -27,46 +29,46 @@ def find_statuses(
     Return the statuses that a field offers, in the order in which the web page offers them.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity_type: Type that has the field, such as ``"Task"``. None: all statuses of the site, by name.
+        entity_type: Entity type with the field, such as ``"Task"``. None: all statuses of the site, sorted by name.
 
-        field: The field.
+        field: The name of the field.
 
-        project: Link to a project, whose hidden statuses are left out. None: none is hidden.
+        project: Link to a project. Statuses that the project hides are left out. None: statuses are not left out.
 
-        code: Short codes, such as ``"ip"``.
+        code: Short codes of statuses, such as ``"ip"``.
 
         fields: Fields to return instead of `STATUS_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
-        List of dicts with ``type``, ``id`` and the fields. ``name`` is what people see in that field,
-        ``bg_color`` the color as ``"202,225,202"``. A status that the field offers and the site does not describe has
-        None for all but ``code`` and ``name``.
+        List of dicts with ``type``, ``id`` and the fields. ``name`` is the name that the web page
+        shows in this field; ``bg_color`` is the color as text, such as ``"202,225,202"``. If the field offers a status
+        that the site has no Status entity for, all fields except ``code`` and ``name`` are None.
 
     Raises:
-        NotFoundError: The type has no such field of statuses.
+        NotFoundError: The entity type has no status field of that name.
     """
     with within(sg, timeout):
         query = Query(filters)
         query.names("code", code)
-        where = () if project is None else (to_link(project, "project", ("Project",)),)
+        projects = () if project is None else (to_link(project, "project", ("Project",)),)
         wanted = fields_of(fields, extra_fields, STATUS_FIELDS)
         if entity_type is None or query.is_impossible:
             return query.find(sg, "Status", wanted, None, (), ["name", "id"])
-        offered = _offered(sg, entity_type, field, where)
+        offered = _offered(sg, entity_type, field, projects)
         described = {row["code"]: row for row in query.find(sg, "Status", wanted, None, ["code"], ["id"])}
-        is_whole = code is None and not filters
+        is_unfiltered = code is None and not filters
     found = []
     for short_code, name in offered.items():
         row = described.get(short_code)
-        if row is None and is_whole:
+        if row is None and is_unfiltered:
             row = {"type": "Status", "id": None, **dict.fromkeys(wanted), "name": short_code}
         if row is None:
             continue
@@ -75,18 +77,21 @@ def find_statuses(
     return found
 
 
-def _offered(sg: Any, entity_type: str, field: str, where: Tuple[Row, ...]) -> Dict[str, Optional[str]]:
+def _offered(sg: Any, entity_type: str, field: str, projects: Tuple[Row, ...]) -> Dict[str, Optional[str]]:
     """
-    Return the short codes that a field offers in their order, each with its name in that field.
+    Return the short codes that a field offers, in the field's order, each with its name in that field (or None).
     """
-    schema = sg.schema_field_read(entity_type, field, *where)
+    schema = sg.schema_field_read(entity_type, field, *projects)
     properties = schema.get(field, {}).get("properties", {})
 
     def value(name: str) -> Any:
         return properties.get(name, {}).get("value") or ()
 
     if not properties or "valid_values" not in properties:
-        msg = f"{entity_type}.{field} is no field of statuses."
+        msg = (
+            f"{entity_type}.{field} offers no statuses: the entity type has no such field, or the field is of another "
+            "type. Check the name with sg.schema_field_read."
+        )
         raise NotFoundError(msg)
     names, hidden = dict(value("display_values")), set(value("hidden_values"))
     return {code: names.get(code) for code in value("valid_values") if code not in hidden}

@@ -1,10 +1,12 @@
 """
-Pipeline steps.
+Find pipeline steps.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.conditions import Finder, LinksOrNames, Names, Query, Row
+from sgextended.domain.arguments import LinksOrNames, Names, Row
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.http.deadline import within
 
 STEP_FIELDS = ("code", "short_name", "entity_type", "color", "list_order", "department")
@@ -22,12 +24,12 @@ def find_steps(
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return pipeline steps, in the order of the site.
+    Return pipeline steps, sorted by the site's list order.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity_type: Types of what is worked on in them, such as ``"Shot"``.
+        entity_type: Entity types for which the steps are used, such as ``"Shot"``.
 
         name: Names or short codes, or globs of either.
 
@@ -35,11 +37,11 @@ def find_steps(
 
         fields: Fields to return instead of `STEP_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields.

@@ -1,23 +1,13 @@
 """
-Tasks.
+Find tasks; assign people to them.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.conditions import (
-    ASSIGNEES,
-    Day,
-    Finder,
-    Links,
-    LinksOrNames,
-    Names,
-    Query,
-    Row,
-    SomeLinks,
-    rows_of,
-    to_link,
-)
-from sgextended.domain.many import change_lists
+from sgextended.domain.arguments import ASSIGNEES, Day, Links, LinksOrNames, Names, Row, SomeLinks, rows_of, to_link
+from sgextended.domain.bulk_writes import change_lists
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.domain.users import me, with_groups
 from sgextended.http.deadline import within
 
@@ -55,9 +45,9 @@ def find_tasks(
     Return tasks, oldest first.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity: Links to what the tasks are for, such as a shot.
+        entity: Links to entities that the tasks belong to, such as a shot.
 
         project: Links to projects.
 
@@ -65,26 +55,27 @@ def find_tasks(
 
         step: Pipeline steps, as links or by short code or name, such as ``"ANM"``.
 
-        assignee: Links to people or groups. Tasks of the groups that a person is in count as that person's.
+        assignee: Links to people or groups. A person also matches tasks that are assigned to the person's groups.
 
-        mine: True keeps those of who asks, and of that person's groups; see `me`.
+        mine: True returns only tasks of the current user (see `me`) and of that user's groups.
 
-        status: Short codes, such as ``"ip"``.
+        status: Short codes of statuses, such as ``"ip"``.
 
-        due_from: First day on which they may be due.
+        due_from: First due date, included. Tasks without a due date do not match.
 
-        due_to: Last day on which they may be due. A task without a due date is due on no day.
+        due_to: Last due date, included. Tasks without a due date do not match.
 
         fields: Fields to return instead of `TASK_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
-        List of dicts with ``type``, ``id`` and the fields. Dates are ``"YYYY-MM-DD"``, *duration* is minutes of work.
+        List of dicts with ``type``, ``id`` and the fields. Dates are text (``"YYYY-MM-DD"``);
+        ``duration`` is in minutes of work.
     """
     with within(sg, timeout):
         query = Query(filters)
@@ -104,40 +95,40 @@ def find_tasks(
 
 def assign(sg: Any, tasks: SomeLinks, people: SomeLinks, *, timeout: Optional[float] = None) -> List[Row]:
     """
-    Assign people or groups to tasks, beside those who are, and return the tasks with ``task_assignees``.
+    Assign people or groups to tasks in addition to the current assignees, and return the tasks with ``task_assignees``.
 
-    Two that assign at once do not undo each other: the site adds to the list as it is.
+    Concurrent calls do not overwrite each other: the site adds to its current list.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         tasks: Links to tasks.
 
         people: Links to people or groups.
 
-        timeout: Seconds for all of it. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
     """
     return _change_assignees(sg, tasks, people, "add", timeout)
 
 
 def unassign(sg: Any, tasks: SomeLinks, people: SomeLinks, *, timeout: Optional[float] = None) -> List[Row]:
     """
-    Take people or groups off tasks, and return the tasks with ``task_assignees``.
+    Remove people or groups from the assignees of tasks, and return the tasks with ``task_assignees``.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         tasks: Links to tasks.
 
-        people: Links to people or groups. Those who are not assigned do no harm.
+        people: Links to people or groups. Those who are not assigned are ignored.
 
-        timeout: Seconds for all of it. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
     """
     return _change_assignees(sg, tasks, people, "remove", timeout)
 
 
 def _change_assignees(sg: Any, tasks: SomeLinks, people: SomeLinks, mode: str, timeout: Optional[float]) -> List[Row]:
     links = [to_link(task, "task", ("Task",)) for task in rows_of(tasks)]
-    who = [to_link(each, "people", ASSIGNEES) for each in rows_of(people)]
+    assignees = [to_link(each, "people", ASSIGNEES) for each in rows_of(people)]
     with within(sg, timeout):
-        return change_lists(sg, links, "task_assignees", who, mode)
+        return change_lists(sg, links, "task_assignees", assignees, mode)

@@ -1,22 +1,13 @@
 """
-Time logs.
+Find time logs; log time on a task.
 """
 
 import datetime as dt
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.conditions import (
-    PEOPLE,
-    Day,
-    Entity,
-    Finder,
-    Links,
-    LinksOrNames,
-    Query,
-    Row,
-    to_day,
-    to_link,
-)
+from sgextended.domain.arguments import PEOPLE, Day, Entity, Links, LinksOrNames, Row, to_day, to_link
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.domain.entities import get
 from sgextended.domain.users import me
 from sgextended.errors import InvalidArgumentError
@@ -42,12 +33,12 @@ def find_time_logs(
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return time logs, by day.
+    Return time logs, sorted by day.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity: Links to tasks or tickets, or to what the tasks are for, such as a shot.
+        entity: Links to tasks or tickets, or to the entities that the tasks belong to, such as a shot.
 
         project: Links to projects.
 
@@ -55,17 +46,17 @@ def find_time_logs(
 
         step: Pipeline steps of the tasks, as links or by short code or name.
 
-        date_from: First day.
+        date_from: First day, included.
 
-        date_to: Last day.
+        date_to: Last day, included.
 
         fields: Fields to return instead of `TIME_LOG_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields; ``duration`` is in minutes.
@@ -95,37 +86,45 @@ def log_time(
     Log time on a task or ticket, and return the time log.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity: Link to the task or ticket. Its project is looked up, unless it comes with it.
+        entity: Link to the task or ticket. Its project costs a request unless the dict has a ``project``.
 
-        minutes: How long.
+        minutes: Duration in minutes, above 0.
 
-        user: Link to who has worked. None: who asks, see ``me``.
+        user: Link to the person who did the work. None: the current user, see `me`.
 
-        day: Date, or text ``"YYYY-MM-DD"``. None: today, as this machine has it.
+        day: Date, or text ``"YYYY-MM-DD"``. None: today in the local time zone of this machine.
 
-        description: What was done.
+        description: Text that describes the work.
 
-        data: More fields.
+        data: Further fields to set, by name.
 
-        timeout: Seconds for all of it. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         Dict with ``type``, ``id`` and the fields that were set.
 
     Raises:
-        InvalidArgumentError: *minutes* is no number above 0, or *day* no day; nothing was sent.
+        InvalidArgumentError: *minutes* is not a number above 0, or *day* is not a valid day. Nothing was sent.
     """
     link = to_link(entity, "entity", _LOGGED_ON)
     if isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not minutes > 0:
-        msg = f"minutes={minutes!r}: give a number of minutes above 0. Nothing was sent."
+        msg = (
+            f"minutes={minutes!r} is not a number above 0. Nothing was sent. Pass the duration in minutes, such as 90."
+        )
         raise InvalidArgumentError(msg)
-    when = dt.date.today() if day is None else to_day(day)  # noqa: DTZ011 - the day of who works here
+    when = dt.date.today() if day is None else to_day(day)  # noqa: DTZ011 - people log time by local days
     with within(sg, timeout):
-        who = to_link(me(sg) if user is None else user, "user", PEOPLE)
+        worker = to_link(me(sg) if user is None else user, "user", PEOPLE)
         project = entity.get("project") or get(sg, link["type"], link, fields=["project"])["project"]
-        fields: Row = {"entity": link, "project": project, "user": who, "date": when.isoformat(), "duration": minutes}
+        fields: Row = {
+            "entity": link,
+            "project": project,
+            "user": worker,
+            "date": when.isoformat(),
+            "duration": minutes,
+        }
         if description is not None:
             fields["description"] = description
         made: Row = sg.create("TimeLog", {**fields, **(data or {})})

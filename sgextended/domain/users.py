@@ -1,23 +1,22 @@
 """
-People, who asks, and the groups and departments that they are in.
+Find people, groups, departments and the current user.
 """
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.conditions import (
+from sgextended.domain.arguments import (
     ASSIGNEES,
     PEOPLE,
-    Finder,
     Links,
     LinksOrNames,
     Names,
-    Query,
     Row,
-    client_of,
     fields_of,
     to_link,
     values_of,
 )
+from sgextended.domain.clients import Finder, client_of
+from sgextended.domain.conditions import Query
 from sgextended.domain.entities import get
 from sgextended.errors import ConfigurationError
 from sgextended.http.deadline import within
@@ -43,32 +42,32 @@ def find_users(
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return people, by name; those with an active account unless *status* says otherwise.
+    Return people, sorted by name; only active accounts unless *status* says otherwise.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         name: Full names or globs.
 
-        login: Logins.
+        login: Login names.
 
-        email: Addresses.
+        email: E-mail addresses.
 
         status: Short codes of ``sg_status_list``; None returns disabled accounts too.
 
         department: Departments, as links or by name or short code.
 
-        group: Links to groups of which they are members.
+        group: Links to groups. Members of any of the groups match.
 
-        project: Links to projects that they are on.
+        project: Links to projects to which the people are assigned.
 
         fields: Fields to return instead of `USER_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields.
@@ -96,22 +95,22 @@ def find_groups(
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return groups of people, by name.
+    Return groups of people, sorted by name.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         name: Names or globs.
 
-        user: Links to people who are in them.
+        user: Links to people who are members.
 
         fields: Fields to return instead of `GROUP_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields.
@@ -134,22 +133,22 @@ def find_departments(
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return departments, in the order of the site.
+    Return departments, sorted by the site's list order.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
         name: Names or globs.
 
-        user: Links to people who are in them.
+        user: Links to people who are members.
 
         fields: Fields to return instead of `DEPARTMENT_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields.
@@ -163,30 +162,33 @@ def find_departments(
 
 def me(sg: Finder, *, fields: Optional[Iterable[str]] = None, timeout: Optional[float] = None) -> Row:
     """
-    Return who asks: the person whose login it is or for whom a script acts, or else the script.
+    Return the current user.
+
+    That is the person whose login the client uses, or the person for whom a script acts (``sudo_as_login``). For any
+    other script it is the script (an ApiUser).
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        fields: Fields to return instead of ``name``, ``login`` and ``email`` of a person, ``firstname`` of a script.
+        fields: Fields to return. None: ``name``, ``login`` and ``email`` of a person, ``firstname`` of a script.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         Dict with ``type`` (``"HumanUser"`` or ``"ApiUser"``), ``id`` and the fields.
 
     Raises:
-        ConfigurationError: A session token does not say whose it is; nothing was asked.
+        ConfigurationError: The client has only a session token, which does not name its user. No request was sent.
 
-        NotFoundError: The site does not show who asks to who asks.
+        NotFoundError: The site does not let the current user read that HumanUser or ApiUser entity.
     """
     chosen = None if fields is None else fields_of(fields)
     config = client_of(sg).config
     login, script = config.sudo_as_login or config.user_login, config.script_name
     if not login and not script:
         msg = (
-            "The client does not say who asks, as a session token does not say whose it is: use "
-            "sg.find_users(login=...), or ask as a script or by login."
+            "The current user is unknown, because the client has only a session token, which does not name its user. "
+            "Use sg.find_users(login=...), or a client with a script key or a login."
         )
         raise ConfigurationError(msg)
     if login:
@@ -198,10 +200,10 @@ def me(sg: Finder, *, fields: Optional[Iterable[str]] = None, timeout: Optional[
 
 def with_groups(sg: Finder, people: Links) -> Optional[List[Row]]:
     """
-    Return links to people and to the groups that they are in; groups among them stay as they are.
+    Return links to people and to the groups of which they are members; links to groups stay as they are.
 
-    What is assigned to a group is assigned to its members. Costs one request, none when there is no person. A site has
-    no groups within groups.
+    An assignment to a group counts for all its members. The call costs one request, or none if there is no person among
+    the links. Groups within groups do not exist.
     """
     links = values_of(people)
     if links is None:

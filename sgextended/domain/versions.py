@@ -1,36 +1,38 @@
 """
-Versions.
+Find versions, find the latest ones, create a version.
 """
 
 import functools
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.conditions import (
+from sgextended.domain.arguments import (
     PEOPLE,
     Entity,
-    Finder,
+    FilePath,
     Links,
     LinksOrNames,
     Names,
-    Query,
     Row,
     check_text,
+    existing_file,
     fields_of,
     to_link,
 )
+from sgextended.domain.bulk_writes import create_once_by
+from sgextended.domain.clients import Finder
+from sgextended.domain.conditions import Query
 from sgextended.domain.entities import get
-from sgextended.domain.files import File, attach, file_at, run_followups
-from sgextended.domain.latest import Newest, latest_of
-from sgextended.domain.many import create_once_by
+from sgextended.domain.followups import attach_files, run_followup
+from sgextended.domain.latest_selection import LatestSelector
 from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within
 
 VERSION_FIELDS = ("code", "entity", "sg_task", "user", "sg_status_list", "description", "created_at", "project")
 
-_NEWEST = Newest(
-    parts={"task": "sg_task", "step": "sg_task.Task.step", "type": "sg_version_type", "name": "code"},
-    number="code",
-    names_hold_numbers=True,
+_LATEST = LatestSelector(
+    group_fields={"task": "sg_task", "step": "sg_task.Task.step", "type": "sg_version_type", "name": "code"},
+    number_field="code",
+    number_in_name=True,
 )
 
 
@@ -54,9 +56,9 @@ def find_versions(
     Return versions, oldest first.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity: Links to what the versions are of, such as a shot.
+        entity: Links to entities that the versions belong to, such as a shot.
 
         project: Links to projects.
 
@@ -64,24 +66,25 @@ def find_versions(
 
         task: Links to tasks.
 
-        step: Pipeline steps of their tasks, as links or by short code or name, such as ``"ANM"``.
+        step: Pipeline steps of the tasks, as links or by short code or name, such as ``"ANM"``.
 
-        user: Links to the artists.
+        user: Links to artists.
 
-        playlist: Links to playlists that they are on; `find_playlist_versions` keeps the order of one.
+        playlist: Links to playlists that contain the versions. Use `find_playlist_versions` for the order of a
+            playlist.
 
-        status: Short codes, such as ``"rev"``.
+        status: Short codes of statuses, such as ``"rev"``.
 
         fields: Fields to return instead of `VERSION_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
-        List of dicts with ``type``, ``id`` and the fields; ``created_at`` is a datetime, as native.
+        List of dicts with ``type``, ``id`` and the fields; ``created_at`` is a datetime, as in ``find``.
     """
     with within(sg, timeout):
         query = _query(filters, entity, project, name, task, step, user, playlist, status)
@@ -92,8 +95,8 @@ def latest_versions(
     sg: Finder,
     entity: Links = None,
     *,
-    per: Names = (),
-    by: str = "date",
+    group_by: Names = (),
+    order_by: str = "date",
     project: Links = None,
     name: Names = None,
     task: Links = None,
@@ -107,22 +110,22 @@ def latest_versions(
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return the latest version of each entity, or of each part of it; one query, whatever their number.
+    Return the latest version of each entity, or of each group within an entity, from one query.
 
-    They are the latest of those that match: with ``status="apr"`` the latest approved ones. All that match are read, as
-    the site's own ``LATEST`` can neither look at names and tasks nor obey other conditions.
+    The conditions apply first: ``status="apr"`` returns the latest approved versions. All matching versions are read,
+    because the site's ``LATEST`` filter preset cannot group by name or task and ignores other conditions.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity: Links to what the versions are of, such as a shot.
+        entity: Links to entities that the versions belong to, such as a shot.
 
-        per: What has a latest version of its own within each entity: ``"task"``, ``"step"``, ``"type"``, ``"name"``
-            (what is left of ``sh010_anim_v003`` without the number), or several of these. Nothing: the entity. What
-            belongs to neither an entity nor such a part is left out.
+        group_by: Within each entity, return one version for each ``"task"``, ``"step"``, ``"type"`` or ``"name"`` (the
+            name without its number: ``sh010_anim`` for ``sh010_anim_v003``), or for each combination of several. Empty:
+            one version for each entity. A version with neither an entity nor a value to group by is left out.
 
-        by: ``"date"``: the one made last. ``"number"``: the one with the highest number in its name, however late a
-            lower one was made.
+        order_by: ``"date"``: the version that was created last. ``"number"``: the version with the highest number in
+            its name, even if a lower number was created later.
 
         project: Links to projects.
 
@@ -130,32 +133,32 @@ def latest_versions(
 
         task: Links to tasks.
 
-        step: Pipeline steps of their tasks, as links or by short code or name.
+        step: Pipeline steps of the tasks, as links or by short code or name.
 
-        user: Links to the artists.
+        user: Links to artists.
 
-        playlist: Links to playlists that they are on.
+        playlist: Links to playlists that contain the versions.
 
-        status: Short codes.
+        status: Short codes of statuses.
 
         fields: Fields to return instead of `VERSION_FIELDS`.
 
-        extra_fields: Fields to return beside them.
+        extra_fields: Fields to return in addition.
 
-        filters: Native conditions that must hold as well.
+        filters: Native conditions that the entities must also match.
 
-        timeout: Seconds for all of it, waits included. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         List of dicts with ``type``, ``id`` and the fields, oldest first.
 
     Raises:
-        InvalidArgumentError: *per* or *by* is none of these words; nothing was asked.
+        InvalidArgumentError: *group_by* or *order_by* is not one of these words. No request was sent.
     """
     with within(sg, timeout):
         query = _query(filters, entity, project, name, task, step, user, playlist, status)
         wanted = fields_of(fields, extra_fields, VERSION_FIELDS)
-        return latest_of(_NEWEST, sg, query, "Version", wanted, per, by)
+        return _LATEST.find(sg, query, "Version", wanted, group_by, order_by)
 
 
 def _query(
@@ -191,8 +194,8 @@ def create_version(
     description: Optional[str] = None,
     status: Optional[str] = None,
     frames: Optional[str] = None,
-    movie: Optional[File] = None,
-    thumbnail: Optional[File] = None,
+    movie: Optional[FilePath] = None,
+    thumbnail: Optional[FilePath] = None,
     task_status: Optional[str] = None,
     data: Optional[Row] = None,
     timeout: Optional[float] = None,
@@ -201,46 +204,47 @@ def create_version(
     Create a version with its movie and thumbnail, then set the status of its task, and return the version.
 
     Args:
-        sg: Who is asked.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        entity: Link to what it is of, such as a shot; its project is looked up, unless it comes with it.
+        entity: Link to the entity that the version belongs to, such as a shot. Its project costs a request unless the
+            dict has a ``project``.
 
-        name: Its ``code``.
+        name: The ``code`` of the version.
 
-        task: Link to the task that it was made for.
+        task: Link to the task for which the version was made.
 
-        user: Link to the artist. None: who asks, as the site sets it.
+        user: Link to the artist. None: the site sets the current user.
 
-        description: What it is.
+        description: Text that describes the version.
 
-        status: Short code. None: what the site sets.
+        status: Short code of the status. None: the site's default.
 
         frames: Path to the frames, for ``sg_path_to_frames``.
 
-        movie: A file to upload, for review; its path is in ``sg_path_to_movie`` too.
+        movie: Path of a movie to upload for review. The path is also stored in ``sg_path_to_movie``.
 
-        thumbnail: An image to upload. None: the site makes one of the movie.
+        thumbnail: Path of an image to upload. None: the site makes a thumbnail from the movie.
 
-        task_status: Short code that the task gets when all is uploaded.
+        task_status: Short code of the status to set on the task when all files are uploaded.
 
-        data: More fields.
+        data: Further fields to set, by name.
 
-        timeout: Seconds for all of it. None: the site's limits.
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
         Dict with ``type``, ``id`` and the fields that were set.
 
     Raises:
-        PartialSuccessError: The version is there, and what came after it is not; ``entity`` is the version, and the message
-            says what is left to do.
+        PartialSuccessError: The version was created and a later step failed. ``entity`` is the version, and the message
+            lists the steps that are left.
 
-        InvalidArgumentError: A link or file is none, or there is a *task_status* and no task; nothing was sent.
+        InvalidArgumentError: A link or file is not valid, or *task_status* was passed without *task*. Nothing was sent.
     """
     check_text(name, "name")
     check_text(status, "status")
     link = to_link(entity)
     files = [
-        (file_at(path), field)
+        (existing_file(path), field)
         for path, field in ((movie, "sg_uploaded_movie"), (thumbnail, "image"))
         if path is not None
     ]
@@ -248,23 +252,26 @@ def create_version(
     if task is not None:
         fields["sg_task"] = to_link(task, "task", ("Task",))
     elif task_status is not None:
-        msg = f"task_status={task_status!r} needs the task: give task=. Nothing was sent."
+        msg = (
+            f"task_status={task_status!r} was passed without a task. Nothing was sent. Pass the link to the task as "
+            "task=."
+        )
         raise InvalidArgumentError(msg)
     if user is not None:
         fields["user"] = to_link(user, "user", PEOPLE)
     texts = {"description": description, "sg_status_list": status, "sg_path_to_frames": frames}
-    texts["sg_path_to_movie"] = None if movie is None else str(file_at(movie))
+    texts["sg_path_to_movie"] = None if movie is None else str(existing_file(movie))
     fields.update({field: text for field, text in texts.items() if text is not None})
     with within(sg, timeout):
         fields["project"] = entity.get("project") or get(sg, link["type"], link, fields=["project"])["project"]
         made = create_once_by(sg, "Version", {**fields, **(data or {})}, ["code", "entity", "project"])
-        left = [f"set_status({fields['sg_task']!r}, {task_status!r})"] if task_status is not None else []
-        attach(sg, made, "Version was created", files, left)
+        remaining = [f"set_status({fields['sg_task']!r}, {task_status!r})"] if task_status is not None else []
+        attach_files(sg, made, "The version was created", files, remaining)
         if task_status is not None:
-            run_followups(
+            run_followup(
                 made,
-                "Version was created with its files",
-                left,
+                "The version was created with its files",
+                remaining,
                 functools.partial(sg.update, "Task", fields["sg_task"]["id"], {"sg_status_list": task_status}),
             )
         return made

@@ -87,7 +87,7 @@ class AsyncMethods:
     find_statuses = awaited(SGExtended.find_statuses)
     find_steps = awaited(SGExtended.find_steps)
     find_tasks = awaited(SGExtended.find_tasks)
-    find_threads = awaited(SGExtended.find_threads)
+    find_note_threads = awaited(SGExtended.find_note_threads)
     find_time_logs = awaited(SGExtended.find_time_logs)
     find_upstream_files = awaited(SGExtended.find_upstream_files)
     find_users = awaited(SGExtended.find_users)

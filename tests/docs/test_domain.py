@@ -17,7 +17,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 #: Native methods that the domain adds an option to.
 NATIVE = {"find", "find_iter"}
 #: The module whose functions are described on another page.
-ELSEWHERE = "sgextended.domain.typed.records"
+ELSEWHERE = "sgextended.domain.typed.read_write"
 
 
 @pytest.fixture(scope="module")

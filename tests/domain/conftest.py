@@ -1,5 +1,5 @@
 """
-A small production in which naive searches go wrong: same names in two projects, groups, retired records, unicode.
+A small production that breaks naive searches: equal names in two projects, groups, retired records, Unicode.
 """
 
 from typing import Any, Dict, Iterator
@@ -13,7 +13,7 @@ from sgextended.localsite import LocalSite
 @pytest.fixture(scope="session")
 def sg(make_sg) -> Iterator[SGExtended]:
     """
-    A wrapper on an empty site of these tests' own.
+    A client on an empty site for these tests.
     """
     with LocalSite() as site:
         yield make_sg(site)
@@ -22,7 +22,7 @@ def sg(make_sg) -> Iterator[SGExtended]:
 @pytest.fixture(scope="session")
 def show(sg) -> Dict[str, Any]:
     """
-    The records by the names that tests call them by.
+    The records by the names that the tests use.
     """
     made: Dict[str, Any] = {}
 

@@ -1,5 +1,5 @@
 """
-By ids, exactly one, how many, in groups.
+Functions for entities of any type: by ids, exactly one, how many, in groups.
 """
 
 import pickle
@@ -19,7 +19,7 @@ GUARD = 5.0  # seconds
 @pytest.fixture(scope="module")
 def site():
     """
-    A site with 5 000 shots, of which one is retired.
+    A site with 5 000 shots, one of them retired.
     """
     with LocalSite() as site:
         yield site
@@ -28,7 +28,7 @@ def site():
 @pytest.fixture(scope="module")
 def many(site, make_sg):
     """
-    A wrapper on it.
+    A client on that site.
     """
     sg = make_sg(site)
     project = sg.create("Project", {"name": "Many"})
@@ -42,7 +42,7 @@ def many(site, make_sg):
 
 def test_find_by_ids_keeps_the_order_of_5000(many):
     """
-    5 000 ids come back in the order asked for, in ten requests; what is retired or unknown is left out.
+    5 000 ids are returned in the order given, from ten requests. Retired and unknown ids are left out.
     """
     ids = [(number * 1237) % 5000 + 1 for number in range(5000)]
     before = many.requests_sent
@@ -55,7 +55,7 @@ def test_find_by_ids_keeps_the_order_of_5000(many):
 
 def test_find_by_ids_asks_for_chunks_at_the_same_time(site, make_site, many):
     """
-    Several chunks are asked for at the same time, with the find of the studio's own class.
+    Several pages are requested at the same time, with the find of the studio's own class.
     """
     together = threading.Barrier(4)
 
@@ -71,7 +71,7 @@ def test_find_by_ids_asks_for_chunks_at_the_same_time(site, make_site, many):
 
 def test_find_by_ids_takes_links_and_repeats(many):
     """
-    Links stand for their ids, and one that is given twice comes twice, as entities of their own.
+    Links are accepted as ids. An id that is given twice returns two separate dicts.
     """
     found = many.find_by_ids("Shot", [{"type": "Shot", "id": 3, "code": "x"}, 2, 3])
 
@@ -82,16 +82,16 @@ def test_find_by_ids_takes_links_and_repeats(many):
 
 def test_find_by_ids_with_filters(many):
     """
-    Conditions hold as well, and do not change the order.
+    Conditions restrict the result and do not change its order.
     """
     assert [row["id"] for row in many.find_by_ids("Shot", [9, 8, 2, 1], filters=[["code", "is", "sh1"]])] == [9, 2]
 
 
 def test_find_by_ids_required_names_what_is_missing(many):
     """
-    With required=True the ids that are missing are named.
+    With required=True, the error names the missing ids.
     """
-    with pytest.raises(NotFoundError, match=r"2 of 3 entities of type Shot were not found: 700, 99999. They are"):
+    with pytest.raises(NotFoundError, match=r"2 of 3 entities of type Shot were not found: 700, 99999. They do"):
         many.find_by_ids("Shot", [1, 700, 99_999], required=True)
     with pytest.raises(NotFoundError, match=r"20 of 20 .* and 10 more"):
         many.find_by_ids("Shot", range(90_000, 90_020), required=True)
@@ -100,7 +100,7 @@ def test_find_by_ids_required_names_what_is_missing(many):
 @pytest.mark.parametrize("wrong", ["12", True, None, {"type": "Asset", "id": 3}, {"id": 3}])
 def test_find_by_ids_refuses_what_is_no_id(wrong):
     """
-    What is neither a number nor a link to that type is refused before anything is asked.
+    A value that is neither a number nor a link to the type raises before a request is sent.
     """
     with pytest.raises(InvalidArgumentError):
         entities.find_by_ids(None, "Shot", [1, wrong])
@@ -110,7 +110,7 @@ def test_find_by_ids_refuses_what_is_no_id(wrong):
 
 def test_find_by_ids_of_an_official_client(site, many):
     """
-    A plain client is asked for one chunk after the other, since it is not safe, and gives the same.
+    A plain client, which is not thread-safe, sends one request after the other and returns the same.
     """
     official = shotgun_api3.Shotgun(site.url, site.script_name, site.api_key)
     ids = range(1200, 0, -1)
@@ -122,7 +122,7 @@ def test_find_by_ids_of_an_official_client(site, many):
 
 def test_find_by_ids_raises_the_fault_of_the_site(many):
     """
-    What the site says of a chunk is raised as it is.
+    A fault of the site is raised unchanged.
     """
     with pytest.raises(shotgun_api3.Fault, match="nonsense"):
         many.find_by_ids("Shot", range(1, 2000), filters=[["nonsense", "is", 1]])
@@ -130,7 +130,7 @@ def test_find_by_ids_raises_the_fault_of_the_site(many):
 
 def test_find_by_ids_ends_at_its_timeout(site, many):
     """
-    The limit holds for all chunks together.
+    The time limit applies to all requests together.
     """
     site.faults.add("latency=0.4:rpc=read")
     try:
@@ -145,25 +145,25 @@ def test_find_by_ids_ends_at_its_timeout(site, many):
 )
 def test_get_returns_exactly_one(many, which):
     """
-    An id, a link or conditions may say which one is meant.
+    An id, a link or conditions identify the entity.
     """
     assert many.get("Shot", which, fields=["code"]) == {"type": "Shot", "id": 2, "code": "sh1"}
 
 
 def test_get_refuses_a_name():
     """
-    A name is no condition, and what finds names is said.
+    A name raises, and the error mentions sg.resolve.
     """
-    with pytest.raises(InvalidArgumentError, match=r"a name is found by sg\.resolve"):
+    with pytest.raises(InvalidArgumentError, match=r"Use sg\.resolve to find an entity by name"):
         entities.get(None, "Shot", "sh010")
-    with pytest.raises(InvalidArgumentError, match="None is neither an id nor conditions"):
+    with pytest.raises(InvalidArgumentError, match="None is neither an id, a link nor conditions"):
         entities.exists(None, "Shot", None)
 
 
 @pytest.mark.parametrize(("which", "named"), [(700, "the id 700"), ([["code", "is", "größe"]], "größe")])
 def test_get_says_what_was_not_found(many, which, named):
     """
-    Nothing is a LookupError that names the type and the conditions, for retired entities too.
+    No match raises a LookupError that names the type and the conditions, also for retired entities.
     """
     with pytest.raises(NotFoundError, match=f"There is no Shot with .*{named}.*, or it is retired"):
         many.get("Shot", which)
@@ -171,11 +171,11 @@ def test_get_says_what_was_not_found(many, which, named):
 
 def test_get_of_several_says_which_ones(many):
     """
-    Several are an error that holds the first of them, and survives the way out of a worker process.
+    Several matches raise an error with the first ones. The error can be pickled.
     """
     with pytest.raises(AmbiguousError, match=r"more than 10 have .*: 1, 8, 15") as caught:
         many.get("Shot", [["code", "is", "sh0"]], fields=["code"])
-    with pytest.raises(AmbiguousError, match=r"and 2 have .*: 1, 8. Add conditions") as two:
+    with pytest.raises(AmbiguousError, match=r"but 2 have .*: 1, 8. Add conditions") as two:
         many.get("Shot", [["code", "is", "sh0"], ["id", "less_than", 9]])
 
     assert isinstance(caught.value, LookupError)
@@ -190,7 +190,7 @@ def test_get_of_several_says_which_ones(many):
 
 def test_count_lets_the_site_count(many):
     """
-    A count is one request, whatever it counts.
+    A count is one request, whatever the number of entities.
     """
     before = many.requests_sent
 
@@ -202,7 +202,7 @@ def test_count_lets_the_site_count(many):
 
 def test_exists_tells_whether(many):
     """
-    By id, link or conditions; what is retired does not exist.
+    exists accepts an id, a link or conditions. Retired entities do not exist.
     """
     assert many.exists("Shot", 1)
     assert not many.exists("Shot", 700)
@@ -214,7 +214,7 @@ def test_exists_tells_whether(many):
 
 def test_group_by_keeps_values_and_order(many):
     """
-    Groups come in the order of their first entity, with the value as it came; a list puts an entity in several.
+    Groups are in the order of their first entity, with unchanged values. A list puts an entity in several groups.
     """
     ana, crew = {"type": "HumanUser", "id": 1, "name": "Ana"}, {"type": "Group", "id": 1, "name": "crew"}
     rows = [
@@ -236,7 +236,7 @@ def test_group_by_keeps_values_and_order(many):
 
 def test_group_by_values_that_are_dicts_without_id(many):
     """
-    Files and settings, which are dicts as well, can be grouped by.
+    Files and settings, which are dicts without an id, can be grouped by.
     """
     rows = [{"type": "Version", "id": 1, "x": {"url": "a"}}, {"type": "Version", "id": 2, "x": {"url": "a"}}]
 
@@ -245,7 +245,7 @@ def test_group_by_values_that_are_dicts_without_id(many):
 
 def test_group_by_a_field_that_was_not_asked_for(many):
     """
-    A field that the entities came without is refused, not taken for empty.
+    A field that the rows lack raises and is not taken as empty.
     """
-    with pytest.raises(InvalidArgumentError, match="A Shot comes without 'sg_sequence'"):
+    with pytest.raises(InvalidArgumentError, match="A row of type Shot lacks the field 'sg_sequence'"):
         many.group_by([{"type": "Shot", "id": 1}], "sg_sequence")

@@ -1,5 +1,5 @@
 """
-What the find functions of the domain return, on a site made to break naive ones.
+The find functions of the domain, on a site that breaks naive searches.
 """
 
 import pytest
@@ -17,7 +17,7 @@ def codes(rows, field="code"):
 
 class Refusing:
     """
-    A client that must not be asked.
+    A client that raises on any request.
     """
 
     def find(self, *args, **kwargs):
@@ -26,7 +26,7 @@ class Refusing:
 
 def test_find_projects_leaves_archived_ones_out(sg, show):
     """
-    Only projects that are not archived come back, by name, unless archived says otherwise.
+    Archived projects are left out unless archived= says otherwise. The order is by name.
     """
     wanted = ["Bird", "Tree", "Old Film"]
 
@@ -37,7 +37,7 @@ def test_find_projects_leaves_archived_ones_out(sg, show):
 
 def test_find_projects_by_status(sg, show):
     """
-    A status restricts, a collection of them does so too.
+    One status or a collection of statuses restricts the result.
     """
     assert codes(sg.find_projects(["Bird", "Tree"], status="Active"), "name") == ["Bird"]
     assert codes(sg.find_projects(["Bird", "Tree"], status=["Active", "Bidding"]), "name") == ["Bird", "Tree"]
@@ -45,7 +45,7 @@ def test_find_projects_by_status(sg, show):
 
 def test_find_shots_of_one_project_only(sg, show):
     """
-    Of two shots with the same name, the project decides; retired shots do not come back.
+    Of two shots with the same name, the project decides. Retired shots are left out.
     """
     found = sg.find_shots(show["bird"])
 
@@ -73,14 +73,14 @@ def test_find_shots_of_one_project_only(sg, show):
 )
 def test_find_shots_by_glob(sg, show, glob, expected):
     """
-    A glob means what it means in a shell, without regard to case.
+    A glob has the same meaning as in a shell, and case is ignored.
     """
     assert set(codes(sg.find_shots(show["bird"], name=glob))) == expected
 
 
 def test_find_assets_with_a_bracket_in_the_name(sg, show):
     """
-    A bracket in a name is found by a glob that quotes it.
+    A quoted bracket in a glob matches a bracket in a name.
     """
     assert codes(sg.find_assets(show["bird"], name="veh_cart[[]1]")) == ["veh_cart[1]"]
 
@@ -106,7 +106,7 @@ def test_find_sequences_by_episode_and_name(sg, show):
 
 def test_find_assets_by_type_and_status(sg, show):
     """
-    Type and status must both hold.
+    Type and status must both match.
     """
     assert codes(sg.find_assets(show["bird"], asset_type="Character")) == ["char_hero", "char_villain"]
     assert codes(sg.find_assets(show["bird"], asset_type="Character", status="ip")) == ["char_hero"]
@@ -114,7 +114,7 @@ def test_find_assets_by_type_and_status(sg, show):
 
 def test_find_tasks_of_an_entity_come_oldest_first(sg, show):
     """
-    The tasks of an entity come as native dicts with the usual fields.
+    The tasks of an entity are returned as native dicts with the default fields.
     """
     found = sg.find_tasks(show["sh010"])
 
@@ -125,7 +125,7 @@ def test_find_tasks_of_an_entity_come_oldest_first(sg, show):
 
 def test_find_tasks_counts_those_of_a_persons_groups(sg, show):
     """
-    What is assigned to a group is assigned to its members; a group itself means only its own tasks.
+    A person matches tasks of the person's groups. A group matches only its own tasks.
     """
     assert codes(sg.find_tasks(assignee=show["ana"]), "content") == ["block", "polish"]
     assert codes(sg.find_tasks(assignee=show["crew"]), "content") == ["polish"]
@@ -142,7 +142,7 @@ def test_find_tasks_by_step_name(sg, show, step):
 
 def test_find_tasks_by_step_link_status_and_name(sg, show):
     """
-    A step may be a link, and all conditions must hold.
+    A step may be a link, and all conditions must match.
     """
     assert codes(sg.find_tasks(step=show["light"], status="ip"), "content") == ["key light"]
     assert codes(sg.find_tasks(step=[show["light"], "LAY"], name="*light"), "content") == ["key light", "fill light"]
@@ -174,7 +174,7 @@ def test_find_users_gives_active_people(sg, show):
 
 def test_fields_replace_and_extra_fields_add(sg, show):
     """
-    fields= replaces the usual fields, extra_fields= adds to them; a field that only a glob needs is not returned.
+    fields= replaces the default fields, extra_fields= adds to them. A field that only a glob needs is not returned.
     """
     only = sg.find_shots(show["bird"], name="sh010*", fields=["sg_status_list"])
     more = sg.find_tasks(show["sh010"], extra_fields=["milestone", "content"])
@@ -183,9 +183,9 @@ def test_fields_replace_and_extra_fields_add(sg, show):
     assert set(more[0]) == {"type", "id", "milestone", *TASK_FIELDS}
 
 
-def test_filters_hold_as_well(sg, show):
+def test_filters_are_combined_with_the_others(sg, show):
     """
-    Native conditions are added to the others.
+    Native conditions are combined with the others.
     """
     filters = [["sg_status_list", "is_not", "ip"]]
 
@@ -210,7 +210,7 @@ def test_filters_hold_as_well(sg, show):
 )
 def test_an_empty_collection_matches_nothing_without_a_request(method, arguments):
     """
-    An empty collection is no restriction forgotten: it finds nothing, and asks nobody.
+    An empty collection matches nothing and sends no request.
     """
     import sgextended
 
@@ -220,9 +220,9 @@ def test_an_empty_collection_matches_nothing_without_a_request(method, arguments
 
 
 @pytest.mark.parametrize("wrong", [12, "Shot", {"type": "Shot"}, [{"id": 3}]])
-def test_a_link_that_is_none_is_refused(wrong):
+def test_invalid_link_is_refused(wrong):
     """
-    What is no link is refused before anything is asked, with what a link looks like.
+    An invalid link raises before a request is sent, and the error shows an example.
     """
     from sgextended.domain.tasks import find_tasks
 

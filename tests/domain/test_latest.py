@@ -1,5 +1,5 @@
 """
-The latest of each kind: numbers and dates interleave, tasks and names are shared, some values are missing.
+The latest entity of each group: numbers and dates disagree, tasks and names are shared, some values are missing.
 """
 
 import datetime as dt
@@ -8,7 +8,7 @@ import pytest
 
 from sgextended import InvalidArgumentError
 from sgextended.domain.published_files import PUBLISHED_FILE_FIELDS
-from sgextended.domain.versions import _NEWEST, VERSION_FIELDS
+from sgextended.domain.versions import _LATEST, VERSION_FIELDS
 
 DAY = dt.datetime(2026, 3, 1, 12, tzinfo=dt.timezone.utc)
 
@@ -40,7 +40,7 @@ def codes(rows):
 @pytest.fixture(scope="module")
 def film(sg):
     """
-    A project with versions and files whose numbers and dates do not go together.
+    A project with versions and files whose numbers and dates disagree.
     """
     made = {"project": sg.create("Project", {"name": "Latest"}), "other": sg.create("Project", {"name": "Latest two"})}
 
@@ -103,7 +103,7 @@ def film(sg):
 
 
 @pytest.mark.parametrize(
-    ("per", "by", "expected"),
+    ("group_by", "order_by", "expected"),
     [
         ((), "date", ["sh1_layout_v002", "sh1_layout_v099"]),
         ("entity", "date", ["sh1_layout_v002", "sh1_layout_v099"]),
@@ -115,18 +115,18 @@ def film(sg):
         (["step", "name"], "number", PER_NAME),
     ],
 )
-def test_latest_versions_per_part(sg, film, per, by, expected):
+def test_latest_versions_of_each_group(sg, film, group_by, order_by, expected):
     """
-    Each part of each entity has its own latest version, by date or by number; retired ones are none.
+    Each group within each entity has its own latest version, by date or by number. Retired versions do not count.
     """
-    found = codes(sg.latest_versions(project=film["project"], per=per, by=by))
+    found = codes(sg.latest_versions(project=film["project"], group_by=group_by, order_by=order_by))
 
     assert found == sorted(expected)
 
 
 def test_latest_versions_are_the_latest_that_match(sg, film):
     """
-    With a status it is the latest of that status, and not the latest if it has that status.
+    With a status, the result is the latest version of that status, even if a later version has another status.
     """
     assert codes(sg.latest_versions(film["shot"], status="vwd")) == ["sh1_layout_v001"]
     assert codes(sg.latest_versions(film["shot"], step="L2")) == ["SH1_LIGHT_v002"]
@@ -136,10 +136,10 @@ def test_latest_versions_are_the_latest_that_match(sg, film):
 @pytest.mark.parametrize("method", ["latest_versions", "latest_published_files"])
 def test_latest_costs_one_request(sg, film, method):
     """
-    One request, however many entities have a latest one; none where nothing can match.
+    One request for any number of entities, and none if nothing can match.
     """
     before = sg.requests_sent
-    found = getattr(sg, method)([film["shot"], film["twin"]], per=["task", "step", "type", "name"])
+    found = getattr(sg, method)([film["shot"], film["twin"]], group_by=["task", "step", "type", "name"])
 
     assert len(found) > 3
     assert sg.requests_sent == before + 1
@@ -150,9 +150,9 @@ def test_latest_costs_one_request(sg, film, method):
 
 def test_latest_returns_the_fields_asked_for_alone(sg, film):
     """
-    What only tells the parts apart does not come back.
+    Fields that are only needed for grouping are not returned.
     """
-    usual = sg.latest_versions(film["shot"], per="step")[0]
+    usual = sg.latest_versions(film["shot"], group_by="step")[0]
     only = sg.latest_versions(film["shot"], fields=["code"], extra_fields=["sg_status_list"])
 
     assert set(usual) == {"type", "id", *VERSION_FIELDS}
@@ -164,28 +164,28 @@ def test_latest_returns_the_fields_asked_for_alone(sg, film):
     ("options", "expected"),
     [
         ({}, ["a.c1", "a.twin", "a.v11", "b.v1"]),
-        ({"by": "date"}, ["a.c1", "a.twin", "a.v2", "b.none"]),
-        ({"per": "name"}, ["a.twin", "a.v11", "b.v1"]),
-        ({"per": "type"}, ["a.c1", "a.twin", "a.v11"]),
-        ({"per": "step", "by": "date"}, ["a.c1", "a.twin", "b.none"]),
-        ({"per": ()}, ["a.twin", "a.v11"]),
-        ({"file_type": "Latest Scene", "per": ()}, ["a.twin", "a.v11"]),
+        ({"order_by": "date"}, ["a.c1", "a.twin", "a.v2", "b.none"]),
+        ({"group_by": "name"}, ["a.twin", "a.v11", "b.v1"]),
+        ({"group_by": "type"}, ["a.c1", "a.twin", "a.v11"]),
+        ({"group_by": "step", "order_by": "date"}, ["a.c1", "a.twin", "b.none"]),
+        ({"group_by": ()}, ["a.twin", "a.v11"]),
+        ({"file_type": "Latest Scene", "group_by": ()}, ["a.twin", "a.v11"]),
         ({"file_type": "lca"}, ["a.c1"]),
         ({"name": "B"}, ["b.v1"]),
     ],
 )
-def test_latest_published_files_per_part(sg, film, options, expected):
+def test_latest_published_files_of_each_group(sg, film, options, expected):
     """
-    The highest number is the latest even if a lower one came later, and 11 is above 3; by date it is the other way.
+    By number, 11 is later than 3, even if 3 was published later. By date it is the reverse.
     """
     assert codes(sg.latest_published_files(project=film["project"], **options)) == expected
 
 
 def test_latest_published_files_of_two_projects_are_apart(sg, film):
     """
-    A name in one project is no later version of the same name in another.
+    Files with the same name in two projects are separate groups.
     """
-    found = sg.latest_published_files(project=[film["project"], film["other"]], per="name", name="a")
+    found = sg.latest_published_files(project=[film["project"], film["other"]], group_by="name", name="a")
 
     assert codes(found) == ["a.other", "a.twin", "a.v11"]
 
@@ -193,13 +193,16 @@ def test_latest_published_files_of_two_projects_are_apart(sg, film):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"per": "shot"}, "per='shot' is nothing that has a latest one: use 'entity', 'task', 'step', 'type', 'name'."),
-        ({"by": "size"}, "by='size' is no way to be the latest: use 'date' or 'number'."),
+        (
+            {"group_by": "shot"},
+            "group_by='shot' is not a known group. No request was sent. Use 'entity', 'task', 'step', 'type', 'name'.",
+        ),
+        ({"order_by": "size"}, "order_by='size' is not a known order. No request was sent. Use 'date' or 'number'."),
     ],
 )
 def test_latest_refuses_words_that_it_does_not_know(options, message):
     """
-    A word that means nothing is refused before anything is asked.
+    An unknown word raises before a request is sent.
     """
     from sgextended.domain.versions import latest_versions
 
@@ -225,12 +228,12 @@ def test_latest_refuses_words_that_it_does_not_know(options, message):
 )
 def test_the_number_in_a_name(code, number, stem):
     """
-    The last "v" with a number behind it that is no part of a word is the number; the rest is the name.
+    The number is the last "v" with digits that is not part of a word. The rest is the name.
     """
     row = {"type": "Version", "id": 1, "code": code, "created_at": None}
 
-    assert _NEWEST.rank(row, "number")[0] == (-1 if number is None else number)
-    assert _NEWEST.kind(row, ["code"]) == (stem,)
+    assert _LATEST.rank(row, "number")[0] == (-1 if number is None else number)
+    assert _LATEST.group_key(row, ["code"]) == (stem,)
 
 
 def test_find_published_files_by_what_they_are(sg, film):
@@ -253,7 +256,7 @@ def test_find_published_files_by_what_they_are(sg, film):
 @pytest.fixture(scope="module")
 def chain(sg, film):
     """
-    Files made of each other: model -> rig -> (anim, crowd) -> comp, with a circle, and a retired one between.
+    Files with dependencies: model -> rig -> (anim, crowd) -> comp, with a cycle and a retired file in between.
     """
     files = {}
     for name in ("model", "rig", "anim", "crowd", "comp", "lost", "behind"):
@@ -287,7 +290,7 @@ def chain(sg, film):
 )
 def test_dependencies_level_by_level(sg, chain, method, start, levels, expected):
     """
-    Files come nearest first, each once, although they depend on each other in a circle; what is retired leads nowhere.
+    Files are returned nearest first and once each, also with a cycle. Retired files are not followed.
     """
     found = getattr(sg, method)([chain[name] for name in start], levels=levels, fields=["code"])
 
@@ -297,7 +300,7 @@ def test_dependencies_level_by_level(sg, chain, method, start, levels, expected)
 
 def test_dependencies_with_filters_go_through_what_does_not_match(sg, chain):
     """
-    Conditions choose what comes back, not how far the way leads.
+    Conditions restrict the returned files, not the files on the path to them.
     """
     found = sg.find_upstream_files(chain["comp"], levels=None, filters=[["code", "is", "model"]], fields=["code"])
 
@@ -306,7 +309,7 @@ def test_dependencies_with_filters_go_through_what_does_not_match(sg, chain):
 
 def test_dependencies_keep_the_links_that_are_asked_for(sg, chain):
     """
-    The links that lead on come back where they are among the fields.
+    The dependency links are returned if they are among the fields.
     """
     found = sg.find_upstream_files(chain["crowd"], fields=["upstream_published_files"])
 

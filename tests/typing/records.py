@@ -9,7 +9,7 @@ from shotgun_api3.shotgun import Shotgun
 from typing_extensions import assert_type
 
 from sgextended import Link, RecordError, SchemaError, SGExtended, SiteSchema
-from sgextended.domain.typed.records import find_as
+from sgextended.domain.typed.read_write import find_as
 
 
 @attrs.define

@@ -1,3 +1,3 @@
 """
-Query fields, saved filters and pages, as the web application shows them.
+Values of query fields and contents of saved pages, as the web application shows them.
 """

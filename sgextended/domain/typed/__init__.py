@@ -1,3 +1,3 @@
 """
-Entities as a studio's own attrs classes.
+Read and write entities as instances of a studio's own attrs classes.
 """

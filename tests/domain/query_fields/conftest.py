@@ -1,5 +1,5 @@
 """
-A site with the small production on which the answers of query fields can be counted, and a way to define more of them.
+A site with a small production whose query field values can be counted by hand, and a fixture that adds query fields.
 """
 
 import pytest
@@ -12,7 +12,7 @@ from sgextended.localsite.custom_fields.query_field_definitions import add_query
 @pytest.fixture(scope="module")
 def site():
     """
-    A site of this module's own.
+    A site for one test module.
     """
     with LocalSite() as running:
         yield running
@@ -21,7 +21,7 @@ def site():
 @pytest.fixture(scope="module")
 def sg(site, make_sg):
     """
-    A wrapper on it.
+    A client on that site.
     """
     return make_sg(site)
 
@@ -29,7 +29,7 @@ def sg(site, make_sg):
 @pytest.fixture(scope="module")
 def made(sg):
     """
-    What there is, by name.
+    The records by name.
     """
     return make_production(sg)
 
@@ -37,7 +37,7 @@ def made(sg):
 @pytest.fixture
 def define(site):
     """
-    Makes a query field and returns its name.
+    A function that adds a query field and returns its name.
     """
     numbers = iter(range(10**6))
 

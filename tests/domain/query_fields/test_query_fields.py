@@ -1,7 +1,7 @@
 """
-The values of query fields, on definitions whose answers were worked out by hand from a small production.
+The values of query fields, on definitions whose values were counted by hand in a small production.
 
-What there is of tasks, versions and notes stands in `made`; each answer below can be counted there.
+The fixture `made` contains the tasks, versions and notes; each expected value can be counted there.
 """
 
 import datetime as dt
@@ -27,7 +27,7 @@ OF_SHOT = condition("entity", "is", SHOT)
 @pytest.fixture
 def values(sg, made, define):
     """
-    Makes a field of shots, and returns what it is for a, b, c and d.
+    A function that adds a query field to the Shot type and returns its values for the shots a, b, c and d.
     """
 
     def compute(*definition, user="ana", **options):
@@ -127,7 +127,7 @@ ALSO_THEIRS = group("or", condition("note_links", "is", SHOT), condition("tasks.
 )
 def test_records_are_those_of_the_filter(values, definition, options, expected):
     """
-    A field counts the rows that its filter finds, whatever it is made of.
+    A field counts the rows that its filter finds, for every form of filter.
     """
     assert values(*definition, **options) == expected
 
@@ -162,7 +162,7 @@ STATUS = {"field": "sg_status_list"}
 )
 def test_rows_are_summed_up(values, query, summary, options, expected):
     """
-    Counts, sums, averages, ends and shares are those of the record's own rows, in the type of the field.
+    Counts, sums, averages, minima, maxima and percentages cover the record's own rows, in the type of the field.
     """
     found = values(*query, summary, **options)
 
@@ -185,7 +185,7 @@ def test_rows_are_summed_up(values, query, summary, options, expected):
 )
 def test_rows_that_several_records_share_count_for_each(sg, made, define, summary, options, expected):
     """
-    A row that is linked to several of the records belongs to all of them.
+    A row that is linked to several records counts for all of them.
     """
     field = define(*OF_ASSET, summary, of="Asset", **options)
     rows = sg.find("Asset", [], [field], [{"field_name": "id", "direction": "asc"}], query_fields=True)
@@ -195,7 +195,7 @@ def test_rows_that_several_records_share_count_for_each(sg, made, define, summar
 
 def test_rows_without_a_value_do_not_pull_an_average_down(sg, made, define):
     """
-    Of rows that several records share, those that are empty count neither as 0 nor at all.
+    In an average of shared rows, rows without a value are ignored.
     """
     empty = sg.create("Shot", {"code": "e", "project": made["film"], "assets": [made["cart"]]})
     try:
@@ -252,14 +252,14 @@ VERSIONS = ("Version", group("and", OF_SHOT))
 )
 def test_single_record_is_the_first_in_its_order(values, query, field, which, expected):
     """
-    A single-record field shows the first of the record's rows; those without a value come last, either way.
+    A single-record field shows the first of the record's rows. Rows without a value come last in both directions.
     """
     assert values(*query, "single_record", field=field, value=which) == expected
 
 
 def test_single_record_of_a_link_is_a_link(values, made):
     """
-    What is shown has the type of its field.
+    The value of a single record has the type of the shown field.
     """
     found = values(*VERSIONS, "single_record", field="user", value=single("created_at"))
 
@@ -273,7 +273,7 @@ def test_single_record_of_a_link_is_a_link(values, made):
 
 def test_date_time_is_a_datetime(values):
     """
-    The end of a date and time is one, as in any other field.
+    The minimum or maximum of a date and time is a datetime, as in any other field.
     """
     found = values(*VERSIONS, "maximum", field="created_at")
 
@@ -287,26 +287,26 @@ def test_date_time_is_a_datetime(values):
 @pytest.mark.parametrize(
     ("query", "summary", "options", "reason"),
     [
-        (TASKS, "status_percentage", {**STATUS, "value": None}, "does not say which"),
-        (TASKS, "percentage", {"field": "content", "value": "x"}, "means nothing"),
+        (TASKS, "status_percentage", {**STATUS, "value": None}, "does not define the value"),
+        (TASKS, "percentage", {"field": "content", "value": "x"}, "has no meaning"),
         (TASKS, "status_list", {"field": "content"}, "has no status"),
-        (TASKS, "sum", {"field": "sg_gone"}, "Task.sg_gone, which is no field"),
-        (TASKS, "sum", {"field": "content"}, "the site refused to answer: .*sum"),
+        (TASKS, "sum", {"field": "sg_gone"}, "Task.sg_gone, which is not a field"),
+        (TASKS, "sum", {"field": "content"}, "the site refused the request: .*sum"),
         (
             ("Task", group("and", condition("entity", "is", {"name": "sh", "valid": "autocomplete"}))),
             "record_count",
             {},
-            "typed text, 'sh'",
+            "the text 'sh' instead of a link",
         ),
         (
             ("Task", group("and", condition("entity", "is", {"type": "Shot", "id": 0, "valid": "odd_token"}))),
             "record_count",
             {},
-            "'odd_token', which is not known",
+            "the unknown placeholder 'odd_token'",
         ),
         (("Task", group("and", condition("entity", "is"))), "record_count", {}, "condition on entity has no value"),
         (("Task", group("and", condition("entity", "name_is", SHOT))), "record_count", {}, "by 'name_is'"),
-        (("Task", group("and", condition("sg_gone", "is", SHOT))), "record_count", {}, "sg_gone, which is no field"),
+        (("Task", group("and", condition("sg_gone", "is", SHOT))), "record_count", {}, "sg_gone, which is not a field"),
         (("Task", group("and", OF_SHOT, condition("sg_gone", "is", 1))), "record_count", {}, "refused.*doesn't exist"),
         (
             ("Task", group("and", condition("entity", "is", {"type": "Shot", "id": 0}))),
@@ -314,10 +314,10 @@ def test_date_time_is_a_datetime(values):
             {},
             "without type",
         ),
-        (TASKS, "single_record", {"field": "content", "value": {"limit": "many"}}, "shows 'many' records"),
+        (TASKS, "single_record", {"field": "content", "value": {"limit": "many"}}, "its limit 'many' is not a number"),
         (("Task", group("xor", OF_SHOT)), "record_count", {}, "joins conditions by 'xor'"),
-        (("Task", "odd"), "record_count", {}, "filter is not understood: 'odd'"),
-        (("Task", group("and", {"path": "entity"})), "record_count", {}, "is not understood"),
+        (("Task", "odd"), "record_count", {}, "filter has an unknown form: 'odd'"),
+        (("Task", group("and", {"path": "entity"})), "record_count", {}, "has an unknown form"),
         (
             (
                 "Task",
@@ -325,13 +325,13 @@ def test_date_time_is_a_datetime(values):
             ),
             "record_count",
             {},
-            "alternatives that depend on the record at hand",
+            "alternatives that depend on the current entity",
         ),
     ],
 )
 def test_what_cannot_be_computed_says_why(values, query, summary, options, reason):
     """
-    A field without a value has the reason in its place, which is false.
+    The value of a field that cannot be computed is false and has a reason.
     """
     found = values(*query, summary, **options)
 

@@ -1,5 +1,5 @@
 """
-How query fields are asked for: behind links, by other clients, beside other fields; and what is refused.
+Requests for query fields: behind links, with other clients, together with other fields; and invalid requests.
 """
 
 import random
@@ -32,7 +32,7 @@ STATUS = {"field": "sg_status_list"}
 
 def test_dotted_fields_are_those_of_the_link(sg, made, define):
     """
-    A query field behind a link is that of the linked record; where there is none, it is None.
+    A query field behind a link has the value of the linked record; without a link it is None.
     """
     shots = ("Shot", group("and", condition("sg_sequence", "is", current("Sequence")), IN_PROJECT))
     total = define(*shots, "sum", of="Sequence", field="sg_cut_duration")
@@ -45,14 +45,14 @@ def test_dotted_fields_are_those_of_the_link(sg, made, define):
     )
 
     assert [row[shot_path] for row in found] == [42, 42, 42, None]
-    assert set(found[0]) == {"type", "id", "code", shot_path}  # what was needed to work it out is gone
+    assert set(found[0]) == {"type", "id", "code", shot_path}  # fields that were only needed to compute it are removed
     assert [row[f"entity.Shot.{opened}"] for row in tasks] == [2, 0, 1]
     assert [row[task_path] for row in tasks] == [42, 42, None]
 
 
-def test_rows_without_what_is_needed_are_looked_up_once(site, sg, made, define):
+def test_missing_links_and_projects_are_requested_once(site, sg, made, define):
     """
-    Links and projects that the rows lack are found for all of them and all fields in one call, and left out again.
+    Links and projects that the rows lack are requested once for all rows and fields, and removed again.
     """
     shots = ("Shot", group("and", condition("sg_sequence", "is", current("Sequence"))))
     paths = [f"sg_sequence.Sequence.{define(*shots, of='Sequence')}", define("Task", group("and", IN_PROJECT))]
@@ -68,7 +68,7 @@ def test_rows_without_what_is_needed_are_looked_up_once(site, sg, made, define):
 
 def test_field_that_the_site_refuses_leaves_the_others_alone(sg, made, define):
     """
-    Fields share a call; when the site refuses it for one of them, the others are asked again by themselves.
+    Fields share a call. If the site refuses it because of one field, the others are requested separately.
     """
     good, bad = define(*TASKS, "sum", field="est_in_mins"), define(*TASKS, "sum", field="content")
     rows = add_query_fields(sg, [{"type": "Shot", "id": made["a"]["id"]}], [good, bad])
@@ -79,7 +79,7 @@ def test_field_that_the_site_refuses_leaves_the_others_alone(sg, made, define):
 
 def test_field_behind_a_list_has_no_single_value(sg, made, define):
     """
-    What lies behind a list of links would be several values; it says so.
+    A query field behind a list of links has no single value, and the reason says so.
     """
     path = f"assets.Asset.{define(*OF_ASSET, of='Asset')}"
     row = find_with_query_fields(sg, "Shot", [["id", "is", made["a"]["id"]]], [path])[0]
@@ -89,17 +89,17 @@ def test_field_behind_a_list_has_no_single_value(sg, made, define):
 
 def test_record_without_a_project_says_so(sg, made, define):
     """
-    A field that asks about the current project has no value for a record that has none.
+    A field that refers to the current project has no value for a record without a project.
     """
     field = define("Task", group("and", IN_PROJECT), of="HumanUser")
     row = add_query_fields(sg, [{"type": "HumanUser", "id": made["ana"]["id"]}], [field])[0]
 
-    assert "the record has none" in row[field].reason
+    assert "the entity has no project" in row[field].reason
 
 
 def test_project_is_its_own_current_project(sg, made, define):
     """
-    Of a project the current project is itself.
+    The current project of a project is the project itself.
     """
     field = define("Task", group("and", IN_PROJECT), of="Project")
     rows = add_query_fields(sg, [dict(made["film"]), dict(made["short"])], [field])
@@ -109,7 +109,7 @@ def test_project_is_its_own_current_project(sg, made, define):
 
 def test_me_is_who_is_logged_in(site, sg, made, define, make_site):
     """
-    Me is the person for whom the client acts; for a script nobody is, and the field says so.
+    Me is the person for whom the client acts. For a script there is no such person, and the reason says so.
     """
     site.add_user("cleo", "pw", firstname="Cleo", lastname="C")
     field = define("Task", group("and", OF_SHOT, MINE))
@@ -117,12 +117,12 @@ def test_me_is_who_is_logged_in(site, sg, made, define, make_site):
     row = {"type": "Shot", "id": made["b"]["id"]}
 
     assert add_query_fields(as_ana, [dict(row)], [field])[0][field] == 2
-    assert "acts for no person" in add_query_fields(sg, [dict(row)], [field])[0][field].reason
+    assert "is a script or unknown" in add_query_fields(sg, [dict(row)], [field])[0][field].reason
 
 
 def test_official_client_gives_the_same(site, sg, made, define):
     """
-    The functions take a plain Shotgun too.
+    The functions also accept a plain Shotgun.
     """
     native = shotgun_api3.Shotgun(site.url, site.script_name, site.api_key)
     fields = [
@@ -140,7 +140,7 @@ def test_official_client_gives_the_same(site, sg, made, define):
 
 class Finding:
     """
-    A client without summarize, as a Mockgun is.
+    A client without summarize, like a Mockgun.
     """
 
     def __init__(self, sg):
@@ -166,7 +166,7 @@ class Finding:
 )
 def test_client_without_summarize_gives_the_same(sg, made, define, summary, options):
     """
-    Where nobody sums up, the rows are found and summed up here, to the same values.
+    Without summarize, the rows are requested and summarized here, with the same values.
     """
     field = define(*TASKS, summary, **options)
     rows = [{"type": "Shot", "id": made[key]["id"]} for key in "abcd"]
@@ -179,7 +179,7 @@ def test_client_without_summarize_gives_the_same(sg, made, define, summary, opti
 
 def test_zero_and_no_value_are_told_apart(sg, made, define):
     """
-    Among the first rows of a record one with 0 stands before one without a value.
+    Among the first rows of a record, a row with 0 comes before a row without a value.
     """
     data = {"project": made["film"], "entity": made["c"]}
     contents = (("none", None), ("zero", 0), ("minus", -30), ("more", 30))
@@ -197,7 +197,7 @@ def test_zero_and_no_value_are_told_apart(sg, made, define):
 
 def test_what_a_mockgun_cannot_find_says_so(sg, made, define):
     """
-    A Mockgun refuses operators that it does not know with a bare ShotgunError, which is a reason and ends nothing.
+    A Mockgun refuses unknown operators with a bare ShotgunError. It becomes the reason of one field.
     """
     field = define(*TASKS)
 
@@ -218,7 +218,7 @@ LEAVES = [OF_SHOT] * 4 + [OPEN, MINE, IN_PROJECT, condition("entity", "is_not", 
 
 def some_filter(rng, depth=0):
     """
-    Return a filter as somebody might save it: groups in groups, of conditions with and without words.
+    Return a random filter as the web application could save it: nested groups with and without placeholders.
     """
     if depth > 2 or rng.random() < 0.35:
         return rng.choice(LEAVES)
@@ -243,9 +243,9 @@ def some_definition(rng):
 
 
 @pytest.mark.parametrize("seed", range(24))
-def test_all_at_once_is_as_one_by_one_and_as_the_rows_say(sg, made, define, seed):
+def test_values_of_random_definitions_are_consistent(sg, made, define, seed):
     """
-    Whatever a field is made of, many records at once have what each has by itself, and what their rows say.
+    For random definitions, the values of many records at once equal those of each record alone and those of its rows.
     """
     filters, (summary, options) = some_definition(random.Random(seed))
     field = define("Task", filters, summary, **options)
@@ -256,28 +256,28 @@ def test_all_at_once_is_as_one_by_one_and_as_the_rows_say(sg, made, define, seed
     assert together == add_query_fields(Finding(sg), rows, [field], user=made["ana"])
 
 
-def test_sum_of_what_is_no_number_means_nothing_anywhere(sg, made, define):
+def test_sum_of_text_is_refused_with_every_client(sg, made, define):
     """
-    Where the rows are summed up here, what the site would refuse is refused too.
+    If rows are summarized here, a sum that the site would refuse is refused as well.
     """
     field = define(*TASKS, "sum", field="content")
     row = add_query_fields(Finding(sg), [{"type": "Shot", "id": made["a"]["id"]}], [field])[0]
 
-    assert "means nothing" in row[field].reason
+    assert "has no meaning" in row[field].reason
 
 
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("summary_default", "none", "makes nothing of what it finds"),
-        ("summary_default", "median", "what 'median' of records is"),
-        ("query", {"filters": None}, "its query is not understood"),
-        ("query", {"entity_type": "Task", "filters": {"conditions": [5]}}, "its filter is not understood"),
+        ("summary_default", "none", "it has no summary"),
+        ("summary_default", "median", "its summary 'median' is unknown"),
+        ("query", {"filters": None}, "its query has an unknown form"),
+        ("query", {"entity_type": "Task", "filters": {"conditions": [5]}}, "its filter has an unknown form"),
     ],
 )
 def test_schema_that_is_not_understood_says_so(sg, made, define, name, value, reason):
     """
-    A field whose schema says what nobody knows has the reason as its value.
+    If the schema of a query field has an unknown form, the value is a reason.
     """
     field = define(*TASKS)
 
@@ -297,7 +297,7 @@ def test_schema_that_is_not_understood_says_so(sg, made, define, name, value, re
 
 def test_groups_that_are_not_understood_are_replaced_by_rows(sg, made, define):
     """
-    A site whose groups do not say which links make them is asked for the rows.
+    If the groups in a response do not contain the links, the rows are requested instead.
     """
 
     class Vague(Finding):
@@ -315,7 +315,8 @@ def test_groups_that_are_not_understood_are_replaced_by_rows(sg, made, define):
 
 def test_find_gives_query_fields_beside_the_others(sg, made, define):
     """
-    Query fields come beside the other fields, which are as ever; without any, it is find.
+    find returns query fields together with the other fields, which do not change. Without query fields it is the plain
+    find.
     """
     field = define(*TASKS)
     rows = sg.find("Shot", [["project", "is", made["film"]]], ["code", field, "bogus"], limit=2, query_fields=True)
@@ -330,7 +331,7 @@ def test_find_gives_query_fields_beside_the_others(sg, made, define):
 
 def test_plain_function_gives_what_find_gives(sg, made, define):
     """
-    Plain clients have the function, whose last arguments are those of find, and which can be told who Me is.
+    Plain clients use the function, which takes the arguments of find and a user for Me.
     """
     field, mine = define(*TASKS), define("Task", group("and", OF_SHOT, MINE))
     official = shotgun_api3.Shotgun(sg.site.url, sg.site.script_name, sg.config.api_key)
@@ -345,7 +346,7 @@ def test_plain_function_gives_what_find_gives(sg, made, define):
 
 def test_studios_own_find_is_asked_once(site, made, define, make_site):
     """
-    A studio's override that passes on what it is given changes the search once.
+    A studio's override of find that passes its arguments on is called once.
     """
     searches = []
 
@@ -365,7 +366,7 @@ def test_studios_own_find_is_asked_once(site, made, define, make_site):
 
 def test_override_with_the_native_arguments_is_never_given_more(site, made, define, make_site):
     """
-    A studio whose find takes the native arguments alone can use the rest: nothing of ours passes query_fields to it.
+    An override of find with only the native arguments works, because the package never passes query_fields to it.
     """
 
     class Studio(SGExtended):
@@ -383,9 +384,9 @@ def test_override_with_the_native_arguments_is_never_given_more(site, made, defi
 
 def test_find_iter_gives_query_fields(sg, made, define, monkeypatch):
     """
-    The iterator gives them too, a number of entities at a time; and so does a client that has none.
+    find_iter returns query fields too, computed for a number of entities at a time, also for a type without any.
     """
-    monkeypatch.setattr("sgextended.domain.query_fields.query_fields.CHUNK", 3)
+    monkeypatch.setattr("sgextended.domain.query_fields.query_fields.PAGE_SIZE", 3)
     field = define(*TASKS)
 
     assert [row[field] for row in sg.find_iter("Shot", [], ["code", field], query_fields=True)] == [3, 2, 0, 1]
@@ -396,7 +397,8 @@ def test_find_iter_gives_query_fields(sg, made, define, monkeypatch):
 
 def test_all_query_fields_of_a_type(sg, made, define):
     """
-    Without names, all query fields of the type come, and not the count of notes, which the site gives by itself.
+    Without names, all query fields of the type are computed, except the count of open notes, which the site returns
+    itself.
     """
     field = define("Task", group("and", condition("task_assignees", "is", current("HumanUser"))), of="HumanUser")
     row = add_query_fields(sg, [{"type": "HumanUser", "id": made["ana"]["id"]}])[0]
@@ -407,7 +409,7 @@ def test_all_query_fields_of_a_type(sg, made, define):
 
 def test_no_rows_cost_nothing():
     """
-    Of no rows nothing is asked.
+    Without rows, no request is sent.
     """
     assert add_query_fields(object(), []) == []
     assert add_query_fields(object(), iter(())) == []
@@ -415,7 +417,7 @@ def test_no_rows_cost_nothing():
 
 def test_rows_may_be_any_iterable(sg, made, define):
     """
-    Rows of a generator or tuple come back as a list, changed as those of a list are.
+    Rows from a generator or tuple are returned as a list, with the values set.
     """
     field, row = define(*TASKS), dict(made["a"])
 
@@ -425,17 +427,17 @@ def test_rows_may_be_any_iterable(sg, made, define):
 
 def test_misuse_is_refused(sg, made):
     """
-    Rows of several types, what is no row, and fields that are none, are the caller's mistakes.
+    Rows of several types, invalid rows and invalid fields raise InvalidArgumentError.
     """
     shot, task = dict(made["a"]), dict(made["a.anim"])
     for rows, fields, message in (
-        ([shot], [5], "named by text such as 'code', not by 5"),
+        ([shot], [5], "must be text such as 'code', not 5"),
         ([{"type": "Shot", "id": None}], None, "must be dicts with 'type' and 'id'"),
-        ([shot, task], None, "one type at a time, not of Shot, Task"),
+        ([shot, task], None, r"of several types \(Shot, Task\)"),
         ([1], None, "must be dicts with 'type' and 'id'"),
-        ([shot], ["code"], "Shot.code is no query field"),
-        ([shot], ["open_notes_count"], "no query field"),
-        ([shot], "sg_sequence.code", "'sg_sequence.code' is no field"),
+        ([shot], ["code"], "Shot.code is not a query field"),
+        ([shot], ["open_notes_count"], "not a query field"),
+        ([shot], "sg_sequence.code", "'sg_sequence.code' is not a field"),
     ):
         with pytest.raises(InvalidArgumentError, match=message):
             add_query_fields(sg, rows, fields)
@@ -443,9 +445,9 @@ def test_misuse_is_refused(sg, made):
         add_query_fields(sg, [shot], user=5)
 
 
-def test_who_may_not_ask_is_told(site, made, define, make_site):
+def test_rejected_credentials_raise(site, made, define, make_site):
     """
-    A key that the site does not know is no reason in a field; the fault is raised.
+    If the site rejects the credentials, the fault is raised and does not become a reason.
     """
     field = define(*TASKS)
     stranger = SGExtended(site=make_site(site))

@@ -1,23 +1,24 @@
 """
-Many writes: batches with a true report, whatever is lost on the way, and what goes on where it ended.
+Bulk writes: batches, their reports, lost responses, and resuming an interrupted run.
 """
 
 import json
+import pickle
 
 import pytest
 
 from sgextended import BatchesFailed, ConfigurationError, InvalidArgumentError, OutcomeUnknown, RetryPolicy, SGExtended
-from sgextended.domain.many import create_many
+from sgextended.domain.bulk_writes import create_many
 from sgextended.localsite import LocalSite
 
-#: What goes wrong with the answers: they are lost after the site has done it, and before.
+#: Faults that lose responses: before and after the site has applied the request.
 LOST = ("reset-after:rpc=batch,rate=0.3", "status=502:rpc=batch,rate=0.1,when=after", "reset-before:rate=0.1")
 
 
 @pytest.fixture(scope="module")
 def tls_site():
     """
-    A local site over HTTPS of these tests' own.
+    A local site over HTTPS for these tests.
     """
     with LocalSite(tls=True) as site:
         yield site
@@ -26,7 +27,7 @@ def tls_site():
 @pytest.fixture
 def faults(tls_site):
     """
-    What goes wrong on that site; nothing before and after a test.
+    The faults of that site; none before and after a test.
     """
     yield tls_site.faults
     tls_site.faults.clear()
@@ -35,7 +36,7 @@ def faults(tls_site):
 @pytest.fixture
 def sg(tls_site, make_sg):
     """
-    A wrapper on it, which does not wait for long.
+    A client on that site with short waits.
     """
     return make_sg(tls_site, retry=RetryPolicy(attempts=8, first_wait=0.001))
 
@@ -56,9 +57,10 @@ def codes(sg, show):
     return sorted(row["code"] for row in sg.find("Shot", [["project", "is", show]], ["code"]))
 
 
-def test_a_thousand_are_created_whatever_is_lost(sg, show, faults):
+def test_lost_responses_create_each_row_once(sg, show, faults):
     """
-    With answers lost before and after the site has done a batch, all are there once, and the report has them in order.
+    Although responses are lost before and after the site applies a batch, each row is created once, and the report is
+    in order.
     """
     for mishap in LOST:
         faults.add(mishap)
@@ -73,9 +75,9 @@ def test_a_thousand_are_created_whatever_is_lost(sg, show, faults):
     assert str(report) == "1000 of 1000 done, 0 failed, 0 uncertain."
 
 
-def test_a_report_is_true(sg, show, faults):
+def test_report_separates_failed_and_uncertain_batches(sg, show, faults):
     """
-    Without keys to look by, a batch whose answer was lost is uncertain, and one that the site refused has failed.
+    Without unique_by, a batch whose response was lost is uncertain, and a batch that the site refused is failed.
     """
     rows = rows_for(show, 40)
     rows[25] = {**rows[25], "no_such_field": 1}
@@ -91,9 +93,9 @@ def test_a_report_is_true(sg, show, faults):
     assert len(codes(sg, show)) == 30
 
 
-def test_what_was_not_done_is_raised(sg, show):
+def test_failed_batch_raises_at_the_end(sg, show):
     """
-    Unless it is to be collected, a failure is raised in the end, with the report of all batches.
+    By default, a failure raises BatchesFailed at the end, with the report of all batches.
     """
     rows = rows_for(show, 4)
     rows[0] = {"no_such_field": 1}
@@ -101,11 +103,12 @@ def test_what_was_not_done_is_raised(sg, show):
         sg.create_many("Shot", rows, batch_size=2)
 
     assert len(caught.value.report.results) == 2
+    assert len(pickle.loads(pickle.dumps(caught.value)).report.results) == 2  # as from a worker process
 
 
-def test_a_run_goes_on_where_it_ended(sg, show, faults, tmp_path):
+def test_journal_resumes_a_run(sg, show, faults, tmp_path):
     """
-    The same call with its journal does only what is left, and a batch that was under way is not done twice.
+    The same call with its journal sends only the remaining batches. A batch that was in flight is not applied twice.
     """
     rows, journal = rows_for(show, 60), tmp_path / "journal"
     options = {"unique_by": ["project", "code"], "batch_size": 10, "workers": 1, "journal": journal}
@@ -124,9 +127,9 @@ def test_a_run_goes_on_where_it_ended(sg, show, faults, tmp_path):
     assert sent == 4 + 2  # looks, and batches
 
 
-def test_progress_is_told(sg, show):
+def test_progress_function_is_called(sg, show):
     """
-    A function is told of the batches.
+    The progress function is called with numbers of batches.
     """
     told = []
     sg.create_many("Shot", rows_for(show, 5), batch_size=2, progress=lambda *numbers: told.append(numbers))
@@ -136,7 +139,7 @@ def test_progress_is_told(sg, show):
 
 def test_updates_and_deletes_are_batches_too(sg, show, faults):
     """
-    What was found and changed is written, and retired, with every third answer lost.
+    Changed rows are updated and then retired, although every third response is lost.
     """
     rows = sg.create_many("Shot", rows_for(show, 60)).results
     faults.add("reset-after:rpc=batch,rate=0.3")
@@ -155,7 +158,7 @@ def test_updates_and_deletes_are_batches_too(sg, show, faults):
 
 def test_the_status_of_a_project_is_another_field(sg, show):
     """
-    set_status knows that projects have sg_status.
+    set_status uses sg_status for projects.
     """
     assert sg.set_status(show, "Active") == [{"type": "Project", "id": show["id"], "sg_status": "Active"}]
 
@@ -163,21 +166,21 @@ def test_the_status_of_a_project_is_another_field(sg, show):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda sg: sg.create_many("Shot", ["sh010"]), "is a dict of fields"),
+        (lambda sg: sg.create_many("Shot", ["sh010"]), "must be a dict of fields"),
         (lambda sg: sg.create_many("Shot", [{"code": "a"}], unique_by=["project"]), "that have a value"),
-        (lambda sg: sg.create_many("Shot", [{"code": "a"}] * 2, unique_by=["code"]), "number 0 and 1 have the same"),
-        (lambda sg: sg.create_many("Shot", [{"code": "a"}], journal="x"), "needs unique_by"),
+        (lambda sg: sg.create_many("Shot", [{"code": "a"}] * 2, unique_by=["code"]), "rows 0 and 1 have equal values"),
+        (lambda sg: sg.create_many("Shot", [{"code": "a"}], journal="x"), "without unique_by="),
         (lambda sg: sg.create_many("Shot", [{"code": "a"}], batch_size=0), "batch_size=0"),
         (lambda sg: sg.create_many("Shot", [{"code": "a"}], on_error="ignore"), "on_error='ignore'"),
         (lambda sg: sg.update_many([{"type": "Shot", "id": 1}]), "no field to set"),
-        (lambda sg: sg.update_many([{"type": "Shot", "id": 1, "code": "a"}], fields=["name"]), "comes without 'name'"),
+        (lambda sg: sg.update_many([{"type": "Shot", "id": 1, "code": "a"}], fields=["name"]), "lacks 'name'"),
         (lambda sg: sg.delete_many([1]), "must be dicts"),
         (lambda sg: sg.ensure("Shot", {}), "that have a value"),
     ],
 )
 def test_wrong_arguments_are_refused(sg, call, message):
     """
-    What cannot work is refused before anything is sent.
+    Invalid arguments raise before a request is sent.
     """
     sent = sg.requests_sent
     with pytest.raises((InvalidArgumentError, ConfigurationError), match=message):
@@ -185,9 +188,9 @@ def test_wrong_arguments_are_refused(sg, call, message):
     assert sg.requests_sent == sent
 
 
-def test_nothing_costs_nothing(sg):
+def test_no_rows_send_no_request(sg):
     """
-    No rows are no requests.
+    Without rows, no request is sent.
     """
     sent = sg.requests_sent
 
@@ -198,7 +201,7 @@ def test_nothing_costs_nothing(sg):
 
 def test_hooks_see_each_write(sg, show):
     """
-    What many write passes before_write one by one, also in the clones of the workers.
+    before_write is called for each write of a bulk call, also in the clones of the workers.
     """
 
     class Upper(SGExtended):
@@ -213,7 +216,7 @@ def test_hooks_see_each_write(sg, show):
 
 def test_a_mockgun_is_written_to(make_mockgun):
     """
-    The plain function takes a Mockgun.
+    The plain function accepts a Mockgun.
     """
     report = create_many(make_mockgun(), "Shot", [{"code": "a"}, {"code": "b"}], batch_size=1)
 
@@ -226,7 +229,7 @@ def test_a_mockgun_is_written_to(make_mockgun):
 
 def test_ensure_finds_or_creates(sg, show, faults):
     """
-    The first call creates with all the data, the second finds; lost answers make no second one.
+    The first call creates the entity with all data, the second finds it. Lost responses create no duplicate.
     """
     faults.add("reset-after:rpc=create,next=1")
     key = {"project": show, "code": "sh010"}
@@ -237,9 +240,9 @@ def test_ensure_finds_or_creates(sg, show, faults):
     assert codes(sg, show) == ["sh010"]
 
 
-def test_ensure_gives_all_the_same(sg, show):
+def test_concurrent_ensure_returns_one_entity(sg, show):
     """
-    Of several threads that ensure the same at once, all get one entity, and the others are retired.
+    Several threads that ensure the same entity at once get one entity, and the duplicates are retired.
     """
     key = {"project": show, "code": "sh010"}
     found = list(sg.map(lambda sg, _number: sg.ensure("Shot", key)["id"], range(16), workers=8))
@@ -248,9 +251,9 @@ def test_ensure_gives_all_the_same(sg, show):
     assert codes(sg, show) == ["sh010"]
 
 
-def test_ensure_knows_what_sites_keep_unique(sg, show):
+def test_ensure_finds_what_the_site_keeps_unique(sg, show):
     """
-    Where the site refuses the second project of a name, the first one is meant.
+    If the site refuses a second project with the name, ensure returns the first one.
     """
     blind = [True]
 
@@ -261,9 +264,9 @@ def test_ensure_knows_what_sites_keep_unique(sg, show):
     assert Late(sg).ensure("Project", {"name": show["name"]})["id"] == show["id"]
 
 
-def test_a_copy_has_what_may_be_copied(sg, show):
+def test_copy_leaves_out_lists_of_links(sg, show):
     """
-    A copy has the fields and links of the original but for its tasks, and what is given is other.
+    A copy has the fields and links of the original except its tasks, and the given data.
     """
     shot = sg.create("Shot", {"project": show, "code": "a", "description": "d", "sg_cut_in": 7})
     task = sg.create("Task", {"project": show, "content": "anim", "entity": shot})

@@ -1,5 +1,5 @@
 """
-What the find functions of notes, playlists, people and the like return, on data made to break naive ones.
+The find functions of notes, playlists, people and others, on data that breaks naive searches.
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ def names(rows, field="code"):
 @pytest.fixture(scope="module")
 def site():
     """
-    A site of these tests' own, since they count people and steps.
+    A site for these tests, because they count people and steps.
     """
     with LocalSite() as site:
         yield site
@@ -31,7 +31,7 @@ def site():
 @pytest.fixture(scope="module")
 def sg(site, make_sg):
     """
-    A wrapper on it, as a script.
+    A client on that site, as a script.
     """
     return make_sg(site)
 
@@ -51,7 +51,7 @@ def make_people(sg, made, make):
 
 def make_structure(made, make):
     """
-    Add assets in sequences, in every way.
+    Add assets that are linked to sequences in every way.
     """
     film, other = made["film"], made["other"]
     for project, key in ((film, "ep1"), (film, "ep2"), (other, "ep1 other")):
@@ -69,7 +69,7 @@ def make_structure(made, make):
 
 def make_tasks(made, make):
     """
-    Add tasks of people, groups and nobody.
+    Add tasks of people, of groups and without assignees.
     """
     film = made["film"]
     for key, entity, people, due in (
@@ -85,7 +85,7 @@ def make_tasks(made, make):
 
 def make_playlists(sg, made, make):
     """
-    Add a playlist whose order is not that of its versions.
+    Add a playlist whose order differs from that of its versions.
     """
     film, other = made["film"], made["other"]
     for number in range(1, 6):
@@ -103,7 +103,7 @@ def make_playlists(sg, made, make):
 
 def make_notes(sg, made, make):
     """
-    Add notes and what was answered.
+    Add notes with replies.
     """
     film = made["film"]
     for key, to, cc in (("n_ana", ["ana"], []), ("n_group", ["lighters"], []), ("n_cc", ["ben"], ["leads"])):
@@ -128,7 +128,7 @@ def make_notes(sg, made, make):
 
 def make_times(made, make):
     """
-    Add times.
+    Add time logs and bookings.
     """
     film = made["film"]
     for key, entity, user, day in (
@@ -166,7 +166,7 @@ def make_times(made, make):
 @pytest.fixture(scope="module")
 def film(site, sg):
     """
-    Two projects with sequences, people in several groups, notes with threads, playlists and times.
+    Two projects with sequences, people in several groups, notes with threads, playlists and time logs.
     """
     made = {name: site.add_user(name, "a password") for name in ("ana", "ben")}
 
@@ -185,7 +185,7 @@ def film(site, sg):
 
 def test_find_projects_by_tank_name_id_and_person(sg, film):
     """
-    Projects are found by the names on disk, by ids, by who is on them, and without templates.
+    Projects are found by tank name, ids, people and the template flag.
     """
     assert names(sg.find_projects(tank_name="groesse"), "name") == ["Größe ☃"]
     assert names(sg.find_projects(ids=[film["film"]["id"], film["archived"]["id"]]), "name") == ["Größe ☃"]
@@ -198,7 +198,7 @@ def test_find_projects_by_tank_name_id_and_person(sg, film):
 
 def test_find_episodes_of_one_project(sg, film):
     """
-    Of two episodes with the same name the project decides.
+    Of two episodes with the same name, the project decides.
     """
     assert names(sg.find_episodes(film["film"])) == ["ep1", "ep2"]
     assert len(sg.find_episodes(name="EP1")) == 2
@@ -207,7 +207,7 @@ def test_find_episodes_of_one_project(sg, film):
 
 def test_find_assets_in_a_sequence_however_they_are_linked(sg, film):
     """
-    An asset is in a sequence or episode by itself, or with a shot or sequence of it; it comes once.
+    An asset belongs to a sequence or episode directly or through a shot or sequence. It is returned once.
     """
     assert names(sg.find_assets(sequence=film["sq1"])) == ["by_all", "by_sequence", "by_shot"]
     assert names(sg.find_assets(episode=film["ep1"])) == ["by_all", "by_episode", "by_sequence", "by_shot"]
@@ -226,7 +226,7 @@ def test_find_shots_of_an_asset(sg, film):
 
 def test_find_tasks_of_a_person_in_several_groups(sg, film):
     """
-    A task that is assigned to two groups of a person comes once, and a task of nobody to nobody.
+    A task that is assigned to two groups of a person is returned once. A task without assignees matches no person.
     """
     assert names(sg.find_tasks(assignee=film["ana"]), "content") == ["t_ana", "t_group", "t_leads"]
     assert names(sg.find_tasks(assignee=film["nobody"]), "content") == []
@@ -244,15 +244,15 @@ def test_find_tasks_of_a_person_in_several_groups(sg, film):
 )
 def test_find_tasks_by_due_date(sg, film, first, last, expected):
     """
-    Both days are included; what is due on no day does not come.
+    Both days are included. Tasks without a due date do not match.
     """
     assert names(sg.find_tasks(project=film["film"], due_from=first, due_to=last), "content") == expected
 
 
 @pytest.mark.parametrize("wrong", ["2026-02-30", "tomorrow", 20260303])
-def test_a_day_that_is_none_is_refused(sg, wrong):
+def test_invalid_day_is_refused(sg, wrong):
     """
-    What is no day is refused before anything is asked.
+    An invalid day raises before a request is sent.
     """
     with pytest.raises(InvalidArgumentError, match="A day must be a date, or text such as '2026-03-10', not"):
         sg.find_tasks(due_to=wrong)
@@ -260,7 +260,7 @@ def test_a_day_that_is_none_is_refused(sg, wrong):
 
 def test_find_my_tasks(site, make_sg, sg, film):
     """
-    Mine are those of the login, or of whom a script acts for, with the groups; both conditions hold beside assignee=.
+    mine= uses the login or the person for whom a script acts, with groups. It combines with assignee=.
     """
     login = SGExtended(site=Site(url=site.url, login="ben", password="a password"))
     acting = make_sg(site, sudo_as_login="ana")
@@ -271,9 +271,9 @@ def test_find_my_tasks(site, make_sg, sg, film):
     assert sg.find_tasks(mine=True) == []
 
 
-def test_me_is_who_asks(site, make_sg, sg, film):
+def test_me_is_the_current_user(site, make_sg, sg, film):
     """
-    A person, the person for whom a script acts, or the script.
+    The current user is a person, the person for whom a script acts, or the script.
     """
     login = SGExtended(site=Site(url=site.url, login="ben", password="a password"))
 
@@ -284,15 +284,15 @@ def test_me_is_who_asks(site, make_sg, sg, film):
 
 def test_me_without_a_name(site, sg):
     """
-    A session token does not say whose it is, and that is said instead of a wrong answer.
+    A session token does not name its user, so me() raises instead of returning a wrong user.
     """
-    with pytest.raises(ConfigurationError, match="does not say whose it is"):
+    with pytest.raises(ConfigurationError, match="does not name its user"):
         SGExtended(site=Site(url=site.url, session_token=sg.get_session_token())).me()
 
 
 def test_find_groups_and_departments(sg, film):
     """
-    Groups and departments come by name and by who is in them.
+    Groups and departments are found by name and by members.
     """
     assert names(sg.find_groups(user=film["ana"])) == ["leads", "lighters"]
     assert names(sg.find_groups("l*"), "users")[1][0]["id"] == film["ana"]["id"]
@@ -306,7 +306,7 @@ def test_find_groups_and_departments(sg, film):
 
 def test_find_steps_by_type_name_and_department(sg, film):
     """
-    Steps come in the order of the site, and a glob may mean the name or the short code.
+    Steps are in the site's list order. A glob matches the name or the short code.
     """
     assert names(sg.find_steps("Shot"), "short_name")[:3] == ["LAY", "ANM", "FX"]
     assert names(sg.find_steps(name=["anm", "Model"]), "short_name") == ["MDL", "ANM"]
@@ -317,7 +317,7 @@ def test_find_steps_by_type_name_and_department(sg, film):
 
 def test_find_statuses_in_the_order_of_the_field(sg, film):
     """
-    Statuses come as the field offers them, with name and color; those hidden in a project are left out there.
+    Statuses are in the field's order with name and color. Statuses that a project hides are left out for it.
     """
     offered = sg.schema_field_read("Task", "sg_status_list")["sg_status_list"]["properties"]["valid_values"]["value"]
     sg.schema_field_update("Task", "sg_status_list", {"hidden_values": ["hld"]}, film["film"])
@@ -336,7 +336,7 @@ def test_find_statuses_in_the_order_of_the_field(sg, film):
 
 def test_find_statuses_that_the_site_does_not_describe(sg, film):
     """
-    A code that a field offers comes even if there is no status for it.
+    A code that a field offers is returned even without a Status entity.
     """
     codes = {row["code"] for row in sg.find_statuses()}
     strays = [row for row in sg.find_statuses("Task") if row["code"] not in codes]
@@ -348,15 +348,15 @@ def test_find_statuses_that_the_site_does_not_describe(sg, film):
 
 def test_find_statuses_of_a_field_that_has_none(sg):
     """
-    A field of another kind is refused.
+    A field of another type raises.
     """
-    with pytest.raises(NotFoundError, match=r"Shot.code is no field of statuses"):
+    with pytest.raises(NotFoundError, match=r"Shot.code offers no statuses"):
         sg.find_statuses("Shot", field="code")
 
 
 def test_find_playlists_come_newest_first(sg, film):
     """
-    The newest playlist comes first; name, version, status and maker restrict.
+    The newest playlist comes first. Name, version, status and creator restrict the result.
     """
     assert names(sg.find_playlists([film["film"], film["other"]])) == ["Später", "Dailies", "empty"]
     assert names(sg.find_playlists(name="SPÄT*")) == ["Später"]
@@ -367,7 +367,7 @@ def test_find_playlists_come_newest_first(sg, film):
 
 def test_find_playlist_versions_in_order(sg, film):
     """
-    Versions come in the order of the playlist; unsorted ones last as they were added, retired ones not at all.
+    Versions are in the playlist's order. Unsorted versions come last in the order of adding; retired ones are left out.
     """
     found = sg.find_playlist_versions(film["dailies"])
 
@@ -389,7 +389,7 @@ def test_find_notes_by_what_they_are_about(sg, film):
 
 def test_find_notes_to_a_person(sg, film):
     """
-    A note to a group is to its members, in copy as well.
+    A note to a group, also in copy, matches its members.
     """
     assert names(sg.find_notes(addressed_to=film["ana"]), "subject") == ["n_ana", "n_group", "n_cc"]
     assert names(sg.find_notes(addressed_to=film["lighters"]), "subject") == ["n_group"]
@@ -400,7 +400,7 @@ def test_find_notes_to_a_person(sg, film):
 
 def test_find_notes_unread(site, sg, film):
     """
-    Unread are those that the person who asks has not read; what others have read does not count.
+    unread= refers to the current user only.
     """
     ana = SGExtended(site=Site(url=site.url, login="ana", password="a password"))
     ana.update("Note", film["n_cc"]["id"], {"read_by_current_user": "read"})
@@ -410,15 +410,15 @@ def test_find_notes_unread(site, sg, film):
     assert len(sg.find_notes(film["v1"], unread=True)) == 3
 
 
-def test_find_notes_with_threads(sg, film, tmp_path):
+def test_find_notes_with_replies(sg, film, tmp_path):
     """
-    Each note has its own answers and files, oldest first, for three requests more, however many notes there are.
+    Each note has its own replies and files, oldest first. Any number of notes costs three more requests.
     """
     picture = tmp_path / "größe.txt"
     picture.write_text("x")
     sg.upload("Note", film["n_ana"]["id"], str(picture), "attachments")
     before = sg.requests_sent
-    notes = {note["subject"]: note["thread"] for note in sg.find_notes(film["v1"], threads=True)}
+    notes = {note["subject"]: note["thread"] for note in sg.find_notes(film["v1"], include_replies=True)}
     sent = sg.requests_sent - before
 
     assert [row.get("content", row.get("display_name")) for row in notes["n_ana"]] == ["first", "second", "größe.txt"]
@@ -428,21 +428,21 @@ def test_find_notes_with_threads(sg, film, tmp_path):
     assert {row["type"] for row in notes["n_ana"]} == {"Reply", "Attachment"}
 
 
-def test_find_threads_in_the_order_of_the_notes(sg, film):
+def test_find_note_threads_in_the_order_of_the_notes(sg, film):
     """
-    Threads come in the order of the notes, also of one that is given twice or has none; nothing costs nothing.
+    Threads are in the order of the notes, also for a note that is given twice or has none. No notes send no request.
     """
-    threads = sg.find_threads([film["n_cc"], film["n_group"], film["n_cc"]])
+    threads = sg.find_note_threads([film["n_cc"], film["n_group"], film["n_cc"]])
 
     assert [[row["content"] for row in thread] for thread in threads] == [["other"], [], ["other"]]
     before = sg.requests_sent
-    assert sg.find_threads([]) == []
+    assert sg.find_note_threads([]) == []
     assert sg.requests_sent == before
 
 
 def test_find_time_logs_of_a_task_or_its_shot(sg, film):
     """
-    Time is logged on tasks; a shot means its tasks.
+    Time is logged on tasks. A shot matches the time logs of its tasks.
     """
     assert names(sg.find_time_logs(film["t_ana"]), "description") == ["l2", "l1"]
     assert names(sg.find_time_logs(film["sh1"]), "description") == ["l2", "l1"]
@@ -464,23 +464,23 @@ def test_find_time_logs_of_a_task_or_its_shot(sg, film):
 )
 def test_find_bookings_of_a_time(sg, film, first, last, expected):
     """
-    Bookings that are in the time at least in part come, those that begin before it too.
+    Bookings that overlap the period match, also those that begin before it.
     """
     assert names(sg.find_bookings(date_from=first, date_to=last), "note") == expected
 
 
 def test_find_bookings_by_person_and_vacation(sg, film):
     """
-    Vacations can be asked for alone, or left out.
+    Vacations can be returned alone or left out.
     """
     assert names(sg.find_bookings(film["ana"], vacation=False), "note") == ["march"]
     assert names(sg.find_bookings([film["ana"], film["ben"]], vacation=True), "note") == ["a week"]
     assert names(sg.find_bookings(project=film["film"]), "note") == ["march", "april"]
 
 
-def test_more_links_than_a_condition_for_each(sg, film):
+def test_many_links_are_one_condition(sg, film):
     """
-    Thousands of links are one condition, and find the same.
+    Thousands of links become one condition and match the same entities.
     """
     links = [{"type": "Shot", "id": number} for number in range(1, 3000)]
 

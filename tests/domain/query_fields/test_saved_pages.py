@@ -8,7 +8,7 @@ import pytest
 import shotgun_api3
 
 from sgextended import ConfigurationError, InvalidArgumentError, NotFoundError, SGExtended
-from sgextended.domain.query_fields.pages import find_page
+from sgextended.domain.query_fields.saved_pages import find_page
 from sgextended.localsite import LocalSite
 from sgextended.localsite.custom_fields.query_field_definitions import (
     CURRENT_PROJECT,
@@ -26,7 +26,7 @@ IN_PROJECT = {**condition("project", "is", CURRENT_PROJECT), "top_level_project_
 @pytest.fixture(scope="module")
 def site():
     """
-    A site of this module's own.
+    A site for this module.
     """
     with LocalSite() as running:
         yield running
@@ -35,7 +35,7 @@ def site():
 @pytest.fixture(scope="module")
 def sg(site, make_sg):
     """
-    A wrapper on it.
+    A client on that site.
     """
     return make_sg(site)
 
@@ -90,7 +90,7 @@ def widget(filters=None, columns=("code",), entity_type="Shot", **settings):
 @pytest.fixture
 def make_page(sg, made):
     """
-    Makes pages of the film, and returns their ids.
+    A function that creates a page of the film and returns its id.
     """
 
     def make(body, *, project="film", own=(), children=None, settings=None, **root):
@@ -166,14 +166,14 @@ PANEL_OFF = {
 )
 def test_page_has_its_records_in_its_order(sg, make_page, body, options, expected):
     """
-    A page gives the records that its filters let through, in its order.
+    A page returns the records that match its filters, in its order.
     """
     assert codes(find_page(sg, make_page(body, **options))) == expected
 
 
 def test_columns_are_the_fields(sg, made, make_page):
     """
-    The columns are what comes back, however they are written; query fields among them are computed.
+    The columns are the returned fields, in every notation. Query fields among them are computed.
     """
     columns = [
         "code",
@@ -201,7 +201,7 @@ def test_columns_are_the_fields(sg, made, make_page):
 
 def test_fields_and_filters_of_the_caller(sg, made, make_page):
     """
-    The caller may choose the fields, add some, narrow the page and take a few; an any group of the page stays its own.
+    The caller can replace or add fields, add conditions and set a limit. An any group of the page stays a group.
     """
     page = make_page(widget(group("or", FINAL, IS_IP), sorts=[sort("code", "desc")]))
 
@@ -212,35 +212,36 @@ def test_fields_and_filters_of_the_caller(sg, made, make_page):
     assert sg.find_page(page, fields=[made["count"]])[-1][made["count"]] == 2
 
 
-def test_me_is_who_asks_or_who_is_given(site, sg, made, make_page, make_site):
+def test_me_is_the_current_user_or_the_given_person(site, sg, made, make_page, make_site):
     """
-    Me on a page is the person for whom the client acts, or the one that is given; for a script there is none.
+    Me on a page is the current user or the given person. For a script it must be given.
     """
     page = make_page(widget(group("and", condition("task_assignees", "is", ME)), ["content"], "Task"))
     as_ana = SGExtended(site=make_site(site, sudo_as_login="ana"))
 
     assert [row["content"] for row in as_ana.find_page(page)] == ["t1", "t3", "t4"]
     assert [row["content"] for row in as_ana.find_page(page, user=made["ben"])] == ["t2"]
-    with pytest.raises(ConfigurationError, match=r"Page .* 'p' cannot be shown: it asks about Me.*pass user="):
+    with pytest.raises(ConfigurationError, match=r"Page .* 'p' cannot be found: it refers to Me.*pass user="):
         sg.find_page(page)
 
 
 def test_project_is_that_of_the_page_or_the_one_given(sg, made, make_page):
     """
-    The current project is that of the page; one without a project needs to be told.
+    The current project is the project of the page or the given one. For a page without a project it must be given.
     """
     filters = group("and", condition("project", "is", CURRENT_PROJECT))
     nowhere = make_page(widget(filters), project=None)
 
     assert codes(sg.find_page(nowhere, project=made["short"])) == "e"
     assert codes(sg.find_page(make_page(widget(filters)), project=made["short"])) == "e"
-    with pytest.raises(ConfigurationError, match="current project, and belongs to none: pass project="):
+    message = r"current project, but the page belongs to no project\. Pass project="
+    with pytest.raises(ConfigurationError, match=message):
         sg.find_page(nowhere)
 
 
 def test_filter_on_the_project_does_not_count_for_types_without(sg, made, make_page):
     """
-    The filter on the page's project is left out for types that have none.
+    The filter on the page's project is ignored for types without a project.
     """
     rows = sg.find_page(make_page(widget(group("and", IN_PROJECT), ["code"], "Status")))
 
@@ -249,7 +250,7 @@ def test_filter_on_the_project_does_not_count_for_types_without(sg, made, make_p
 
 def test_own_settings_hold_for_their_person(site, sg, made, make_page, make_site):
     """
-    What a person has changed of a page for themselves holds for them alone, and only where it is asked for.
+    Personal settings of a page apply only to their person, and only if the caller wants them.
     """
     patches = [
         {"spec_path": "body", "settings": {"sorts": [sort("code", "desc")]}},
@@ -268,7 +269,7 @@ def test_own_settings_hold_for_their_person(site, sg, made, make_page, make_site
 
 def test_layouts_go_by_name(sg, make_page):
     """
-    The first layout is the page's, another one is chosen by the name that people see.
+    The first layout is the default. Another one is chosen by its display name.
     """
     layouts = [{"name": "body", "display_name": "All"}, {"name": "second", "display_name": "Final ones"}]
     page = make_page(
@@ -279,22 +280,22 @@ def test_layouts_go_by_name(sg, make_page):
 
     assert codes(sg.find_page(page)) == codes(sg.find_page(page, layout="All")) == "abcd"
     assert codes(sg.find_page(page, layout="Final ones")) == "b"
-    with pytest.raises(NotFoundError, match="no layout 'Bogus'; it has 'All', 'Final ones'"):
+    with pytest.raises(NotFoundError, match=r"no layout 'Bogus'\. Its layouts are 'All', 'Final ones'"):
         sg.find_page(page, layout="Bogus")
 
 
 def test_pages_that_show_no_records_say_so(sg, make_page):
     """
-    A page that is not there, is retired, has no settings or lists nothing, is not found.
+    A page that does not exist, is retired, has no settings or lists no records raises NotFoundError.
     """
     retired, bare = make_page(widget()), sg.create("Page", {"name": "bare"})["id"]
     sg.delete("Page", retired)
     for page, message in (
         (10**8, "no Page 100000000"),
         (retired, f"no Page {retired}"),
-        (bare, "has no settings"),
+        (bare, "has no readable settings"),
         (make_page({"type": "SG.Widget.Canvas"}), "lists no records"),
-        (make_page(widget(entity_type=None)), "of which type"),
+        (make_page(widget(entity_type=None)), "does not define the entity type"),
     ):
         with pytest.raises(NotFoundError, match=message):
             sg.find_page(page)
@@ -302,18 +303,18 @@ def test_pages_that_show_no_records_say_so(sg, make_page):
 
 def test_misuse_is_refused(sg, make_page):
     """
-    What is no page, and what a page's filter does not say, is refused.
+    An invalid id and an unknown form of filter raise InvalidArgumentError.
     """
     for wrong in ("12", None, True, {"type": "Shot", "id": 1}):
-        with pytest.raises(InvalidArgumentError, match="A page is named by its id"):
+        with pytest.raises(InvalidArgumentError, match="page_id must be the id of a page"):
             sg.find_page(wrong)
-    with pytest.raises(InvalidArgumentError, match="cannot be shown: its filter joins conditions by 'xor'"):
+    with pytest.raises(InvalidArgumentError, match="cannot be found: its filter joins conditions by 'xor'"):
         sg.find_page(make_page(widget({"logical_operator": "xor", "conditions": []})))
 
 
 def test_official_client_gives_the_same(site, sg, make_page):
     """
-    A plain Shotgun finds the same, by id or by link.
+    A plain Shotgun returns the same records, by id or by link.
     """
     page = make_page(widget(group("and", IN_PROJECT), sorts=[sort("code", "desc")]))
     native = shotgun_api3.Shotgun(site.url, site.script_name, site.api_key)
@@ -325,7 +326,7 @@ def test_official_client_gives_the_same(site, sg, make_page):
 
 def test_page_costs_a_few_calls(site, sg, made, make_page):
     """
-    A page costs two finds for itself and one for its records, the schema once, and a call for each query field.
+    A page costs two finds for itself, one for its records, the schema once, and a call for each query field.
     """
     page = make_page(widget(group("and", IN_PROJECT), ["code", made["count"]]))
     before = len(site.ledger.entries)
@@ -344,7 +345,7 @@ def test_page_costs_a_few_calls(site, sg, made, make_page):
 @pytest.mark.parametrize("name", ["Late Tasks", "Sequences"])
 def test_demo_pages_are_as_the_site_exports_them(demo_site, make_sg, name):
     """
-    The pages of the demo that may be exported give the rows of their export.
+    The demo pages that can be exported return the rows of their export.
     """
     sg = make_sg(demo_site)
     page = sg.find_one("Page", [["name", "is", name]])
@@ -357,7 +358,7 @@ def test_demo_pages_are_as_the_site_exports_them(demo_site, make_sg, name):
 
 def test_all_demo_pages_are_found(demo_site, make_sg):
     """
-    Each page of the demo but the one that is no list gives records.
+    Each demo page returns records, except the one that is not a list.
     """
     sg = make_sg(demo_site)
     user = sg.find_one("Task", [["task_assignees", "is_not", None], ["sg_status_list", "is", "ip"]], ["task_assignees"])

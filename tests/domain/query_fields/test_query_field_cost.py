@@ -1,5 +1,5 @@
 """
-How many calls query fields cost, and that they are what one call per record gives.
+Query fields cost few calls, and have the values that one call for each record returns.
 """
 
 import pytest
@@ -19,7 +19,7 @@ from sgextended.localsite.custom_fields.query_field_definitions import (
 
 class Counting(SGExtended):
     """
-    A wrapper that keeps what it was asked: how many pages a find reads ahead is nothing to count.
+    A client that records its calls. Prefetched pages do not count.
     """
 
     def __init__(self, **settings):
@@ -39,7 +39,7 @@ class Counting(SGExtended):
 @pytest.fixture(scope="module")
 def site():
     """
-    A demo production of this module's own, which gets more query fields.
+    A demo production for this module, to which query fields are added.
     """
     with LocalSite(demo=True) as running:
         yield running
@@ -48,7 +48,7 @@ def site():
 @pytest.fixture(scope="module")
 def sg(site, make_site):
     """
-    A wrapper on it.
+    A client on that site.
     """
     return Counting(site=make_site(site))
 
@@ -64,7 +64,8 @@ def shots(sg):
 @pytest.fixture
 def add(site, sg, shots):
     """
-    Makes fields of shots, adds them to all 500, and returns the rows, the fields, and the calls that took.
+    A function that adds query fields to the Shot type, computes them for all 500 shots, and returns rows, names and
+    calls.
     """
 
     def measure(*definitions, **options):
@@ -112,14 +113,14 @@ THREE = single("subject", limit=3)
 )
 def test_field_costs_two_calls_at_most(add, definition, calls):
     """
-    For a page of 500 records a field costs one call, or two.
+    For a page of 500 records, a field costs one or two calls.
     """
     assert add(definition)[2] == calls
 
 
-def test_behind_a_list_costs_a_find_more(add, shots):
+def test_condition_behind_a_list_costs_one_more_find(add, shots):
     """
-    What lies behind a list of links is found first; the rest is as ever.
+    A condition behind a list of links costs one more find.
     """
     behind = group("and", condition("shots.Shot.sg_sequence.Sequence.shots", "is", current("Shot")))
     calls = add(("Asset", behind, "record_count", {}))[2]
@@ -129,7 +130,7 @@ def test_behind_a_list_costs_a_find_more(add, shots):
 
 def test_fields_of_the_same_rows_share_a_call(add):
     """
-    Ten fields about the tasks of a shot cost two calls: one by shot, and one by shot and status.
+    Ten fields about the tasks of a shot cost two calls: one grouped by shot, one grouped by shot and status.
     """
     shares = [
         ("Task", TASKS, kind, {"field": "sg_status_list", "value": value})
@@ -147,7 +148,7 @@ def test_fields_of_the_same_rows_share_a_call(add):
 
 def test_sums_of_one_field_do_not_mix(add, shots):
     """
-    A reply has one summary for each field, so two of one field are asked apart.
+    A response has one summary for each field, so two summaries of one field are requested separately.
     """
     low, high = (("Task", TASKS, kind, {"field": "est_in_mins"}) for kind in ("minimum", "maximum"))
     rows, names, calls = add(low, high)
@@ -158,9 +159,9 @@ def test_sums_of_one_field_do_not_mix(add, shots):
 
 
 @pytest.mark.parametrize(("column", "descending"), [("code", True), ("created_at", True), ("sg_status_list", False)])
-def test_several_rows_of_each_cost_one_find_more(sg, add, column, descending):
+def test_several_records_cost_one_more_find(sg, add, column, descending):
     """
-    Fields that show several records ask which values the first ones have, and find these and hardly any others.
+    Fields that show several records find the leading values first, then the rows with these values and few others.
     """
     which = single(column, descending=descending, limit=2)
     rows, (name,), calls = add(("Version", VERSIONS, "single_record", {"field": "code", "value": which}))
@@ -180,7 +181,7 @@ def test_several_rows_of_each_cost_one_find_more(sg, add, column, descending):
 )
 def test_values_are_those_of_one_call_per_record(sg, shots, add, kind, found_type, path, field):
     """
-    What is worked out for all at once is what the site says of each by itself.
+    The values of all records at once equal the values of one call for each record.
     """
     about = "sg_status_list" if kind == "status_list" else "id" if kind == "record_count" else field
     rows, (name,), _calls = add(
@@ -193,9 +194,9 @@ def test_values_are_those_of_one_call_per_record(sg, shots, add, kind, found_typ
         assert row[name] == pytest.approx(alone["summaries"][about])
 
 
-def test_demo_is_as_one_call_per_record(sg):
+def test_demo_equals_one_call_per_record(sg):
     """
-    The fields of the demo are what one call for each record gives.
+    The query fields of the demo have the values that one call for each record returns.
     """
     user = {"type": "HumanUser", "id": 28}
     rows = sg.find("Shot", [], limit=200)
@@ -224,7 +225,7 @@ def test_demo_is_as_one_call_per_record(sg):
 
 def test_me_is_looked_up_once(site, sg, add, make_site):
     """
-    However many fields ask about Me, the person is asked for once.
+    The current user is looked up once, however many fields refer to Me.
     """
     mine = group("and", MINE, condition("task_assignees", "is", ME))
     user = site.add_user("mia", "pw")
@@ -234,7 +235,7 @@ def test_me_is_looked_up_once(site, sg, add, make_site):
     ]
 
 
-def test_many_records_are_asked_about_in_pages(site, sg, shots):
+def test_many_records_are_computed_in_pages(site, sg, shots):
     """
     More than 500 records cost a call for each 500.
     """

@@ -1,5 +1,5 @@
 """
-Publishing: the next number is right, whoever publishes the same at the same time, and whatever is lost on the way.
+Publishing gives the right next number with concurrent publishes and with lost responses.
 """
 
 import multiprocessing
@@ -22,7 +22,7 @@ PROCESSES, EACH = 2, 20  # benchmarks/publish.py has them do 100
 @pytest.fixture(scope="module")
 def tls_site():
     """
-    A local site over HTTPS of these tests' own.
+    A local site over HTTPS for these tests.
     """
     with LocalSite(tls=True) as site:
         yield site
@@ -31,7 +31,7 @@ def tls_site():
 @pytest.fixture
 def faults(tls_site):
     """
-    What goes wrong on that site; nothing after a test.
+    The faults of that site; none after a test.
     """
     yield tls_site.faults
     tls_site.faults.clear()
@@ -40,7 +40,7 @@ def faults(tls_site):
 @pytest.fixture
 def sg(tls_site, make_sg):
     """
-    A wrapper on it.
+    A client on that site.
     """
     return make_sg(tls_site, retry=RetryPolicy(attempts=8, first_wait=0.001))
 
@@ -48,7 +48,7 @@ def sg(tls_site, make_sg):
 @pytest.fixture
 def shot(sg, request):
     """
-    A shot of a project of its own.
+    A shot in a project for one test.
     """
     project = sg.create("Project", {"name": request.node.name})
     return sg.create("Shot", {"code": "sh010", "project": project})
@@ -56,7 +56,7 @@ def shot(sg, request):
 
 def publish_many(address, shot, begin, results):
     """
-    Publish the same again and again; a process of its own.
+    Publish the same file repeatedly, in a separate process.
     """
     url, script_name, api_key, ca_file = address
     retry = RetryPolicy(attempts=8, first_wait=0.001)
@@ -67,7 +67,7 @@ def publish_many(address, shot, begin, results):
 
 def test_two_processes_get_different_numbers(sg, shot, tls_site, faults):
     """
-    Two processes that publish the same thing at once, with faults on, get as many different numbers as they publish.
+    Two processes that publish the same file at once, with faults, get a different number for each publish.
     """
     for mishap in LOST:
         faults.add(mishap)
@@ -85,12 +85,12 @@ def test_two_processes_get_different_numbers(sg, shot, tls_site, faults):
 
     assert len(set(numbers)) == PROCESSES * EACH
     assert sorted(row["version_number"] for row in there) == sorted(numbers)
-    assert max(numbers) == PROCESSES * EACH  # on a site that shows what is there no number is left out
+    assert max(numbers) == PROCESSES * EACH  # on this site, new records are visible at once, so no number is skipped
 
 
 def test_a_publish_is_whole(sg, shot):
     """
-    It has its type, task, sources and names with the number, and the numbers of others do not count.
+    A publish has its type, task, sources and names with the number. Numbers of other files do not count.
     """
     scene = sg.create("PublishedFileType", {"code": "Maya Scene"})
     task = sg.create("Task", {"content": "anim", "entity": shot, "project": shot["project"]})
@@ -113,7 +113,7 @@ def test_a_publish_is_whole(sg, shot):
 
 def test_retired_numbers_are_not_given_again(sg, shot):
     """
-    A publish that was retired keeps its number.
+    The number of a retired publish is not used again.
     """
     sg.publish(shot, "scene")
     sg.delete("PublishedFile", sg.publish(shot, "scene")["id"])
@@ -123,7 +123,7 @@ def test_retired_numbers_are_not_given_again(sg, shot):
 
 def test_files_without_numbers_do_not_count(sg, shot):
     """
-    Files of the name that somebody made without a number are no versions.
+    Files of the same name without a number do not count.
     """
     data = {"project": shot["project"], "entity": shot, "name": "scene", "code": "scene"}
     sg.create("PublishedFile", data)
@@ -134,7 +134,7 @@ def test_files_without_numbers_do_not_count(sg, shot):
 
 class Meanwhile(SGExtended):
     """
-    A wrapper that does something before its reads or writes of published files, once each.
+    A client that runs a function before its reads or writes of published files, once each.
     """
 
     before = None  # called with the number of the call
@@ -156,7 +156,7 @@ class Meanwhile(SGExtended):
 
 def test_a_number_that_is_taken_is_left(sg, shot):
     """
-    Where something else has taken the number by then, the record is retired and another one gets the next.
+    If another program has taken the number, the record is retired and a new one gets the next number.
     """
     sg.publish(shot, "scene")
     data = {"project": shot["project"], "entity": shot, "name": "scene", "code": "theirs", "version_number": 2}
@@ -169,7 +169,7 @@ def test_a_number_that_is_taken_is_left(sg, shot):
 
 def test_a_record_that_comes_late_is_noticed(sg, shot):
     """
-    A lower id that is seen only after the number was given makes the publish begin again: no number is given twice.
+    If a lower id becomes visible only after the number was set, the publish starts again. No number is used twice.
     """
     data = {"project": shot["project"], "entity": shot, "name": "scene", "code": "(publishing x)"}
     late = sg.create("PublishedFile", data)
@@ -177,7 +177,7 @@ def test_a_record_that_comes_late_is_noticed(sg, shot):
     mine = Meanwhile(sg)
     mine.todo = [("update", lambda: sg.update("PublishedFile", late["id"], {"name": "scene"}))]
 
-    assert mine.publish(shot, "scene")["version_number"] == 2  # 1 is what the late one may have
+    assert mine.publish(shot, "scene")["version_number"] == 2  # 1 is reserved for the late record
     assert len(sg.find_published_files(shot)) == 2
 
 
@@ -200,9 +200,9 @@ def test_threads_get_numbers_without_gaps(sg, shot):
     assert sorted(numbers) == list(range(1, 25))
 
 
-def test_a_publish_that_ends_in_the_middle_says_so(sg, shot, faults):
+def test_interrupted_publish_raises_with_the_record(sg, shot, faults):
     """
-    The error has the record and says how to go on; the next publish gets a number of its own.
+    The error has the record and says how to continue. The next publish gets a new number.
     """
     faults.add("status=403:rpc=update")
     with pytest.raises(PartialSuccessError, match=r"retire it with delete\('PublishedFile', \d+\), and publish again"):

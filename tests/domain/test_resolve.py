@@ -1,5 +1,5 @@
 """
-Entities as people name them.
+Resolving URLs, types with ids, links and names to entities.
 """
 
 import pytest
@@ -13,7 +13,7 @@ from sgextended.localsite import LocalSite
 @pytest.fixture(scope="module")
 def site():
     """
-    A site of these tests' own.
+    A site for these tests.
     """
     with LocalSite() as site:
         yield site
@@ -22,7 +22,7 @@ def site():
 @pytest.fixture(scope="module")
 def sg(site, make_sg):
     """
-    A wrapper on it.
+    A client on that site.
     """
     return make_sg(site)
 
@@ -30,7 +30,7 @@ def sg(site, make_sg):
 @pytest.fixture(scope="module")
 def film(sg):
     """
-    Same names in two projects and in two types.
+    Equal names in two projects and in two types.
     """
     made = {}
     for key, name in (("bird", "Bird"), ("tree", "Tree")):
@@ -63,9 +63,9 @@ def film(sg):
         " Shot : {id} ",
     ],
 )
-def test_resolve_addresses(site, sg, film, form):
+def test_resolve_urls(site, sg, film, form):
     """
-    The addresses that people copy from the web pages, and type and id.
+    URLs from the web pages, and type and id.
     """
     found = sg.resolve(form.format(url=site.url, id=film["sh010"]["id"]))
 
@@ -74,7 +74,7 @@ def test_resolve_addresses(site, sg, film, form):
 
 def test_resolve_links_and_ids(sg, film):
     """
-    A link is looked up for its fields, and an id with one type.
+    A link is read for its fields, and an id with one type.
     """
     shot = {"type": "Shot", "id": film["größe"]["id"]}
 
@@ -83,9 +83,9 @@ def test_resolve_links_and_ids(sg, film):
     assert sg.resolve({"type": "Project", "id": film["tree"]["id"]})["cached_display_name"] == "Tree"
 
 
-def test_resolve_the_project_of_an_address(site, sg, film):
+def test_resolve_the_project_of_a_url(site, sg, film):
     """
-    An overview page means its project.
+    The URL of an overview page refers to its project.
     """
     found = sg.resolve(f"{site.url}/page/project_overview?project_id={film['bird']['id']}")
 
@@ -94,7 +94,7 @@ def test_resolve_the_project_of_an_address(site, sg, film):
 
 def test_resolve_names(sg, film):
     """
-    A name is looked for among the usual types, or the given ones, in all projects or one.
+    A name is searched among the default or given types, in all projects or in one.
     """
     assert sg.resolve("größe ☃")["id"] == film["größe"]["id"]
     assert sg.resolve("sh010", project=film["tree"])["id"] == film["twin"]["id"]
@@ -105,9 +105,9 @@ def test_resolve_names(sg, film):
 
 def test_resolve_a_name_of_several(sg, film):
     """
-    Several of one name are an error that says which ones, with their projects.
+    A name of several entities raises an error with these entities and their projects.
     """
-    with pytest.raises(AmbiguousError, match=r"'sh010' is the name of 2 entities: Shot:1 in Bird, Shot:2 in Tree\."):
+    with pytest.raises(AmbiguousError, match=r"2 entities have the name 'sh010': Shot:1 in Bird, Shot:2 in Tree\."):
         sg.resolve("sh010")
     with pytest.raises(AmbiguousError) as caught:
         sg.resolve("hero", project=film["bird"])
@@ -118,7 +118,7 @@ def test_resolve_a_name_of_several(sg, film):
 @pytest.mark.parametrize("what", ["gone", "nothing", "sh01", "Shot:9999", {"type": "Shot", "id": 9999}])
 def test_resolve_what_is_not_there(sg, film, what):
     """
-    What is retired, or was never there, is not found; a part of a name is no name.
+    Retired and unknown entities are not found. A part of a name does not match.
     """
     with pytest.raises(NotFoundError):
         sg.resolve(what)
@@ -127,21 +127,21 @@ def test_resolve_what_is_not_there(sg, film, what):
 @pytest.mark.parametrize(
     ("what", "options", "message"),
     [
-        ("", {}, "says no entity"),
-        (None, {}, "says no entity"),
+        ("", {}, "does not refer to an entity"),
+        (None, {}, "does not refer to an entity"),
         (12, {}, "an id with one entity_type"),
         (12, {"entity_type": ["Shot", "Asset"]}, "an id with one entity_type"),
-        (True, {"entity_type": "Shot"}, "says no entity"),
-        ({"type": "Shot"}, {}, "what must be a dict"),
-        ("https://other.example/detail/Shot/1", {}, "leads to another site"),
-        ("http://[bad", {}, "is no web address"),
-        ("{url}/user/login", {}, "is no address of an entity"),
-        ("Shot:1", {"entity_type": "Asset"}, "is of the type Shot, and not of Asset"),
+        (True, {"entity_type": "Shot"}, "does not refer to an entity"),
+        ({"type": "Shot"}, {}, "reference must be a dict"),
+        ("https://other.example/detail/Shot/1", {}, "is a URL of another site"),
+        ("http://[bad", {}, "is not a valid URL"),
+        ("{url}/user/login", {}, "is not the URL of an entity"),
+        ("Shot:1", {"entity_type": "Asset"}, "is of the type Shot, not Asset"),
     ],
 )
-def test_resolve_refuses_what_says_nothing(site, sg, what, options, message):
+def test_resolve_refuses_invalid_references(site, sg, what, options, message):
     """
-    What cannot be an entity of this site is refused before anything is asked.
+    A reference that cannot be an entity of this site raises before a request is sent.
     """
     before = sg.requests_sent
     with pytest.raises(InvalidArgumentError, match=message):
@@ -152,7 +152,7 @@ def test_resolve_refuses_what_says_nothing(site, sg, what, options, message):
 
 def test_entity_url_leads_back(site, sg, film):
     """
-    The address of an entity is one that resolve understands, for every kind of client.
+    resolve accepts the URL of an entity, for every kind of client.
     """
     official = shotgun_api3.Shotgun(site.url, site.script_name, site.api_key)
     url = sg.entity_url(film["sh010"])
@@ -166,7 +166,7 @@ def test_entity_url_leads_back(site, sg, film):
 
 def test_entity_url_holds_no_password(site, film):
     """
-    What stands before the host in a client's address does not get into addresses that are handed on.
+    Credentials in the client's URL do not appear in the URLs of entities.
     """
 
     class Client:

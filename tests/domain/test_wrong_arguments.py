@@ -1,5 +1,5 @@
 """
-What cannot be meant is refused by every function of the domain, with a readable error and before anything is asked.
+Every function of the domain refuses invalid arguments, with a readable error and before a request is sent.
 """
 
 import inspect
@@ -18,7 +18,7 @@ from sgextended.domain.tasks import find_tasks
 
 class Refusing:
     """
-    A client that must not be asked.
+    A client that raises on any request.
     """
 
     base_url = "https://studio.example"
@@ -32,7 +32,7 @@ class Refusing:
 @attrs.define
 class Record:
     """
-    A class of records.
+    A record class.
     """
 
     ENTITY_TYPE: ClassVar[str] = "Shot"
@@ -58,7 +58,7 @@ NEEDED = {
     "find_downstream_files": {"published_file": {"type": "PublishedFile", "id": 1}},
     "find_page": {"page_id": 1},
     "find_playlist_versions": {"playlist": {"type": "Playlist", "id": 1}},
-    "find_threads": {"notes": [{"type": "Note", "id": 1}]},
+    "find_note_threads": {"notes": [{"type": "Note", "id": 1}]},
     "find_upstream_files": {"published_file": {"type": "PublishedFile", "id": 1}},
     "get": {"entity_type": "Shot", "which": 1},
     "group_by": {"field": "code"},
@@ -66,7 +66,7 @@ NEEDED = {
     "order_playlist": {"playlist": PLAYLIST, "versions": [VERSION]},
     "publish": {"entity": SHOT, "name": "a"},
     "remove_from_playlist": {"playlist": PLAYLIST, "versions": [VERSION]},
-    "resolve": {"what": "Shot:1"},
+    "resolve": {"reference": "Shot:1"},
     "set_status": {"entities": [SHOT], "status": "ip"},
     "update_many": {"rows": []},
 }
@@ -106,9 +106,9 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
-def test_wrong_arguments_are_refused_before_anything_is_asked(name):
+def test_wrong_arguments_are_refused_before_a_request(name):
     """
-    Whichever argument holds what cannot be meant, a InvalidArgumentError says so, and nothing is sent.
+    Each argument with an invalid value raises InvalidArgumentError, and no request is sent.
     """
     for argument in inspect.signature(FUNCTIONS[name]).parameters:
         for wrong in WRONG.get(KIND_OF.get(argument, ""), ()):
@@ -131,22 +131,22 @@ def test_wrong_arguments_are_refused_before_anything_is_asked(name):
         (lambda sg: find_tasks(sg, step=5), "step, unless it is a name, must be a dict with 'type' and 'id', such as"),
         (lambda sg: find_shots(sg, status=["ip", None]), "sg_status_list must be text, or several texts, not None."),
         (lambda sg: find_shots(sg, filters=["code", "is", "a"]), r"such as \[\['code', 'is', 'sh010'\]\]"),
-        (lambda sg: find_shots(sg, fields=[5]), "A field is named by text such as 'code', not by 5."),
+        (lambda sg: find_shots(sg, fields=[5]), "A field must be text such as 'code', not 5."),
         (lambda sg: find_notes(sg, unread="unread"), "unread must be True, False or None, not 'unread'."),
         (lambda sg: find_playlist_versions(sg, None), "playlist must be a dict with 'type' and 'id', such as"),
-        (lambda sg: find_upstream_files(sg, [], levels="all"), "levels must be a whole number, or None for all"),
+        (lambda sg: find_upstream_files(sg, [], levels="all"), "levels='all' is not a whole number"),
     ],
 )
-def test_what_is_wrong_is_said(call, message):
+def test_error_names_the_argument(call, message):
     """
-    The error names the argument, what it must be and what it was.
+    The error names the argument, the expected value and the given value.
     """
     with pytest.raises(InvalidArgumentError, match=message):
         call(Refusing())
 
 
-def test_days_that_end_before_they_begin_match_nothing():
+def test_reversed_days_match_nothing():
     """
-    No day lies between two days in the wrong order, whatever a site makes of that; nothing is asked.
+    A reversed range of days matches nothing and sends no request, because sites differ in how they read it.
     """
     assert find_tasks(Refusing(), due_from="2026-03-05", due_to="2026-03-04") == []

@@ -1,5 +1,5 @@
 """
-Every function of the domain, asked of each kind of client: ours, the official one, a Mockgun.
+Every function of the domain with each kind of client: SGExtended, Shotgun and Mockgun.
 """
 
 import datetime as dt
@@ -15,9 +15,9 @@ import sgextended
 from sgextended import ConfigurationError, InvalidArgumentError, SGExtended
 from sgextended.domain import entities, notes, playlists, published_files, statuses, versions
 from sgextended.domain import resolve as addresses
-from sgextended.domain.conditions import Ids, Links, LinksOrNames, Names
-from sgextended.domain.query_fields.pages import find_page
+from sgextended.domain.arguments import Ids, Links, LinksOrNames, Names
 from sgextended.domain.query_fields.query_fields import add_query_fields, find_with_query_fields
+from sgextended.domain.query_fields.saved_pages import find_page
 from sgextended.domain.tasks import assign, unassign
 from sgextended.localsite.custom_fields.query_field_definitions import CURRENT_PROJECT, condition, group
 
@@ -28,8 +28,8 @@ PLAYLIST = {"type": "Playlist", "id": 2}
 
 #: Arguments that are words or places to look in rather than conditions.
 NO_RESTRICTION = {
-    ("latest_published_files", "per"),
-    ("latest_versions", "per"),
+    ("latest_published_files", "group_by"),
+    ("latest_versions", "group_by"),
     ("resolve", "entity_type"),
     ("resolve", "project"),
 }
@@ -43,10 +43,10 @@ CALLS = [
     ("find_tasks", {"entity": SHOT, "due_from": "2020-01-01"}),
     ("find_tasks", {"assignee": PERSON, "step": ["ANM", "Layout", "MDL"]}),
     ("find_versions", {"entity": SHOT}),
-    ("latest_versions", {"project": {"type": "Project", "id": 1}, "per": "step"}),
+    ("latest_versions", {"project": {"type": "Project", "id": 1}, "group_by": "step"}),
     ("find_playlists", {"project": {"type": "Project", "id": 1}}),
     ("find_playlist_versions", {"playlist": PLAYLIST}),
-    ("find_notes", {"project": {"type": "Project", "id": 1}, "threads": True}),
+    ("find_notes", {"project": {"type": "Project", "id": 1}, "include_replies": True}),
     ("find_users", {"name": "*a*", "status": None}),
     ("find_groups", {}),
     ("find_departments", {}),
@@ -57,15 +57,15 @@ CALLS = [
     ("get", {"entity_type": "Shot", "which": 3, "fields": ["code"]}),
     ("count", {"entity_type": "Task"}),
     ("exists", {"entity_type": "Task", "which": SHOT["id"]}),
-    ("resolve", {"what": "Shot:3"}),
-    ("entity_url", {"entity": SHOT}),  # the last one, as it asks nobody
+    ("resolve", {"reference": "Shot:3"}),
+    ("entity_url", {"entity": SHOT}),  # must be last, because it sends no request
 ]
 
 
 @pytest.fixture(scope="module")
 def official(demo_site):
     """
-    A plain client of the demo production.
+    A plain client on the demo production.
     """
     with_site = shotgun_api3.Shotgun(demo_site.url, demo_site.script_name, demo_site.api_key)
     yield with_site
@@ -75,7 +75,7 @@ def official(demo_site):
 @pytest.fixture(scope="module")
 def mockgun(demo_site, make_sg, tmp_path_factory):
     """
-    A Mockgun with the site's schema, and one of each kind.
+    A Mockgun with the site's schema, and one entity of each type.
     """
     folder = tmp_path_factory.mktemp("mockgun")
     paths = [str(folder / "schema"), str(folder / "entities")]
@@ -125,7 +125,7 @@ def functions():
 @pytest.mark.parametrize(("name", "arguments"), CALLS, ids=[name for name, _arguments in CALLS])
 def test_a_plain_client_gives_the_same(demo_site, make_sg, official, name, arguments):
     """
-    The same arguments find the same with the plain function and an official client, and it is something.
+    With equal arguments, the plain function with an official client returns the same entities, and at least one.
     """
     ours = getattr(make_sg(demo_site), name)(**arguments)
 
@@ -145,15 +145,15 @@ def test_a_plain_client_gives_the_same(demo_site, make_sg, official, name, argum
         ("find_tasks", {"entity": [{"type": "Shot", "id": 1}, {"type": "Shot", "id": 2}]}, 2),
         ("find_tasks", {"assignee": {"type": "HumanUser", "id": 1}, "step": "anm", "due_to": "2026-03-04"}, 2),
         ("find_versions", {"entity": {"type": "Shot", "id": 1}}, 3),
-        ("latest_versions", {"by": "number"}, 2),
+        ("latest_versions", {"order_by": "number"}, 2),
         ("find_published_files", {"version_number": 1}, 1),
         ("latest_published_files", {}, 1),
         ("find_upstream_files", {"published_file": {"type": "PublishedFile", "id": 1}}, 0),
         ("find_downstream_files", {"published_file": {"type": "PublishedFile", "id": 1}}, 0),
         ("find_playlists", {"name": "p"}, 1),
         ("find_playlist_versions", {"playlist": {"type": "Playlist", "id": 1}}, 0),
-        ("find_notes", {"addressed_to": {"type": "HumanUser", "id": 1}, "threads": True}, 1),
-        ("find_threads", {"notes": {"type": "Note", "id": 1}}, 1),
+        ("find_notes", {"addressed_to": {"type": "HumanUser", "id": 1}, "include_replies": True}, 1),
+        ("find_note_threads", {"notes": {"type": "Note", "id": 1}}, 1),
         ("find_time_logs", {"entity": {"type": "Shot", "id": 1}}, 1),
         ("find_bookings", {"date_from": "2026-03-09", "date_to": "2026-03-10"}, 1),
         ("find_users", {"name": "a*"}, 1),
@@ -167,7 +167,7 @@ def test_a_plain_client_gives_the_same(demo_site, make_sg, official, name, argum
 )
 def test_a_mockgun_answers(mockgun, name, arguments, expected):
     """
-    A Mockgun answers the plain function and the method alike.
+    With a Mockgun, the plain function and the method return the same.
     """
     found = functions()[name](mockgun, **arguments)
 
@@ -177,7 +177,7 @@ def test_a_mockgun_answers(mockgun, name, arguments, expected):
 
 def test_a_mockgun_answers_about_one(mockgun):
     """
-    What is about one entity works with a Mockgun too.
+    Functions for one entity work with a Mockgun too.
     """
     sg = SGExtended(mockgun)
     shot = {"type": "Shot", "id": 1}
@@ -197,9 +197,9 @@ def test_a_mockgun_answers_about_one(mockgun):
 
 def test_the_latest_of_a_mockgun_is_right(mockgun):
     """
-    With equal dates the number decides, or the id.
+    With equal dates, the number or the id decides.
     """
-    by_number = versions.latest_versions(mockgun, by="number", fields=["code"])
+    by_number = versions.latest_versions(mockgun, order_by="number", fields=["code"])
 
     assert [(row["id"], row["code"]) for row in by_number] == [(2, "x_v003"), (4, "x_v001")]
     assert [row["id"] for row in versions.latest_versions(mockgun)] == [3, 4]
@@ -207,7 +207,7 @@ def test_the_latest_of_a_mockgun_is_right(mockgun):
 
 def test_a_mockgun_computes_query_fields(mockgun):
     """
-    The query fields of a Mockgun are worked out of its entities.
+    Query fields are computed from the entities of a Mockgun.
     """
     shots = [{"type": "Shot", "id": number} for number in (1, 2)]
     fields = ["sg_open_tasks", "sg_latest_version", "sg_characters", "sg_tasks_final", "sg_busy_tasks"]
@@ -222,7 +222,7 @@ def test_a_mockgun_computes_query_fields(mockgun):
 
 def test_a_mockgun_shows_a_page(mockgun):
     """
-    A page that a test makes of a Mockgun, with the filter and columns that the site would keep, gives its records.
+    A page in a Mockgun, with the filter and columns that a site would store, returns its records.
     """
     project = {"type": "Project", "id": 1}
     page = mockgun.create("Page", {"name": "Two", "project": project})
@@ -243,7 +243,7 @@ def test_a_mockgun_shows_a_page(mockgun):
 
 def test_a_mockgun_assigns(mockgun):
     """
-    A Mockgun's batch knows no modes, and still nobody who was assigned is lost.
+    batch of a Mockgun ignores the update mode, and still no assignee is lost.
     """
     one, other = ({"type": "HumanUser", "id": number} for number in (1, 2))
     tasks = [mockgun.create("Task", {"content": name, "task_assignees": [one]}) for name in "ab"]
@@ -258,7 +258,7 @@ def test_a_mockgun_assigns(mockgun):
 
 def test_every_function_is_a_method():
     """
-    What a module of the domain offers by name is a method of SGExtended, and the plain function itself.
+    Each public function of the domain is a method of SGExtended and the plain function itself.
     """
     methods = functions()
     modules = (addresses, entities, notes, playlists, published_files, statuses, versions)
@@ -276,7 +276,8 @@ def test_every_function_is_a_method():
 @pytest.mark.parametrize("name", sorted(functions()))
 def test_signatures_are_alike(name):
     """
-    sg first, at most two more by position, options by name; what finds takes the four options of all.
+    sg comes first, then at most two positional arguments. Options are keywords, and find functions have four options in
+    common.
     """
     parameters = list(inspect.signature(functions()[name]).parameters.values())
     by_position = [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
@@ -284,13 +285,15 @@ def test_signatures_are_alike(name):
     assert by_position[0] in {"sg", "_sg"}
     assert len(by_position) <= 3
     assert all(each.kind is not each.VAR_KEYWORD for each in parameters)
-    if name.startswith(("find_", "latest_")) and not name.endswith(("threads", "_as")):  # a class says the fields
+    if name.startswith(("find_", "latest_")) and not name.endswith(
+        ("threads", "_as")
+    ):  # a record class defines the fields
         assert {"fields", "extra_fields", "filters", "timeout"} <= {each.name for each in parameters}
 
 
 def collections_taken():
     """
-    Return each function that finds, with each of its arguments that may be a collection.
+    Return each find function with each of its arguments that may be a collection.
     """
     several = (Names, Links, LinksOrNames, Ids)
     writing = {"create_many", "update_many", "set_status", "add_note", "publish"}
@@ -305,7 +308,7 @@ def collections_taken():
 @pytest.mark.parametrize(("name", "argument"), collections_taken())
 def test_an_empty_collection_never_asks(name, argument):
     """
-    In whatever argument it stands, an empty collection finds nothing and asks nobody.
+    In any argument, an empty collection matches nothing and sends no request.
     """
     assert functions()[name](None, **{argument: []}) == []
 
@@ -313,14 +316,14 @@ def test_an_empty_collection_never_asks(name, argument):
 @pytest.mark.parametrize(
     ("name", "argument"),
     [
-        ("find_threads", "notes"),
+        ("find_note_threads", "notes"),
         ("find_upstream_files", "published_file"),
         ("find_downstream_files", "published_file"),
     ],
 )
 def test_none_where_something_must_be_given(name, argument):
     """
-    Where "no restriction" would mean nothing, None is refused, and an empty collection still asks nobody.
+    For a required argument, None raises, and an empty collection still sends no request.
     """
     with pytest.raises(InvalidArgumentError, match="must be a dict with 'type' and 'id'"):
         functions()[name](None, None)
@@ -329,17 +332,17 @@ def test_none_where_something_must_be_given(name, argument):
 
 
 @pytest.mark.parametrize(("name", "arguments"), CALLS[:-1], ids=[name for name, _arguments in CALLS[:-1]])
-def test_a_limit_that_a_plain_client_cannot_keep_is_refused(official, name, arguments):
+def test_timeout_with_a_plain_client_is_refused(official, name, arguments):
     """
-    An official client knows no limit for a call, so timeout= is refused rather than forgotten.
+    An official client has no time limit for a call, so timeout= raises instead of being ignored.
     """
     with pytest.raises(ConfigurationError, match="knows no time limits"):
         functions()[name](official, **arguments, timeout=5)
 
 
-def test_the_new_error_is_public():
+def test_errors_are_public():
     """
-    AmbiguousError is exported, beside NotFoundError.
+    AmbiguousError and NotFoundError are exported.
     """
     assert issubclass(sgextended.AmbiguousError, LookupError)
     assert sgextended.AmbiguousError.__module__ == "sgextended"

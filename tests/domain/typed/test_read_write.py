@@ -1,5 +1,5 @@
 """
-Entities as attrs classes: what is asked for, what is converted, what is refused, and what is written back.
+Entities as attrs classes: the requested fields, conversion, errors and written changes.
 """
 
 import datetime as dt
@@ -12,8 +12,8 @@ import pytest
 import shotgun_api3
 
 from sgextended import ConfigurationError, Link, NotFoundError, PartialSuccessError, RecordError
-from sgextended.domain.typed.record_classes import shape_of
-from sgextended.domain.typed.records import _KNOWN, find_as, find_iter_as
+from sgextended.domain.typed.read_write import _ORIGINALS, find_as, find_iter_as
+from sgextended.domain.typed.record_classes import record_class_of
 from sgextended.localsite import LocalSite
 
 
@@ -34,7 +34,7 @@ class Status(enum.Enum):
 @attrs.define
 class Sequence:
     """
-    What is behind a shot's link.
+    The entity behind a shot's link.
     """
 
     ENTITY_TYPE: ClassVar[str] = "Sequence"
@@ -62,13 +62,13 @@ class Shot:
     project: Link
     cut_in: Optional[int] = attrs.field(default=None, metadata={"sg_field": "sg_cut_in"})
     assets: List[Link] = attrs.field(factory=list)
-    frames: List[int] = attrs.field(init=False, factory=list)  # the studio's own affair
+    frames: List[int] = attrs.field(init=False, factory=list)  # not a field of the site
 
 
 @attrs.frozen
 class Asset:
     """
-    What a task may be about.
+    One type that a task may belong to.
     """
 
     ENTITY_TYPE: ClassVar[str] = "Asset"
@@ -83,7 +83,7 @@ class Asset:
 @attrs.frozen
 class SimpleShot:
     """
-    What else a task may be about.
+    Another type that a task may belong to.
     """
 
     ENTITY_TYPE: ClassVar[str] = "Shot"
@@ -95,7 +95,7 @@ class SimpleShot:
 @attrs.define
 class Task:
     """
-    A task, whose link leads to one of several types.
+    A task whose link may lead to one of several types.
     """
 
     ENTITY_TYPE: ClassVar[str] = "Task"
@@ -119,21 +119,21 @@ def site():
 @pytest.fixture(scope="module")
 def sg(site, make_sg):
     """
-    A wrapper on it.
+    A client on that site.
     """
     return make_sg(site)
 
 
 def written(site):
     """
-    Return how many writes the site has had.
+    Return the number of writes that the site has received.
     """
     return site.ledger.count("update") + site.ledger.count("create")
 
 
 def test_rows_become_records(sg):
     """
-    Values are converted to the types of the attributes, what lies behind links and in dotted fields included.
+    Values are converted to the types of the attributes, including linked and dotted fields.
     """
     (shot,) = sg.find_as(Shot, [["code", "is", "FOR_0010"]])
     fields = ["code", "sg_status_list", "sg_sequence", "project.Project.name", "created_at", "project", "sg_cut_in"]
@@ -152,13 +152,13 @@ def test_rows_become_records(sg):
 
 def test_fields_are_asked_for_in_one_request(sg, site):
     """
-    A find of records is one find: nothing is asked for each of them.
+    A find of records is one find, without requests for single records.
     """
     before = site.ledger.count("read")
     sg.find_as(Shot, [], limit=20)
 
     assert site.ledger.count("read") - before == 1
-    assert shape_of(Shot).fields == (
+    assert record_class_of(Shot).fields == (
         *("id", "code", "sg_status_list", "sg_sequence", "sg_sequence.Sequence.code", "sg_sequence.Sequence.project"),
         *("project.Project.name", "created_at", "project", "sg_cut_in", "assets"),
     )
@@ -166,7 +166,7 @@ def test_fields_are_asked_for_in_one_request(sg, site):
 
 def test_type_of_a_link_chooses_the_class(sg):
     """
-    In a Union the class is the one of the type that the link leads to, with what lies behind it.
+    In a Union, the entity type of the link selects the class, and its fields are read.
     """
     tasks = sg.find_as(Task, [], limit=500, order=[{"field_name": "id", "direction": "asc"}])
     about = {type(task.entity): task.entity for task in tasks}
@@ -178,7 +178,7 @@ def test_type_of_a_link_chooses_the_class(sg):
 
 def test_other_ways_to_find_are_the_same(sg, site):
     """
-    find_iter_as, get_as and the plain functions on a Shotgun give equal records.
+    find_iter_as, get_as and the plain functions on a Shotgun return equal records.
     """
     plain = shotgun_api3.Shotgun(site.url, site.script_name, site.api_key)
     found = sg.find_as(Asset, [])
@@ -194,7 +194,7 @@ def test_other_ways_to_find_are_the_same(sg, site):
 
 def test_filters_take_records(sg):
     """
-    Values of conditions may be what attributes hold: records, links, enumerations and dates, in groups as well.
+    Values of conditions may be records, links, enumerations and dates, also in groups.
     """
     shot = sg.find_as(Shot, [["sg_sequence", "is_not", None]], limit=1)[0]
     in_group = {"filter_operator": "any", "filters": [["sg_status_list", "is", shot.status]]}
@@ -208,7 +208,7 @@ def test_filters_take_records(sg):
 @attrs.define
 class Wrong:
     """
-    Expects what is not there.
+    A class that does not fit the data.
     """
 
     ENTITY_TYPE: ClassVar[str] = "Task"
@@ -222,7 +222,7 @@ class Wrong:
 
 def test_error_names_record_field_expected_and_found(sg):
     """
-    All that does not fit of a record is told, in its field's name, with what was expected and what was found.
+    The error lists every problem of a record with its field, the expected type and the value.
     """
     (task,) = sg.find("Task", [["entity", "type_is", "Asset"]], limit=1)
     name = sg.get("Task", task["id"], fields=["content"])["content"]
@@ -241,7 +241,7 @@ def test_error_names_record_field_expected_and_found(sg):
 @attrs.define
 class Cuts:
     """
-    Expects a cut that not all shots have, behind a link.
+    A class that requires a cut behind a link, which not all shots have.
     """
 
     ENTITY_TYPE: ClassVar[str] = "Task"
@@ -258,9 +258,10 @@ class Cuts:
 
 def test_error_behind_a_link_shows_its_path(sg):
     """
-    What does not fit behind a link is told with the path to it, and an empty field that it could be Optional.
+    A problem behind a link is reported with its path. For an empty field, the error suggests Optional.
     """
-    with pytest.raises(RecordError, match=r"entity\.cut_in: expected int, found None\. A field .* is Optional"):
+    message = r"entity\.cut_in: expected int, found None\. Use Optional for a field that may be empty"
+    with pytest.raises(RecordError, match=message):
         sg.find_as(Cuts, [["entity.Shot.cut_in", "is", None], ["entity", "type_is", "Shot"]], limit=1)
 
 
@@ -275,14 +276,14 @@ def describe(**attributes):
 
 class Plain:
     """
-    No attrs class.
+    Not an attrs class.
     """
 
 
 @attrs.define
 class Untyped:
     """
-    An attrs class that does not say of what.
+    An attrs class without an entity type.
     """
 
     id: int
@@ -302,16 +303,16 @@ class Endless:
 @pytest.mark.parametrize(
     ("owner", "message"),
     [
-        (Plain, "is no attrs class: decorate it with attrs.define"),
-        (Untyped, 'give it ENTITY_TYPE: ClassVar[str] = "Shot"'),
-        (Endless, "link to each other without end: Endless > Endless. Let one of the attributes be a Link"),
-        (describe(assets=List[Asset]), "Made.assets is a list, and a list of links has type, id and name"),
-        (describe(sg_sequence=Union[Sequence, str]), "Made.sg_sequence mixes links with what is none"),
+        (Plain, "is not an attrs class, so it cannot be a record class. Decorate it with attrs.define"),
+        (Untyped, 'Add a line such as ENTITY_TYPE: ClassVar[str] = "Shot"'),
+        (Endless, "nested without end: Endless > Endless. Use Link as the type of one of the attributes"),
+        (describe(assets=List[Asset]), "Made.assets is a list of links, which only has the type, id and name"),
+        (describe(sg_sequence=Union[Sequence, str]), "Made.sg_sequence mixes link types with other types"),
     ],
 )
 def test_class_that_cannot_work_is_refused(sg, site, owner, message):
     """
-    A class that is none of records is refused before anything is sent, with what it lacks.
+    An invalid record class raises before a request is sent, and the error says what is missing.
     """
     before = site.ledger.count("read")
     with pytest.raises(ConfigurationError) as caught:
@@ -321,9 +322,9 @@ def test_class_that_cannot_work_is_refused(sg, site, owner, message):
     assert site.ledger.count("read") == before
 
 
-def test_missing_cattrs_is_told(sg, monkeypatch):
+def test_missing_cattrs_raises(sg, monkeypatch):
     """
-    Without the extra the message says what to install.
+    Without the extra, the error says what to install.
     """
     monkeypatch.setitem(__import__("sys").modules, "cattrs", None)
 
@@ -336,7 +337,7 @@ def test_missing_cattrs_is_told(sg, monkeypatch):
 
 def test_update_sends_what_changed(sg, site):
     """
-    Only the fields that differ from what was read are sent; after that nothing is left to send.
+    Only the changed fields are sent. A second update sends nothing.
     """
     shot = sg.find_as(Shot, [["sg_sequence", "is_not", None]], limit=1)[0]
     shot.cut_in, shot.status, shot.assets = 1234, Status.CBB, [Link("Asset", 1)]
@@ -351,17 +352,17 @@ def test_update_sends_what_changed(sg, site):
     assert sg.update_as(shot) == {"assets": [{"type": "Asset", "id": 1}, {"type": "Asset", "id": 2}]}
 
 
-def test_update_of_a_copy_needs_what_it_was(sg):
+def test_update_of_a_copy_needs_before(sg):
     """
-    What attrs.evolve made is written with before=, and refused without.
+    A result of attrs.evolve is written with before= and raises without it.
     """
     shot = sg.find_as(Shot, [], limit=1)[0]
     other = attrs.evolve(shot, cut_in=77)
 
-    with pytest.raises(RecordError, match=r"Nobody knows what this Shot was.*before="):
+    with pytest.raises(RecordError, match=r"The state of this Shot before the changes is unknown.*before="):
         sg.update_as(other)
     assert sg.update_as(other, before=shot) == {"sg_cut_in": 77}
-    with pytest.raises(RecordError, match="and what is to be written is"):
+    with pytest.raises(RecordError, match="but the record has the id"):
         sg.update_as(shot, before=sg.find_as(Shot, [["id", "is_not", shot.id]], limit=1)[0])
 
 
@@ -369,19 +370,19 @@ def test_update_of_a_copy_needs_what_it_was(sg):
     ("change", "message"),
     [
         (lambda shot: setattr(shot, "show", "Other"), r"Shot.show \(field project.Project.name\) cannot be written"),
-        (lambda shot: setattr(shot.sequence, "code", "X"), r"whose own fields were changed: read it with get_as"),
+        (lambda shot: setattr(shot.sequence, "code", "X"), r"fields of that entity were changed.* Read it with get_as"),
         (lambda shot: setattr(shot, "cut_in", "ten"), r"Shot.cut_in: expected Optional\[int\], found 'ten'"),
         (lambda shot: setattr(shot, "project", Link("Shot", 1)), None),
     ],
 )
-def test_update_of_what_is_not_its_own_is_refused(sg, site, change, message):
+def test_update_of_linked_or_invalid_values_is_refused(sg, site, change, message):
     """
-    Values that would be lost, or that an attribute cannot have, are refused before anything is sent.
+    Changes that would be lost, and invalid values, raise before a request is sent.
     """
     shot = sg.find_as(Shot, [["sg_sequence", "is_not", None]], limit=1)[0]
     change(shot)
     before = written(site)
-    if message is None:  # a Link may lead anywhere: what it leads to is the schema's affair
+    if message is None:  # a Link may have any type, so only the schema can refuse it
         with pytest.raises(ValueError, match="links to Project"):
             sg.validated().update_as(shot)
     else:
@@ -391,23 +392,23 @@ def test_update_of_what_is_not_its_own_is_refused(sg, site, change, message):
     assert written(site) == before
 
 
-def test_what_records_were_is_forgotten_with_them(sg):
+def test_original_state_is_dropped_with_the_record(sg):
     """
-    What was read of a record is kept as long as the record lives.
+    The original state of a record is kept only as long as the record.
     """
     gc.collect()
-    before = len(_KNOWN._rows)
+    before = len(_ORIGINALS._rows)
     shots = sg.find_as(Shot, [], limit=30)
-    assert len(_KNOWN._rows) == before + 30
+    assert len(_ORIGINALS._rows) == before + 30
     del shots
     gc.collect()
 
-    assert len(_KNOWN._rows) == before
+    assert len(_ORIGINALS._rows) == before
 
 
 def test_create_takes_attributes(sg):
     """
-    A record is created from attributes of its class, links in any form, and comes back as one.
+    A record is created from attributes of its class, with links in any form, and returned as an instance.
     """
     sequence = sg.find_as(Sequence, [], limit=1)[0]
     data: Dict[str, Any] = {"code": "NEW_0010", "project": sequence.show, "sequence": sequence, "cut_in": 1001}
@@ -433,7 +434,7 @@ def test_create_takes_attributes(sg):
 )
 def test_create_refuses_what_the_class_has_not(sg, site, data, message):
     """
-    Names and values that the class does not have are refused before anything is sent.
+    Unknown names and invalid values raise before a request is sent.
     """
     before = written(site)
     with pytest.raises(RecordError, match=message):
@@ -444,10 +445,10 @@ def test_create_refuses_what_the_class_has_not(sg, site, data, message):
 
 def test_created_entity_that_does_not_fit_is_not_lost(sg):
     """
-    When what was created cannot be read as the class, the error has the entity.
+    If a created entity does not fit the class, the error has the entity.
     """
     show = sg.find_projects()[0]
-    with pytest.raises(PartialSuccessError, match="was created, and cannot be read as") as caught:
+    with pytest.raises(PartialSuccessError, match="was created, but cannot be read as") as caught:
         sg.create_as(describe(id=int, code=str, description=str, project=Any), {"code": "a", "project": show})
 
     assert sg.exists("Shot", caught.value.entity["id"])

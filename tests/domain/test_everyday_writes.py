@@ -1,5 +1,5 @@
 """
-What artists and coordinators write every day: over HTTPS, with connections that are lost.
+Notes, versions, playlists, time logs and files, over HTTPS with lost connections.
 """
 
 import pytest
@@ -21,7 +21,7 @@ REFUSED = "status=403:rpc=put+upload_file"
 @pytest.fixture(scope="module")
 def tls_site():
     """
-    The demo production over HTTPS, of these tests' own.
+    The demo production over HTTPS for these tests.
     """
     with LocalSite(demo=True, tls=True) as site:
         yield site
@@ -30,7 +30,7 @@ def tls_site():
 @pytest.fixture
 def faults(tls_site):
     """
-    What goes wrong on that site; nothing after a test.
+    The faults of that site; none after a test.
     """
     yield tls_site.faults
     tls_site.faults.clear()
@@ -39,7 +39,7 @@ def faults(tls_site):
 @pytest.fixture
 def sg(tls_site, make_sg, faults):
     """
-    A wrapper on it, while connections are lost.
+    A client on that site, while connections are lost.
     """
     for mishap in LOST:
         faults.add(mishap)
@@ -65,7 +65,7 @@ def versions(sg):
 @pytest.fixture
 def file(tmp_path):
     """
-    A file with something in it.
+    A file with content.
     """
     path = tmp_path / "turntable.mov"
     path.write_bytes(b"movie" * 1000)
@@ -81,7 +81,7 @@ def ids(rows):
 
 def test_people_are_assigned_and_taken_off(sg, shot):
     """
-    Who is assigned comes beside who was, whoever else assigns; who is taken off goes alone.
+    New assignees are added to the current ones. Only the named assignees are removed.
     """
     tasks, (zoe, other) = sg.find_tasks(shot)[:3], sg.find_users()[:2]
     before = [task["task_assignees"] for task in tasks]
@@ -94,7 +94,7 @@ def test_people_are_assigned_and_taken_off(sg, shot):
 
 def test_time_is_logged(sg, shot):
     """
-    A time log has the day, the minutes, who worked and the task's project.
+    A time log has the day, the minutes, the person and the task's project.
     """
     task, zoe = sg.find_tasks(shot)[0], sg.find_users("zoe*")[0]
     log = sg.log_time({"type": "Task", "id": task["id"]}, 90, user=zoe, day="2026-03-02", description="blocking")
@@ -110,7 +110,7 @@ def test_time_is_logged(sg, shot):
 
 def test_a_playlist_keeps_its_order(sg, versions):
     """
-    What is added comes last, what is ordered comes first, and what is removed goes.
+    Added versions come last, ordered versions come first, and removed versions are gone.
     """
     a, b, c, d = versions
     playlist = sg.create("Playlist", {"code": "dailies", "project": a["project"]})
@@ -129,13 +129,13 @@ def test_a_playlist_keeps_its_order(sg, versions):
 
 def test_a_note_has_its_links_and_files(sg, versions, file):
     """
-    A note is about its versions, addressed, with files; a reply is in its thread.
+    A note has its versions, recipients and files. A reply is in its thread.
     """
     zoe = sg.find_users("zoe*")[0]
     note = sg.add_note(versions[:2], "Look at the shadow.", subject="Shadow", to=zoe, attachments=[file])
     sg.reply(note, "Done.")
 
-    (found,) = [row for row in sg.find_notes(versions[0], threads=True) if row["id"] == note["id"]]
+    (found,) = [row for row in sg.find_notes(versions[0], include_replies=True) if row["id"] == note["id"]]
     assert (found["subject"], found["project"]["id"]) == ("Shadow", versions[0]["project"]["id"])
     assert ids(found["note_links"]) == ids(versions[:2])
     assert [row["type"] for row in found["thread"]] == ["Reply", "Attachment"]
@@ -143,7 +143,7 @@ def test_a_note_has_its_links_and_files(sg, versions, file):
 
 def test_a_note_whose_file_failed_says_so(sg, versions, file, faults):
     """
-    When the second file fails, the error has the note, and names the file that is left.
+    If the second upload fails, the error has the note and names the file that is left.
     """
     faults.clear()
     other = file.with_name("second.txt")
@@ -155,12 +155,13 @@ def test_a_note_whose_file_failed_says_so(sg, versions, file, faults):
 
     sg.on_call = on_call
     with pytest.raises(
-        PartialSuccessError, match=r"(?s)Note was written \(id \d+\), and then: .*What is left"
+        PartialSuccessError,
+        match=r"(?s)The note was created \(id \d+\), and a later step failed: .*steps that are left: ",
     ) as caught:
         sg.add_note(versions[0], "Two files.", attachments=[file, other])
 
     assert "second.txt" in str(caught.value)
-    assert "turntable" not in str(caught.value).partition("What is left")[2]
+    assert "turntable" not in str(caught.value).partition("steps that are left: ")[2]
     assert sg.exists("Note", caught.value.entity)
 
 
@@ -169,7 +170,7 @@ def test_a_note_whose_file_failed_says_so(sg, versions, file, faults):
 
 def test_a_version_has_its_movie_and_its_task_is_done(sg, shot, file):
     """
-    The version has its links and its movie, and then the task gets its status.
+    The version has its links and its movie, and the task gets its status afterwards.
     """
     task = sg.find_tasks(shot)[0]
     made = sg.create_version(
@@ -182,9 +183,9 @@ def test_a_version_has_its_movie_and_its_task_is_done(sg, shot, file):
     assert sg.get("Task", task, fields=["sg_status_list"])["sg_status_list"] == "fin"
 
 
-def test_a_version_whose_answer_was_lost_is_one(sg, shot, faults):
+def test_lost_response_creates_one_version(sg, shot, faults):
     """
-    A create whose answer is lost is looked for, and not done twice.
+    A create whose response was lost is searched for and not sent twice.
     """
     faults.add("reset-after:rpc=create,next=1")
     made = sg.create_version(shot, "lost_v001")
@@ -194,15 +195,15 @@ def test_a_version_whose_answer_was_lost_is_one(sg, shot, faults):
 
 def test_a_version_whose_movie_failed_says_how_to_go_on(sg, shot, file, faults):
     """
-    The error has the version, says what is left to do, and the task keeps its status.
+    The error has the version and the remaining steps, and the task keeps its status.
     """
     faults.clear()
     task = sg.find_tasks(shot)[1]
     faults.add(REFUSED)
-    with pytest.raises(PartialSuccessError, match="not to be created again") as caught:
+    with pytest.raises(PartialSuccessError, match="Do not create the entity again") as caught:
         sg.create_version(shot, "half_v001", task=task, movie=file, task_status="fin")
 
-    left = str(caught.value).partition("What is left, after a look at what is there: ")[2]
+    left = str(caught.value).partition("steps that are left: ")[2]
     faults.clear()
     for call in left.rstrip(".").split("; "):
         eval(f"sg.{call}", {"sg": sg})
@@ -217,7 +218,7 @@ def test_a_version_whose_movie_failed_says_how_to_go_on(sg, shot, file, faults):
 
 def test_files_go_up_and_come_down(sg, versions, file, tmp_path):
     """
-    Files go to their versions and come back whole, under names of the template; what is there is not fetched again.
+    Files are uploaded, then downloaded unchanged under names from a template. Existing files are not downloaded again.
     """
     numbers = sg.upload_many([(version, file) for version in versions], field="sg_uploaded_movie")
     out = {"field": "sg_uploaded_movie", "name": "{entity}/{code}_{id:06d}{ext}"}
@@ -235,7 +236,7 @@ def test_files_go_up_and_come_down(sg, versions, file, tmp_path):
 
 def test_an_upload_that_was_done_is_not_done_again(sg, versions, file, tmp_path):
     """
-    The same call with its journal uploads what is left; a file that has changed is another.
+    The same call with its journal uploads only the remaining files. A changed file is uploaded again.
     """
     pairs = [(version, file) for version in versions[:2]]
     first = sg.upload_many(pairs, journal=tmp_path / "journal")
@@ -247,7 +248,7 @@ def test_an_upload_that_was_done_is_not_done_again(sg, versions, file, tmp_path)
 
 def test_files_that_fail_are_named(sg, versions, file, faults):
     """
-    A failure says which file, or is collected with what it was about.
+    A failure names its file, or is collected with its item.
     """
     faults.clear()
     faults.add(REFUSED)
@@ -272,16 +273,16 @@ def test_files_that_fail_are_named(sg, versions, file, faults):
         ("a\x00b", "a_b"),
     ],
 )
-def test_names_lead_nowhere_else(text, name):
+def test_safe_name_stays_in_the_folder(text, name):
     """
-    What a field holds is a name in the folder, whatever it holds.
+    Any field value becomes a name inside the folder.
     """
     assert safe_name(text) == name
 
 
-def test_a_climbing_name_stays_in_the_folder(sg, versions, file, tmp_path):
+def test_name_with_dots_stays_in_the_folder(sg, versions, file, tmp_path):
     """
-    A version whose name climbs is written below the folder.
+    A version whose name contains ``..`` is written below the folder.
     """
     version = sg.create("Version", {"code": "../../evil", "project": versions[0]["project"]})
     sg.upload("Version", version["id"], str(file), "sg_uploaded_movie")
@@ -296,21 +297,21 @@ def test_a_climbing_name_stays_in_the_folder(sg, versions, file, tmp_path):
         (lambda sg, shot, _file: sg.log_time({"type": "Task", "id": 1}, 0), "minutes=0"),
         (lambda sg, shot, _file: sg.log_time(shot, 5), "must be of the type Task or Ticket"),
         (lambda sg, shot, _file: sg.assign(shot, shot), "must be of the type Task"),
-        (lambda sg, shot, _file: sg.add_note([], "x"), "A note is about something"),
-        (lambda sg, shot, _file: sg.add_note(shot, "x", attachments="/no/such"), "is no file"),
-        (lambda sg, shot, _file: sg.create_version(shot, "x", task_status="fin"), "needs the task"),
-        (lambda sg, shot, _file: sg.create_version(shot, "x", movie="/no/such"), "is no file"),
+        (lambda sg, shot, _file: sg.add_note([], "x"), "A note needs at least one entity"),
+        (lambda sg, shot, _file: sg.add_note(shot, "x", attachments="/no/such"), "is not an existing file"),
+        (lambda sg, shot, _file: sg.create_version(shot, "x", task_status="fin"), "was passed without a task"),
+        (lambda sg, shot, _file: sg.create_version(shot, "x", movie="/no/such"), "is not an existing file"),
         (lambda sg, shot, file: (file.write_bytes(b""), sg.upload_many([(shot, file)])), "is empty"),
-        (lambda sg, shot, _file: sg.download_many([shot], "x", name="/{code}"), "stay in the folder"),
-        (lambda sg, shot, _file: sg.download_many([shot], "x", name="../{code}"), "stay in the folder"),
+        (lambda sg, shot, _file: sg.download_many([shot], "x", name="/{code}"), "would lead out of the folder"),
+        (lambda sg, shot, _file: sg.download_many([shot], "x", name="../{code}"), "would lead out of the folder"),
         (lambda sg, shot, _file: sg.download_many([shot, {"type": "Task", "id": 1}], "x"), "of one type"),
         (lambda sg, shot, _file: sg.publish(shot, "x", code="{nothing}"), "Nothing was sent"),
-        (lambda sg, shot, _file: sg.publish(shot, "x", data={"code": "y"}), "sets code by itself"),
+        (lambda sg, shot, _file: sg.publish(shot, "x", data={"code": "y"}), "publish sets code itself"),
     ],
 )
 def test_wrong_arguments_are_refused(sg, shot, file, call, message):
     """
-    What cannot work is refused before anything is sent.
+    Invalid arguments raise before a request is sent.
     """
     sent = sg.requests_sent
     with pytest.raises(InvalidArgumentError, match=message):

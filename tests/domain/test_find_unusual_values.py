@@ -1,6 +1,6 @@
 """
-Names and collections that a naive search gets wrong: signs that mean something to SQL and globs, other scripts, any
-kind of collection, whole records in the place of links, days at the end of time.
+Values that a naive search gets wrong: SQL and glob characters in names, other scripts, any kind of collection, whole
+records in place of links, the first and last possible day.
 """
 
 import datetime as dt
@@ -8,7 +8,7 @@ import datetime as dt
 import pytest
 
 from sgextended import InvalidArgumentError
-from sgextended.domain.latest import Newest
+from sgextended.domain.latest_selection import LatestSelector
 from sgextended.localsite import LocalSite
 
 NAMES = ["100%", "100x", "a_b", "axb", "a*b", "a\\b", "[x]", "x]y", "GRÖSSE_Ä", "größe_ä2", "日本", "%", "_", "it's"]
@@ -18,7 +18,7 @@ GLOBS = {"a*b", "[x]"}
 @pytest.fixture(scope="module")
 def sg(make_sg):
     """
-    A wrapper on a site of this module's own.
+    A client on a site for this module.
     """
     with LocalSite() as site:
         yield make_sg(site)
@@ -27,7 +27,7 @@ def sg(make_sg):
 @pytest.fixture(scope="module")
 def made(sg):
     """
-    Two projects, the first with a shot of each name and a task of each shot; and the same names retired.
+    Two projects. The first has a shot of each name with a task, and a retired shot of each name.
     """
     rows = {name: sg.create("Project", {"name": name}) for name in ("100% odd", "other")}
     project = rows["100% odd"]
@@ -67,7 +67,7 @@ def made(sg):
 )
 def test_names_mean_what_they_say(sg, made, glob, expected):
     """
-    Signs of SQL mean themselves, those of globs what they mean in a shell, and case does not matter in any script.
+    SQL characters match themselves, glob characters work as in a shell, and case is ignored in any script.
     """
     found = [row["code"] for row in sg.find_shots(made["100% odd"], name=glob)]
 
@@ -77,7 +77,7 @@ def test_names_mean_what_they_say(sg, made, glob, expected):
 @pytest.mark.parametrize("name", NAMES)
 def test_resolve_takes_names_as_they_are(sg, made, name):
     """
-    To resolve, a name is a name: it is no glob.
+    resolve does not read a name as a glob.
     """
     assert sg.resolve(name, fields=())["id"] == made[name]["id"]
 
@@ -85,7 +85,7 @@ def test_resolve_takes_names_as_they_are(sg, made, name):
 @pytest.mark.parametrize("collection", [list, tuple, set, frozenset, iter, lambda all_: dict.fromkeys(all_).keys()])
 def test_any_collection_will_do(sg, made, collection):
     """
-    What is taken as a list is taken as any other collection, also of fields.
+    Any iterable is accepted where a list is, also for fields.
     """
     ids = [made[name]["id"] for name in ("a_b", "axb")]
     found = sg.find_shots(made["100% odd"], name=collection(["a_b", "AXB"]), fields=collection(["code"]))
@@ -97,7 +97,7 @@ def test_any_collection_will_do(sg, made, collection):
 
 def test_one_field_may_stand_alone(sg, made):
     """
-    A text is one field, and not one for each of its letters; None adds none.
+    A text is one field and not a field for each letter. None adds no field.
     """
     found = sg.find_shots(made["100% odd"], name="a_b", fields="code", extra_fields="description", filters=None)
 
@@ -109,7 +109,7 @@ def test_one_field_may_stand_alone(sg, made):
 
 def test_whole_records_are_links(sg, made):
     """
-    A record that was found is a link, whatever else it holds.
+    A found record is accepted as a link, whatever other keys it has.
     """
     shot = sg.find_one("Shot", [["id", "is", made["%"]["id"]]], ["code", "project", "created_at", "tasks"])
 
@@ -120,7 +120,7 @@ def test_whole_records_are_links(sg, made):
 
 def test_conditions_may_come_from_a_generator(sg, made):
     """
-    Conditions that can be read once hold for each chunk of ids, and for whatever else is asked.
+    Conditions from a generator apply to each page of ids and to all other requests of the call.
     """
     ids = range(1, 1501)
     conditions = [["code", "is", "%"]]
@@ -132,7 +132,7 @@ def test_conditions_may_come_from_a_generator(sg, made):
 
 def test_a_group_of_conditions_may_stand_alone(sg, made):
     """
-    One group of conditions needs no list around it.
+    A single group of conditions needs no list around it.
     """
     either = {"filter_operator": "any", "filters": [["code", "is", "%"], ["code", "is", "_"]]}
 
@@ -140,9 +140,9 @@ def test_a_group_of_conditions_may_stand_alone(sg, made):
     assert sg.count("Shot", either) == 2
 
 
-def test_days_at_the_end_of_time(sg, made):
+def test_first_and_last_possible_day(sg, made):
     """
-    The first and the last day that there are mean every day, and still not those without one.
+    The first and last possible day match every day, but not missing days.
     """
     everything = sg.find_tasks(due_from=dt.date.min, due_to=dt.date.max)
 
@@ -150,20 +150,20 @@ def test_days_at_the_end_of_time(sg, made):
     assert sg.find_tasks(due_from=dt.date.min) == sg.find_tasks(due_to=dt.date.max) == everything
 
 
-def test_an_address_is_read_to_its_end(sg, made):
+def test_url_is_read_to_its_end(sg, made):
     """
-    An id that goes on with letters is no id; the port that a scheme has anyway may be written.
+    An id followed by letters is not an id. The default port may be written.
     """
     url = sg.entity_url(made["%"])
 
     assert sg.resolve(f"{url}?page=1#tab", fields=[]) == {"type": "Shot", "id": made["%"]["id"]}
-    with pytest.raises(InvalidArgumentError, match="is no address of an entity"):
+    with pytest.raises(InvalidArgumentError, match="is not the URL of an entity"):
         sg.resolve(f"{url}x")
 
 
 class Asked:
     """
-    A client that says what it was asked for.
+    A client that records its requests.
     """
 
     base_url = "https://studio.example"
@@ -173,9 +173,9 @@ class Asked:
 
 
 @pytest.mark.parametrize("host", ["studio.example", "studio.example:443", "STUDIO.example"])
-def test_the_usual_port_is_no_other_site(host):
+def test_default_port_is_the_same_site(host):
     """
-    An address with the port that https has anyway leads to the same site.
+    A URL with the default port of https refers to the same site.
     """
     from sgextended.domain.resolve import resolve
 
@@ -203,8 +203,8 @@ def test_the_usual_port_is_no_other_site(host):
 )
 def test_number_in_a_name(name, number):
     """
-    The last version number of a name counts; a name without one comes before all others.
+    The last version number in a name counts. A name without a number sorts first.
     """
-    newest = Newest(parts={}, number="code", names_hold_numbers=True)
+    selector = LatestSelector(group_fields={}, number_field="code", number_in_name=True)
 
-    assert newest.rank({"code": name, "created_at": None, "id": 1}, "number")[0] == number
+    assert selector.rank({"code": name, "created_at": None, "id": 1}, "number")[0] == number
