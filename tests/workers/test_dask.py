@@ -27,7 +27,9 @@ from sgextended import (
     WorkerError,
     WorkerLost,
 )
-from sgextended.dask import Cluster
+from sgextended.workers import dask_cluster
+from sgextended.workers.dask_cluster import DaskCluster
+from sgextended.workers.dask_scheduler import NAME
 from sgextended.workers.map import AHEAD
 
 SCRIPT = """
@@ -86,7 +88,7 @@ def run(request, sg, dask_client):
 
 
 def claims_of(dask_cluster):
-    return dask_cluster.scheduler.plugins[sgextended.dask.NAME].claims._runs
+    return dask_cluster.scheduler.plugins[NAME].claims._runs
 
 
 # --- What travels
@@ -156,9 +158,9 @@ def test_keys_do_not_travel(sg, dask_site):
     """
     sent = []
 
-    class Listening(Cluster):
+    class Listening(DaskCluster):
         def dumps(self, value):
-            sent.append(Cluster.dumps(value))
+            sent.append(DaskCluster.dumps(value))
             return sent[-1]
 
     class Client:
@@ -194,7 +196,7 @@ def test_items_and_results_that_cannot_travel_are_failures_of_their_own(run):
     assert first == 1
     assert "cannot be sent to a worker" in str(unsent.error)
     assert "cannot load the work: ValueError" in str(unread.error)
-    assert "It was done, but its result cannot be sent back" in str(unreturned.error)
+    assert "The work was done, but its result cannot be sent back" in str(unreturned.error)
 
 
 def test_a_result_that_cannot_travel_leaves_the_others_of_its_chunk(run):
@@ -346,13 +348,13 @@ def test_leaving_early_finishes_what_runs_and_begins_nothing_more(sg, executor, 
     """
     What had begun when the loop was left is in the journal; nothing else begins, then or later.
     """
-    withdraw = Cluster._withdraw
+    withdraw = DaskCluster._withdraw
 
     async def withdrawing(self):
         await withdraw(self)
         gate.opened.set()
 
-    monkeypatch.setattr(Cluster, "_withdraw", withdrawing)
+    monkeypatch.setattr(DaskCluster, "_withdraw", withdrawing)
     journal = tmp_path / "run.jsonl"
     found = sg.map(_Named(gate.function), range(50), executor=executor, journal=journal, ordered=False)
     next(found)
@@ -388,7 +390,7 @@ def test_a_bounded_number_of_items_is_taken_ahead(dask_client, sg):
     """
     taken = []
     found = sg.map(
-        lambda _sg, item: item, map(taken.append, itertools.count()), workers=1, executor=Cluster(dask_client)
+        lambda _sg, item: item, map(taken.append, itertools.count()), workers=1, executor=DaskCluster(dask_client)
     )
     next(found)
     found.close()
@@ -401,9 +403,9 @@ def test_a_cluster_that_grows_is_noticed(dask_client, monkeypatch):
     The number of threads is asked for again after a while.
     """
     counted = threading.Event()
-    with Cluster(dask_client) as cluster:
+    with DaskCluster(dask_client) as cluster:
         assert cluster._max_workers == 2
-        monkeypatch.setattr(sgextended.dask, "_COUNT_EVERY", 0.0)
+        monkeypatch.setattr(dask_cluster, "_COUNT_EVERY", 0.0)
         cluster._threads = 1
         count = cluster._count_again
 
@@ -487,7 +489,7 @@ def test_other_executors_are_left_as_they_are():
     Only Dask's own executor is replaced.
     """
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
-        assert sgextended.dask.cluster_of(executor) is None
+        assert dask_cluster.cluster_of(executor) is None
 
 
 def test_the_scheduler_keeps_nothing_of_a_map(run, dask_cluster):
@@ -561,7 +563,7 @@ def test_nobody_waits_for_a_cluster_that_is_gone():
     """
     What was given to a client that is gone can be cancelled, and ends without an error of its own.
     """
-    cluster = Cluster(Gone())
+    cluster = DaskCluster(Gone())
     pending = cluster.submit(print, [(0, "x")], None)
 
     assert pending.cancel()
@@ -573,7 +575,7 @@ def test_threads_that_cannot_be_counted_are_those_of_before():
     """
     The number stays, and nothing is raised into Dask's loop.
     """
-    cluster = Cluster(Gone())
+    cluster = DaskCluster(Gone())
     cluster._threads = 5
     asyncio.run(cluster._count_again())
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import sgextended.dask
 from sgextended import Failure, MapTimeout, SGExtended, WorkerError, WorkerLost
-from sgextended.dask import NAME, Claims
+from sgextended.workers.dask_scheduler import NAME, Claims
+from sgextended.workers.dask_tasks import Claim
 
 pytestmark = pytest.mark.slow  # workers are started again
 
@@ -108,7 +109,7 @@ def check(results, shots, lost):
         if shot in lost:
             assert isinstance(result, Failure)
             assert (result.item, type(result.error), result.error.item) == (shot, WorkerLost, shot)
-            assert f"had begun with Shot {shot['id']} ({shot['code']})" in str(result.error)
+            assert f"The worker of Shot {shot['id']} ({shot['code']}) was lost after it had begun" in str(result.error)
         else:
             assert result == shot["code"]
 
@@ -217,7 +218,7 @@ def test_what_dask_gives_up_is_retried_as_often_as_allowed(
 
     assert (result == (shots[0]["id"], "sh000")) is done
     assert done or type(result.error) is WorkerLost
-    assert done or f"Each worker that Shot {shots[0]['id']} (sh000) was given to was lost" in str(result.error)
+    assert done or f"Each worker of Shot {shots[0]['id']} (sh000) was lost" in str(result.error)
 
 
 # --- The claims
@@ -287,7 +288,7 @@ def test_a_task_that_comes_late_does_not_begin(dask_client):
     """
 
     def work():
-        with sgextended.dask.Claim("over").item(0, "x"):
+        with Claim("over").item(0, "x"):
             return "begun"
 
     with pytest.raises(WorkerError, match="'x' was not begun: its map is over"):

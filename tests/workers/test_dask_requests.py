@@ -82,7 +82,7 @@ def test_a_turn_that_does_not_come_in_time_is_an_error(dask_client, slow_site):
         (failure,) = sgextended.dask.map(sg, _within, [0.2], client=dask_client, max_requests=1, on_error="collect")
 
     assert isinstance(failure.error, PoolTimeout)
-    assert "0.2 s that the caller allows: 1 requests of the cluster are under way" in str(failure.error)
+    assert "0.2 s that the caller allows: 1 requests of the cluster are in flight" in str(failure.error)
     assert not [each for each in slow_site.sent("read") if each.payload["params"][1]["type"] == "Task"]
 
 

@@ -203,7 +203,7 @@ def test_another_file_is_no_journal(path):
     """
     path.write_text("shot,status\nsh010,ip\n")
 
-    with pytest.raises(ConfigurationError, match="is no journal"):
+    with pytest.raises(ConfigurationError, match="is not a journal"):
         work(range(3), path)
     assert path.read_text() == "shot,status\nsh010,ip\n"
 
@@ -226,7 +226,7 @@ def test_a_second_run_at_the_same_time_is_refused(path):
     first = work(range(50), path)
     next(first)
 
-    with pytest.raises(ConfigurationError, match="Another run writes"):
+    with pytest.raises(ConfigurationError, match="Another run is writing"):
         list(work(range(50), path))
     first.close()
     assert len(list(work(range(50), path))) == 50
@@ -360,9 +360,9 @@ def test_a_result_that_json_cannot_hold_is_a_failure_of_its_item(path, function,
     results = list(work(range(3), path, function, on_error="collect", chunksize=3))
 
     assert [results[0], results[2]] == [0, 2]
-    assert "It was done, but the journal cannot hold its result" in str(results[1].error)
+    assert "The work was done, but the journal cannot store its result" in str(results[1].error)
     assert caplog.records == []
-    with pytest.raises(WorkerError, match="The work on 1 failed: WorkerError: It was done"):
+    with pytest.raises(WorkerError, match="The work on 1 failed: WorkerError: The work was done"):
         list(work(range(3), path, function))
 
 
@@ -415,7 +415,7 @@ def test_a_text_of_one_line_is_no_journal(path):
     """
     path.write_text("notes of mine")
 
-    with pytest.raises(ConfigurationError, match="is no journal"):
+    with pytest.raises(ConfigurationError, match="is not a journal"):
         work([1], path)
     assert path.read_text() == "notes of mine"
 

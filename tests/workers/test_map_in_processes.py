@@ -128,7 +128,7 @@ def test_a_function_that_cannot_travel_is_refused(executor):
     """
     A lambda cannot be sent to a process that imports what it runs.
     """
-    with pytest.raises(ConfigurationError, match="stands in a module"):
+    with pytest.raises(ConfigurationError, match="is defined in a"):
         SGExtended().map(lambda _sg, item: item, range(3), executor=executor)
 
 
@@ -152,8 +152,8 @@ def test_results_that_cannot_travel_are_failures_of_their_own(executor):
     read = list(map_(returns_what_cannot_travel, [0, 2, 3], executor=executor, on_error="collect"))
 
     assert [sent[0], sent[2], read[0], read[2]] == [0, 3, 0, 3]
-    assert "It was done, but its result cannot be sent back" in str(sent[1].error)
-    assert "It was done, but its result cannot be read here: ValueError: not here" in str(read[1].error)
+    assert "The work was done, but its result cannot be sent back" in str(sent[1].error)
+    assert "The work was done, but its result cannot be read in this process: ValueError: not" in str(read[1].error)
     assert executor.submit(int, "7").result() == 7
 
 

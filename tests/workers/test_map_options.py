@@ -158,7 +158,7 @@ def generating(_sg, item):
 
 @pytest.mark.parametrize(
     ("function", "reason"),
-    [(None, "cannot be called"), ([1, 2], "first, and then"), (asynchronous, "await"), (generating, "a generator")],
+    [(None, "not callable"), ([1, 2], "first, and then"), (asynchronous, "coroutine"), (generating, "a generator")],
 )
 def test_what_would_do_nothing_is_refused_at_once(function, reason):
     """

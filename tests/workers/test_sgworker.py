@@ -176,5 +176,5 @@ def test_an_argument_that_nobody_takes_is_refused_at_once(site):
     """
     A slip such as ``worker=`` is named by the call, before an instance is made.
     """
-    with pytest.raises(ConfigurationError, match=r"Neither map nor Noting can be given this: .*'worker'.*workers"):
+    with pytest.raises(ConfigurationError, match=r"Neither map nor Noting accepts .*'worker'.*workers"):
         Noting.map([1], worker=4, site=site, notes=[])

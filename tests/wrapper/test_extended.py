@@ -211,7 +211,7 @@ def test_client_and_site_together_are_refused(site):
     """
     Two sources are one too many.
     """
-    with pytest.raises(ConfigurationError, match="either a client or a site, not both"):
+    with pytest.raises(ConfigurationError, match="both a client and a site"):
         SGExtended(NativeClient(site), site=make_site_like(site))
 
 

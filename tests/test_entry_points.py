@@ -8,7 +8,7 @@ import pytest
 
 import sgextended
 from sgextended import ConfigurationError, SGExtended, registered_class
-from sgextended.wrapper import registered_class as registered
+from sgextended import entry_points as registered
 
 MODULE = """
 from sgextended import SGExtended
