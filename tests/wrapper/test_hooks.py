@@ -350,7 +350,7 @@ def test_a_failure_after_a_write_says_that_it_is_done(any_tls_site, make_site):
             raise ZeroDivisionError
 
     with pytest.raises(
-        PartialSuccessError, match=r"create Step was done, and then Failing\.after_write failed"
+        PartialSuccessError, match=r"create Step was done, and then Failing\.after_write raised"
     ) as caught:
         Failing(site=make_site(any_tls_site)).create("Step", {"code": "done"})
     assert caught.value.entity["code"] == "done"

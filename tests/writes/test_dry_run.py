@@ -226,7 +226,7 @@ def test_what_records_stays_in_its_process(environment, block):
     with getattr(sg, block)():
         with pytest.raises(ConfigurationError, match="cannot go to another process"):
             pickle.dumps(sg)
-        with pytest.raises(ConfigurationError, match="is under way here already"), sg.dry_run():
+        with pytest.raises(ConfigurationError, match="is active in this thread"), sg.dry_run():
             pass
     pickle.dumps(sg)
 
