@@ -51,9 +51,9 @@ if TYPE_CHECKING:
     from sgextended.workers.instance_pool import SGPool as SGPool
     from sgextended.workers.map import Failure as Failure
     from sgextended.writes.dry_run import Plan as Plan
-    from sgextended.writes.dry_run import Planned as Planned
+    from sgextended.writes.dry_run import PlannedWrite as PlannedWrite
     from sgextended.writes.undo import UndoLog as UndoLog
-    from sgextended.writes.undo import Undone as Undone
+    from sgextended.writes.undo import UndoResult as UndoResult
 
 __all__ = [
     "AmbiguousError",
@@ -73,7 +73,7 @@ __all__ = [
     "OutcomeUnknown",
     "PartialSuccessError",
     "Plan",
-    "Planned",
+    "PlannedWrite",
     "PoolClosed",
     "PoolError",
     "PoolTimeout",
@@ -94,7 +94,7 @@ __all__ = [
     "TransportError",
     "TransportTimeout",
     "UndoLog",
-    "Undone",
+    "UndoResult",
     "Unreachable",
     "WorkerError",
     "WorkerLost",
@@ -111,11 +111,11 @@ _LAZY = {
         "sgextended._version": ("__version__",),
         "sgextended.aio": ("AsyncSGExtended", "CallCancelled"),
         "sgextended.domain.typed.record_classes": ("Link",),
-        "sgextended.writes.dry_run": ("Plan", "Planned"),
+        "sgextended.writes.dry_run": ("Plan", "PlannedWrite"),
         "sgextended.workers.instance_pool": ("SGPool",),
         "sgextended.entry_points": ("current", "registered_class"),
         "sgextended.observe.trace_report": ("Trace",),
-        "sgextended.writes.undo": ("UndoLog", "Undone"),
+        "sgextended.writes.undo": ("UndoLog", "UndoResult"),
         "sgextended.workers.map": ("Failure",),
     }.items()
     for name in names

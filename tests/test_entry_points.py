@@ -107,7 +107,7 @@ def test_a_variable_decides_between_several(install, monkeypatch):
         ("studio_pipeline:NoSuch", "cannot be loaded: AttributeError"),
         ("no_such_module:StudioSG", "cannot be loaded: ModuleNotFoundError"),
         ("studio_pipeline", "cannot be loaded"),
-        ("studio_pipeline:NOT_A_CLASS", "is no subclass of SGExtended"),
+        ("studio_pipeline:NOT_A_CLASS", "is not a subclass of SGExtended"),
     ],
 )
 def test_what_cannot_be_used_is_explained(install, monkeypatch, value, message):

@@ -12,6 +12,7 @@ from shotgun_api3.shotgun import Shotgun
 import sgextended
 from sgextended import SGExtended
 from sgextended.wrapper.native_overrides import NativeOverrides
+from sgextended.wrapper.transfer_overrides import TransferOverrides
 
 STUB = Path(sgextended.__file__).parent / "_native_methods.pyi"
 # What the constructor sets on an instance and users read.
@@ -35,7 +36,7 @@ def stubbed():
 
 STUBBED = stubbed()
 NATIVE = sorted(name for name in dir(Shotgun) if not name.startswith("_"))
-OURS = {**vars(NativeOverrides), **vars(SGExtended)}  # the methods that are ours
+OURS = {**vars(TransferOverrides), **vars(NativeOverrides), **vars(SGExtended)}  # the methods that are ours
 REAL = sorted(
     name
     for name in NATIVE

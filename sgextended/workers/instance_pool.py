@@ -442,7 +442,9 @@ class SGPool(Generic[Instance]):
 
 def _finite(timeout: float) -> float:
     if not timeout < float("inf"):
-        msg = f"timeout={timeout!r} is not valid. Pass a finite number of seconds; the pool never waits for ever."
+        msg = (
+            f"timeout={timeout!r} is not valid, because the pool never waits for ever. Pass a finite number of seconds."
+        )
         raise ConfigurationError(msg)
     return timeout
 

@@ -117,7 +117,7 @@ class HooksMixin(NativeOverrides):
             raise ReadOnlyError(msg)
         if RECORDER.get() is None and _is_in_dry_run(self):
             msg = (
-                f"{names}: refused, because another thread is in a dry run of {self!r}, to which this write may belong. "
+                f"{names}: refused, because another thread is in a dry run of {self!r}, to which the write may belong. "
                 "Use sg.map for the threads of a dry run, and sg.clone() for writes outside it."
             )
             raise ReadOnlyError(msg)

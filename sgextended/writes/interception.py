@@ -261,6 +261,7 @@ def _after(watcher: WriteWatcher, write: Write, result: Any) -> None:
         with in_hook():
             watcher.after_write(write, result)
     except Exception as error:
-        msg = f"{write} was done, but {type(watcher).__name__}.after_write raised an exception: {error} Do not write it again."
+        hook = f"{type(watcher).__name__}.after_write"
+        msg = f"{write} was done, but {hook} raised {error!r}. Do not write it again."
         link = {"type": write.entity_type, "id": write.entity_id}
         raise PartialSuccessError(msg, entity=result if isinstance(result, dict) else link) from error

@@ -28,6 +28,6 @@ def test_the_layer_is_built(make_site, tmp_path, monkeypatch, capsys):
     assert shot["description"] == "The last of the bridge."
     assert "done: create Shot" in said
     assert "Projects are retired by production" in said
-    assert "made with read_only=True" in said
+    assert "created with read_only=True" in said
     assert re.search(r"create Shot +project", said)
-    assert "4 set back, 0 left." in said
+    assert "4 undone, 0 not undone." in said

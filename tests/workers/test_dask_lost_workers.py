@@ -149,7 +149,7 @@ def test_a_lost_item_ends_a_map_that_raises(sg, dask_client, killing, shots, not
     """
     The error names the item, and says what is known and what to do.
     """
-    with pytest.raises(WorkerLost, match=r"begun with Shot \d+ \(sh000\) was lost.*idempotent=True") as caught:
+    with pytest.raises(WorkerLost, match=r"worker of Shot \d+ \(sh000\) was lost.*idempotent=True") as caught:
         list(sg.map(killing(shots[0], beside=shots), shots, executor=dask_client.get_executor()))
 
     assert caught.value.item == shots[0]

@@ -40,7 +40,7 @@ def test_closed_pool_lends_nothing(make_pool):
         pass
     pool.close()
 
-    with pytest.raises(PoolClosed, match=r"This pool of Instance is closed.*make a new one"):
+    with pytest.raises(PoolClosed, match=r"This pool of Instance is closed.*Create a new"):
         pool.lease().__enter__()
 
 
@@ -140,7 +140,7 @@ def test_close_gives_up_at_its_limit(make_pool):
     pool = make_pool(max_size=4)
     with pool.lease() as first, pool.lease() as second:
         with pytest.raises(
-            PoolTimeout, match=r"pool of Instance is closed, and 2 of at most 4 .* within 0\.01 s"
+            PoolTimeout, match=r"pool of Instance is closed, but 2 of at most 4 .* within 0\.01 s"
         ) as caught:
             pool.close(wait=True, timeout=0.01)
         with pytest.raises(PoolClosed):
@@ -200,8 +200,8 @@ def test_close_serves_several_who_wait(make_pool):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"timeout": 5}, r"write close\(wait=True, timeout=5\)"),
-        ({"wait": True, "timeout": float("inf")}, "Nothing waits for ever"),
+        ({"timeout": 5}, r"Write close\(wait=True, timeout=5\)"),
+        ({"wait": True, "timeout": float("inf")}, "never waits for ever"),
         ({"wait": True, "timeout": float("nan")}, "timeout=nan"),
     ],
 )

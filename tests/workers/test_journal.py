@@ -257,7 +257,7 @@ def test_other_items_need_a_key(path):
     """
     items = [(1, "a"), (2, "b")]
 
-    with pytest.raises(ConfigurationError, match="give key="):
+    with pytest.raises(ConfigurationError, match="Pass key="):
         list(work(items, path, other))
     assert list(work(items, path, other, key=lambda item: item[1])) == items
     assert [json.loads(line).get("key") for line in path.read_bytes().splitlines()] == [None, "a", "b"]
@@ -400,7 +400,7 @@ def test_the_work_may_change_its_item(path):
     assert '"key": "Shot:1"' in path.read_text()
 
 
-@pytest.mark.parametrize(("place", "reason"), [("missing/run.jsonl", "no folder"), (".", "Is a directory")])
+@pytest.mark.parametrize(("place", "reason"), [("missing/run.jsonl", "The folder"), (".", "Is a directory")])
 def test_a_place_for_no_journal_is_refused_at_once(tmp_path, place, reason):
     """
     Where no file can be, the call itself says so.

@@ -167,7 +167,7 @@ def test_a_failing_teardown_hides_no_failure_of_the_work(site, caplog):
 
     with pytest.raises(WorkerError, match="The work on 1 failed: KeyError"):
         list(Failing.map([1], site=site))
-    assert ["could not be ended" in record.message for record in caplog.records if record.levelname == "WARNING"] == [
+    assert ["could not be closed" in record.message for record in caplog.records if record.levelname == "WARNING"] == [
         True
     ]
 

@@ -8,8 +8,8 @@ import threading
 
 import pytest
 from fix_extended import SHOT
+from fix_hooks import WRITES
 from fix_servers import GUARD
-from test_hooks import WRITES
 
 from sgextended import ConfigurationError, ReadOnlyError, SGExtended
 
@@ -19,7 +19,7 @@ def test_a_read_only_wrapper_sends_no_write(site, shot_server, write):
     """
     Every kind of write is refused before anything is sent.
     """
-    with pytest.raises(ReadOnlyError, match=r"made with read_only=True\. Nothing was sent"):
+    with pytest.raises(ReadOnlyError, match=r"created with read_only=True\. Nothing was sent"):
         write(SGExtended(site=site, read_only=True))
     assert shot_server.requests == []
 
@@ -94,10 +94,10 @@ def test_a_plan_is_a_table(sg, step):
         sg.create("Task", {"content": "look", "step": step, "task_assignees": [{"type": "Group", "id": 3}]})
     lines = [line.split() for line in str(plan).splitlines()]
 
-    assert lines[0] == ["what", "field", "old", "new"]
+    assert lines[0] == ["write", "field", "old", "new"]
     assert lines[2] == ["update", "Step", str(step["id"]), "code", "before", "after"]
     assert lines[3] == ["description", "as", "it", "was", "x" * 37 + "..."]
-    assert lines[4] == ["update", "Step", "99999", "code", "(not", "there)", "nobody"]
+    assert lines[4] == ["update", "Step", "99999", "code", "(not", "found)", "nobody"]
     assert lines[6] == ["step", "Step", str(step["id"])]
     assert lines[7] == ["task_assignees", "Group", "3"]
 
@@ -117,7 +117,7 @@ def test_a_plan_is_applied_once(sg, step):
     assert results[0]["id"] > 0
     assert sg.find_one("Step", [["id", "is", results[0]["id"]]], retired_only=True) is not None
     assert results[-1]["step"]["id"] == results[-2]["id"]
-    with pytest.raises(ConfigurationError, match="All 6 writes of this plan have been applied"):
+    with pytest.raises(ConfigurationError, match="All 6 writes of this plan were applied before"):
         plan.apply()
 
 
@@ -175,7 +175,7 @@ def test_a_journal_is_refused_in_a_dry_run(sg, step, tmp_path):
     It would hold as done what is only planned, and the run that is meant would leave it out.
     """
     path = tmp_path / "run.jsonl"
-    with sg.dry_run() as plan, pytest.raises(ConfigurationError, match="leave journal= out"):
+    with sg.dry_run() as plan, pytest.raises(ConfigurationError, match="Leave journal= out"):
         sg.update_many([{**step, "description": "of many"}], fields="description", journal=path)
 
     assert (len(plan), path.exists()) == (0, False)
@@ -224,7 +224,7 @@ def test_what_records_stays_in_its_process(environment, block):
     """
     sg = SGExtended()
     with getattr(sg, block)():
-        with pytest.raises(ConfigurationError, match="cannot go to another process"):
+        with pytest.raises(ConfigurationError, match="cannot be sent to another process"):
             pickle.dumps(sg)
         with pytest.raises(ConfigurationError, match="is active in this thread"), sg.dry_run():
             pass

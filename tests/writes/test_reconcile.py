@@ -215,7 +215,7 @@ def test_keys_that_the_site_cannot_look_for_are_refused(sg, keys):
     before = sg.requests_sent
     data = {"code": "sh010", "sg_frames": 1.5, "description": "x" * 256, "sg_movie": {"url": "https://x.example"}}
 
-    with pytest.raises(InvalidArgumentError, match="no Shot can be found by its"):
+    with pytest.raises(InvalidArgumentError, match="cannot search for the value of"):
         sg.create("Shot", data, unique_by=keys)
     assert sg.requests_sent == before
 

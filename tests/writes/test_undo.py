@@ -65,7 +65,7 @@ def test_a_block_is_set_back(sg, steps, tmp_path, from_file):
     undone = (UndoLog.read(tmp_path / "log") if from_file else log).undo(sg)
 
     assert undone
-    assert str(undone) == "6 set back, 0 left."
+    assert str(undone) == "6 undone, 0 not undone."
     assert read(sg, *steps) == before
     assert read(sg, made) == []
 
@@ -87,10 +87,10 @@ def test_what_somebody_changed_since_is_left(sg, steps):
 
     assert not undone
     assert str(undone).splitlines() == [
-        "0 set back, 3 left.",
-        f"delete Step {two['id']}: it was set back by somebody already.",
-        f"update Step {one['id']}: somebody has changed code since; description was set back.",
-        f"create Step {made['id']}: somebody has changed code since: it is left.",
+        "0 undone, 3 not undone.",
+        f"delete Step {two['id']}: it was undone already.",
+        f"update Step {one['id']}: code was changed later; description was restored.",
+        f"create Step {made['id']}: code was changed later, so the entity is not retired.",
     ]
     assert (read(sg, one)[0]["code"], read(sg, one)[0]["description"]) == ("theirs", "old")
 
@@ -103,7 +103,7 @@ def test_what_has_no_way_back_is_said(sg, steps, tmp_path):
     with sg.undoable() as log:
         sg.upload("Step", steps[0]["id"], str(tmp_path / "note.txt"))
 
-    assert str(log.undo(sg)).splitlines()[1] == f"upload Step {steps[0]['id']}: there is no way back from it."
+    assert str(log.undo(sg)).splitlines()[1] == f"upload Step {steps[0]['id']}: this method cannot be undone."
 
 
 def test_a_write_that_failed_is_not_set_back(sg, steps):
@@ -126,7 +126,7 @@ def test_an_uncertain_create_is_named(shot_server):
         sg.create("Shot", {"code": "maybe"})
     shot_server.answers["read"] = page()
 
-    assert "nobody knows whether it was done" in str(log.undo(sg))
+    assert "it is unknown whether it was done" in str(log.undo(sg))
 
 
 def test_the_file_is_written_before_the_write_is_sent(sg, steps, tmp_path):
@@ -169,7 +169,7 @@ def test_a_file_that_is_there_is_kept(sg, tmp_path):
     """
     (tmp_path / "log").write_text("dear diary\n")
 
-    with pytest.raises(ConfigurationError, match="is there already"), sg.undoable(tmp_path / "log"):
+    with pytest.raises(ConfigurationError, match="exists already"), sg.undoable(tmp_path / "log"):
         pass
-    with pytest.raises(ConfigurationError, match="is no undo log: line 1"):
+    with pytest.raises(ConfigurationError, match="is not an undo log: line 1"):
         UndoLog.read(tmp_path / "log")
