@@ -98,7 +98,7 @@ def test_a_write_is_finished_and_its_outcome_told(ask):
     assert not over
     assert isinstance(error, CallCancelled)
     assert (error.written, error.result) == ((("create", SHOT),), SHOT)
-    assert str(error) == "The call was cancelled; it came to its end. The site has done: create."
+    assert str(error) == "The call was cancelled; it finished. The site has done: create."
     assert [request.rpc for request in server.requests].count("create") == 1
 
 

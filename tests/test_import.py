@@ -16,10 +16,13 @@ from sgextended.lazy_import import lazy_module
 LAZY = [
     "asyncio", "concurrent.futures", "dask", "difflib", "distributed", "multiprocessing", "subprocess",
     "sgextended.aio", "sgextended.schema.validation", "sgextended.dask", "sgextended.domain.batches",
-    "sgextended.domain.query_fields.row_queries", "sgextended.domain.query_fields.definitions", "sgextended.domain.query_fields.summaries",
-    "sgextended.domain.typed.record_classes", "sgextended.domain.query_fields.saved_filters", "sgextended.domain.query_fields.single_records",
-    "sgextended.workers.journal", "sgextended.writes.dry_run", "sgextended.workers.instance_pool", "sgextended.entry_points", "sgextended.workers.worker_group",
-    "sgextended.observe.trace_report", "sgextended.writes.undo", "sgextended.workers.map",
+    "sgextended.domain.query_fields.row_queries", "sgextended.domain.query_fields.definitions",
+    "sgextended.domain.query_fields.summaries", "sgextended.domain.typed.record_classes",
+    "sgextended.domain.query_fields.saved_filters", "sgextended.domain.query_fields.single_records",
+    "sgextended.workers.journal", "sgextended.writes.dry_run", "sgextended.workers.instance_pool",
+    "sgextended.entry_points", "sgextended.workers.worker_group", "sgextended.observe.trace_report",
+    "sgextended.writes.undo", "sgextended.workers.map", "sgextended.workers.dask_cluster",
+    "sgextended.workers.pool_lease",
 ]  # fmt: skip
 
 

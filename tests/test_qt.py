@@ -244,7 +244,7 @@ def test_an_owner_that_is_gone_is_told_nothing(hanging, until, heard):
     assert names_of(told) == ["busy"]
 
 
-def test_an_asker_that_nobody_keeps_is_no_harm(until):
+def test_a_background_call_without_references_does_no_harm(until):
     """
     One that was collected while its call runs is told nothing.
     """
@@ -316,7 +316,7 @@ def test_it_is_made_in_the_gui_thread(application):
     thread.start()
     thread.join(GUARD)
 
-    assert caught == ["An BackgroundCall is made in the GUI thread, after the QApplication."]
+    assert caught == ["Create a BackgroundCall in the GUI thread, after the QApplication."]
 
 
 def test_the_example_shows_shots_and_counts_tasks(sg, until):
