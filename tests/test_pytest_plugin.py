@@ -149,7 +149,7 @@ def test_one_test_has_one_site(studio):
     result = studio("def test_two(sg_site, sg_demo_site): pass")
 
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*A test has one site: ask for sg_site or for sg_demo_site*"])
+    result.stdout.fnmatch_lines(["*The test uses sg_site and sg_demo_site, but has only one site*"])
 
 
 def test_live_site_is_cleaned_up(studio, any_site, make_sg, monkeypatch):
