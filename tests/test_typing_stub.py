@@ -14,7 +14,7 @@ from sgextended import SGExtended
 from sgextended.wrapper.native_overrides import NativeOverrides
 from sgextended.wrapper.transfer_overrides import TransferOverrides
 
-STUB = Path(sgextended.__file__).parent / "_native_methods.pyi"
+STUB = Path(sgextended.__file__).parent / "wrapper/native_methods.pyi"
 # What the constructor sets on an instance and users read.
 INSTANCE_NAMES = {"base_url", "client_caps", "config"}
 # What only some of the versions have that setup.cfg allows: names, and last parameters.

@@ -17,7 +17,7 @@ from sgextended import ConfigurationError, NativeClient, SGExtended, Site
 from sgextended.wrapper.native_overrides import NativeOverrides
 from sgextended.wrapper.transfer_overrides import TransferOverrides
 
-# --- Forwarding, as R18 and R19 ask
+# --- Forwarding of native names
 
 
 def test_native_names_are_forwarded(site, shot_server):
