@@ -34,10 +34,11 @@ from sgextended.extended import SGExtended, SGWorker
 from sgextended.http.proxy import Proxy
 from sgextended.http.retry import RetryPolicy
 from sgextended.lazy_import import lazy_module
-from sgextended.observe.call_events import Call, Write
+from sgextended.observe.call_events import Call
 from sgextended.schema.site_schema import SiteSchema
 from sgextended.secret import Secret
 from sgextended.site import Site
+from sgextended.writes.write_events import Write
 
 if TYPE_CHECKING:
     from sgextended.aio import AsyncSGExtended as AsyncSGExtended

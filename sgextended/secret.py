@@ -4,6 +4,7 @@
 
 import hmac
 import os
+import re
 from typing import Any, Dict, Optional, Tuple, Union
 
 from sgextended.errors import ConfigurationError
@@ -87,3 +88,23 @@ def to_secret(value: Union[str, Secret, None]) -> Optional[Secret]:
         msg = f"A key, password or token is text, not {type(value).__name__}."
         raise ConfigurationError(msg)
     return Secret(value)
+
+
+#: The text that replaces a secret.
+HIDDEN = "(hidden)"
+
+_SECRET_WORDS = re.compile(r"password|passwd|secret|token|api_key|script_key", re.IGNORECASE)
+
+
+def without_secrets(data: Any) -> Any:
+    """
+    Return a copy of an entity's fields, or of the requests of a batch, in which the values of secret fields are hidden.
+
+    A field is secret if its name contains "password", "passwd", "secret", "token", "api_key" or "script_key".
+    """
+    if isinstance(data, dict):
+        return {
+            name: HIDDEN if isinstance(name, str) and _SECRET_WORDS.search(name) else without_secrets(value)
+            for name, value in data.items()
+        }
+    return [without_secrets(each) for each in data] if isinstance(data, list) else data

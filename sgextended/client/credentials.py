@@ -3,7 +3,6 @@ Who asks, as the official client keeps it: its configuration with the secrets hi
 """
 
 import base64
-import re
 from typing import Any, Dict, Optional
 from urllib.parse import urlsplit
 
@@ -112,21 +111,3 @@ def identity_of(config: Any) -> Dict[str, Any]:
     elif config.session_token:
         who.update(session_token=secret("session_token"))
     return {**who, "sudo_as_login": config.sudo_as_login}
-
-
-#: What stands in the place of a secret.
-HIDDEN = "(hidden)"
-
-_SECRET_WORDS = re.compile(r"password|passwd|secret|token|api_key|script_key", re.IGNORECASE)
-
-
-def without_secrets(data: Any) -> Any:
-    """
-    Return the fields of an entity, or the requests of a batch, without what looks like a secret by its name.
-    """
-    if isinstance(data, dict):
-        return {
-            name: HIDDEN if isinstance(name, str) and _SECRET_WORDS.search(name) else without_secrets(value)
-            for name, value in data.items()
-        }
-    return [without_secrets(each) for each in data] if isinstance(data, list) else data

@@ -6,10 +6,10 @@ import re
 import time
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
-from sgextended.client.credentials import without_secrets
 from sgextended.errors import HTTPStatusError, OutcomeUnknown, TransportError
 from sgextended.http.retry import is_known
 from sgextended.http.transport import page_title, retry_after
+from sgextended.secret import without_secrets
 
 
 def entity_type(params: Any) -> Optional[str]:

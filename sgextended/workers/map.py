@@ -24,11 +24,11 @@ from attrs import evolve, frozen
 from sgextended.dask import Cluster, cluster_of
 from sgextended.errors import ConfigurationError, MapTimeout, WorkerError, WorkerLost
 from sgextended.http.deadline import Deadline, current, until
-from sgextended.observe.call_events import RECORDER
 from sgextended.workers import thread_executor
 from sgextended.workers.journal import Journal, name_of
 from sgextended.workers.progress import Progress, Reporter, reporter
 from sgextended.workers.worker_group import Guard, Outcome, WorkerGroup, outcomes_of, reason_of
+from sgextended.writes.write_events import RECORDER
 
 if TYPE_CHECKING:
     from os import PathLike

@@ -11,10 +11,11 @@ from sgextended.concurrency.scoped_value import Block
 from sgextended.errors import ConfigurationError, ReadOnlyError
 from sgextended.lazy_import import lazy_module
 from sgextended.observe import trace
-from sgextended.observe.call_events import HOOKS, RECORDER, Call, Write
+from sgextended.observe.call_events import Call
 from sgextended.wrapper.current import ENDED, close_ended
 from sgextended.wrapper.native_overrides import NativeOverrides
 from sgextended.writes.interception import READING, HookProxy
+from sgextended.writes.write_events import HOOKS, RECORDER, Write
 
 if TYPE_CHECKING:
     from os import PathLike

@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 from attrs import define, evolve, frozen
 
 from sgextended.errors import ConfigurationError
-from sgextended.observe.call_events import Row, Send, Write
+from sgextended.writes.write_events import Row, Send, Write
 
 #: Ids that are asked for at a time.
 CHUNK = 500

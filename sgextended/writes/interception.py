@@ -12,17 +12,8 @@ from attrs import evolve
 
 from sgextended.client.native_client import NativeClient
 from sgextended.errors import ConfigurationError, PartialSuccessError
-from sgextended.observe.call_events import (
-    RECORDER,
-    RequestStats,
-    Row,
-    Watcher,
-    Write,
-    in_hook,
-    is_in_hook,
-    rows_in,
-    tell,
-)
+from sgextended.observe.call_events import RequestStats, Watcher, in_hook, is_in_hook, notify, rows_in
+from sgextended.writes.write_events import RECORDER, Row, Write, WriteWatcher
 
 #: Public names of a client that ask nothing.
 _SILENT = frozenset({
@@ -65,7 +56,7 @@ class HookProxy:
 
     __slots__ = ("_client", "_watcher")
 
-    def __init__(self, client: Any, watcher: Watcher) -> None:
+    def __init__(self, client: Any, watcher: WriteWatcher) -> None:
         object.__setattr__(self, "_client", client)
         object.__setattr__(self, "_watcher", watcher)
 
@@ -114,7 +105,7 @@ class _Told:
         finally:
             about = args[0] if args else kwargs.get("entity_type")
             call = stats.call(self._name, about if isinstance(about, str) else None, failure)
-            tell(self._watcher, evolve(call, bytes_sent=None, bytes_received=None))  # nobody counts them
+            notify(self._watcher, evolve(call, bytes_sent=None, bytes_received=None))  # nobody counts them
 
 
 class _Writing:
@@ -248,7 +239,7 @@ def _write(method: str, entity_type: Any, entity_id: Any, data: Any, modes: Any)
     )
 
 
-def _before(watcher: Watcher, write: Write) -> Write:
+def _before(watcher: WriteWatcher, write: Write) -> Write:
     with in_hook():
         new = watcher.before_write(write)
     if not isinstance(new, Write) or evolve(new, data=write.data) != write:
@@ -260,7 +251,7 @@ def _before(watcher: Watcher, write: Write) -> Write:
     return new
 
 
-def _after(watcher: Watcher, write: Write, result: Any) -> None:
+def _after(watcher: WriteWatcher, write: Write, result: Any) -> None:
     try:
         with in_hook():
             watcher.after_write(write, result)

@@ -7,8 +7,8 @@ import math
 import time
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from sgextended.client.credentials import HIDDEN, without_secrets
 from sgextended.errors import InvalidArgumentError, OutcomeUnknown
+from sgextended.secret import HIDDEN, without_secrets
 
 Row = Dict[str, Any]
 

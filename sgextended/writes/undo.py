@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Dict, List, Optional, Tuple, Un
 from attrs import asdict, define, field, frozen
 
 from sgextended.errors import CallError, ConfigurationError, OutcomeUnknown, PartialSuccessError
-from sgextended.observe.call_events import Row, Send, Write
 from sgextended.writes.dry_run import fields_of, is_same, new_values, values_there
+from sgextended.writes.write_events import Row, Send, Write
 
 if TYPE_CHECKING:
     from os import PathLike

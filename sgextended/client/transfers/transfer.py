@@ -21,7 +21,7 @@ from sgextended.http.connection import Limits
 from sgextended.http.socket_opener import DEFAULT_PORTS, Endpoint
 from sgextended.http.transport import Transport, transport_to
 from sgextended.lazy_import import lazy_module
-from sgextended.observe.call_events import RequestStats, Watcher, tell
+from sgextended.observe.call_events import RequestStats, Watcher, notify
 
 if TYPE_CHECKING:
     import html
@@ -359,7 +359,7 @@ class Transfers(Client):
             raise
         finally:
             if self._watcher is not None:
-                tell(self._watcher, stats.call(rpc, entity_type, failure))
+                notify(self._watcher, stats.call(rpc, entity_type, failure))
 
 
 def _counted(send: Callable[[RequestStats], Result], stats: RequestStats) -> Result:
