@@ -22,7 +22,7 @@ from attrs import frozen
 
 from sgextended.errors import ConfigurationError, PoolTimeout, WorkerError, WorkerLost
 from sgextended.http.deadline import Deadline
-from sgextended.http.transport import AROUND
+from sgextended.http.transport import REQUEST_CONTEXT
 from sgextended.workers.journal import name_of
 from sgextended.workers.worker_group import Numbered, Outcome
 
@@ -376,7 +376,7 @@ def _work(task: bytes, max_requests: Optional[int]) -> bytes:
     except Exception as error:
         msg = f"A worker cannot load the work: {type(error).__name__}: {error}. Install what it needs on the workers."
         raise ConfigurationError(msg) from error
-    with AROUND.bind(None if max_requests is None else _Turns(max_requests).turn):
+    with REQUEST_CONTEXT.bind(None if max_requests is None else _Turns(max_requests).turn):
         written: bytes = work(numbered, seconds, dumps=Cluster.dumps)
         return written
 

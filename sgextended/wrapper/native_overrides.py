@@ -5,7 +5,7 @@ The native methods that studios override, as real ones, so that ``super().find(.
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from sgextended.client.native_client import NativeClient
-from sgextended.client.transfers.transfer import Report
+from sgextended.client.transfers.transfer import ProgressCallback
 from sgextended.domain.query_fields.query_fields import iter_with_query_fields, with_query_fields
 from sgextended.errors import ConfigurationError, OutcomeUnknown
 from sgextended.http.deadline import within
@@ -300,7 +300,7 @@ class NativeOverrides(NativeMethods):
         tag_list: Optional[str] = None,
         created_at: "Optional[datetime.datetime]" = None,
         *,
-        progress: Optional[Report] = None,
+        progress: Optional[ProgressCallback] = None,
         timeout: Optional[float] = None,
     ) -> int:
         """
@@ -348,7 +348,7 @@ class NativeOverrides(NativeMethods):
             )
         return attachment_id
 
-    def _reporting(self, progress: Optional[Report]) -> Dict[str, Any]:
+    def _reporting(self, progress: Optional[ProgressCallback]) -> Dict[str, Any]:
         if progress is not None and not isinstance(self._client, NativeClient):
             msg = "The client that was handed in tells nobody how far a transfer is: use SGExtended.from_shotgun(sg)."
             raise ConfigurationError(msg)
@@ -371,7 +371,7 @@ class NativeOverrides(NativeMethods):
         file_path: Optional[str] = None,
         attachment_id: Optional[int] = None,
         *,
-        progress: Optional[Report] = None,
+        progress: Optional[ProgressCallback] = None,
         timeout: Optional[float] = None,
     ) -> Any:
         """
