@@ -358,7 +358,7 @@ def _threads_of(sg: Any) -> ThreadPoolExecutor:
     """
     client = sg._client  # noqa: SLF001 - part of the wrapper
     ours = isinstance(client, NativeClient)
-    owner = client._transport if ours else client._lent  # noqa: SLF001 - part of the clients
+    owner = client._transport if ours else client._shared  # noqa: SLF001 - part of the clients
     threads = _threads.get(owner)
     if threads is None:
         # No lock: the garbage collector may run a finalizer here that calls this function too. If two executors are

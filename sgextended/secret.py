@@ -90,6 +90,28 @@ def to_secret(value: Union[str, Secret, None]) -> Optional[Secret]:
     return Secret(value)
 
 
+class RedactedStr(str):
+    """
+    A text whose repr is hidden, as in the local variables of a crash report's traceback.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'(hidden)'"
+
+
+class RedactedBytes(bytes):
+    """
+    Bytes whose repr shows only their number; see `RedactedStr`.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
+
+
 #: The text that replaces a secret.
 HIDDEN = "(hidden)"
 

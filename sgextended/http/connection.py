@@ -12,7 +12,7 @@ from urllib.parse import quote
 from urllib3.util.wait import wait_for_read
 
 from sgextended.http.response import Response, Sink, read_response
-from sgextended.http.signal_errors import raise_what_comes_from_elsewhere
+from sgextended.http.signal_errors import reraise_foreign_error
 from sgextended.http.socket_opener import Opener
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 #: Seconds after which an unused connection is not used again: firewalls and balancers forget such ones silently.
 LONGEST_IDLE = 60.0
 
-_JOINED = 1 << 16  # bytes; a body of at most so many is sent together with the head
-_PIECE = 1 << 14  # bytes that are handed to a socket at a time; the most that a record of TLS has
-_SHORTEST = 0.001  # seconds; a limit of 0 means none to a socket
-_VISIBLE = re.compile(r"[!-~]+")
+_MAX_JOINED_BODY = 1 << 16  # bytes; a body of at most so many is sent together with the head
+_PIECE_SIZE = 1 << 14  # bytes that are handed to a socket at a time; the most that a record of TLS has
+_MIN_TIMEOUT = 0.001  # seconds; a limit of 0 means none to a socket
+_PRINTABLE_ASCII = re.compile(r"[!-~]+")
 
 
 class Body(Protocol):
@@ -79,15 +79,25 @@ class InFlightRequest:
         wake: Wakes the thread while it waits for a connection.
     """
 
-    __slots__ = ("_body", "_head", "_sock", "aborted", "begun", "limits", "receiving", "wake", "whole")
+    __slots__ = (
+        "_body",
+        "_head",
+        "_sock",
+        "is_aborted",
+        "is_awaiting_response",
+        "is_fully_sent",
+        "is_started",
+        "limits",
+        "wake",
+    )
 
     def __init__(self, head: bytes, body: Union[bytes, Body, None], limits: Limits) -> None:
         self._head, self._body, self.limits = memoryview(head), body, limits  # a view does not show its bytes
         self._sock: Optional[socket.socket] = None
         self.wake: Optional[WakeUp] = None
-        self.begun = self.whole = self.receiving = self.aborted = False
+        self.is_started = self.is_fully_sent = self.is_awaiting_response = self.is_aborted = False
 
-    def belongs_to(self, sock: Optional[socket.socket]) -> None:
+    def set_socket(self, sock: Optional[socket.socket]) -> None:
         """
         Note which socket the request is on: `abort` shuts it down.
         """
@@ -97,7 +107,7 @@ class InFlightRequest:
         """
         End the request where it stands, from any thread: its own thread sees the connection end.
         """
-        self.aborted = True  # first: a thread that has let go of the socket looks at this after it has
+        self.is_aborted = True  # first: a thread that has let go of the socket looks at this after it has
         wake, sock = self.wake, self._sock
         if wake is not None:
             wake.set()
@@ -108,7 +118,7 @@ class InFlightRequest:
         """
         End the request, from any thread, unless it is being sent already.
         """
-        self.aborted = True
+        self.is_aborted = True
         wake = self.wake
         if wake is not None:
             wake.set()
@@ -118,7 +128,7 @@ class InFlightRequest:
         Raises:
             ConnectionAbortedError: Another thread has ended the request.
         """
-        if self.aborted:
+        if self.is_aborted:
             msg = "the request was ended before it was sent"
             raise ConnectionAbortedError(msg)
 
@@ -136,18 +146,18 @@ class InFlightRequest:
         if left <= 0:
             msg = "the deadline has passed"
             raise DeadlinePassed(msg)
-        return min(limit, max(left, _SHORTEST))
+        return min(limit, max(left, _MIN_TIMEOUT))
 
     def send_on(self, sock: socket.socket) -> None:
         """
         Send all of it, in pieces, each of which may take as long as the read limit.
         """
-        self.begun = True
+        self.is_started = True
         head, body = self._head, self._body
         if body is None:
             self._send(sock, head, is_last=True)
         elif isinstance(body, bytes):
-            if len(body) <= _JOINED:
+            if len(body) <= _MAX_JOINED_BODY:
                 self._send(sock, memoryview(b"".join((head, body))), is_last=True)
             else:
                 self._send(sock, head, is_last=False)
@@ -158,17 +168,19 @@ class InFlightRequest:
             for piece in body.chunks():
                 left -= len(piece)
                 self._send(sock, memoryview(piece), is_last=left <= 0)
-        self.receiving = True
+        self.is_awaiting_response = True
 
     def _send(self, sock: socket.socket, view: memoryview, *, is_last: bool) -> None:
         read = self.limits.read
         while view:
             sock.settimeout(self.seconds(read))
-            piece = view[:_PIECE]  # TLS gives no word of what was taken before all of it was
-            self.whole = is_last and len(piece) == len(view)  # before it is: an exception may come at any moment
+            piece = view[:_PIECE_SIZE]  # TLS gives no word of what was taken before all of it was
+            self.is_fully_sent = is_last and len(piece) == len(
+                view
+            )  # before it is: an exception may come at any moment
             view = view[sock.send(piece) :]
             if view:
-                self.whole = False
+                self.is_fully_sent = False
 
     def receiver(self, sock: socket.socket) -> Any:
         """
@@ -190,7 +202,7 @@ def close(sock: socket.socket) -> None:
     try:
         sock.close()
     except OSError as error:
-        raise_what_comes_from_elsewhere(error)
+        reraise_foreign_error(error)
 
 
 def _shut_down(sock: socket.socket) -> None:
@@ -199,7 +211,7 @@ def _shut_down(sock: socket.socket) -> None:
     except TypeError:
         sock.shutdown(socket.SHUT_RDWR)  # a socket of eventlet
     except OSError as error:
-        raise_what_comes_from_elsewhere(error)
+        reraise_foreign_error(error)
 
 
 class Connection:
@@ -228,21 +240,21 @@ class Connection:
             self.close()
             sock = self._sock = self._opened(request)
         self._is_clean = False
-        request.belongs_to(sock)
+        request.set_socket(sock)
         request.raise_if_aborted()
         receive = request.receiver(sock)
         try:
             request.send_on(sock)
         except BrokenPipeError as error:
-            raise_what_comes_from_elsewhere(error)
-            request.whole, request.receiving = False, True
+            reraise_foreign_error(error)
+            request.is_fully_sent, request.is_awaiting_response = False, True
             # The server reads no more of the request, and may have said why.
             response, is_reusable = read_response(receive, sink)[0], False
         else:
             response, is_reusable = read_response(receive, sink)
-        request.belongs_to(None)
+        request.set_socket(None)
         self._used = time.monotonic()
-        if is_reusable and not request.aborted:
+        if is_reusable and not request.is_aborted:
             self._is_clean = True
         else:
             self.close()
@@ -254,7 +266,7 @@ class Connection:
 
     def _opened(self, request: InFlightRequest) -> socket.socket:
         limits = request.limits
-        return self._opener.open(request.seconds(limits.connect), request.belongs_to)
+        return self._opener.open(request.seconds(limits.connect), request.set_socket)
 
     def close(self) -> None:
         """
@@ -265,7 +277,7 @@ class Connection:
             close(sock)
 
 
-def head_of(
+def request_head(
     method: str, path: str, host: str, headers: Tuple[Mapping[str, str], ...], body: Union[bytes, Body, None]
 ) -> bytes:
     """
@@ -274,7 +286,7 @@ def head_of(
     Raises:
         ValueError: A header has a line break in its value.
     """
-    if not _VISIBLE.fullmatch(path):
+    if not _PRINTABLE_ASCII.fullmatch(path):
         path = quote(path, safe=string.punctuation)
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "accept-encoding: gzip, deflate"]
     if any("accept-encoding" in each for each in headers):

@@ -24,14 +24,14 @@ FAILURES = (OSError, http.HTTPError, CutOff, Malformed, DeadlinePassed, ProxyRef
 _NO_CONNECTION = "accepted no connection"
 
 
-def translated(error: Exception, endpoint: Endpoint, request: InFlightRequest) -> Exception:
+def translate_error(error: Exception, endpoint: Endpoint, request: InFlightRequest) -> Exception:
     """
     Return what to raise for a failure of a connection.
     """
     url, limits = endpoint.url, request.limits
-    if not request.receiving and isinstance(error, (OSError, DeadlinePassed)):
-        request.whole = False  # the last piece was handed over, and not taken
-    sent = request.whole
+    if not request.is_awaiting_response and isinstance(error, (OSError, DeadlinePassed)):
+        request.is_fully_sent = False  # the last piece was handed over, and not taken
+    sent = request.is_fully_sent
     if limits.deadline is not None and not limits.deadline.left():
         return _too_late(url, limits.deadline, request)
     if isinstance(error, ProxyRefused) and endpoint.proxy:
@@ -59,7 +59,7 @@ def _what_was_lost(error: Exception, url: str) -> str:
     return f"The connection to {url} was lost: {reason_of(error)}."
 
 
-def no_connection(endpoint: Endpoint, limits: Limits) -> PoolTimeout:
+def pool_timeout_error(endpoint: Endpoint, limits: Limits) -> PoolTimeout:
     """
     Return what to raise when no connection came free in time.
     """
@@ -77,21 +77,25 @@ def no_connection(endpoint: Endpoint, limits: Limits) -> PoolTimeout:
 
 def _timeout(url: str, request: InFlightRequest) -> TransportTimeout:
     limits = request.limits
-    if not request.begun:
+    if not request.is_started:
         msg = f"{url} {_NO_CONNECTION} within {limits.connect} s. Check the address, the network and the proxy."
-    elif not request.receiving:
+    elif not request.is_awaiting_response:
         msg = f"{url} took nothing for {limits.read} s of what this process was sending. Raise the site's read_timeout."
     else:
         msg = f"{url} sent nothing for {limits.read} s. Raise the site's read_timeout if the call may take longer."
-    return TransportTimeout(msg, sent=request.whole)
+    return TransportTimeout(msg, sent=request.is_fully_sent)
 
 
 def _too_late(url: str, deadline: "Deadline", request: InFlightRequest) -> TransportTimeout:
-    if request.whole:
+    if request.is_fully_sent:
         what = "gave no whole response"
     else:
-        what = "did not take all of the request, which this process was sending," if request.begun else _NO_CONNECTION
-    return TransportTimeout(f"{url} {what} within the {deadline.seconds} s that the caller allows.", sent=request.whole)
+        what = (
+            "did not take all of the request, which this process was sending," if request.is_started else _NO_CONNECTION
+        )
+    return TransportTimeout(
+        f"{url} {what} within the {deadline.seconds} s that the caller allows.", sent=request.is_fully_sent
+    )
 
 
 def proxy_error(proxy: Proxy, url: str, reason: str, *, lasting: bool) -> Unreachable:

@@ -33,7 +33,7 @@ BUSY = frozenset({429, 502, 503, 504})
 _TOO_BUSY = frozenset({429, 503})
 
 
-class Kind(enum.Enum):
+class RequestKind(enum.Enum):
     """
     What a second execution of the same request would do.
     """
@@ -44,7 +44,7 @@ class Kind(enum.Enum):
     ONCE = "once"  # it does the work again
 
 
-_WRITES = frozenset({Kind.IDEMPOTENT, Kind.ONCE})
+_WRITES = frozenset({RequestKind.IDEMPOTENT, RequestKind.ONCE})
 
 _READS = (
     "info read summarize schema_read schema_entity_read schema_field_read query_display_name_cache activity_stream "
@@ -55,31 +55,34 @@ _IDEMPOTENT_WRITES = (
     "update delete revive follow unfollow schema_field_update schema_field_delete work_schedule_update "
     "update_project_last_accessed_by_current_user user_subscriptions_create share_thumbnail"
 )
-_KINDS = {**dict.fromkeys(_READS.split(), Kind.READ), **dict.fromkeys(_IDEMPOTENT_WRITES.split(), Kind.IDEMPOTENT)}
+_REQUEST_KINDS = {
+    **dict.fromkeys(_READS.split(), RequestKind.READ),
+    **dict.fromkeys(_IDEMPOTENT_WRITES.split(), RequestKind.IDEMPOTENT),
+}
 
 
-def kind_of(rpc: str, params: Any = None) -> Kind:
+def request_kind(rpc: str, params: Any = None) -> RequestKind:
     """
     Return what repeating a call would do; a batch is as harmless as its worst request.
     """
     if rpc == "batch" and isinstance(params, (list, tuple)):
-        kinds = {kind_of(str(request.get("request_type")), request) for request in params}
-        return Kind.IDEMPOTENT if kinds <= {Kind.IDEMPOTENT} else Kind.ONCE
-    return _KINDS.get(rpc, Kind.ONCE)
+        kinds = {request_kind(str(request.get("request_type")), request) for request in params}
+        return RequestKind.IDEMPOTENT if kinds <= {RequestKind.IDEMPOTENT} else RequestKind.ONCE
+    return _REQUEST_KINDS.get(rpc, RequestKind.ONCE)
 
 
-def is_known(rpc: str) -> bool:
+def is_known_rpc(rpc: str) -> bool:
     """
     Tell whether a call is one of those that the official client makes.
     """
-    return rpc in _KINDS or rpc in ("batch", "create", "schema_field_create")
+    return rpc in _REQUEST_KINDS or rpc in ("batch", "create", "schema_field_create")
 
 
 def is_write(rpc: str, params: Any = None) -> bool:
     """
     Tell whether a call changes the site.
     """
-    return kind_of(rpc, params) in _WRITES
+    return request_kind(rpc, params) in _WRITES
 
 
 def _check_attempts(_instance: object, _attribute: Any, value: int) -> None:
@@ -129,7 +132,7 @@ class RetryPolicy:
         return max(draw * grown, retry_after)
 
 
-def may_repeat(kind: Kind, error: TransportError) -> bool:
+def may_repeat(kind: RequestKind, error: TransportError) -> bool:
     """
     Tell whether a request that failed with *error* may be sent again without harm.
     """
@@ -138,10 +141,10 @@ def may_repeat(kind: Kind, error: TransportError) -> bool:
     if not error.sent:
         return True
     if isinstance(error, HTTPStatusError):
-        if kind is Kind.STORE:
+        if kind is RequestKind.STORE:
             return error.errcode in BUSY or error.errcode == 500
-        return error.errcode in BUSY and (kind is not Kind.ONCE or _surely_refused(error))
-    return kind is not Kind.ONCE
+        return error.errcode in BUSY and (kind is not RequestKind.ONCE or _is_refused(error))
+    return kind is not RequestKind.ONCE
 
 
 class Backoff:
@@ -171,14 +174,14 @@ class Backoff:
         return max(0.0, self._ends_at - self._clock()) if self._ends_at else 0.0
 
 
-def persist(
+def send_with_retries(
     send: Callable[[], Result],
     *,
     rpc: str,
-    kind: Kind,
+    kind: RequestKind,
     policy: RetryPolicy,
     backoff: Optional[Backoff] = None,
-    again: Optional[Callable[[Result], Result]] = None,
+    adapt_repeated: Optional[Callable[[Result], Result]] = None,
     sleep: Callable[[float], object] = time.sleep,
     draw: Callable[[], float] = random.random,
 ) -> Result:
@@ -216,33 +219,33 @@ def persist(
     uncertain = False  # whether an attempt of a write may have been carried out
     while True:
         attempt += 1
-        _wait_at(backoff, sleep, rpc, attempt, last, uncertain=uncertain)
+        _wait_for_backoff(backoff, sleep, rpc, attempt, last, uncertain=uncertain)
         _fail_if_cancelled(uncertain=uncertain)
         try:
             result = _send(send, kind)
         except PoolTimeout as error:
             if uncertain:
-                raise _unknown(rpc, kind, attempt, error) from error
+                raise _outcome_unknown(rpc, kind, attempt, error) from error
             raise
         except TransportError as error:
             error.rpc, error.attempts, last = rpc, attempt, error
-            if kind in _WRITES and error.sent and not _surely_refused(error):
+            if kind in _WRITES and error.sent and not _is_refused(error):
                 uncertain = True
             _fail_if_cancelled(uncertain=uncertain)  # that was the reason
             asked = getattr(error, "retry_after", None) or 0.0
             if attempt >= policy.attempts or not may_repeat(kind, error) or asked > policy.longest_asked:
-                _all_wait(backoff, error, asked if asked <= policy.longest_asked else 0.0)
+                _extend_backoff(backoff, error, asked if asked <= policy.longest_asked else 0.0)
                 if uncertain:
-                    raise _unknown(rpc, kind, attempt, error) from error
+                    raise _outcome_unknown(rpc, kind, attempt, error) from error
                 raise
             wait = policy.wait(attempt, draw(), asked)
-            if not _all_wait(backoff, error, wait):
+            if not _extend_backoff(backoff, error, wait):
                 _pause(wait, sleep, rpc, attempt, error, uncertain=uncertain)
         else:
-            return again(result) if again is not None and uncertain else result
+            return adapt_repeated(result) if adapt_repeated is not None and uncertain else result
 
 
-def _all_wait(backoff: Optional[Backoff], error: TransportError, seconds: float) -> bool:
+def _extend_backoff(backoff: Optional[Backoff], error: TransportError, seconds: float) -> bool:
     """
     Close the backoff if the site is too busy for all who ask it, and tell whether it is.
     """
@@ -252,7 +255,7 @@ def _all_wait(backoff: Optional[Backoff], error: TransportError, seconds: float)
     return True
 
 
-def _send(send: Callable[[], Result], kind: Kind) -> Result:
+def _send(send: Callable[[], Result], kind: RequestKind) -> Result:
     token = cancellation.current()
     if token is None or kind not in _WRITES:
         return send()
@@ -261,13 +264,13 @@ def _send(send: Callable[[], Result], kind: Kind) -> Result:
 
 
 def _fail_if_cancelled(*, uncertain: bool) -> None:
-    reach = cancellation.current()
-    if reach is not None and not uncertain:
-        reach.raise_if_cancelled()
+    token = cancellation.current()
+    if token is not None and not uncertain:
+        token.raise_if_cancelled()
 
 
-def _unknown(rpc: str, kind: Kind, attempts: int, error: Exception) -> OutcomeUnknown:
-    if kind is Kind.ONCE:
+def _outcome_unknown(rpc: str, kind: RequestKind, attempts: int, error: Exception) -> OutcomeUnknown:
+    if kind is RequestKind.ONCE:
         msg = (
             f"'{rpc}' was sent, and then: {error} The site may or may not have done it. It was not sent "
             "again, because that could do it twice: look on the site first."
@@ -278,7 +281,7 @@ def _unknown(rpc: str, kind: Kind, attempts: int, error: Exception) -> OutcomeUn
     return OutcomeUnknown(msg, rpc=rpc, attempts=attempts)
 
 
-def _wait_at(
+def _wait_for_backoff(
     backoff: Optional[Backoff],
     sleep: Callable[[float], object],
     rpc: str,
@@ -302,8 +305,8 @@ def _pause(
 ) -> None:
     limit = deadline.current()
     if limit is None or seconds < limit.left():
-        reach = cancellation.current()
-        (sleep if reach is None or uncertain else reach.wait)(seconds)
+        token = cancellation.current()
+        (sleep if token is None or uncertain else token.wait)(seconds)
         _fail_if_cancelled(uncertain=uncertain)
         return
     why = f"the last attempt failed: {last}" if last else "the site has asked all its clients to wait."
@@ -313,6 +316,6 @@ def _pause(
     raise TransportTimeout(msg, sent=last.sent if last else False, rpc=rpc, attempts=attempt) from last
 
 
-def _surely_refused(error: TransportError) -> bool:
+def _is_refused(error: TransportError) -> bool:
     # A status below 500 was decided before the call was executed (blocked address, too many requests, no such path).
     return isinstance(error, HTTPStatusError) and error.errcode < 500

@@ -16,7 +16,7 @@ _LIBRARIES = frozenset({
 })  # fmt: skip
 
 
-def raise_what_comes_from_elsewhere(error: BaseException) -> None:
+def reraise_foreign_error(error: BaseException) -> None:
     """
     Raise an exception again if something else than a connection has raised it; otherwise do nothing.
 
@@ -27,7 +27,7 @@ def raise_what_comes_from_elsewhere(error: BaseException) -> None:
     wrapper, root = None, error
     while root.__cause__ is not None:
         wrapper, root = root, root.__cause__
-    if root.args and _is_raised_here(root):  # without arguments: thrown into the thread as a bare class
+    if root.args and _is_connection_error(root):  # without arguments: thrown into the thread as a bare class
         return
     if wrapper is not None:
         wrapper.__cause__ = wrapper.__context__ = None  # the two would keep each other alive
@@ -37,7 +37,7 @@ def raise_what_comes_from_elsewhere(error: BaseException) -> None:
         del error, wrapper, root  # and so would the traceback and this frame
 
 
-def _is_raised_here(error: BaseException) -> bool:
+def _is_connection_error(error: BaseException) -> bool:
     traceback = error.__traceback__
     if traceback is None:
         return True

@@ -19,7 +19,7 @@ from urllib3.util.ssl_ import ssl_wrap_socket
 
 from sgextended.errors import TLSError
 from sgextended.http.proxy import Proxy
-from sgextended.http.signal_errors import raise_what_comes_from_elsewhere
+from sgextended.http.signal_errors import reraise_foreign_error
 
 # Python loads this codec for the first name that is looked up, which fails at the end of the interpreter.
 codecs.lookup("idna")
@@ -146,7 +146,7 @@ class _Opening(HTTPConnection):
                 try:
                     sock = super()._new_conn()
                 except (http.ConnectTimeoutError, http.NewConnectionError) as error:
-                    raise_what_comes_from_elsewhere(error)
+                    reraise_foreign_error(error)
                     if number == len(addresses) or time.monotonic() >= self.ends_at:
                         raise
                 else:
@@ -192,7 +192,7 @@ def _addresses(name: str, port: int) -> List[str]:
     try:
         found = socket.getaddrinfo(name.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise_what_comes_from_elsewhere(error)
+        reraise_foreign_error(error)
         return [name]  # urllib3 says what is wrong with it
     return list(dict.fromkeys(str(entry[4][0]) for entry in found)) or [name]
 

@@ -16,12 +16,12 @@ from weakref import ref
 from sgextended.concurrency.scoped_value import ScopedValue
 from sgextended.errors import TransportError, TransportTimeout
 from sgextended.http import cancellation
-from sgextended.http.connection import Body, InFlightRequest, Limits, head_of
+from sgextended.http.connection import Body, InFlightRequest, Limits, request_head
 from sgextended.http.connection_pool import ConnectionPool
-from sgextended.http.error_translation import FAILURES, no_connection, proxy_error, translated
+from sgextended.http.error_translation import FAILURES, pool_timeout_error, proxy_error, translate_error
 from sgextended.http.response import Response, Sink
 from sgextended.http.retry import Backoff
-from sgextended.http.signal_errors import raise_what_comes_from_elsewhere
+from sgextended.http.signal_errors import reraise_foreign_error
 from sgextended.http.single_flight import SingleFlight
 from sgextended.http.socket_opener import Endpoint, Opener
 
@@ -36,7 +36,7 @@ KEPT_TRANSPORTS = 32
 _CLEAN_UP_AT = 100  # users, dead ones included
 
 #: Returns what is around one request, given until when its caller waits; None: nothing is. A cluster sets it.
-AROUND: "ScopedValue[Optional[Callable[[Optional[Deadline]], ContextManager[None]]]]" = ScopedValue(
+REQUEST_CONTEXT: "ScopedValue[Optional[Callable[[Optional[Deadline]], ContextManager[None]]]]" = ScopedValue(
     "sgextended_around", None
 )
 
@@ -96,7 +96,7 @@ class Transport:
             TransportError: No response; ``sent`` says whether the site may have acted. `Unreachable`,
                 `TransportTimeout` and `TLSError` say more.
         """
-        around = AROUND.get()
+        around = REQUEST_CONTEXT.get()
         if around is None:
             return self._send(method, path, body, headers, limits, user, sink)
         with around(limits.deadline):
@@ -117,7 +117,7 @@ class Transport:
             msg = f"Nothing was sent to {self.endpoint.url} within the {deadline.seconds} s that the caller allows."
             raise TransportTimeout(msg, sent=False)
         self._add(user)
-        head = head_of(method, opener.prefix + path, self._authority, (headers, opener.headers), body)
+        head = request_head(method, opener.prefix + path, self._authority, (headers, opener.headers), body)
         request = InFlightRequest(head, body, limits)
         del head  # a traceback with local variables is not to show the headers
         token = cancellation.current()
@@ -131,10 +131,10 @@ class Transport:
         try:
             connection = pool.lend() or pool.wait(request, user)
             if connection is None:
-                raise no_connection(self.endpoint, request.limits)  # noqa: TRY301 - nothing of it is caught
+                raise pool_timeout_error(self.endpoint, request.limits)  # noqa: TRY301 - nothing of it is caught
             response = connection.exchange(request, sink)
         except BaseException as error:
-            request.belongs_to(None)
+            request.set_socket(None)
             if connection is None:
                 if not isinstance(error, ConnectionAbortedError):
                     raise
@@ -142,8 +142,8 @@ class Transport:
                 connection.close()  # it may hold the rest of a response
             if not isinstance(error, FAILURES) or isinstance(error, TransportError):  # it says already what is wrong
                 raise
-            raise_what_comes_from_elsewhere(error)
-            raise translated(error, self.endpoint, request) from error
+            reraise_foreign_error(error)
+            raise translate_error(error, self.endpoint, request) from error
         finally:
             if connection is not None:
                 pool.give_back(connection)

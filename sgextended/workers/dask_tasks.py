@@ -11,7 +11,7 @@ from attrs import frozen
 
 from sgextended.errors import ConfigurationError, PoolTimeout, WorkerError, WorkerLost
 from sgextended.http.deadline import Deadline
-from sgextended.http.transport import AROUND
+from sgextended.http.transport import REQUEST_CONTEXT
 from sgextended.workers.dask_scheduler import NAME
 from sgextended.workers.journal import name_of
 
@@ -49,7 +49,7 @@ def run_task(task: bytes, max_requests: Optional[int]) -> bytes:
     except Exception as error:
         msg = f"A worker cannot load the work: {type(error).__name__}: {error}. Install what it needs on the workers."
         raise ConfigurationError(msg) from error
-    with AROUND.bind(None if max_requests is None else _RequestLimit(max_requests).hold):
+    with REQUEST_CONTEXT.bind(None if max_requests is None else _RequestLimit(max_requests).hold):
         written: bytes = work(numbered, seconds, dumps=dumps)
         return written
 

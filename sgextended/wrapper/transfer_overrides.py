@@ -5,7 +5,7 @@ The native methods that upload and download files, with progress and timeout.
 from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 from sgextended.client.native_client import NativeClient
-from sgextended.client.transfers.transfer import Report
+from sgextended.client.transfers.transfer import ProgressCallback
 from sgextended.errors import ConfigurationError
 from sgextended.http.deadline import within
 from sgextended.wrapper.native_methods import NativeMethods
@@ -34,7 +34,7 @@ class TransferOverrides(NativeMethods):
         tag_list: Optional[str] = None,
         created_at: "Optional[datetime.datetime]" = None,
         *,
-        progress: Optional[Report] = None,
+        progress: Optional[ProgressCallback] = None,
         timeout: Optional[float] = None,
     ) -> int:
         """
@@ -82,7 +82,7 @@ class TransferOverrides(NativeMethods):
             )
         return attachment_id
 
-    def _reporting(self, progress: Optional[Report]) -> Dict[str, Any]:
+    def _reporting(self, progress: Optional[ProgressCallback]) -> Dict[str, Any]:
         if progress is not None and not isinstance(self._client, NativeClient):
             msg = (
                 "progress= is not supported: the wrapped client does not report the progress of a transfer. Use "
@@ -115,7 +115,7 @@ class TransferOverrides(NativeMethods):
         file_path: Optional[str] = None,
         attachment_id: Optional[int] = None,
         *,
-        progress: Optional[Report] = None,
+        progress: Optional[ProgressCallback] = None,
         timeout: Optional[float] = None,
     ) -> Any:
         """

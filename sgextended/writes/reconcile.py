@@ -97,9 +97,7 @@ def check_keys(entity_type: str, data: Row, keys: Sequence[str]) -> None:
     """
     missing = [name for name in keys if data.get(name) is None]
     if missing or not keys:
-        msg = (
-            f"unique_by={list(keys)!r} is not valid. Pass fields of the {entity_type} that have a value in its data."
-        )
+        msg = f"unique_by={list(keys)!r} is not valid. Pass fields of the {entity_type} that have a value in its data."
         raise InvalidArgumentError(msg)
     vague = [name for name in keys if not _is_comparable(without_secrets(data)[name])]
     if vague:

@@ -12,7 +12,7 @@ from fix_servers import ScriptedSite, page, results
 
 import sgextended.dask
 from sgextended import PoolTimeout, SGExtended, Site
-from sgextended.http.transport import AROUND
+from sgextended.http.transport import REQUEST_CONTEXT
 
 
 class InFlight:
@@ -112,7 +112,7 @@ def test_each_request_is_surrounded(make_server):
 
     server = make_server(kind=ScriptedSite, read=answer)
     sg = SGExtended(site=Site(url=server.url, script_name="robot", api_key=KEY))
-    with AROUND.bind(around), sg.deadline(30):
+    with REQUEST_CONTEXT.bind(around), sg.deadline(30):
         assert count_shots(sg, None) == 4
 
     assert len(seen) >= 4

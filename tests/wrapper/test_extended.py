@@ -306,7 +306,7 @@ def test_adopt_refuses_a_mockgun(make_mockgun):
     """
     A Mockgun leads nowhere, so there is nothing to adopt.
     """
-    with pytest.raises(ConfigurationError, match="says which site it is for"):
+    with pytest.raises(ConfigurationError, match="has no site and credentials"):
         SGExtended.from_shotgun(make_mockgun())
 
 

@@ -33,7 +33,7 @@ from typing import (
     Union,
 )
 
-from sgextended.client.gc_pause import GCPause
+from sgextended.client.protocol.gc_pause import GCPause
 from sgextended.domain.conditions import Entity, Finder, conditions_of
 from sgextended.domain.entities import get
 from sgextended.errors import PartialSuccessError, RecordError

@@ -1,5 +1,5 @@
 """
-Who asks, as the official client keeps it: its configuration with the secrets hidden, and the `Site` that it makes.
+The credentials of an official client: its configuration with hidden secrets, and the `Site` for that configuration.
 """
 
 import base64
@@ -13,31 +13,9 @@ from sgextended.secret import Secret
 from sgextended.site import Site
 
 
-class RedactedStr(str):
-    """
-    Text that does not show where local variables are shown, as in the traceback of a crash report.
-    """
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'(hidden)'"
-
-
-class RedactedBytes(bytes):
-    """
-    Bytes that do not show; see `RedactedStr`.
-    """
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} bytes>"
-
-
 class _Hidden:
     """
-    An attribute of the configuration that gives its value when asked for by name, and keeps it out of ``vars()``.
+    An attribute of the configuration whose value can be read by name, but is not in ``vars()``.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -55,7 +33,7 @@ class _Hidden:
 
 class RedactingConfig(_Config):
     """
-    The native configuration, whose secrets do not show.
+    The native configuration with hidden secrets: they are not in its repr or ``vars()``.
     """
 
     api_key = _Hidden()
@@ -65,11 +43,11 @@ class RedactingConfig(_Config):
     authorization = _Hidden()
     raw_http_proxy = _Hidden()
     proxy_pass = _Hidden()
-    proxy_handler = _Hidden()  # it holds the proxy's password
+    proxy_handler = _Hidden()  # it contains the password of the proxy
 
     def secret(self, name: str) -> Optional[Secret]:
         """
-        Return one of these as the `Secret` that it is kept as.
+        Return one of the hidden attributes as a `Secret`.
         """
         found: Optional[Secret] = self.__dict__.get(f"_hidden_{name}")
         return found
@@ -77,10 +55,10 @@ class RedactingConfig(_Config):
 
 def site_of(shotgun: Any) -> Site:
     """
-    Return the site and identity of an official client.
+    Return the site and credentials of an official client.
     """
-    if not hasattr(shotgun, "_Shotgun__ca_certs"):  # a Mockgun has an address, and leads nowhere
-        msg = f"Only a shotgun_api3.Shotgun says which site it is for, and {shotgun!r} is none."
+    if not hasattr(shotgun, "_Shotgun__ca_certs"):  # a Mockgun has an address, but no server
+        msg = f"{shotgun!r} has no site and credentials: it is not a shotgun_api3.Shotgun. Create a Site instead."
         raise ConfigurationError(msg)
     config = shotgun.config
     address = urlsplit(shotgun.base_url)
@@ -91,7 +69,7 @@ def site_of(shotgun: Any) -> Site:
         url=f"{address.scheme}://{config.server}{address.path}",
         basic_auth=basic_auth,
         proxy=config.raw_http_proxy,
-        ca_file=shotgun._Shotgun__ca_certs,  # noqa: SLF001 - there is no public way to ask
+        ca_file=shotgun._Shotgun__ca_certs,  # noqa: SLF001 - there is no public attribute
         convert_datetimes_to_utc=config.convert_datetimes_to_utc,
         localized=config.localized,
         **identity_of(config),
@@ -100,14 +78,16 @@ def site_of(shotgun: Any) -> Site:
 
 def identity_of(config: Any) -> Dict[str, Any]:
     """
-    Return who asks, with the precedence that shotgun_api3 gives, as arguments of `Site`.
+    Return the credentials of a configuration as arguments of `Site`.
+
+    If it has several, the result is those that shotgun_api3 uses: login and password, then script, then session.
     """
     secret = config.secret if isinstance(config, RedactingConfig) else lambda name: getattr(config, name)
-    who = dict.fromkeys(("login", "password", "script_name", "api_key", "session_token"))
+    found = dict.fromkeys(("login", "password", "script_name", "api_key", "session_token"))
     if config.user_login and config.user_password:
-        who.update(login=config.user_login, password=secret("user_password"))
+        found.update(login=config.user_login, password=secret("user_password"))
     elif config.script_name and config.api_key:
-        who.update(script_name=config.script_name, api_key=secret("api_key"))
+        found.update(script_name=config.script_name, api_key=secret("api_key"))
     elif config.session_token:
-        who.update(session_token=secret("session_token"))
-    return {**who, "sudo_as_login": config.sudo_as_login}
+        found.update(session_token=secret("session_token"))
+    return {**found, "sudo_as_login": config.sudo_as_login}
