@@ -79,17 +79,7 @@ class InFlightRequest:
         wake: Wakes the thread while it waits for a connection.
     """
 
-    __slots__ = (
-        "_body",
-        "_head",
-        "_sock",
-        "is_aborted",
-        "is_awaiting_response",
-        "is_fully_sent",
-        "is_started",
-        "limits",
-        "wake",
-    )
+    __slots__ = ("_body", "_head", "_sock", "is_aborted", "is_awaiting_response", "is_fully_sent", "is_started", "limits", "wake")
 
     def __init__(self, head: bytes, body: Union[bytes, Body, None], limits: Limits) -> None:
         self._head, self._body, self.limits = memoryview(head), body, limits  # a view does not show its bytes
