@@ -1,5 +1,5 @@
 """
-`sg.map` on a real Dask cluster of processes: what travels, what comes back, and how many requests there are at once.
+`sg.map` on a real Dask cluster of processes: pickling, results, failures and limits.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ with Client(sys.argv[1]) as client:
 @pytest.fixture
 def executor(dask_client):
     """
-    What a user gives to ``sg.map``.
+    The executor that a user passes to ``sg.map``.
     """
     return dask_client.get_executor()
 
@@ -96,7 +96,7 @@ def claims_of(dask_cluster):
 
 def test_results_come_in_order(run):
     """
-    A lambda is worked on in other processes, and its results are those of the items in order.
+    A lambda runs in other processes, and its results are in the order of the items.
     """
     seen = list(run(lambda _sg, item: (item * 2, os.getpid()), range(20)))
 
@@ -142,7 +142,7 @@ def test_what_stands_in_a_script_travels(dask_cluster):
 
 def test_a_literal_key_is_refused_before_anything_begins(executor, dask_site, dask_client):
     """
-    What no pickle may hold is refused by the call, with the way out.
+    The call refuses a wrapper with a literal key, and the message says what to do.
     """
     sg = SGExtended(site=Site(url=dask_site.url, script_name="robot", api_key=KEY))
 
@@ -154,7 +154,7 @@ def test_a_literal_key_is_refused_before_anything_begins(executor, dask_site, da
 
 def test_keys_do_not_travel(sg, dask_site):
     """
-    What is sent to the cluster does not hold the key.
+    The data sent to the cluster does not contain the key.
     """
     sent = []
 
@@ -176,7 +176,7 @@ def test_keys_do_not_travel(sg, dask_site):
 
 def test_a_function_that_cannot_travel_is_refused(sg, executor):
     """
-    What even cloudpickle cannot write is refused by the call.
+    The call refuses a function that cloudpickle cannot write.
     """
     lock = threading.Lock()
 
@@ -201,7 +201,7 @@ def test_items_and_results_that_cannot_travel_are_failures_of_their_own(run):
 
 def test_a_result_that_cannot_travel_leaves_the_others_of_its_chunk(run):
     """
-    The results beside it come back.
+    The other results of the chunk are returned.
     """
     one, failure, three = run(
         lambda _sg, item: threading.Lock() if item == 2 else item, [1, 2, 3], on_error="collect", chunksize=3
@@ -212,7 +212,7 @@ def test_a_result_that_cannot_travel_leaves_the_others_of_its_chunk(run):
 
 def test_the_same_call_again_is_worked_on_again(run, tmp_path):
     """
-    Dask's habit to give the result of an equal call does not hold for work with effects.
+    Dask does not return the cached result of an equal call, because the work has side effects.
     """
     function = functools.partial(_noting, notes=str(tmp_path / "notes"))
     first = run(function, range(3))
@@ -232,7 +232,7 @@ def _noting(_sg, item, *, notes):
 @pytest.mark.parametrize("chunksize", [None, 3])
 def test_failures_are_collected(run, chunksize):
     """
-    Each failure comes in the place of its result, with an error whose class stands in a function.
+    Each failure is in the place of its result, also if the class of the error is defined inside a function.
     """
     seen = list(run(fail, range(5), on_error="collect", chunksize=chunksize))
 
@@ -242,7 +242,7 @@ def test_failures_are_collected(run, chunksize):
 
 def test_a_failure_ends_the_map(run):
     """
-    The first failure is raised with its item, and sys.exit in the work is one that no worker dies of.
+    The first failure is raised with its item; sys.exit in the work is a failure too, and ends no worker.
     """
     with pytest.raises(WorkerError, match="The work on 1 failed: SystemExit: 3") as caught:
         list(run(lambda _sg, item: sys.exit(3) if item == 1 else item, range(1000)))
@@ -267,7 +267,7 @@ def test_results_come_as_they_are_ready(run, make_door):
 
 def test_a_journal_leaves_what_is_done(run, tmp_path):
     """
-    The same call again does only what is left.
+    The same call again processes only the remaining items.
     """
     function, journal = _Noting(tmp_path), tmp_path / "run.jsonl"
 
@@ -286,7 +286,7 @@ class _Noting:
 
 def test_progress_is_told(run):
     """
-    A function is told how far it is.
+    A progress function is called.
     """
     told = []
     list(run(lambda _sg, item: item, range(3), progress=lambda *call: told.append(call)))
@@ -296,7 +296,7 @@ def test_progress_is_told(run):
 
 def test_time_that_is_up_ends_the_map(run, make_door):
     """
-    After its seconds the map says how many are done, and what runs is finished.
+    When the time is up, the map raises with the number of finished items, and running items are finished.
     """
     door = make_door(lambda _item, _pid: threading.Event().wait(0.5))
     function = functools.partial(_calling, address=door.address, victims=range(50))
@@ -346,7 +346,7 @@ def gate(make_door):
 
 def test_leaving_early_finishes_what_runs_and_begins_nothing_more(sg, executor, gate, tmp_path, monkeypatch):
     """
-    What had begun when the loop was left is in the journal; nothing else begins, then or later.
+    Items that had begun when the loop was left are in the journal; no other item is begun.
     """
     withdraw = DaskCluster._withdraw
 
@@ -369,7 +369,7 @@ def test_leaving_early_finishes_what_runs_and_begins_nothing_more(sg, executor, 
 
 def test_leaving_early_begins_nothing_more_without_claims(sg, dask_client, dask_cluster, gate):
     """
-    Without claims what has not begun is cancelled too.
+    Without claims, items that have not begun are cancelled too.
     """
     found = sgextended.dask.map(sg, gate.function, range(50), client=dask_client, idempotent=True, ordered=False)
     next(found)
@@ -386,7 +386,7 @@ def test_leaving_early_begins_nothing_more_without_claims(sg, dask_client, dask_
 
 def test_a_bounded_number_of_items_is_taken_ahead(dask_client, sg):
     """
-    From endless items as many are taken as fit the threads of the cluster.
+    The number of items taken ahead depends on the threads of the cluster.
     """
     taken = []
     found = sg.map(
@@ -400,7 +400,7 @@ def test_a_bounded_number_of_items_is_taken_ahead(dask_client, sg):
 
 def test_a_cluster_that_grows_is_noticed(dask_client, monkeypatch):
     """
-    The number of threads is asked for again after a while.
+    The number of threads is read again after a while.
     """
     counted = threading.Event()
     with DaskCluster(dask_client) as cluster:
@@ -503,7 +503,7 @@ def test_the_scheduler_keeps_nothing_of_a_map(run, dask_cluster):
 
 def test_the_scheduler_keeps_no_task_that_failed(run, dask_client, dask_cluster):
     """
-    Not even while the error is looked at, whose traceback holds what was given.
+    Not even while the error is in use, whose traceback refers to the future.
     """
     with pytest.raises(WorkerError) as caught:
         list(run(lambda _sg, item: item, [Unloadable()]))
@@ -561,7 +561,7 @@ class Gone:
 
 def test_nobody_waits_for_a_cluster_that_is_gone():
     """
-    What was given to a client that is gone can be cancelled, and ends without an error of its own.
+    Items submitted to a closed client can be cancelled without an error.
     """
     cluster = DaskCluster(Gone())
     pending = cluster.submit(print, [(0, "x")], None)

@@ -1,5 +1,5 @@
 """
-`SGExtended`: forwarding and its guards, subclassing, and making.
+`SGExtended`: forwarding, subclassing and construction.
 """
 
 import copy
@@ -43,7 +43,7 @@ def test_names_newer_than_the_stub_are_forwarded(site, monkeypatch):
 
 def test_missing_names_are_missing(site):
     """
-    A name that neither has is an AttributeError that says so.
+    A name that neither wrapper nor client has raises AttributeError.
     """
     with pytest.raises(AttributeError, match="no_such_name"):
         SGExtended(site=site).no_such_name  # noqa: B018 - reading is the point
@@ -137,9 +137,9 @@ def test_overridable_methods_are_real_methods(name):
     assert callable({**vars(TransferOverrides), **vars(NativeOverrides)}[name])
 
 
-def test_verbs_pass_their_arguments_on(site):
+def test_overridable_methods_pass_their_arguments_on(site):
     """
-    Every overridden verb hands each argument to the client in its native place.
+    Every overridden method passes each argument to the client at its native position.
     """
     sg = SGExtended(site=site)
     created_at = ["now"] if "created_at" in inspect.signature(shotgun_api3.Shotgun.upload).parameters else []
@@ -187,7 +187,7 @@ def test_verbs_pass_their_arguments_on(site):
 
 def test_environment_is_read_without_arguments(environment, shot_server):
     """
-    SGExtended() is the environment's site, and costs no request until it is used.
+    SGExtended() uses the site of the environment, and sends no request until it is used.
     """
     sg = SGExtended()
     before = len(shot_server.requests)
@@ -225,7 +225,7 @@ def make_site_like(site):
 )
 def test_what_is_no_client_is_refused(wrong):
     """
-    An address, a class or anything else without ``find`` is refused with the two ways to write it.
+    A URL, a class or any other object without ``find`` is refused; the message shows two valid calls.
     """
     with pytest.raises(ConfigurationError, match=r"SGExtended\(site=Site\(\.\.\.\)\), or SGExtended\.connect"):
         SGExtended(wrong)
@@ -253,7 +253,7 @@ def test_plain_shotgun_is_wrapped(shot_server):
 
 def test_plain_shotgun_is_safe_to_share(shot_server):
     """
-    Threads that share a wrapped Shotgun, directly and through clones, each get their own answer.
+    Threads that share a wrapped Shotgun, directly and through clones, each receive their own response.
     """
     shot_server.answers["read"] = lambda request: results(
         page({"type": "Shot", "id": request.payload["params"][1]["filters"]["conditions"][0]["values"][0]})
@@ -287,7 +287,7 @@ def test_wrapper_around_a_wrapper_shares_its_client(site):
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_adopt_makes_a_safe_client(shot_server, wrapped):
+def test_from_shotgun_makes_a_safe_client(shot_server, wrapped):
     """
     A Shotgun, or a wrapper around one, is adopted without being used.
     """
@@ -302,9 +302,9 @@ def test_adopt_makes_a_safe_client(shot_server, wrapped):
     assert native._connection is None
 
 
-def test_adopt_refuses_a_mockgun(make_mockgun):
+def test_from_shotgun_refuses_a_mockgun(make_mockgun):
     """
-    A Mockgun leads nowhere, so there is nothing to adopt.
+    A Mockgun has no site, so from_shotgun refuses it.
     """
     with pytest.raises(ConfigurationError, match="has no site and credentials"):
         SGExtended.from_shotgun(make_mockgun())
@@ -315,7 +315,7 @@ def test_adopt_refuses_a_mockgun(make_mockgun):
 
 def test_connect_on_the_class_takes_native_arguments(shot_server):
     """
-    The arguments of Shotgun make a wrapper of the class, which has asked the site.
+    connect takes the arguments of Shotgun, returns a wrapper of the class, and sends a request to the site.
     """
     sg = Studio.connect(shot_server.url, "robot", KEY)
 
@@ -326,7 +326,7 @@ def test_connect_on_the_class_takes_native_arguments(shot_server):
 
 def test_connect_without_connecting_sends_nothing(shot_server):
     """
-    connect=False asks nothing, as native.
+    connect=False sends no request, as native.
     """
     sg = SGExtended.connect(shot_server.url, "robot", KEY, connect=False)
 
@@ -336,7 +336,7 @@ def test_connect_without_connecting_sends_nothing(shot_server):
 
 def test_connect_on_an_instance_is_native(site, shot_server):
     """
-    On an instance connect asks the site, and returns nothing.
+    On an instance connect sends a request, and returns None.
     """
     assert SGExtended(site=site).connect() is None
     assert [request.rpc for request in shot_server.requests] == ["info"]

@@ -1,5 +1,5 @@
 """
-Undo: what a block has written is set back, as far as nobody has changed it since.
+Undo: the writes of a block are undone, unless a value was changed later.
 """
 
 import datetime
@@ -36,7 +36,7 @@ def read(sg, *steps, retired_only=False):
 
 def write_some(sg, steps):
     """
-    Write in every way that can be set back; return the new step.
+    Call every method that can be undone; return the new step.
     """
     one, two = steps
     made = sg.create("Step", {"code": "made"})
@@ -53,9 +53,9 @@ def write_some(sg, steps):
 
 
 @pytest.mark.parametrize("from_file", [False, True])
-def test_a_block_is_set_back(sg, steps, tmp_path, from_file):
+def test_a_block_is_undone(sg, steps, tmp_path, from_file):
     """
-    Updates, creates, deletes and batches are set back in reverse, from memory or from the file.
+    Updates, creates, deletes and batches are undone in reverse order, from memory or from the file.
     """
     before = read(sg, *steps)
     with sg.undoable(tmp_path / "log") as log:
@@ -70,9 +70,9 @@ def test_a_block_is_set_back(sg, steps, tmp_path, from_file):
     assert read(sg, made) == []
 
 
-def test_what_somebody_changed_since_is_left(sg, steps):
+def test_fields_that_were_changed_later_are_kept(sg, steps):
     """
-    A field that is not as it was written any more stays, and the undo says which.
+    A field that was changed later is not restored, and the result names it.
     """
     one, two = steps
     with sg.undoable() as log:
@@ -106,9 +106,9 @@ def test_what_has_no_way_back_is_said(sg, steps, tmp_path):
     assert str(log.undo(sg)).splitlines()[1] == f"upload Step {steps[0]['id']}: this method cannot be undone."
 
 
-def test_a_write_that_failed_is_not_set_back(sg, steps):
+def test_a_write_that_failed_is_not_undone(sg, steps):
     """
-    What the site refused is not in what is undone.
+    A write that the site refused is not undone.
     """
     with sg.undoable() as log, pytest.raises(Exception, match="no_such_field"):
         sg.update("Step", steps[0]["id"], {"no_such_field": 1})
@@ -118,7 +118,7 @@ def test_a_write_that_failed_is_not_set_back(sg, steps):
 
 def test_an_uncertain_create_is_named(shot_server):
     """
-    A create whose outcome nobody knows is left, and the undo says to look for it.
+    A create with unknown outcome is not undone, and the result says so.
     """
     shot_server.answers["create"] = lambda _request: Last(reset=True)
     sg = SGExtended(site=make_scripted(shot_server))
@@ -131,7 +131,7 @@ def test_an_uncertain_create_is_named(shot_server):
 
 def test_the_file_is_written_before_the_write_is_sent(sg, steps, tmp_path):
     """
-    A process that dies while the write is under way leaves the old values; a torn line is left out.
+    A process that dies during a write leaves the old values in the file; an incomplete line is ignored.
     """
     seen = []
 
@@ -163,9 +163,9 @@ def test_datetimes_survive_the_file(tmp_path):
     assert UndoLog.read(tmp_path / "log").entries[0].old == {"d": when}
 
 
-def test_a_file_that_is_there_is_kept(sg, tmp_path):
+def test_an_existing_file_is_kept(sg, tmp_path):
     """
-    A log never overwrites a file, and a file that is none is refused.
+    A log never overwrites a file, and a file that is not a log is refused.
     """
     (tmp_path / "log").write_text("dear diary\n")
 
