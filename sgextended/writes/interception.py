@@ -105,9 +105,8 @@ class _ReportedMethod:
         finally:
             entity_type = args[0] if args else kwargs.get("entity_type")
             call = stats.call(self._name, entity_type if isinstance(entity_type, str) else None, failure)
-            notify(
-                self._watcher, evolve(call, bytes_sent=None, bytes_received=None)
-            )  # such a client does not count bytes
+            # Such a client does not count bytes.
+            notify(self._watcher, evolve(call, bytes_sent=None, bytes_received=None))
 
 
 class _WriteMethod:

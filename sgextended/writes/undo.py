@@ -263,7 +263,7 @@ def _undo(sg: Any, entry: UndoEntry, present: Dict[Tuple[str, int], Row]) -> Opt
             return "the entity is retired already."
         changed = [name for name in _plain(entry.new) if not is_same(row.get(name), entry.new[name])]
         if changed:
-            return f"{', '.join(changed)} was changed later, so the entity is not retired."
+            return f"{', '.join(changed)} changed later, so the entity is not retired."
     if getattr(sg, _OPPOSITE[entry.method])(entry.entity_type, entry.entity_id):
         present.pop((entry.entity_type, entry.entity_id), None)
         return None
@@ -284,8 +284,8 @@ def _restore_fields(sg: Any, entry: UndoEntry, row: Optional[Row]) -> Optional[s
     if not changed:
         return None if back or still else ""
     names = [name for name in changed if name not in _IMAGES]
-    reason = f"{', '.join(names)} was changed later" if names else "an image cannot be restored"
-    return f"{reason}; {', '.join(sorted(back)) or 'nothing'} was restored."
+    reason = f"{', '.join(names)} changed later" if names else "an image cannot be restored"
+    return f"{reason}; restored: {', '.join(sorted(back)) or 'nothing'}."
 
 
 def _plain(fields: Row) -> List[str]:

@@ -89,8 +89,8 @@ def test_fields_that_were_changed_later_are_kept(sg, steps):
     assert str(undone).splitlines() == [
         "0 undone, 3 not undone.",
         f"delete Step {two['id']}: it was undone already.",
-        f"update Step {one['id']}: code was changed later; description was restored.",
-        f"create Step {made['id']}: code was changed later, so the entity is not retired.",
+        f"update Step {one['id']}: code changed later; restored: description.",
+        f"create Step {made['id']}: code changed later, so the entity is not retired.",
     ]
     assert (read(sg, one)[0]["code"], read(sg, one)[0]["description"]) == ("theirs", "old")
 
