@@ -47,11 +47,11 @@ class NativeOverrides(NativeMethods):
         """
         client = self._client
         if not isinstance(client, NativeClient):
-            return SiteSchema(self, project, kept=client.schema_cache, max_age=SCHEMA_MAX_AGE)
+            return SiteSchema(self, project, cache=client.schema_cache, max_age=SCHEMA_MAX_AGE)
         site = client.site
         who = (site.url, site.script_name, site.login, site.session_token, site.sudo_as_login, client.config.localized)
         kept = schema_cache_of(client._transport)  # noqa: SLF001 - part of the wrapper
-        return SiteSchema(self, project, kept=kept, who=who, max_age=site.schema_max_age, folder=site.schema_folder)
+        return SiteSchema(self, project, cache=kept, user=who, max_age=site.schema_max_age, folder=site.schema_folder)
 
     def _check(self, method: str, entity_type: Optional[str], **arguments: Any) -> None:
         if self._validates:
