@@ -46,7 +46,7 @@ class NativeOverrides(TransferOverrides):
         """
         client = self._client
         if not isinstance(client, NativeClient):
-            return SiteSchema(self, project, kept=client.schema_cache, max_age=SCHEMA_MAX_AGE)
+            return SiteSchema(self, project, cache=client.schema_cache, max_age=SCHEMA_MAX_AGE)
         site = client.site
         identity = (
             site.url,
@@ -56,9 +56,9 @@ class NativeOverrides(TransferOverrides):
             site.sudo_as_login,
             client.config.localized,
         )
-        kept = schema_cache_of(client._transport)  # noqa: SLF001 - part of the wrapper
+        cache = schema_cache_of(client._transport)  # noqa: SLF001 - part of the wrapper
         return SiteSchema(
-            self, project, kept=kept, who=identity, max_age=site.schema_max_age, folder=site.schema_folder
+            self, project, cache=cache, user=identity, max_age=site.schema_max_age, folder=site.schema_folder
         )
 
     def _check(self, method: str, entity_type: Optional[str], **arguments: Any) -> None:

@@ -333,7 +333,7 @@ def test_a_limit_that_a_plain_client_cannot_keep_is_refused(official, name, argu
     """
     An official client knows no limit for a call, so timeout= is refused rather than forgotten.
     """
-    with pytest.raises(ConfigurationError, match="knows no time limits"):
+    with pytest.raises(ConfigurationError, match="does not support time limits"):
         functions()[name](official, **arguments, timeout=5)
 
 

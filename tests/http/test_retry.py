@@ -303,7 +303,7 @@ def test_persist_never_repeats_an_uncertain_write(failure):
     """
     script = Script(failure())
 
-    with pytest.raises(OutcomeUnknown, match=r"'some_call' was sent, and then: .* look on the site first") as caught:
+    with pytest.raises(OutcomeUnknown, match=r"'some_call' was sent, and then: .* Check on the site") as caught:
         script.send_with_retries(RequestKind.ONCE)
 
     assert (script.sends, script.slept) == (1, [])
@@ -507,13 +507,13 @@ def test_a_wait_at_the_backoff_ends_with_the_deadline():
 
 def test_an_answer_to_a_repeated_write_is_made_again():
     """
-    What the first attempt may have done is told from what the second found, and only then.
+    The response to a repeated write is adapted only if an earlier attempt may have been executed.
     """
     settings = {
         "rpc": "delete",
         "kind": RequestKind.IDEMPOTENT,
         "policy": RetryPolicy(first_wait=0),
-        "again": "{}, again".format,
+        "adapt_repeated": "{}, again".format,
     }
 
     assert send_with_retries(Script("done"), **settings) == "done"
