@@ -65,6 +65,15 @@ def call(address, item):
         return sock.recv(100).decode()
 
 
+def call_for_victims(_sg, item, *, address, victims):
+    """
+    Report the item to the door if it is one of the victims, and return it.
+    """
+    if item in victims:
+        call(address, item)
+    return item
+
+
 def kill(_item, pid):
     """
     End a worker as the system does when memory is short.
