@@ -1,8 +1,8 @@
 """
-Fixtures for a studio's tests, on local sites: the pytest plugin of sgextended.
+The pytest plugin of sgextended: fixtures for a studio's tests, on local sites.
 
-It stands beside the package, and imports it inside fixtures only: an installed plugin is loaded in every run of pytest,
-and before a measurement of coverage begins.
+This module is outside the package, and imports the package only inside fixtures. An installed plugin is imported in
+every run of pytest, before the measurement of coverage begins.
 """
 
 import contextlib
@@ -22,21 +22,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     Add the options ``--sg-tls`` and ``--sg-live``, and the settings ``sg_class`` and ``sg_data``.
     """
     group = parser.getgroup("sgextended")
-    group.addoption("--sg-tls", action="store_true", help="Serve the sites of tests over HTTPS.")
+    group.addoption("--sg-tls", action="store_true", help="Serve the local sites of the tests over HTTPS.")
     group.addoption(
         "--sg-live",
         metavar="URL",
-        help="Run tests on this site, each in a project of its own that is deleted after it; who asks comes from the "
-        "environment. Tests that need a local site are skipped.",
+        help="Run the tests on this site, each in its own project, which is deleted afterwards. The credentials come "
+        "from the environment. Tests that need a local site are skipped.",
     )
-    parser.addini("sg_class", "What `sg` is made with, as MODULE:CLASS; else sgextended:SGExtended.")
-    parser.addini("sg_data", "Folder of records that `sg_site` starts with, as `sgextended pull` writes it.", "paths")
+    parser.addini("sg_class", "The class of the fixture `sg`, as MODULE:CLASS. Default: sgextended:SGExtended.")
+    parser.addini(
+        "sg_data", "The folder with the initial records of `sg_site`, as `sgextended pull` writes it.", "paths"
+    )
 
 
 @pytest.fixture(scope="session")
 def _sg_sites(request: pytest.FixtureRequest) -> Iterator["Sites"]:
     try:
-        from sgextended.pytest_plugin import Sites  # noqa: PLC0415 - as the module says
+        from sgextended.pytest_plugin import Sites  # noqa: PLC0415 - see the docstring of the module
     except ModuleNotFoundError as error:
         pytest.fail(f"These fixtures need {error.name}: pip install 'sgextended[site]'", pytrace=False)
     with contextlib.closing(Sites(request.config)) as sites:
@@ -46,14 +48,14 @@ def _sg_sites(request: pytest.FixtureRequest) -> Iterator["Sites"]:
 @pytest.fixture
 def _sg_local(request: pytest.FixtureRequest, _sg_sites: "Sites") -> "LocalSite":
     """
-    The local site of the test: the demo if it asks for that, else an empty one.
+    Return the local site of the test: with the demo production for `sg_demo_site`, else without.
     """
     asked = [name for name in _LOCAL if name in request.fixturenames]
     if len(asked) > 1:
-        pytest.fail("A test has one site: ask for sg_site or for sg_demo_site, not for both.", pytrace=False)
+        pytest.fail("The test uses sg_site and sg_demo_site, but has only one site. Use one of them.", pytrace=False)
     if _sg_sites.live_url is not None:
-        pytest.skip("needs a local site, and --sg-live names another")
-    return _sg_sites.fresh(demo=asked == ["sg_demo_site"], spoils="sg_faults" in request.fixturenames)
+        pytest.skip("The test needs a local site, but --sg-live names another site.")
+    return _sg_sites.fresh(demo=asked == ["sg_demo_site"], faults="sg_faults" in request.fixturenames)
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def _sg_environment(
     request: pytest.FixtureRequest, _sg_sites: "Sites", monkeypatch: pytest.MonkeyPatch
 ) -> Dict[str, str]:
     """
-    The environment in which ``SGExtended()`` leads to the site of the test.
+    Set environment variables so that ``SGExtended()`` uses the site of the test, and return them.
     """
     if _sg_sites.live_url is not None:
         variables = {"SHOTGUN_URL": _sg_sites.live_url}
@@ -77,7 +79,7 @@ def _sg_environment(
 @pytest.fixture
 def sg_site(_sg_local: "LocalSite", _sg_environment: Dict[str, str]) -> "LocalSite":
     """
-    A local site of this test's own: empty, or with the records of the setting ``sg_data``. The environment leads to it.
+    A local site for this test: empty, or with the records of the setting ``sg_data``. The environment names it.
     """
     return _sg_local
 
@@ -85,7 +87,7 @@ def sg_site(_sg_local: "LocalSite", _sg_environment: Dict[str, str]) -> "LocalSi
 @pytest.fixture
 def sg_demo_site(_sg_local: "LocalSite", _sg_environment: Dict[str, str]) -> "LocalSite":
     """
-    A local site of this test's own with the demo production. The environment leads to it.
+    A local site for this test, with the demo production. The environment names it.
     """
     return _sg_local
 
@@ -93,7 +95,7 @@ def sg_demo_site(_sg_local: "LocalSite", _sg_environment: Dict[str, str]) -> "Lo
 @pytest.fixture
 def sg(_sg_sites: "Sites", _sg_environment: Dict[str, str]) -> Iterator[Any]:
     """
-    An ``SGExtended``, or what the setting ``sg_class`` names, on the site of this test; it is ``current()`` too.
+    An ``SGExtended``, or the class of the setting ``sg_class``, on the site of this test. ``current()`` returns it too.
     """
     with _sg_sites.wrapper() as wrapper:
         yield wrapper
@@ -104,7 +106,7 @@ def sg_project(
     request: pytest.FixtureRequest, _sg_sites: "Sites", _sg_environment: Dict[str, str]
 ) -> Iterator[Dict[str, Any]]:
     """
-    A project of this test's own. On a live site, it and all that is in it are deleted after the test.
+    A project for this test. On a live site, the project and its content are deleted after the test.
     """
     with _sg_sites.project(request.node.name) as project:
         yield project
@@ -113,7 +115,7 @@ def sg_project(
 @pytest.fixture
 def sg_faults(_sg_local: "LocalSite") -> "Faults":
     """
-    What goes wrong with the calls of this test: nothing, until it adds something.
+    The faults of the site of this test: none, until the test adds some.
     """
     return _sg_local.faults
 
@@ -121,9 +123,9 @@ def sg_faults(_sg_local: "LocalSite") -> "Faults":
 @pytest.fixture
 def sg_ledger(request: pytest.FixtureRequest, _sg_local: "LocalSite") -> "Ledger":
     """
-    The calls that the site of this test has executed since the test began.
+    The ledger of the site of this test: the calls that it has executed since the test began.
     """
-    # These make calls that are none of the test's own: the project, and what the site says of itself, asked once.
+    # First make the calls that do not belong to the test: create the project, and read the site's version.
     if "sg" in request.fixturenames:
         getattr(request.getfixturevalue("sg"), "server_caps", None)
     if "sg_project" in request.fixturenames:

@@ -30,28 +30,30 @@ from sgextended.errors import (
     WorkerError,
     WorkerLost,
 )
-from sgextended.extended import SGExtended, SGWorker
+from sgextended.extended import SGExtended
 from sgextended.http.proxy import Proxy
 from sgextended.http.retry import RetryPolicy
 from sgextended.lazy_import import lazy_module
-from sgextended.observe.call_events import Call, Write
+from sgextended.observe.call_events import Call
 from sgextended.schema.site_schema import SiteSchema
 from sgextended.secret import Secret
+from sgextended.sg_worker import SGWorker
 from sgextended.site import Site
+from sgextended.writes.write_events import Write
 
 if TYPE_CHECKING:
     from sgextended.aio import AsyncSGExtended as AsyncSGExtended
     from sgextended.aio import CallCancelled as CallCancelled
     from sgextended.domain.typed.record_classes import Link as Link
+    from sgextended.entry_points import current as current
+    from sgextended.entry_points import registered_class as registered_class
     from sgextended.observe.trace_report import Trace as Trace
     from sgextended.workers.instance_pool import SGPool as SGPool
     from sgextended.workers.map import Failure as Failure
-    from sgextended.wrapper.registered_class import current as current
-    from sgextended.wrapper.registered_class import registered_class as registered_class
     from sgextended.writes.dry_run import Plan as Plan
-    from sgextended.writes.dry_run import Planned as Planned
+    from sgextended.writes.dry_run import PlannedWrite as PlannedWrite
     from sgextended.writes.undo import UndoLog as UndoLog
-    from sgextended.writes.undo import Undone as Undone
+    from sgextended.writes.undo import UndoResult as UndoResult
 
 __all__ = [
     "AmbiguousError",
@@ -71,7 +73,7 @@ __all__ = [
     "OutcomeUnknown",
     "PartialSuccessError",
     "Plan",
-    "Planned",
+    "PlannedWrite",
     "PoolClosed",
     "PoolError",
     "PoolTimeout",
@@ -92,7 +94,7 @@ __all__ = [
     "TransportError",
     "TransportTimeout",
     "UndoLog",
-    "Undone",
+    "UndoResult",
     "Unreachable",
     "WorkerError",
     "WorkerLost",
@@ -102,18 +104,18 @@ __all__ = [
 ]
 
 
-#: Names whose modules are imported when they are first read, so that the import of the package stays quick.
+#: Names whose modules are imported on first use, so that the import of the package stays fast.
 _LAZY = {
     name: lazy_module(module)
     for module, names in {
         "sgextended._version": ("__version__",),
         "sgextended.aio": ("AsyncSGExtended", "CallCancelled"),
         "sgextended.domain.typed.record_classes": ("Link",),
-        "sgextended.writes.dry_run": ("Plan", "Planned"),
+        "sgextended.writes.dry_run": ("Plan", "PlannedWrite"),
         "sgextended.workers.instance_pool": ("SGPool",),
-        "sgextended.wrapper.registered_class": ("current", "registered_class"),
+        "sgextended.entry_points": ("current", "registered_class"),
         "sgextended.observe.trace_report": ("Trace",),
-        "sgextended.writes.undo": ("UndoLog", "Undone"),
+        "sgextended.writes.undo": ("UndoLog", "UndoResult"),
         "sgextended.workers.map": ("Failure",),
     }.items()
     for name in names

@@ -1,8 +1,8 @@
 """
-`AsyncSGExtended`: every method of a wrapper, to be awaited.
+`AsyncSGExtended`: every method of a wrapper for asyncio.
 
-There is one implementation of all of them: the method itself, run in one of a few threads. It knows nothing of
-`SGExtended` but that its methods are called; so ``sg.aio`` can be a property of it.
+No method has a second implementation: each call runs the method of the wrapper in one of a few threads. The module does
+not depend on `SGExtended`, so ``sg.aio`` can be a property of it.
 """
 
 import asyncio
@@ -42,26 +42,27 @@ from sgextended.wrapper.async_methods import AsyncMethods
 Async = TypeVar("Async", bound="AsyncSGExtended")
 Result = TypeVar("Result")
 
-#: Items of an iterator that are fetched at a time, and wait in memory at most.
-AT_A_TIME = 500
+#: The number of items of an iterator that one call fetches, and the largest number that waits in memory.
+ITEMS_PER_CALL = 500
 
-#: Properties of the native client that send a request, so that they are awaited too.
-ASKING = ("server_caps", "server_info")
+#: Properties of the native client that send a request, so they must be awaited.
+REQUEST_PROPERTIES = ("server_caps", "server_info")
 
 LOG = logging.getLogger("sgextended")
 
 
 class CallCancelled(SGExtendedError):
     """
-    An awaited call was cancelled, and had written something; nothing of it is under way any more.
+    An awaited call was cancelled after it had written something. No request of it is in flight any more.
 
-    It is the ``__cause__`` of the ``asyncio.CancelledError`` that the await raises, and is not raised itself: timeouts
-    take none but Python's own. A failure of the call is its own ``__cause__``, such as an `OutcomeUnknown`.
+    It is not raised itself. It is the ``__cause__`` of the ``asyncio.CancelledError`` that the await raises, because
+    ``asyncio`` timeouts recognize only that class. If the call failed, the failure, such as an `OutcomeUnknown`, is the
+    ``__cause__`` of this error.
 
     Attributes:
-        written: What the site has done for the call: the name of each write and what the site gave back, in order.
+        written: The writes that the site has done for the call, in order: pairs of the name and the site's result.
 
-        result: What the call returned, if it came to its end.
+        result: The result of the call, if it finished; else None.
     """
 
     __module__ = "sgextended"
@@ -74,7 +75,10 @@ class CallCancelled(SGExtendedError):
     @classmethod
     def from_exception(cls, error: Optional[BaseException]) -> "Optional[CallCancelled]":
         """
-        Return the one that has led to an error, a ``CancelledError`` or the ``TimeoutError`` of a timeout, or None.
+        Return the `CallCancelled` in the chain of causes of an exception, or None.
+
+        Args:
+            error: A ``CancelledError``, or the ``TimeoutError`` of a timeout.
         """
         while error is not None and not isinstance(error, cls):
             error = error.__cause__ or error.__context__
@@ -85,16 +89,16 @@ class AsyncSGExtended(AsyncMethods):
     """
     The methods of a wrapper for asyncio: ``await sg.aio.find(...)``, ``async for shot in sg.aio.find_iter(...)``.
 
-    All methods are there, native, domain and a studio's own: each is awaited, and one that yields or returns an
-    iterator is looped over with ``async for``. They run in threads, as many as the site may have connections, shared
-    by all wrappers of the site in the process; more calls than that wait for their turn. The context of the task,
-    such as a deadline, holds for them.
+    It has all native and domain methods, and a studio's own. Each is awaited; a method that returns an iterator is
+    looped over with ``async for``. The methods run in threads, as many as the site's limit of connections. All wrappers
+    of the site in the process share the threads; further calls wait in a queue. Context variables of the task apply,
+    such as a deadline.
 
-    A cancelled call is over when its await is. What waits for its turn is never begun, a read ends where it stands, a
-    write is finished, and nothing more is sent: see `CallCancelled`.
+    When a cancelled await returns, the call has ended: a queued call is never begun, a read is aborted, a write is
+    finished, and no further request is sent. See `CallCancelled`.
 
     Args:
-        sg: The wrapper whose methods they are.
+        sg: The wrapper.
     """
 
     __module__ = "sgextended"
@@ -114,20 +118,26 @@ class AsyncSGExtended(AsyncMethods):
     def __dir__(self) -> List[str]:
         return sorted({*super().__dir__(), *(name for name in dir(self.sg) if not name.startswith("_"))})
 
-    if not TYPE_CHECKING:  # checkers know each name by its signature, and see typos
+    if not TYPE_CHECKING:  # type checkers use the signatures in async_methods.pyi
 
         async def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             """
-            Return what ``function(sg, ...)`` returns, in one of the threads: any function or method that takes the
-            wrapper first.
+            Call ``function(sg, ...)`` in one of the threads and return its result.
+
+            Args:
+                function: Any function or method that takes the wrapper as its first argument.
+
+                args: Its further positional arguments.
+
+                kwargs: Its keyword arguments.
             """
             return await self._awaited(functools.partial(function, self.sg), *args, **kwargs)
 
         def __getattr__(self, name: str) -> Any:
-            if name.startswith("_"):  # copy, pickle and half-built instances ask for these
+            if name.startswith("_"):  # copy, pickle and half-built instances look these up
                 msg = f"{type(self).__name__!r} object has no attribute {name!r}"
                 raise AttributeError(msg)
-            if name in ASKING:
+            if name in REQUEST_PROPERTIES:
                 return self._awaited(functools.partial(getattr, self.sg, name))
             value = getattr(self.sg, name)
             if not callable(value) or _is_block(value):
@@ -138,31 +148,31 @@ class AsyncSGExtended(AsyncMethods):
     async def _awaited(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         call = _Call(_threads_of(self.sg), functools.partial(function, *args, **kwargs))
         result = await call.result()
-        # It would ask the site in the loop's own thread.
+        # An iterator would send its requests in the thread of the event loop.
         return self._looped(lambda: result) if isinstance(result, collections.abc.Iterator) else result
 
     async def _looped(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
-        feed = _Feed(_threads_of(self.sg), functools.partial(function, *args, **kwargs))
+        reader = _IteratorReader(_threads_of(self.sg), functools.partial(function, *args, **kwargs))
         try:
-            while await feed.has_more():
-                while feed.items:
-                    yield feed.items.popleft()
+            while await reader.has_more():
+                while reader.items:
+                    yield reader.items.popleft()
         finally:
-            await feed.close()
+            await reader.close()
 
 
 def _is_block(method: Any) -> bool:
     """
-    Tell whether a method is for a ``with`` statement, such as ``deadline``: it asks nothing by itself.
+    Return whether a method returns a ``with`` block, such as ``deadline``. Such a method sends no request.
     """
-    made_by = getattr(getattr(method, "__code__", None), "co_filename", None)
-    is_decorated = made_by == contextlib.contextmanager.__code__.co_filename
+    file = getattr(getattr(method, "__code__", None), "co_filename", None)
+    is_decorated = file == contextlib.contextmanager.__code__.co_filename
     return is_decorated or _returns(method, contextlib.AbstractContextManager)
 
 
 def _returns(method: Any, kind: type) -> bool:
     """
-    Tell whether a method says that it returns something of a kind.
+    Return whether the annotation of a method's return value is a class or a subclass of it.
     """
     returned = getattr(method, "__annotations__", {}).get("return")
     if isinstance(returned, str):
@@ -174,7 +184,7 @@ def _returns(method: Any, kind: type) -> bool:
 
 class _Call(Generic[Result]):
     """
-    One call in a thread, for a task that waits for it.
+    One call that runs in a thread while a task waits for it.
     """
 
     def __init__(
@@ -187,7 +197,7 @@ class _Call(Generic[Result]):
     ) -> None:
         self._token = token or CancelToken()
         if trace.current():
-            trace.note_question()  # the thread does not see who asks
+            trace.note_question()  # the thread does not see the calling line
         self._job = threads.submit((context or copy_context()).run, self._work, function)
         self.ended: asyncio.Future[Result] = asyncio.wrap_future(self._job)
 
@@ -195,12 +205,12 @@ class _Call(Generic[Result]):
         with under(self._token):
             try:
                 return function()
-            except StopIteration as error:  # a future holds none, as a coroutine raises none
+            except StopIteration as error:  # neither futures nor coroutines may raise StopIteration
                 raise RuntimeError("the call raised StopIteration") from error
 
     async def result(self) -> Result:
         """
-        Return its result. A task that is cancelled meanwhile goes on once nothing of the call is under way.
+        Wait for the call and return its result. If the task is cancelled, wait until the call has ended.
         """
         await self.wait(self.ended)
         return self.ended.result()
@@ -210,19 +220,19 @@ class _Call(Generic[Result]):
         Wait for the first of some futures.
 
         Raises:
-            CancelledError: The task was cancelled, and the call is over. Where it has done something, because of a
-                `CallCancelled`.
+            CancelledError: The task was cancelled, and the call has ended. If the call has written something, the cause
+                is a `CallCancelled`.
         """
         try:
             await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError as error:
-            raise error from await self.take_back()
+            raise error from await self.cancel()
 
-    async def take_back(self) -> Optional[CallCancelled]:
+    async def cancel(self) -> Optional[CallCancelled]:
         """
-        End the call, whatever it takes; return what to tell of it, None where nothing was done.
+        Cancel the call and wait until it has ended. Return a `CallCancelled`, or None if the call had no effect.
         """
-        if self._job.cancel():  # it waited for its turn
+        if self._job.cancel():  # it was still in the queue
             return None
         self._token.cancel()
         with _shielded():
@@ -233,19 +243,19 @@ class _Call(Generic[Result]):
         if not written and _is_cancelled(error):
             return None
         done = ", ".join(name for name, _result in written)
-        how = "it came to its end" if error is None else f"it ended with {type(error).__name__}: {error}"
-        msg = f"The call was cancelled; {how}." + (f" The site has done: {done}." if done else "")
+        end = "it finished" if error is None else f"it ended with {type(error).__name__}: {error}"
+        msg = f"The call was cancelled; {end}." + (f" The site has done: {done}." if done else "")
         LOG.info("%s", msg)
-        told = CallCancelled(msg, written=written, result=None if error else self.ended.result())
-        told.__cause__ = error
-        return told
+        cancelled = CallCancelled(msg, written=written, result=None if error else self.ended.result())
+        cancelled.__cause__ = error
+        return cancelled
 
 
 def _shielded() -> ContextManager[object]:
     """
-    Return a block in which a cancelled scope of anyio, if there is one, lets the task wait in peace.
+    Return a ``with`` block in which a cancelled scope of anyio does not cancel the task again.
 
-    Such a scope cancels its task again in each turn of the loop until the task has ended, which takes all of a CPU.
+    Without it, such a scope cancels its task in each turn of the event loop, which uses a whole CPU.
     """
     anyio = sys.modules.get("anyio")
     return contextlib.nullcontext() if anyio is None else anyio.CancelScope(shield=True)
@@ -257,86 +267,86 @@ def _is_cancelled(error: Optional[BaseException]) -> bool:
     return error is not None
 
 
-class _Bell:
+class _LoopWakeUp:
     """
-    Wakes the loop from a thread, once.
+    Wakes the event loop from a thread, once.
     """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._rung = False
-        self.rings: asyncio.Future[None] = self._loop.create_future()
+        self._is_set = False
+        self.future: asyncio.Future[None] = self._loop.create_future()
 
-    def ring(self) -> None:
-        if not self._rung:
-            self._rung = True
+    def set(self) -> None:
+        if not self._is_set:
+            self._is_set = True
             self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
-        if not self.rings.done():
-            self.rings.set_result(None)
+        if not self.future.done():
+            self.future.set_result(None)
 
 
-class _Feed:
+class _IteratorReader:
     """
-    The items of an iterator, which threads ask for them: several at a time, each given on as soon as it is there.
+    Reads an iterator in threads, several items in one call. Each item is available as soon as it is read.
 
     Attributes:
-        items: What has come and was not taken yet.
+        items: The items that were read and not consumed yet.
     """
 
-    def __init__(self, threads: ThreadPoolExecutor, begin: Callable[[], Any]) -> None:
-        self._threads, self._begin = threads, begin
+    def __init__(self, threads: ThreadPoolExecutor, make_iterator: Callable[[], Any]) -> None:
+        self._threads, self._make_iterator = threads, make_iterator
         self._context, self._token = copy_context(), CancelToken()
         self._iterator: Any = None
         self._call: Optional[_Call[bool]] = None
-        self._bell: Optional[_Bell] = None
+        self._wake_up: Optional[_LoopWakeUp] = None
         self._ended = False
         self.items: Deque[Any] = deque()
 
-    def _pull(self) -> bool:
+    def _read_some(self) -> bool:
         """
-        Take a number of items, in a thread; tell whether there are more.
+        Read up to `ITEMS_PER_CALL` items, in a thread. Return whether there may be more.
         """
         if self._iterator is None:
-            self._iterator = iter(self._begin())
-        for _ in range(AT_A_TIME):
+            self._iterator = iter(self._make_iterator())
+        for _ in range(ITEMS_PER_CALL):
             item = next(self._iterator, self)
             if item is self:
                 return False
             self.items.append(item)
-            bell = self._bell
-            if bell is not None:
-                bell.ring()
+            wake_up = self._wake_up
+            if wake_up is not None:
+                wake_up.set()
         return True
 
     async def has_more(self) -> bool:
         """
-        Wait for an item; tell whether there is one.
+        Wait for an item. Return False at the end of the iterator.
         """
         while not self.items and not self._ended:
             if self._call is None:
-                self._call = _Call(self._threads, self._pull, context=self._context, token=self._token)
-            bell = self._bell = _Bell()
-            if not self.items:  # what comes from now on rings
-                await self._call.wait(self._call.ended, bell.rings)
+                self._call = _Call(self._threads, self._read_some, context=self._context, token=self._token)
+            wake_up = self._wake_up = _LoopWakeUp()
+            if not self.items:  # each item from now on sets the wake-up
+                await self._call.wait(self._call.ended, wake_up.future)
             if self._call.ended.done() and not self.items:
                 ended, self._call = self._call.ended, None
-                self._ended = True  # for the case that it failed
+                self._ended = True  # stays so if result() raises
                 self._ended = not ended.result()
         return bool(self.items)
 
     async def close(self) -> None:
         """
-        End the iterator, and what it asks for now.
+        Cancel the running call, and close the iterator.
         """
         if self._call is not None:
-            await self._call.take_back()
+            await self._call.cancel()
         if not self._ended and hasattr(self._iterator, "close"):
             await _Call(self._threads, self._iterator.close).result()
 
 
-# --- Threads: as many as connections, and one for a client that is lent to one call at a time
+# --- Threads: as many as connections; one for a wrapped client, which executes one call at a time
 
 _threads: "WeakKeyDictionary[Any, ThreadPoolExecutor]" = WeakKeyDictionary()
 _inherited: List[Any] = []
@@ -344,22 +354,22 @@ _inherited: List[Any] = []
 
 def _threads_of(sg: Any) -> ThreadPoolExecutor:
     """
-    Return the threads of the site that a wrapper asks; they are kept as long as its connections are.
+    Return the threads for the site of a wrapper. They live as long as the connections of the site.
     """
     client = sg._client  # noqa: SLF001 - part of the wrapper
     ours = isinstance(client, NativeClient)
-    owner = client._transport if ours else client._lent  # noqa: SLF001 - part of the clients
+    owner = client._transport if ours else client._shared  # noqa: SLF001 - part of the clients
     threads = _threads.get(owner)
     if threads is None:
-        # No lock, since the garbage collector may run a finalizer here that calls this too. Of two that are made at the
-        # same time, setdefault keeps one; the other has started no thread yet.
-        bound = owner.endpoint.connections if ours else 1
-        threads = _threads.setdefault(owner, ThreadPoolExecutor(bound, thread_name_prefix="sgextended-aio"))
+        # No lock: the garbage collector may run a finalizer here that calls this function too. If two executors are
+        # created at the same time, setdefault keeps one; the other has not started a thread.
+        limit = owner.endpoint.connections if ours else 1
+        threads = _threads.setdefault(owner, ThreadPoolExecutor(limit, thread_name_prefix="sgextended-aio"))
     return threads
 
 
 def _forget_after_fork() -> None:
-    _inherited.append(_threads.copy())  # kept alive on purpose, as their connections are
+    _inherited.append(_threads.copy())  # kept alive, so that the parent's connections are not closed
     _threads.clear()
 
 

@@ -1,22 +1,22 @@
 """
-The exceptions of sgextended: each is also what users of shotgun_api3 already catch.
+The exceptions of sgextended. Each is also an instance of a class that callers of shotgun_api3 already catch.
 
-Faults of the site (``shotgun_api3.Fault`` and the classes under it) pass unchanged and are not repeated here.
-Every exception takes one positional message and survives pickling, so that a worker process can raise it.
+Faults of the site (``shotgun_api3.Fault`` and its subclasses) are raised unchanged and are not defined here.
+Every exception takes one positional message and can be pickled, so that a worker process can raise it.
 """
 
 import ssl
 from typing import Any, Dict, Optional, Sequence
-from xmlrpc.client import ProtocolError  # the class that shotgun_api3 raises, and passes on as its own
+from xmlrpc.client import ProtocolError  # the class that shotgun_api3 raises and re-exports
 
-# Passed on: what the official client raises, which transfers raise as well.
+# Re-exported: exceptions of the official client that transfers raise as well.
 from shotgun_api3.shotgun import ShotgunError as ShotgunError  # noqa: PLC0414
 from shotgun_api3.shotgun import ShotgunFileDownloadError as ShotgunFileDownloadError  # noqa: PLC0414
 
 
 class SGExtendedError(Exception):
     """
-    The base of every exception that sgextended raises by itself.
+    The base class of all exceptions of sgextended.
     """
 
     __module__ = "sgextended"
@@ -24,7 +24,7 @@ class SGExtendedError(Exception):
 
 class ConfigurationError(SGExtendedError, ValueError):
     """
-    A site or an option that cannot work; nothing was sent.
+    A setting or an option is not valid. Nothing was sent.
     """
 
     __module__ = "sgextended"
@@ -32,7 +32,7 @@ class ConfigurationError(SGExtendedError, ValueError):
 
 class InvalidArgumentError(SGExtendedError, ValueError):
     """
-    What was asked for cannot be a filter; nothing was sent.
+    An argument is not valid. Nothing was sent.
     """
 
     __module__ = "sgextended"
@@ -40,7 +40,7 @@ class InvalidArgumentError(SGExtendedError, ValueError):
 
 class ReadOnlyError(SGExtendedError, PermissionError):
     """
-    Something was to be written where nothing may be; nothing was sent.
+    A write was called where writes are not allowed, such as in a read-only wrapper. Nothing was sent.
     """
 
     __module__ = "sgextended"
@@ -48,10 +48,10 @@ class ReadOnlyError(SGExtendedError, PermissionError):
 
 class SchemaError(SGExtendedError, ValueError):
     """
-    What was asked for does not fit the site's schema; nothing was sent.
+    The arguments of a call do not match the site's schema. Nothing was sent.
 
     Attributes:
-        problems: What does not fit: list of `sgextended.schema.validation.Problem`, each with its place and a message.
+        problems: A list of `sgextended.schema.validation.Problem`, each with the place in the arguments and a message.
     """
 
     __module__ = "sgextended"
@@ -63,12 +63,12 @@ class SchemaError(SGExtendedError, ValueError):
 
 class RecordError(SGExtendedError, ValueError):
     """
-    An entity and the class of a record do not fit each other.
+    An entity does not match the class of a record.
 
     Attributes:
-        entity: The entity, as ``type`` and ``id``. None: it is not about one.
+        entity: The entity, as ``type`` and ``id``. None: the error is not about a single entity.
 
-        problems: What does not fit, one sentence for each attribute.
+        problems: A list with one sentence for each attribute that does not match.
     """
 
     __module__ = "sgextended"
@@ -81,7 +81,7 @@ class RecordError(SGExtendedError, ValueError):
 
 class NotFoundError(SGExtendedError, LookupError):
     """
-    Something that was asked for by name or id is not on the site.
+    The site has no entity, entity type or field with the given name or id.
     """
 
     __module__ = "sgextended"
@@ -89,10 +89,10 @@ class NotFoundError(SGExtendedError, LookupError):
 
 class AmbiguousError(SGExtendedError, LookupError):
     """
-    Exactly one entity was asked for, and several are meant by it.
+    Exactly one entity was requested, but several match.
 
     Attributes:
-        found: What was found, as the site gave it; the first few, where there are many.
+        found: The entities that match, as the site returned them; only the first few if there are many.
     """
 
     __module__ = "sgextended"
@@ -104,7 +104,7 @@ class AmbiguousError(SGExtendedError, LookupError):
 
 class WorkerError(SGExtendedError, RuntimeError):
     """
-    The work on one item failed; the failure itself is the ``__cause__``.
+    The work on one item failed. The ``__cause__`` is the original exception.
     """
 
     __module__ = "sgextended"
@@ -116,7 +116,7 @@ class WorkerError(SGExtendedError, RuntimeError):
 
 class WorkerLost(WorkerError):
     """
-    The worker of one item was lost, and nobody knows whether the item was done; it is not begun again.
+    The worker process of one item was lost. It is unknown whether the item was done, so it is not started again.
     """
 
     __module__ = "sgextended"
@@ -124,11 +124,11 @@ class WorkerLost(WorkerError):
 
 class PartialSuccessError(SGExtendedError, ShotgunError):
     """
-    A call of several steps has failed after the first; the failure itself is the ``__cause__``.
+    A call of several steps failed after the first step. The ``__cause__`` is the original exception.
 
     Attributes:
-        entity: What the first step left on the site, with ``type`` and ``id``: the new or changed entity of a create or
-            update with an image, the Attachment of a thumbnail that could not be shared.
+        entity: The result of the first step, with ``type`` and ``id``: the new or changed entity of a create or update
+            with an image, or the Attachment of a thumbnail that could not be shared.
     """
 
     __module__ = "sgextended"
@@ -140,10 +140,10 @@ class PartialSuccessError(SGExtendedError, ShotgunError):
 
 class BatchesFailed(SGExtendedError, ShotgunError):
     """
-    Of many writes some were not done, or nobody knows; the others were.
+    Some batches of a bulk write failed, or their outcome is unknown. The other batches were written.
 
     Attributes:
-        report: What came of each batch.
+        report: The result of each batch.
     """
 
     __module__ = "sgextended"
@@ -155,7 +155,7 @@ class BatchesFailed(SGExtendedError, ShotgunError):
 
 class PoolError(SGExtendedError):
     """
-    The base of what a pool of connections or of instances may raise.
+    The base class of the errors of connection pools and instance pools.
     """
 
     __module__ = "sgextended"
@@ -163,7 +163,7 @@ class PoolError(SGExtendedError):
 
 class PoolClosed(PoolError, RuntimeError):
     """
-    The pool was closed and lends nothing any more.
+    The pool is closed, so it lends nothing.
     """
 
     __module__ = "sgextended"
@@ -171,7 +171,12 @@ class PoolClosed(PoolError, RuntimeError):
 
 class PoolTimeout(PoolError, TimeoutError):
     """
-    Nothing came free in the pool before the time was up; nothing was sent.
+    No connection or instance of the pool became free within the time limit. Nothing was sent.
+
+    Attributes:
+        pool: The name of the pool, such as the site's address.
+
+        waited: The time limit, in seconds.
     """
 
     __module__ = "sgextended"
@@ -179,17 +184,17 @@ class PoolTimeout(PoolError, TimeoutError):
     def __init__(self, message: str, *, pool: Optional[str] = None, waited: Optional[float] = None) -> None:
         super().__init__(message)
         self.pool = pool
-        self.waited = waited  # seconds
+        self.waited = waited
 
 
 class MapTimeout(SGExtendedError, TimeoutError):
     """
-    The work on many items was not done in time.
+    The work on many items did not finish within the time limit.
 
     Attributes:
-        done: How many items are done.
+        done: The number of items that are done.
 
-        failed: How many failed.
+        failed: The number of items that failed.
     """
 
     __module__ = "sgextended"
@@ -202,7 +207,7 @@ class MapTimeout(SGExtendedError, TimeoutError):
 
 class ClientClosed(SGExtendedError, RuntimeError):
     """
-    The client was closed, and is used again; nothing was sent.
+    A closed client was used. Nothing was sent.
     """
 
     __module__ = "sgextended"
@@ -210,20 +215,21 @@ class ClientClosed(SGExtendedError, RuntimeError):
 
 class TransportError(SGExtendedError, ConnectionError):
     """
-    No usable answer came from the site.
+    There is no valid response from the site.
 
     Attributes:
-        sent: False when the request surely never reached the site as a whole, so that nothing was done there.
+        sent: False: the site has surely not received the complete request, so it has not executed it. True: it may
+            have.
 
-        rpc: Name of the call on the wire, such as ``"read"``. None before it is known.
+        rpc: The name of the request in the protocol, such as ``"read"``. None: it is not known.
 
-        entity_type: What the call was about, such as ``"Shot"``. None where that is nothing, or several.
+        entity_type: The entity type of the request, such as ``"Shot"``. None if it has none, or several.
 
-        attempts: How often the request was tried.
+        attempts: The number of attempts.
 
-        elapsed: Seconds from the first attempt to the failure, the waits between attempts included.
+        elapsed: The seconds from the first attempt to the failure, including the waits between attempts.
 
-        lasting: True when another attempt would fail in the same way, as with a certificate that is not trusted.
+        lasting: Whether another attempt would fail in the same way, as with a certificate that is not trusted.
     """
 
     __module__ = "sgextended"
@@ -243,7 +249,7 @@ class TransportError(SGExtendedError, ConnectionError):
 
 class Unreachable(TransportError, ConnectionRefusedError):
     """
-    No connection to the site, or to its proxy, could be made; nothing was sent.
+    No connection to the site, or to its proxy, could be opened. Nothing was sent.
     """
 
     __module__ = "sgextended"
@@ -251,7 +257,7 @@ class Unreachable(TransportError, ConnectionRefusedError):
 
 class TransportTimeout(TransportError, TimeoutError):
     """
-    Connecting or reading took longer than the site's time limit.
+    Connecting, sending or reading took longer than a time limit of the site, or than the caller's deadline.
     """
 
     __module__ = "sgextended"
@@ -259,26 +265,26 @@ class TransportTimeout(TransportError, TimeoutError):
 
 class TLSError(TransportError, ssl.SSLError):
     """
-    The TLS connection could not be made or broke.
+    The TLS connection could not be opened, or it failed.
     """
 
     __module__ = "sgextended"
 
-    __str__ = Exception.__str__  # SSLError's shows the tuple of arguments
+    __str__ = Exception.__str__  # the one of SSLError shows a tuple of arguments
 
 
 class HTTPStatusError(TransportError, ProtocolError):
     """
-    The server answered with an HTTP status instead of an answer.
+    The server responded with an HTTP error status.
 
     Attributes:
-        errcode: The HTTP status, as ``shotgun_api3.ProtocolError`` has it.
+        errcode: The HTTP status, named as in ``shotgun_api3.ProtocolError``.
 
-        errmsg: The text that came with it.
+        errmsg: The text of the status.
 
-        headers: Headers of the answer, names in lower case; without cookies, which may hold a session.
+        headers: The headers of the response, with names in lower case. Cookies are removed, as they may hold a session.
 
-        retry_after: Seconds that the server asked to wait, or None.
+        retry_after: The seconds that the server asked the client to wait, or None.
     """
 
     __module__ = "sgextended"
@@ -303,23 +309,24 @@ class HTTPStatusError(TransportError, ProtocolError):
         self.headers = {name: value for name, value in (headers or {}).items() if name.lower() != "set-cookie"}
         self.retry_after = retry_after
 
-    __repr__ = Exception.__repr__  # ProtocolError's shows its fields instead of the message
+    __repr__ = Exception.__repr__  # the one of ProtocolError shows its fields instead of the message
 
 
 class OutcomeUnknown(TransportError):
     """
-    A write was sent, and no answer tells whether the site did it.
+    A write was sent, and no response shows whether the site executed it.
 
-    After a create, look on the site before you write again, with ``sg.reconcile(error)``: sending it once more may do
-    it twice. An update or a delete may be sent again without harm, as it was, until the attempts were used up.
+    After a create, do not send it again before you have searched for the entity with ``sg.reconcile(error)``: a second
+    create may create a second entity. An update or a delete may be sent again safely; the client did so until its
+    attempts were used up.
 
     Attributes:
-        data: What was to be written: the fields of a create, the requests of a batch; values that look like secrets are
-            left out. None for other calls.
+        data: The data of the write, without the values of secret fields: the fields of a create, or the requests of a
+            batch. None for other calls.
 
-        sent_at: When it was sent, as seconds since the epoch on the clock of this machine.
+        sent_at: The time of sending, in seconds since the epoch, on the clock of this machine.
 
-        clock_ahead: By how many seconds the site's clock was seen to be ahead of this machine's.
+        clock_ahead: The seconds by which the site's clock was ahead of the clock of this machine.
     """
 
     __module__ = "sgextended"
@@ -329,5 +336,5 @@ class OutcomeUnknown(TransportError):
     clock_ahead: float = 0.0
 
 
-#: What a call may raise besides a programming error: ours, and the site's faults.
+#: All exceptions of a call, except for programming errors: those of sgextended and the faults of the site.
 CallError = (SGExtendedError, ShotgunError)

@@ -1,19 +1,15 @@
 """
-`SGExtended`: the wrapper that a studio's code talks to and subclasses; `SGWorker`: a wrapper that is itself the work.
+`SGExtended`: the wrapper that a studio's code calls and subclasses.
 
-It stays thin: threads, retries and decoding are the `NativeClient`'s business.
+It stays thin: the `NativeClient` handles threads, retries and decoding.
 """
 
-import abc
-import functools
-import inspect
 from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
     ContextManager,
     Dict,
-    FrozenSet,
     Iterable,
     Iterator,
     List,
@@ -25,7 +21,7 @@ from typing import (
     overload,
 )
 
-from attrs import Factory, define, field, fields, setters
+from attrs import Factory, define, field, setters
 
 from sgextended.client.locked_client import LockedClient
 from sgextended.client.native_client import NativeClient
@@ -73,7 +69,6 @@ if TYPE_CHECKING:
     from sgextended.schema import validation as _check_module
     from sgextended.workers import map as _workers
     from sgextended.workers.map import Failure
-    from sgextended.workers.worker_group import Guard
 else:
     _aio = lazy_module("sgextended.aio")
     _check_module = lazy_module("sgextended.schema.validation")
@@ -89,19 +84,19 @@ def _private_client(wrapper: "SGExtended") -> NativeClient:
     return NativeClient(wrapper._site or Site.from_env())  # noqa: SLF001 - part of the wrapper
 
 
-def _usable(sg: Any) -> Any:
+def _wrapped_client(sg: Any) -> Any:
     """
-    Return what the wrapper keeps of a client that it was given.
+    Return the client that a wrapper of *sg* uses.
     """
     if isinstance(sg, SGExtended):
         return sg._client  # noqa: SLF001 - part of the wrapper
     if isinstance(sg, (NativeClient, LockedClient)):
         return sg
-    # The instance is asked, not its class: a mock or a studio's own forwarding wrapper has its names there.
+    # Check the instance, not its class: a mock or a studio's own wrapper may define the names on the instance only.
     if isinstance(sg, (str, bytes, type, Site)) or not callable(getattr(sg, "find", None)):
         msg = (
-            f"SGExtended(sg) wraps a client, and {type(sg).__name__} is none. Write SGExtended(site=Site(...)), or "
-            "SGExtended.connect(url, script_name, api_key)."
+            f"SGExtended(sg) wraps a client, but it was given a {type(sg).__name__}. Write SGExtended(site=Site(...)), "
+            "or SGExtended.connect(url, script_name, api_key)."
         )
         raise ConfigurationError(msg)
     return LockedClient(sg)
@@ -112,21 +107,22 @@ class SGExtended(HooksMixin):
     """
     The object to use instead of ``shotgun_api3.Shotgun``: every native name, and methods for daily work.
 
-    One may be shared by any number of threads, and making one more costs nothing. Subclass it for a studio's own
+    Any number of threads may share one wrapper, and creating another one costs nothing. Subclass it for a studio's own
     methods, with a plain ``class Studio(SGExtended)``.
 
     Args:
-        sg: A client to wrap: a `NativeClient`, a ``Shotgun`` or a ``Mockgun``. The last two are lent to one call at a
-            time, since they are not safe; see `from_shotgun`.
+        sg: A client to wrap: a `NativeClient`, a ``Shotgun`` or a ``Mockgun``. The last two are not thread-safe, so
+            they execute one call at a time; see `from_shotgun`.
 
-        site: Which site, and who asks. None, and no *sg*: what the environment says (`Site.from_env`).
+        site: The site and the credentials. None: *sg* has them; without *sg*, the environment (`Site.from_env`).
 
-        validate: Hold every call against the site's schema before it is sent; see `validated`.
-        read_only: Whether all that writes is refused, with `ReadOnlyError`, before anything is sent. It holds for this
-            wrapper and its copies, not for another one around the same client.
+        validate: Whether to validate every call against the site's schema before it is sent; see `validated`.
+
+        read_only: Whether to refuse every write with `ReadOnlyError`, before anything is sent. It applies to this
+            wrapper and its copies, not to another wrapper of the same client.
 
     Raises:
-        ConfigurationError: The environment does not name a site, or both arguments are given.
+        ConfigurationError: The environment does not name a site, or both *sg* and *site* are given.
     """
 
     __module__ = "sgextended"
@@ -134,23 +130,23 @@ class SGExtended(HooksMixin):
     _site: Optional[Site] = field(default=None, alias="site", kw_only=True)
     _validates: bool = field(default=False, alias="validate", kw_only=True)
     _read_only: bool = field(default=False, alias="read_only", kw_only=True)
-    _client: Any = field(  # a default by decorator is none to pyright
+    _client: Any = field(  # pyright does not see a default that a decorator sets
         alias="sg",
         default=Factory(_private_client, takes_self=True),
-        converter=_usable,
+        converter=_wrapped_client,
         on_setattr=setters.convert,
     )
 
     @_validates.validator
     def _import_validation(self, _attribute: Any, value: bool) -> None:
-        # The calls of this wrapper need the module, also at the end of the process, where an import may fail.
+        # Calls need the module, also at the end of the process, where an import may fail.
         if value:
             _check_module.check_call  # noqa: B018 - reading the name imports the module
 
     @_client.validator
     def _validate_one_source(self, _attribute: Any, value: Any) -> None:
         if self._site is not None and getattr(value, "_site", None) is not self._site:
-            msg = "Give SGExtended either a client or a site, not both: it cannot tell which one you mean."
+            msg = "SGExtended was given both a client and a site, which may differ. Pass only one of them."
             raise ConfigurationError(msg)
 
     # --- Making and copying
@@ -160,38 +156,42 @@ class SGExtended(HooksMixin):
     @classmethod
     def from_shotgun(cls: Type[Wrapper], sg: Any) -> Wrapper:
         """
-        Return a wrapper with a safe client of its own, for the site, identity and settings of a ``Shotgun``.
+        Return a wrapper with a thread-safe client of its own, for the site, credentials and settings of a ``Shotgun``.
 
         The ``Shotgun`` itself is neither used nor changed.
+
+        Args:
+            sg: The ``Shotgun``.
         """
-        return cls(NativeClient.from_shotgun(_usable(sg)))
+        return cls(NativeClient.from_shotgun(_wrapped_client(sg)))
 
     @classmethod
     def current(cls: Type[Wrapper]) -> Wrapper:
         """
-        Return this thread's wrapper of this class: made from the environment on first use, closed when the thread ends.
+        Return this thread's wrapper of this class.
 
-        One that was closed is replaced. In the block of `as_current` it is the wrapper that was set there.
+        It is created from the environment on first use, and closed when the thread ends. A closed one is replaced. In
+        a block of `as_current` it is the wrapper of that block.
         """
         return current_of(cls)
 
     def as_current(self: Wrapper) -> ContextManager[Wrapper]:
         """
-        Make this wrapper the `current` one in a ``with`` block: of its class, and of each class above it up to
-        `SGExtended`. For tests, and to act for somebody else in code that asks for ``current()``.
+        Return a ``with`` block in which `current` returns this wrapper.
 
-        It holds for this thread, the threads of its `map`, and this task of asyncio. Inside another such block the
-        inner one holds. At the end the wrapper is not closed.
+        Tests use it, and code that calls ``current()`` on behalf of another user. It applies to the wrapper's class and
+        its base classes up to `SGExtended`; to this thread, the threads of its `map`, and this asyncio task. Of nested
+        blocks the inner one applies. The end of the block does not close the wrapper.
         """
         classes = [owner for owner in type(self).__mro__ if issubclass(owner, SGExtended)]
         return as_current(self, classes)
 
     def clone(self: Wrapper) -> Wrapper:
         """
-        Return a second wrapper of the same class, site and identity, with the same attributes; it costs no request.
+        Return a second wrapper of the same class, with the same site, credentials and attributes. Nothing is sent.
         """
         other = type(self).__new__(type(self))
-        for name in _slots_of(type(self)):  # those of a subclass under a bare @define
+        for name in _slots_of(type(self)):  # a subclass under a bare @define has slots
             if hasattr(self, name):
                 object.__setattr__(other, name, getattr(self, name))
         other.__dict__.update(self.__dict__, _client=self._client.clone())
@@ -199,11 +199,11 @@ class SGExtended(HooksMixin):
 
     def validated(self: Wrapper) -> Wrapper:
         """
-        Return a clone that holds each call against the site's schema before it is sent: ``sg.validated().find(...)``.
+        Return a clone that validates each call against the site's schema before it is sent.
 
-        Entity types, fields, operators, values, sorts and data that do not fit raise `SchemaError`, with the place of
-        each and what may have been meant. The schema costs a request for each entity type, once in a while; see
-        `site_schema`. ``SGExtended(validate=True)`` does so from the start.
+        For example ``sg.validated().find(...)``. Invalid entity types, fields, operators, values, sort orders and data
+        raise `SchemaError`, which lists the place of each and suggestions. The schema costs one request for each entity
+        type, and is cached; see `site_schema`. ``SGExtended(validate=True)`` validates all calls of a wrapper.
         """
         other = self.clone()
         other._validates = True  # noqa: SLF001 - part of the wrapper
@@ -215,27 +215,27 @@ class SGExtended(HooksMixin):
     @property
     def site(self) -> Site:
         """
-        The site and identity that this wrapper uses.
+        The site and credentials of this wrapper.
 
         Raises:
-            ConfigurationError: It wraps a client that is not ours; see `from_shotgun`.
+            ConfigurationError: The wrapper is around a ``Shotgun`` or ``Mockgun``; see `from_shotgun`.
         """
         if isinstance(self._client, NativeClient):
             return self._client.site
-        msg = f"{self!r} wraps a client that it was given, and has no Site: use {type(self).__name__}.from_shotgun(sg)."
+        msg = f"{self!r} wraps another library's client, which has no Site. Use {type(self).__name__}.from_shotgun(sg)."
         raise ConfigurationError(msg)
 
     @property
     def is_closed(self) -> bool:
         """
-        Whether `close` was called, after which nothing can be asked any more.
+        Whether `close` was called. Calls of a closed wrapper raise `ClientClosed`.
         """
         return isinstance(self._client, NativeClient) and self._client.is_closed
 
     @property
     def requests_sent(self) -> int:
         """
-        How many requests this process has sent to the site, through all wrappers together.
+        The number of requests that this process has sent to the site, through all wrappers together.
         """
         sent: int = self._sg.requests_sent
         return sent
@@ -257,41 +257,44 @@ class SGExtended(HooksMixin):
 
         def __getattr__(self, name: str) -> Any:
             owner = type(self).__name__
-            if name.startswith("_"):  # copy, pickle and half-built instances ask for these
+            if name.startswith("_"):  # copy, pickle and half-built instances look these up
                 msg = f"{owner!r} object has no attribute {name!r}"
                 raise AttributeError(msg)
-            if hasattr(type(self), name):  # one of our properties failed inside
+            if hasattr(type(self), name):  # a property raised AttributeError itself
                 msg = f"{owner}.{name} raised AttributeError while being computed"
                 raise AttributeError(msg)
             return self._forwarded(name)
 
     def deadline(self, seconds: Optional[float]) -> ContextManager[None]:
         """
-        Bound a ``with`` block: the calls that it makes end after so many seconds in all, waits, attempts, pages and
-        transfers included, and raise `TransportTimeout`, or `OutcomeUnknown` for a write that was under way.
+        Return a ``with`` block that limits the total time of its calls.
 
-        It holds for this thread and for what its calls start. Inside another such block the sooner one holds. None sets
-        no bound.
+        The time includes waits, retries, pages and transfers. A call that exceeds it raises `TransportTimeout`, or
+        `OutcomeUnknown` for a write in flight. The limit applies to this thread and to the threads that its calls
+        start. Of nested blocks the earlier deadline applies.
+
+        Args:
+            seconds: The limit for the whole block. None: no limit.
 
         Raises:
-            ConfigurationError: No number of seconds above 0, or the wrapper is around a ``Shotgun``, which knows no
-                deadlines.
+            ConfigurationError: *seconds* is not a number above 0, or the wrapper is around a ``Shotgun``, which does
+                not support deadlines.
         """
         return within(self, seconds)
 
     def trace(self) -> "ContextManager[Trace]":
         """
-        Count what a ``with`` block asks, in calls, seconds and bytes, by RPC and by the line that asks. The block is
-        given the `Trace`.
+        Return a ``with`` block that measures its calls; it yields the `Trace`.
 
-        It holds for this thread and what its calls start, and for every wrapper that is asked there.
+        The trace has the calls, seconds and bytes, by RPC and by calling line. It covers every wrapper, in this thread
+        and in the threads that its calls start.
         """
         return trace()
 
     @property
     def aio(self) -> "AsyncSGExtended":
         """
-        The same methods for asyncio, each to be awaited: ``await sg.aio.find(...)``.
+        The same methods for asyncio: ``await sg.aio.find(...)``. Iterators are looped over with ``async for``.
         """
         return _aio.AsyncSGExtended(self)
 
@@ -312,7 +315,6 @@ class SGExtended(HooksMixin):
         chunksize: Optional[int] = ...,
         journal: "Union[str, PathLike[str], None]" = ...,
         key: Optional[Callable[[Item], str]] = ...,
-        guard: "Optional[Guard]" = ...,
     ) -> Iterator[Result]: ...
 
     @overload
@@ -330,7 +332,6 @@ class SGExtended(HooksMixin):
         chunksize: Optional[int] = ...,
         journal: "Union[str, PathLike[str], None]" = ...,
         key: Optional[Callable[[Item], str]] = ...,
-        guard: "Optional[Guard]" = ...,
     ) -> "Iterator[Union[Result, Failure]]": ...
 
     def map(
@@ -347,58 +348,55 @@ class SGExtended(HooksMixin):
         chunksize: Optional[int] = None,
         journal: "Union[str, PathLike[str], None]" = None,
         key: Optional[Callable[[Any], str]] = None,
-        guard: "Optional[Guard]" = None,
     ) -> Iterator[Any]:
         """
-        Return an iterator over ``function(sg, item)`` for each item, worked on by several workers.
+        Return an iterator over ``function(sg, item)`` for each item, processed by several workers.
 
-        Each worker has a wrapper of its own, of this one's class: a clone in a thread; in another process one that is
-        made there from the recipe (class, site, attributes), once for each of its threads. Items are taken as results
-        are asked for, a bounded number ahead, so they may be an endless generator. Leaving the loop early, or Ctrl-C,
-        begins nothing more and waits for what runs.
+        Each worker has a wrapper of this class. In a thread it is a clone; in another process it is created there from
+        class, site and attributes, once for each thread. Items are taken as results are consumed, a limited number
+        ahead, so *items* may be an endless generator. After the loop is left early, or after Ctrl-C, no more items are
+        begun, and the call waits for running items.
 
         Args:
             function: Called with the worker's wrapper and an item.
 
-            items: What to work on.
+            items: The items to process.
 
-            workers: How many threads.
+            workers: The number of threads.
 
-            executor: What runs the work instead of threads: any ``concurrent.futures.Executor``, such as a
-                ``ProcessPoolExecutor``, or the ``get_executor()`` of a Dask client. It is left open.
+            executor: Does the work instead of threads: any ``concurrent.futures.Executor``, such as a
+                ``ProcessPoolExecutor``, or the ``get_executor()`` of a Dask client. It is not shut down.
 
-            ordered: Whether results come in the order of the items, or as they are ready.
+            ordered: Whether results come in the order of the items, or as soon as they are ready.
 
-            on_error: ``"raise"`` ends at the first failure: no more items are begun, what runs is
-                finished, and `WorkerError` names the item. ``"collect"`` gives a `Failure` in the place of the result.
+            on_error: ``"raise"`` ends at the first failure: no more items are begun, running items are finished, and
+                `WorkerError` names the failed item. ``"collect"`` yields a `Failure` in the place of the result.
 
-            progress: True shows a bar on the terminal; a function is called with (done, failed, total), in this thread,
-                total None where the number of items is not known.
+            progress: True shows a bar on the terminal. A function is called with (done, failed, total) in this thread;
+                total is None if the number of items is not known.
 
-            timeout: Seconds for the whole, the calls to the site included.
+            timeout: Seconds for the whole map, including the calls to the site. None: no limit.
 
-            chunksize: Items that a worker takes at a time. None: 1.
+            chunksize: The number of items that a worker takes at a time. None: 1.
 
-            journal: Path to a file that each finished item is written to, with its result. The same call again takes
-                the results from there and does only what is left. They come back as JSON gives them.
+            journal: Path of a file that records each finished item with its result. The same call again returns the
+                recorded results, as JSON values, and processes only the remaining items.
 
-            key: Returns the text by which the journal tells an item from all others. None: type and id of an entity,
-                a text or number itself.
-
-            guard: See `sgextended.dask`.
+            key: Returns the unique text of an item in the journal. None: type and id of an entity, the text of a text
+                or a whole number.
 
         Raises:
-            ConfigurationError: Options that cannot work, or a wrapper or function that cannot go to other processes;
-                nothing was begun.
+            ConfigurationError: An option is not valid, or the wrapper or the function cannot be sent to other
+                processes. No item was begun.
 
-            ClientClosed: This wrapper was closed.
+            ClientClosed: This wrapper is closed.
 
             WorkerError: While iterating: the work on one item failed.
 
             MapTimeout: While iterating: the time is up.
         """
         if self.is_closed:
-            msg = f"{self!r} is closed: make a new one, it costs nothing."
+            msg = f"{self!r} is closed, so it cannot send requests. Create a new wrapper."
             raise ClientClosed(msg)
         options = _workers.Options(
             workers=workers,
@@ -410,11 +408,10 @@ class SGExtended(HooksMixin):
             chunksize=chunksize,
             journal=journal,
             key=key,
-            guard=guard,
         )
-        return _workers.run(function, items, make=_Clones(self), options=options)
+        return _workers.run(function, items, make=_CloneFactory(self), options=options)
 
-    # --- The domain: the functions of sgextended.domain are the methods
+    # --- The functions of sgextended.domain, as methods
 
     find_projects = projects.find_projects
     find_assets = assets.find_assets
@@ -475,60 +472,9 @@ class SGExtended(HooksMixin):
     download_many = files.download_many
 
 
-class SGWorker(SGExtended, abc.ABC):
+class _CloneFactory:
     """
-    A wrapper that is itself the work: the work stands in ``__call__``.
-
-    ``threading.Thread(target=CountAssets(), args=(project,))`` runs one; `map` runs several over many items.
-    """
-
-    __module__ = "sgextended"
-
-    @abc.abstractmethod
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """
-        Do the work; a subclass gives it the arguments that it needs.
-        """
-
-    def setup(self) -> None:
-        """
-        Begin: called once, before the first item of this worker.
-        """
-
-    def teardown(self) -> None:
-        """
-        End: called once, after the last item of this worker, also when the work failed. In other processes it is called
-        when they end, or have worked for several other maps since.
-        """
-
-    @classmethod
-    def map(cls, items: Iterable[Any], **options: Any) -> Iterator[Any]:  # type: ignore[override]
-        """
-        Return an iterator over the work on each item; each of the workers is an instance of this class.
-
-        Args:
-            items: What to work on; each is the argument of ``__call__``.
-
-            options: Those of `SGExtended.map`; any others are arguments for each instance, such as ``site=``.
-
-        Raises:
-            ConfigurationError: An option that neither of them has; nothing was begun.
-
-            WorkerError: While iterating: one item failed; see `SGExtended.map`.
-        """
-        settings = {name: options.pop(name) for name in options.keys() - _map_options()}
-        try:
-            inspect.signature(cls).bind(**settings)
-        except TypeError as error:
-            known = ", ".join(sorted(_map_options()))
-            msg = f"Neither map nor {cls.__name__} can be given this: {error}. Map takes {known}."
-            raise ConfigurationError(msg) from error
-        return _workers.run(_work, items, make=_Instances(cls, settings), options=_workers.Options(**options))
-
-
-class _Clones:
-    """
-    Makes the wrappers of workers as clones of one.
+    Makes the wrappers of a map's workers: clones of one wrapper.
     """
 
     def __init__(self, sg: SGExtended) -> None:
@@ -536,29 +482,6 @@ class _Clones:
 
     def __call__(self) -> SGExtended:
         return self.sg.clone()
-
-
-class _Instances:
-    """
-    Makes workers as instances of a class, each set up.
-    """
-
-    def __init__(self, owner: Type[SGWorker], settings: Dict[str, Any]) -> None:
-        self.owner, self.settings = owner, settings
-
-    def __call__(self) -> SGWorker:
-        worker = self.owner(**self.settings)
-        worker.setup()
-        return worker
-
-
-def _work(worker: SGWorker, item: Any) -> Any:
-    return worker(item)
-
-
-@functools.cache
-def _map_options() -> FrozenSet[str]:
-    return frozenset(each.name for each in fields(_workers.Options))
 
 
 def _slots_of(owner: type) -> List[str]:

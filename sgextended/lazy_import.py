@@ -1,14 +1,14 @@
 """
 Modules that are imported when one of their names is first used, so that ``import sgextended`` stays quick.
 
-This is the one way in which sgextended postpones an import of its own modules and of the standard library::
+sgextended uses only this function to postpone imports of its own modules and of the standard library::
 
     if TYPE_CHECKING:
         from sgextended.workers import map as workers
     else:
         workers = lazy_module("sgextended.workers.map")
 
-Type checkers follow the first line, and so do the tools that build frozen applications: both find the module.
+Type checkers, and tools that build frozen applications, follow the import under TYPE_CHECKING and find the module.
 
 Calls also run in ``atexit`` handlers and in ``__del__`` at the end of the process, where an import may fail. So a
 module that ``find``, ``create``, ``update``, ``delete`` or ``batch`` needs is imported in the ordinary way.
@@ -18,7 +18,7 @@ import functools
 import importlib
 from typing import Any, List, Optional
 
-#: Names that inspect, doctest, copy and pickle look for in any object. They are no reason to import a module.
+#: Names that inspect, doctest, copy and pickle look up on any object. Looking them up does not import the module.
 _PROBED = frozenset({"__wrapped__", "__deepcopy__", "__copy__", "__getstate__", "__setstate__", "__reduce_ex__"})
 
 
@@ -39,7 +39,7 @@ class LazyModule:
             raise AttributeError(name)
         module = self._module
         if module is None:
-            # Two threads may both come here. The import system has a lock, and gives both the same module.
+            # Two threads may both run this. The import system has a lock, and returns the same module to both.
             module = self._module = importlib.import_module(self._name)
         return getattr(module, name)
 
@@ -50,7 +50,7 @@ class LazyModule:
         return f"<lazy module {self._name!r}>"
 
 
-@functools.cache  # so that a module which one user has imported is there for all others
+@functools.cache  # so that all users of a module share one stand-in
 def lazy_module(name: str) -> Any:
     """
     Return the stand-in for a module; the module is imported when one of its names is first read.

@@ -1,5 +1,5 @@
 """
-What the fixtures of ``pytest_sgextended`` do: sites that tests share one after another, each finding them fresh.
+The implementation of the fixtures in ``pytest_sgextended``: local sites that are reset before each test.
 """
 
 import contextlib
@@ -13,32 +13,32 @@ from attrs import define, field
 from sgextended import SGExtended
 from sgextended.localsite import LocalSite, Snapshot
 
-_SWEEPERS = 8
-# Kept for good by every site, or made and removed by the site itself.
+_DELETE_THREADS = 8
+# Entity types that no site deletes, or that the site creates and removes itself.
 _NOT_DELETED = frozenset({"EventLogEntry", "PageHit", "ProjectUserConnection", "ApiUserProjectConnection"})
 
 
 @define(eq=False)
 class _Shared:
     """
-    A local site, and what it held before the first test.
+    A local site, and its content before the first test.
     """
 
     site: LocalSite
-    at_first: Snapshot
-    is_spoilt: bool = False
+    initial: Snapshot
+    had_faults: bool = False
 
 
 @define(eq=False)
 class Sites:
     """
-    The sites of one run of tests. Making one takes a moment, so it is made once and then put back as it was.
+    The sites of one test run. Starting a site is slow, so each is started once and reset before each test.
 
     Args:
-        config: The run's options and settings.
+        config: The options and settings of the run.
     """
 
-    #: Environment variables that lead to a site and that a local one does not set.
+    #: Environment variables that name a site or credentials, and that a local site does not set.
     OTHER_VARIABLES = (
         *("SHOTGUN_LOGIN", "SHOTGUN_PASSWORD", "SHOTGUN_AUTH_TOKEN", "SHOTGUN_SESSION_TOKEN"),
         "SHOTGUN_API_CACERTS",
@@ -58,28 +58,29 @@ class Sites:
     @property
     def live_url(self) -> Optional[str]:
         """
-        The site that ``--sg-live`` names.
+        The URL of the option ``--sg-live``, or None.
         """
         url: Optional[str] = self._config.getoption("--sg-live")
         return url
 
-    def fresh(self, *, demo: bool, spoils: bool) -> LocalSite:
+    def fresh(self, *, demo: bool, faults: bool) -> LocalSite:
         """
-        Return a local site that holds what it held at first, whatever tests did to it.
+        Return a local site, reset to its initial content.
 
         Args:
-            demo: Whether it has the demo production.
+            demo: Whether the site has the demo production.
 
-            spoils: Whether it will misbehave. Clients are wary of it for a while then, so the next test has another.
+            faults: Whether the test may inject faults. Clients back off from such a site for a while, so the next test
+                receives a new one.
         """
         shared = self._shared.get(demo)
-        if shared is None or shared.is_spoilt:
+        if shared is None or shared.had_faults:
             if shared is not None:
                 shared.site.stop()
             shared = self._shared[demo] = self._start(demo=demo)
         else:
-            shared.site.store.restore(shared.at_first)
-        shared.is_spoilt = spoils
+            shared.site.store.restore(shared.initial)
+        shared.had_faults = faults
         shared.site.faults.clear()
         shared.site.ledger.clear()
         return shared.site
@@ -87,7 +88,7 @@ class Sites:
     def _start(self, *, demo: bool) -> _Shared:
         data = self._config.getini("sg_data")
         if len(data) > 1:
-            raise pytest.UsageError("sg_data names one folder.")
+            raise pytest.UsageError("sg_data names several folders. Name one.")
         site = LocalSite(demo=demo, data=data[0] if data and not demo else None, tls=self._config.getoption("--sg-tls"))
         site.start()
         return _Shared(site, site.store.snapshot())
@@ -95,10 +96,10 @@ class Sites:
     @contextlib.contextmanager
     def wrapper(self) -> Iterator[Any]:
         """
-        Yield what tests call `sg`, made from the environment.
+        Yield the value of the fixture `sg`, created from the environment.
         """
         if self._studio is None:
-            self._studio = _named(str(self._config.getini("sg_class")) or "sgextended:SGExtended")
+            self._studio = _load(str(self._config.getini("sg_class")) or "sgextended:SGExtended")
         made = self._studio()
         with made.as_current() if isinstance(made, SGExtended) else contextlib.nullcontext():
             yield made
@@ -107,31 +108,38 @@ class Sites:
     @contextlib.contextmanager
     def project(self, name: str) -> Iterator[Dict[str, Any]]:
         """
-        Yield a new project; on a live site, delete it and all that is in it afterwards.
+        Yield a new project. On a live site, delete the project and its content afterwards.
+
+        Args:
+            name: The beginning of the project's name.
         """
         with SGExtended() as sg:
             unique = f"{name} {os.urandom(4).hex()}"
             project = {"type": "Project", "id": sg.create("Project", {"name": unique})["id"], "name": unique}
             yield project
             if self.live_url is not None:
-                _sweep(sg, project)
+                _delete_project(sg, project)
 
 
-def _named(place: str) -> Callable[[], Any]:
+def _load(place: str) -> Callable[[], Any]:
     module, _, name = place.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        message = f"sg_class = {place} cannot be used: {error}. Write MODULE:CLASS, of a module that tests can import."
+        message = (
+            f"sg_class = {place} cannot be imported: {error}. Write MODULE:CLASS, of a module that tests can import."
+        )
         raise pytest.UsageError(message) from error
     if not callable(found):
-        raise pytest.UsageError(f"sg_class = {place} is no class, nor a function that makes an object.")
+        raise pytest.UsageError(
+            f"sg_class = {place} is not callable. Name a class, or a function that returns an object."
+        )
     return found  # type: ignore[no-any-return]
 
 
-def _sweep(sg: SGExtended, project: Dict[str, Any]) -> None:
+def _delete_project(sg: SGExtended, project: Dict[str, Any]) -> None:
     """
-    Delete what is in a project, and then the project itself.
+    Delete all entities of a project, then the project itself.
     """
 
     def found(sg: SGExtended, entity_type: str) -> List[Tuple[str, int]]:
@@ -140,7 +148,7 @@ def _sweep(sg: SGExtended, project: Dict[str, Any]) -> None:
 
     schema = sg.schema_read()
     types = [name for name, fields in schema.items() if "project" in fields and name not in _NOT_DELETED]
-    looked = sg.map(found, types, workers=_SWEEPERS, on_error="collect")
-    left = [entity for answer in looked if isinstance(answer, list) for entity in answer]
-    list(sg.map(lambda sg, entity: sg.delete(*entity), left, workers=_SWEEPERS))
+    results = sg.map(found, types, workers=_DELETE_THREADS, on_error="collect")
+    left = [entity for entities in results if isinstance(entities, list) for entity in entities]
+    list(sg.map(lambda sg, entity: sg.delete(*entity), left, workers=_DELETE_THREADS))
     sg.delete("Project", project["id"])

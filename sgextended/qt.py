@@ -1,7 +1,7 @@
 """
-Calls off the GUI thread, for Qt: what comes of them arrives as signals in the GUI thread.
+Calls outside the GUI thread, for Qt: results arrive as signals in the GUI thread.
 
-It needs the extra ``qt``, and a binding of Qt (PySide6, PySide2, PyQt6, PyQt5), which the host application brings.
+The module needs the extra ``qt``, and a binding of Qt (PySide6, PySide2, PyQt6, PyQt5), which the host application has.
 """
 
 import collections.abc
@@ -25,25 +25,28 @@ LOG = logging.getLogger("sgextended")
 
 class BackgroundCall(QObject):
     """
-    A question that a widget asks again and again: the answer to the last one counts.
+    A call that runs in a thread and is restarted at will: only the result of the last call arrives.
 
-    Starting another call takes the one before back, and so do `cancel`, the end of the parent and the end of the
-    application: a read ends where it stands, a write is finished, nothing more is sent, and nothing more of it arrives.
-    All signals are emitted in the GUI thread.
+    Starting another call cancels the one before. `cancel`, the deletion of the parent and the end of the application
+    cancel it too. Then a read is aborted, a write is finished, no further request is sent, and no further signal of the
+    call arrives. All signals are emitted in the GUI thread.
 
     Args:
-        parent: Who asks, such as a widget. When it is deleted, so is this.
+        parent: The parent, such as a widget. When it is deleted, this object is deleted too.
 
     Attributes:
-        done: Signal with what the call returned; for an iterator, and for `map`, with the list of its items.
+        done: Signal with the result of the call; for an iterator, and for `map`, with the list of its items.
 
         failed: Signal with the exception that the call raised.
 
-        found: Signal with a list of the items that have come since the last one, of an iterator or `map`.
+        found: Signal with a list of the items that an iterator or `map` has returned since the last signal.
 
-        progress: Signal with how many items of `map` are done, how many have failed, and how many there are, or None.
+        progress: Signal with the numbers of done, failed and all items of `map`; the last is None if it is not known.
 
-        busy: Signal with True when a call begins, and with False when it is over or was taken back.
+        busy: Signal with True when a call begins, and with False when it has ended or was cancelled.
+
+    Raises:
+        ConfigurationError: The object is not created in the GUI thread, or before the QApplication.
     """
 
     done = Signal(object)
@@ -55,53 +58,69 @@ class BackgroundCall(QObject):
     def __init__(self, parent: Any = None) -> None:
         application = QCoreApplication.instance()
         if application is None or QThread.currentThread() != application.thread():
-            raise ConfigurationError("An BackgroundCall is made in the GUI thread, after the QApplication.")
+            raise ConfigurationError("Create a BackgroundCall in the GUI thread, after the QApplication.")
         super().__init__(parent)
-        _relay()  # made in this thread
+        _relay()  # creates the relay in this thread
         holder = self._holder = _Holder()
-        self.destroyed.connect(holder.take_back)
+        self.destroyed.connect(holder.cancel)
         application.aboutToQuit.connect(self.cancel)
 
     def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """
-        Call a function in a thread, such as ``sg.find_tasks``, in the caller's context.
+        Call a function in a thread, with the context variables of the caller.
+
+        Args:
+            function: The function, such as ``sg.find_tasks``.
+
+            args: Its positional arguments.
+
+            kwargs: Its keyword arguments.
         """
         self._start(lambda _report: function(*args, **kwargs))
 
     def map(self, sg: Any, function: Callable[[Any, Any], Any], items: Iterable[Any], **options: Any) -> None:
         """
-        Call a function for each item, see `SGExtended.map`; *options* are those there, but for ``progress``.
+        Call a function for each item, as `SGExtended.map`.
+
+        Args:
+            sg: The wrapper.
+
+            function: Called with a wrapper and an item.
+
+            items: The items to process.
+
+            options: The options of `SGExtended.map`, except *progress*.
         """
         self._start(lambda report: sg.map(function, items, progress=report, **options))
 
     def cancel(self) -> None:
         """
-        Take back what is under way; nothing more of it arrives.
+        Cancel the running call; no further signal of it arrives.
         """
-        if self._holder.take_back():
+        if self._holder.cancel():
             self.busy.emit(False)
 
     @property
     def is_busy(self) -> bool:
         """
-        Whether a call is under way that was not taken back.
+        Whether a call is running that was not cancelled.
         """
         return self._holder.call is not None
 
     def _start(self, work: "_Work") -> None:
-        was_busy = self._holder.take_back()
+        was_busy = self._holder.cancel()
         call = self._holder.call = _Call(weakref.ref(self), work)
         if not was_busy:
             self.busy.emit(True)
         call.start()
 
-    def _take(self, call: "_Call", news: "List[_News]") -> None:
+    def _emit(self, call: "_Call", events: "List[_Event]") -> None:
         """
-        Pass on what has come of a call, in the GUI thread, unless it was taken back.
+        Emit the events of a call as signals, in the GUI thread, unless the call was cancelled.
         """
         items: List[Any] = []
-        for kind, value in news:
-            if self._holder.call is not call:  # a slot has asked again
+        for kind, value in events:
+            if self._holder.call is not call:  # a slot has started another call
                 return
             if kind == "item":
                 items.append(value)
@@ -116,32 +135,34 @@ class BackgroundCall(QObject):
                 continue
             self._holder.call = None
             (self.done if kind == "done" else self.failed).emit(value)
-            if self._holder.call is None and _is_alive(self):  # a slot may have asked again, or closed the window
+            if self._holder.call is None and _is_alive(
+                self
+            ):  # a slot may have started another call, or closed the window
                 self.busy.emit(False)
         if items:
             self.found.emit(items)
 
 
-def _is_alive(asker: BackgroundCall) -> bool:
-    return bool(isalive(asker))  # type: ignore[no-untyped-call]
+def _is_alive(owner: BackgroundCall) -> bool:
+    return bool(isalive(owner))  # type: ignore[no-untyped-call]
 
 
-_News = Tuple[str, Any]
+_Event = Tuple[str, Any]
 _Report = Callable[[int, int, Optional[int]], None]
 _Work = Callable[[_Report], Any]
 
 
 class _Holder:
     """
-    What an `BackgroundCall` asks now. It is no QObject, so that it can be told when the `BackgroundCall` is gone.
+    The running call of a `BackgroundCall`. It is not a QObject, so it can receive the signal of the deletion.
     """
 
     def __init__(self) -> None:
         self.call: Optional[_Call] = None
 
-    def take_back(self) -> bool:
+    def cancel(self) -> bool:
         """
-        Take back the call that is under way; tell whether there was one.
+        Cancel the running call. Return whether there was one.
         """
         call, self.call = self.call, None
         if call is not None:
@@ -151,30 +172,30 @@ class _Holder:
 
 class _Call:
     """
-    One call in a thread of its own. What comes of it waits here until the GUI thread takes it, in one event.
+    One call in a thread of its own. Its events wait here until the GUI thread takes all of them at once.
     """
 
-    def __init__(self, asker: "weakref.ref[BackgroundCall]", work: _Work) -> None:
+    def __init__(self, owner: "weakref.ref[BackgroundCall]", work: _Work) -> None:
         self.token = CancelToken()
-        self._asker, self._work = asker, work
-        self._news: Deque[_News] = deque()
-        self._told = threading.Event()
+        self._owner, self._work = owner, work
+        self._events: Deque[_Event] = deque()
+        self._is_notified = threading.Event()
 
     def start(self) -> None:
-        # Not a daemon: a program that ends waits for a write under way. What reads was taken back by then.
+        # Not a daemon: a program that ends waits for a write in flight. Reads were cancelled before.
         threading.Thread(target=copy_context().run, args=(self._run,), name="sgextended-qt").start()
 
     def _run(self) -> None:
-        news: _News
+        event: _Event
         try:
             with under(self.token):
-                news = "done", self._all(self._work(self._report))
+                event = "done", self._all(self._work(self._report))
         except BaseException as error:  # noqa: BLE001 - it is emitted
-            news = "failed", error
-        self._tell(news)
+            event = "failed", error
+        self._add(event)
         if self.token.is_cancelled and self.token.written:
             done = ", ".join(name for name, _result in self.token.written)
-            LOG.info("A call that was taken back had written: %s.", done)
+            LOG.info("A call was cancelled after it had written: %s.", done)
 
     def _all(self, result: Any) -> Any:
         if not isinstance(result, collections.abc.Iterator):
@@ -185,38 +206,39 @@ class _Call:
             for item in result:
                 self.token.raise_if_cancelled()
                 items.append(item)
-                self._tell(("item", item))
+                self._add(("item", item))
         return items
 
     def _report(self, done: int, failed: int, total: Optional[int]) -> None:
-        self._tell(("progress", (done, failed, total)))
+        self._add(("progress", (done, failed, total)))
 
-    def _tell(self, news: _News) -> None:
-        if news[0] == "progress" and self._news and self._news[-1][0] == "progress":
-            with contextlib.suppress(IndexError):  # taken meanwhile
-                self._news.pop()
-        self._news.append(news)
-        if not self._told.is_set():
-            self._told.set()
+    def _add(self, event: _Event) -> None:
+        if event[0] == "progress" and self._events and self._events[-1][0] == "progress":
+            with contextlib.suppress(IndexError):  # the GUI thread took it in between
+                self._events.pop()
+        self._events.append(event)
+        if not self._is_notified.is_set():
+            self._is_notified.set()
             _relay().arrived.emit(self._deliver)
 
     def _deliver(self) -> None:
         """
-        Pass on the news, in the GUI thread.
+        Pass the events to the `BackgroundCall`, in the GUI thread.
         """
-        self._told.clear()
-        news = []
-        while self._news:
-            news.append(self._news.popleft())
-        asker = self._asker()
-        if asker is not None and _is_alive(asker):
-            asker._take(self, news)  # noqa: SLF001 - they are a pair
+        self._is_notified.clear()
+        events = []
+        while self._events:
+            events.append(self._events.popleft())
+        owner = self._owner()
+        if owner is not None and _is_alive(owner):
+            owner._emit(self, events)  # noqa: SLF001 - the two classes belong together
 
 
 class _Relay(QObject):
     """
-    Carries functions from any thread to the GUI thread, which calls them. There is one, for ever, so that no thread
-    tells what is being deleted.
+    Passes functions from any thread to the GUI thread, which calls them.
+
+    There is one, which is never deleted, so that no thread emits a signal of an object that is being deleted.
     """
 
     arrived = Signal(object)

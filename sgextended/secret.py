@@ -1,9 +1,10 @@
 """
-`Secret`: a key, password or token that is never shown.
+`Secret`: a key, password or token that is never displayed; and functions that hide secrets in other values.
 """
 
 import hmac
 import os
+import re
 from typing import Any, Dict, Optional, Tuple, Union
 
 from sgextended.errors import ConfigurationError
@@ -11,9 +12,9 @@ from sgextended.errors import ConfigurationError
 
 class Secret:
     """
-    A key, password or token that no repr, log, traceback or pickle shows.
+    A key, password or token whose value is not in any repr, log, traceback or pickle.
 
-    It pickles only as the name of the environment variable that it came from.
+    A pickle contains only the name of the environment variable of the secret.
     """
 
     __module__ = "sgextended"
@@ -27,23 +28,23 @@ class Secret:
     @classmethod
     def from_env(cls, variable: str) -> "Secret":
         """
-        Return the secret that an environment variable holds.
+        Return the secret in an environment variable.
 
         Raises:
-            ConfigurationError: The variable is not set here.
+            ConfigurationError: The variable is not set in this process.
         """
         value = os.environ.get(variable)
         if not value:
             msg = (
-                f"{variable} is not set in this process. The site that was sent here names its secret by that "
-                "variable: set it on every machine that runs workers."
+                f"{variable} is not set in this process. A pickled site reads its secret from that variable. Set it on "
+                "every machine that runs workers."
             )
             raise ConfigurationError(msg)
         return cls(value, variable=variable)
 
     def reveal(self) -> str:
         """
-        Return the secret itself.
+        Return the value of the secret.
         """
         return self._value
 
@@ -56,8 +57,8 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        how = ("utf-8", "surrogatepass")  # the environment may hold bytes that are no text
-        return hmac.compare_digest(self._value.encode(*how), other._value.encode(*how))
+        encoding = ("utf-8", "surrogatepass")  # an environment variable may contain bytes that are not valid text
+        return hmac.compare_digest(self._value.encode(*encoding), other._value.encode(*encoding))
 
     def __hash__(self) -> int:
         return hash((Secret, self._value))
@@ -71,19 +72,67 @@ class Secret:
     def __reduce__(self) -> Tuple[Any, Tuple[str]]:
         if self._variable is None:
             msg = (
-                "This site holds a key or password as a literal value, and pickling would write it down in clear. "
-                "Put it into an environment variable and use Site.from_env(), which pickles as the name of the "
-                "variable, or build the Site with allow_pickle_secrets=True."
+                "This site has a key or password as a literal value, which a pickle would contain unencrypted. Put it "
+                "into an environment variable and use Site.from_env(), whose pickle contains only the name of the "
+                "variable. Or create the Site with allow_pickle_secrets=True."
             )
             raise ConfigurationError(msg)
         return Secret.from_env, (self._variable,)
 
 
 def to_secret(value: Union[str, Secret, None]) -> Optional[Secret]:
+    """
+    Return a text as a `Secret`. A `Secret` and None are returned as they are.
+
+    Raises:
+        ConfigurationError: The value is of another type.
+    """
     if value is None or isinstance(value, Secret):
         return value
     if not isinstance(value, str):
-        # The value itself stays out of the message: it is meant to be a secret.
-        msg = f"A key, password or token is text, not {type(value).__name__}."
+        # The message does not contain the value, as it may be a secret.
+        msg = f"A key, password or token is a {type(value).__name__}, which is not valid. Give a text."
         raise ConfigurationError(msg)
     return Secret(value)
+
+
+class RedactedStr(str):
+    """
+    A text whose repr is hidden, as in the local variables of a crash report's traceback.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'(hidden)'"
+
+
+class RedactedBytes(bytes):
+    """
+    Bytes whose repr shows only their number; see `RedactedStr`.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
+
+
+#: The text that replaces a secret.
+HIDDEN = "(hidden)"
+
+_SECRET_WORDS = re.compile(r"password|passwd|secret|token|api_key|script_key", re.IGNORECASE)
+
+
+def without_secrets(data: Any) -> Any:
+    """
+    Return a copy of an entity's fields, or of the requests of a batch, in which the values of secret fields are hidden.
+
+    A field is secret if its name contains "password", "passwd", "secret", "token", "api_key" or "script_key".
+    """
+    if isinstance(data, dict):
+        return {
+            name: HIDDEN if isinstance(name, str) and _SECRET_WORDS.search(name) else without_secrets(value)
+            for name, value in data.items()
+        }
+    return [without_secrets(each) for each in data] if isinstance(data, list) else data

@@ -1,5 +1,5 @@
 """
-Which site, and who asks: its address, credentials and limits.
+`Site`: the address of a site, the credentials, and the limits of all calls.
 """
 
 import os
@@ -20,11 +20,11 @@ _LOOPBACK = r"localhost|0\.0\.0\.0|127(\.\d+){3}"
 
 def _check_url(value: str) -> None:
     """
-    Refuse an address that no request could go to, with the reason.
+    Raise `ConfigurationError` if a text is not the address of a site.
     """
     example = "write it like https://studio.shotgrid.autodesk.com"
     if not isinstance(value, str) or not value.strip():
-        msg = f"the site's address is empty: {example}."
+        msg = f"the site's address is empty or not a text: {example}."
         raise ConfigurationError(msg)
     try:
         parts = urlsplit(value)
@@ -32,80 +32,80 @@ def _check_url(value: str) -> None:
     except ValueError:
         bad_port, parts = True, urlsplit("")
     if "@" in value:  # before any message shows the address
-        msg = "the site's address holds a user name: give it as basic_auth='user:password' instead."
+        msg = "the site's address contains a user name. Give it as basic_auth='user:password' instead."
         raise ConfigurationError(msg)
     if bad_port or parts.scheme.lower() not in ("http", "https") or not parts.hostname or re.search(r"\s", value):
         msg = f"{value!r} is not the address of a site: {example}."
         raise ConfigurationError(msg)
     if ":" in parts.hostname:
-        msg = f"{value!r}: shotgun_api3 knows no IPv6 addresses. Give a name or an IPv4 address."
+        msg = f"{value!r} is an IPv6 address, which shotgun_api3 does not support. Give a name or an IPv4 address."
         raise ConfigurationError(msg)
 
 
 def _to_path(value: "Union[str, os.PathLike[str], None]") -> Optional[str]:
-    # As a converter, os.fspath itself costs milliseconds at import: attrs asks for its signature, which is not Python.
+    # os.fspath itself as a converter would cost milliseconds at import: attrs inspects its signature, which is in C.
     return None if value is None else os.fspath(value)
 
 
-#: Seconds for which a schema is used.
+#: Seconds for which a cached schema is used.
 SCHEMA_MAX_AGE = 3600.0
 
 
 @frozen(kw_only=True)
 class Site:
     """
-    One site and one identity on it, with the limits that every call obeys.
+    One site, the credentials of one user or script on it, and the limits of all calls.
 
-    Durations are seconds. A value that cannot work is refused here, before anything is sent.
+    Durations are in seconds. A value that is not valid raises an error here, before anything is sent.
 
     Args:
-        url: Address, such as ``"https://studio.shotgrid.autodesk.com"``, without user name.
+        url: The address, such as ``"https://studio.shotgrid.autodesk.com"``, without a user name.
 
-        script_name: Name of the script (ApiUser) that asks; *api_key* is its key.
+        script_name: The name of a script (ApiUser). *api_key* is its key.
 
-        login: Login of the person who asks; *password* goes with it, and *auth_token* where the site wants a second
-            factor. The one-time code is exchanged for a session once per process.
+        login: The login of a person. It needs *password*, and *auth_token* if the site requires a second factor. The
+            one-time code is exchanged for a session once per process.
 
-        session_token: Token of a session that somebody else started.
+        session_token: The token of an existing session.
 
-        sudo_as_login: Login of the person in whose name a script writes.
+        sudo_as_login: The login of the person for whom a script writes.
 
-        basic_auth: ``"user:password"`` for a web server that stands before the site.
+        basic_auth: ``"user:password"`` for a web server in front of the site.
 
         proxy: ``"host:port"`` or ``"user:password@host:port"``.
 
-        ca_file: Path to a PEM file with the certificate authorities to trust.
-            None: ``SHOTGUN_API_CACERTS``, else those that come with shotgun_api3.
+        ca_file: The path of a PEM file with the trusted certificate authorities.
+            None: the file in ``SHOTGUN_API_CACERTS``, or if that is not set, the file of shotgun_api3.
 
-        connect_timeout: Limit for making a connection.
+        connect_timeout: The time limit for opening a connection.
 
-        read_timeout: Limit for each wait for bytes of an answer.
+        read_timeout: The time limit for each wait for bytes of a response.
 
-        pool_timeout: Limit for waiting until one of the connections is free.
+        pool_timeout: The time limit for each wait for a free connection.
 
-        call_timeout: Limit for one request with all its attempts and waits, where the caller sets no deadline; an
-            answer that trickles ends there. Files in transfer have none but *read_timeout* and the caller's.
+        call_timeout: The time limit for one request with all its attempts and waits, if the caller sets no deadline. It
+            also ends a response that trickles in. File transfers have only *read_timeout* and the caller's deadline.
 
-        connections: How many connections this process opens to the site at most.
+        connections: The highest number of connections from this process to the site.
 
-        convert_datetimes_to_utc: As in shotgun_api3: datetimes are local here, UTC on the wire.
+        convert_datetimes_to_utc: As in shotgun_api3: datetimes are in local time in Python, and in UTC in requests.
 
-        localized: Ask for display names and messages in the user's language.
+        localized: Request display names and messages in the user's language.
 
-        schema_max_age: Seconds for which the schema that was read is used; see `SGExtended.site_schema`.
+        schema_max_age: The time for which a cached schema is used; see `SGExtended.site_schema`.
 
-        schema_folder: Where the schema is kept on disk too, in a folder that nobody else may write to. None: nowhere.
+        schema_folder: A folder that also stores the schema, and to which no other user may write. None: there is none.
 
-        retry: How often and after which waits a call that may be repeated is repeated.
+        retry: The number of attempts and the waits of calls that may be sent again.
 
-        renew_session: Called with this `Site` when the site refuses *session_token* as expired; returns a new token, or
-            None. It is called once for all threads of the process that use the token. To go into pickles it must be
-            a function of a module.
+        renew_session: Called with this `Site` when the site refuses *session_token* as expired. It returns a new token,
+            or None. It is called once for all threads of the process that use the token. To be pickled, it must be a
+            function at the top level of a module.
 
-        allow_pickle_secrets: Let literal keys and passwords into pickles, in clear.
+        allow_pickle_secrets: Whether pickles may contain literal keys and passwords, unencrypted.
 
     Raises:
-        ConfigurationError: A value that cannot work, or more than one identity.
+        ConfigurationError: A value is not valid, or there are credentials of more than one kind.
     """
 
     __module__ = "sgextended"
@@ -145,16 +145,21 @@ class Site:
     @schema_max_age.validator
     def _validate_timeout(self, attribute: Any, value: float) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-            msg = f"{attribute.name}={value!r}: a time limit is a number of seconds above 0. Nothing waits for ever."
+            msg = (
+                f"{attribute.name}={value!r} is not valid, as no call may wait forever. Give a finite number of seconds "
+                "above 0."
+            )
             raise ConfigurationError(msg)
 
     @connections.validator
     def _validate_connections(self, _attribute: Any, value: int) -> None:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            msg = f"connections={value!r}: at least 1 connection is needed to ask anything."
+            msg = (
+                f"connections={value!r} is not valid, as a call needs a connection. Give a whole number of at least 1."
+            )
             raise ConfigurationError(msg)
 
-    @allow_pickle_secrets.validator  # the last field: all others are set
+    @allow_pickle_secrets.validator  # the last field, so that all others are set
     def _validate_identity(self, _attribute: Any, _value: bool) -> None:
         problems = _identity_problems(
             {name: getattr(self, name) for name in _IDENTITY}, {name: name for name in _IDENTITY}, needed=False
@@ -165,7 +170,7 @@ class Site:
     @property
     def is_exposed(self) -> bool:
         """
-        Whether its secrets travel in clear over a network.
+        Whether secrets are sent unencrypted over a network.
         """
         parts = urlsplit(self.url)
         return parts.scheme.lower() == "http" and not re.fullmatch(_LOOPBACK, parts.hostname or "")
@@ -173,19 +178,19 @@ class Site:
     @classmethod
     def from_env(cls, prefix: str = "SHOTGUN_", **settings: Any) -> "Site":
         """
-        Return the site that the environment describes.
+        Return a site from environment variables.
 
-        Reads ``SHOTGUN_URL`` and one identity: ``SHOTGUN_SCRIPT_NAME`` and ``SHOTGUN_API_KEY``; or ``SHOTGUN_LOGIN``,
-        ``SHOTGUN_PASSWORD`` and perhaps ``SHOTGUN_AUTH_TOKEN``; or ``SHOTGUN_SESSION_TOKEN``. An empty variable
-        counts as not set. Its secrets pickle as the names of their variables.
+        It reads ``SHOTGUN_URL`` and credentials of one kind: ``SHOTGUN_SCRIPT_NAME`` and ``SHOTGUN_API_KEY``; or
+        ``SHOTGUN_LOGIN``, ``SHOTGUN_PASSWORD`` and optionally ``SHOTGUN_AUTH_TOKEN``; or ``SHOTGUN_SESSION_TOKEN``. An
+        empty variable counts as not set. A pickle of the site contains the names of the variables, not the secrets.
 
         Args:
-            prefix: What the names start with, instead of ``SHOTGUN_``.
+            prefix: The prefix of the variables.
 
-            settings: Any other argument of `Site`, such as ``connections=24``.
+            settings: Other arguments of `Site`, such as ``connections=24``.
 
         Raises:
-            ConfigurationError: Something is missing or malformed; the message names each variable.
+            ConfigurationError: A variable is missing or not valid. The message names each of them.
         """
         variables = {name: prefix + name.upper() for name in ("url", *_IDENTITY)}
         values: Dict[str, Any] = {name: os.environ.get(variable) or None for name, variable in variables.items()}
@@ -201,7 +206,7 @@ class Site:
         problems += _identity_problems(values, variables, needed=True)
         if problems:
             lines = "".join(f"\n  - {problem}." for problem in problems)
-            raise ConfigurationError(f"The environment does not say which site to use, or as whom:{lines}")
+            raise ConfigurationError(f"The environment variables do not describe a site and credentials:{lines}")
         for name in _SECRETS:
             if values[name] is not None:
                 values[name] = Secret(values[name], variable=variables[name])
@@ -216,7 +221,7 @@ class Site:
     def __reduce__(self) -> Tuple[Any, Tuple[Dict[str, Any]]]:
         state = {attribute.name: getattr(self, attribute.name) for attribute in attrs.fields(Site)}
         if self.allow_pickle_secrets:
-            # Converters make secrets of these again on the other side.
+            # The converters of the class turn the texts into secrets again when the pickle is loaded.
             state = {name: value.reveal() if isinstance(value, Secret) else value for name, value in state.items()}
             if self.proxy is not None:
                 state["proxy"] = self.proxy.native
@@ -233,21 +238,28 @@ _SECRETS = ("api_key", "password", "auth_token", "session_token")
 
 def _identity_problems(values: Mapping[str, Any], names: Mapping[str, str], *, needed: bool) -> List[str]:
     """
-    Return what is wrong with an identity, one sentence each, in the caller's *names* for its parts.
+    Return the problems of credentials, one sentence each.
+
+    Args:
+        values: The parts of the credentials.
+
+        names: The name of each part for the sentences.
+
+        needed: Whether missing credentials are a problem.
     """
     given = {part for part, value in values.items() if value}
-    forms = [form for form in (("script_name", "api_key"), ("login", "password")) if given & set(form)]
+    pairs = [pair for pair in (("script_name", "api_key"), ("login", "password")) if given & set(pair)]
     problems = [
-        f"{names[missing]} is not set, and {names[other]} is of no use without it"
-        for form in forms
-        for missing, other in (form, form[::-1])
+        f"{names[missing]} is not set, and {names[other]} needs it"
+        for pair in pairs
+        for missing, other in (pair, pair[::-1])
         if missing not in given
     ]
     if "auth_token" in given and "login" not in given:
-        problems.append(f"{names['auth_token']} is a second factor and goes with {names['login']}")
-    if len(forms) + ("session_token" in given) > 1:
+        problems.append(f"{names['auth_token']} is a second factor and needs {names['login']}")
+    if len(pairs) + ("session_token" in given) > 1:
         first = [names[part] for part in values if part in given and part != "auth_token"]
-        problems.append(f"more than one identity is given ({', '.join(first)}): keep one")
+        problems.append(f"credentials of more than one kind are given ({', '.join(first)}): keep one kind")
     if needed and not given:
         problems.append(
             f"{names['script_name']} and {names['api_key']} are not set: the name and key of a script. Or set "
@@ -258,11 +270,13 @@ def _identity_problems(values: Mapping[str, Any], names: Mapping[str, str], *, n
 
 def split_basic_auth(url: str) -> Tuple[str, Optional[Secret]]:
     """
-    Return an address without its ``user:password@``, and that part as a secret, as shotgun_api3 allows to write it.
+    Return an address without its ``user:password@``, and that part as a secret.
+
+    shotgun_api3 allows addresses with this part.
     """
     scheme, separator, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
-    who, at, where = authority.rpartition("@")
+    login, at, host = authority.rpartition("@")
     if not at:
         return url, None
-    return f"{scheme}{separator}{where}{slash}{path}", Secret(unquote(who))
+    return f"{scheme}{separator}{host}{slash}{path}", Secret(unquote(login))

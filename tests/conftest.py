@@ -10,7 +10,7 @@ import pytest
 
 from sgextended import SGExtended, Site
 from sgextended.localsite import LocalSite
-from sgextended.wrapper import current as of_thread
+from sgextended.wrapper import current as thread_current
 
 pytest_plugins = [
     "fix_servers", "fix_transport", "fix_native", "fix_extended", "fix_pool", "fix_secrets", "fix_transfers",
@@ -62,7 +62,7 @@ def nothing_stays_current() -> Iterator[None]:
     What ``current()`` has made from a test's environment is not there for the next test.
     """
     yield
-    for wrapper in of_thread._of_thread.made.wrappers.values():
+    for wrapper in thread_current._thread_state.made.wrappers.values():
         wrapper.close()
 
 

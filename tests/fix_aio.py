@@ -1,5 +1,5 @@
 """
-What the tests of asyncio share: a studio's wrapper on a scripted site, and how a program runs.
+Fixtures and helpers of the asyncio tests: a studio's wrapper on a scripted site, and a function that runs a program.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ class Held:
 @pytest.fixture
 def ask(make_site_server):
     """
-    Makes a server with some handlers, and a studio's wrapper on it.
+    Makes a server with some handlers, and a studio's wrapper for it.
     """
 
     def make(owner=Studio, connections=4, **handlers):

@@ -1,5 +1,5 @@
 """
-A Dask cluster of processes, a door where its workers call and may be killed, and what the tests send there.
+A Dask cluster of processes, a door to which workers report and where they may be killed, and the functions they run.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ KILLED = set()  # processes
 
 class Door:
     """
-    Where a worker says which item it works on, and waits for what happens to it.
+    A server to which a worker reports its item; the worker waits for the response.
 
     Each call is answered by *answer*, which is given the item and the process; what it returns is sent to the worker,
     unless it has killed it.
@@ -57,12 +57,21 @@ class Door:
 
 def call(address, item):
     """
-    Say at the door which item is worked on, and return the answer.
+    Report the current item to the door, and return the response.
     """
     with socket.create_connection(address, PATIENCE) as sock:
         sock.settimeout(PATIENCE)
         sock.sendall(f"{item} {os.getpid()}".encode())
         return sock.recv(100).decode()
+
+
+def call_for_victims(_sg, item, *, address, victims):
+    """
+    Report the item to the door if it is one of the victims, and return it.
+    """
+    if item in victims:
+        call(address, item)
+    return item
 
 
 def kill(_item, pid):
@@ -75,7 +84,7 @@ def kill(_item, pid):
 
 def work_with_notes(sg, item, *, notes, door, victims):
     """
-    Note that an item has begun, call at the door if it is one of the victims, and return its id and what the site has.
+    Note that an item has begun, report to the door if the item is one of the victims, and return its id and its code.
     """
     note(notes, item)
     if item["id"] in victims:
@@ -121,7 +130,7 @@ def dask_site():
 @pytest.fixture(scope="module")
 def slow_site():
     """
-    A site whose answers a test gives.
+    A site whose responses the test defines.
     """
     server = ScriptedSite(read=page())
     yield server
@@ -173,7 +182,7 @@ def dask_client(dask_cluster):
 
 def wait_until(client, is_so):
     """
-    Let the loops of a cluster go round until something is so.
+    Run the event loops of a cluster until a condition is true.
     """
     end, pause = time.monotonic() + PATIENCE, threading.Event()
     while not is_so():

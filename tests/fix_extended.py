@@ -1,5 +1,5 @@
 """
-A studio's classes on a scripted site with one shot, and what their tests share.
+Fixtures for tests of a studio's classes: a scripted site with one shot.
 """
 
 import pickle
@@ -19,7 +19,7 @@ SHOT = {"type": "Shot", "id": 7}
 
 class Studio(SGExtended):
     """
-    What a studio writes: its own methods, an override, and attributes.
+    A studio's class: methods of its own, an override, and attributes.
     """
 
     department = "layout"

@@ -19,7 +19,7 @@ FORK_WARNING = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 class Instance:
     """
-    What the pools of these tests lend.
+    The instances that the pools of these tests lease.
     """
 
     made = 0
@@ -35,7 +35,7 @@ class Instance:
 
 class Clock:
     """
-    Time that passes when told.
+    A clock that the test advances.
     """
 
     def __init__(self):
@@ -47,7 +47,7 @@ class Clock:
 
 class Borrower:
     """
-    A thread that leases an instance and holds it until it is told to give it back, or to fail.
+    A thread that leases an instance and holds it until the test lets it return the instance, or fail.
     """
 
     served: ClassVar[list] = []  # in the order of their leases
@@ -83,7 +83,7 @@ def fail(error):
 
 def wait_for(pool, **counts):
     """
-    Wait until the pool counts so many, which other threads bring about.
+    Wait until the counts of the pool have these values.
     """
     done = threading.Event()
     for _ in range(int(GUARD / 0.005)):
@@ -95,7 +95,7 @@ def wait_for(pool, **counts):
 
 def counts(pool):
     """
-    Return what the pool counts now: its size, leased, idle, waiting.
+    Return the present counts of the pool: size, leased, idle, waiting.
     """
     stats = pool.stats()
     return tuple(stats[name] for name in ("size", "leased", "idle", "waiting"))

@@ -1,5 +1,5 @@
 """
-What the tests of workers share; for those in other processes functions and classes that can be imported by name.
+Helpers of the workers' tests: functions and classes that other processes can import by name.
 """
 
 import itertools
@@ -16,7 +16,7 @@ GUARD = 5
 
 class Wrapper:
     """
-    What a worker works with; it knows the thread that made it.
+    The *sg* of a worker; it remembers the thread that created it.
     """
 
     def __init__(self):
@@ -25,7 +25,7 @@ class Wrapper:
 
 class Source:
     """
-    An endless generator that knows how much was taken.
+    An endless generator that counts the items taken from it.
     """
 
     def __init__(self):
@@ -83,7 +83,7 @@ class Counting(SGWorker):
 
 def shots_and_worker(sg, item):
     """
-    Return the item, how many shots there are, and who has looked: process, thread, wrapper.
+    Return the item, the number of shots, and the process, thread and wrapper that counted them.
     """
     return item, len(sg.find("Shot", [])), type(sg).__name__, (os.getpid(), threading.get_ident(), id(sg))
 
@@ -111,7 +111,7 @@ def die(_sg, item):
 
 class Picky:
     """
-    What only the process that has made it can read again.
+    A value that only the process that created it can unpickle.
     """
 
     def __reduce__(self):
@@ -127,6 +127,6 @@ def _only_in(pid):
 
 def returns_what_cannot_travel(_sg, item):
     """
-    Return a function that no pickle holds for item 1, what nobody else can read for item 2, and others as they are.
+    Return a value that cannot be pickled for item 1, one that cannot be unpickled for item 2, and other items.
     """
     return {1: lambda: None, 2: Picky()}.get(item, item)

@@ -1,5 +1,5 @@
 """
-asyncio: every method is awaited, and the bound of connections holds.
+asyncio: every method is awaited, and the limit of connections applies.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ def sg(demo_site, make_sg):
 )
 def test_an_awaited_method_gives_what_the_method_gives(sg, name, args):
     """
-    Native, forwarded, domain and studio methods are there, and give the same.
+    Native, forwarded, domain and studio methods exist, and return the same as without asyncio.
     """
     studio = Studio(sg)
 
@@ -64,18 +64,18 @@ def test_native_properties_that_ask_are_awaited_and_others_are_not(sg):
 
 def test_properties_that_ask_are_all_known():
     """
-    Each property of the official client stands in the list of those that are awaited.
+    Each property of the official client that sends a request is in the list of awaited properties.
     """
     from shotgun_api3.shotgun import Shotgun
 
     native = {name for name, value in vars(Shotgun).items() if isinstance(value, property)}
 
-    assert native == set(aio.ASKING)
+    assert native == set(aio.REQUEST_PROPERTIES)
 
 
 def test_find_iter_is_looped_over(sg):
     """
-    ``async for`` gives what the sync loop gives, in its order, with no more threads than connections.
+    ``async for`` yields the same items as the ordinary loop, in the same order, with no more threads than connections.
     """
 
     async def main():
@@ -91,7 +91,7 @@ def test_find_iter_is_looped_over(sg):
 
 def test_blocks_are_those_of_the_wrapper(sg):
     """
-    What is for a ``with`` statement is so under asyncio: a dry run of the task holds in the threads and writes nothing.
+    Methods for a ``with`` statement work under asyncio: a dry run of the task applies in the threads.
     """
 
     async def main():
@@ -108,7 +108,7 @@ def test_blocks_are_those_of_the_wrapper(sg):
 
 def test_what_yields_is_looped_over_and_a_hidden_iterator_too(sg):
     """
-    A studio's generator is looped over at once; an iterator that a method does not announce, once it was awaited.
+    A studio's generator is looped over at once; a method without annotation is awaited, then its iterator looped over.
     """
 
     async def main():
@@ -152,7 +152,7 @@ def test_an_item_is_given_on_before_the_next_one_is_there(sg):
 
 def test_a_failure_comes_after_the_items_before_it(sg):
     """
-    What a failing iterator has given is not lost; the failure ends the loop.
+    The items before a failure are not lost; the failure ends the loop.
     """
     found = []
 
@@ -171,7 +171,7 @@ def test_a_failure_comes_after_the_items_before_it(sg):
 
 def test_leaving_a_loop_ends_the_iterator(sg):
     """
-    A generator that is left is closed, and its own end may still ask the site.
+    When the loop is left, the generator is closed, and its cleanup may still send requests.
     """
     ended = []
 
@@ -223,7 +223,7 @@ def test_a_mockgun_is_asked_one_call_at_a_time(make_mockgun):
 
 def test_failures_are_those_of_the_methods(sg):
     """
-    The site's faults and programming errors pass unchanged; what a future cannot hold becomes one that it can.
+    Faults of the site and programming errors are raised unchanged; StopIteration becomes RuntimeError.
     """
     from shotgun_api3 import Fault
 
@@ -255,11 +255,11 @@ def test_the_stub_has_every_method():
     """
     from test_typing_stub import NATIVE, STUBBED
 
-    text = Path(aio.__file__).with_name("_async_methods.pyi").read_text(encoding="utf-8")
+    text = (Path(aio.__file__).parent / "wrapper" / "async_methods.pyi").read_text(encoding="utf-8")
     names = {name for name in dir(SGExtended) if not name.startswith("_")} | set(NATIVE) | set(STUBBED)
-    plain = {name for name in names if not callable(getattr(SGExtended, name, len))} - set(aio.ASKING)
-    made = {"from_shotgun", "checked", "clone", "connect", "current"}  # they make wrappers
-    hooks = {"on_call", "before_write", "after_write", "check_that_it_may_write"}  # the wrapper calls them
+    plain = {name for name in names if not callable(getattr(SGExtended, name, len))} - set(aio.REQUEST_PROPERTIES)
+    made = {"from_shotgun", "validated", "clone", "connect", "current"}  # they make wrappers
+    hooks = {"on_call", "before_write", "after_write", "raise_if_read_only"}  # the wrapper calls them
     values = {"MAX_ATTEMPTS", "BACKOFF", "base_url", "client_caps", "config"}
     missing = {name for name in names - plain - made - hooks - values if not _stands_in(text, name)}
 

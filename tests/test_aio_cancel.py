@@ -1,5 +1,5 @@
 """
-asyncio: what is cancelled is over, and no write is left without a known outcome.
+asyncio: a cancelled call has ended, and the outcome of its writes is known.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from sgextended import CallCancelled, OutcomeUnknown, SGExtended
 
 async def cancel(task):
     """
-    Cancel a task, and return what it ends with.
+    Cancel a task, and return the exception that it raises.
     """
     task.cancel()
     try:
@@ -28,7 +28,7 @@ async def cancel(task):
 
 def test_a_read_ends_where_it_stands_and_its_connection_with_it(ask):
     """
-    A cancelled read does not wait for its answer; the connection is not used again, and the next call works.
+    A cancelled read does not wait for its response; its connection is closed, and the next call works.
     """
     came = threading.Event()
 
@@ -54,7 +54,7 @@ def test_a_read_ends_where_it_stands_and_its_connection_with_it(ask):
 
 def test_a_wait_between_attempts_ends(ask):
     """
-    A call that a busy site has asked to wait for minutes is over when it is cancelled.
+    Cancelling ends the backoff of a call to a busy site at once.
     """
     came = threading.Event()
 
@@ -78,7 +78,7 @@ def test_a_wait_between_attempts_ends(ask):
 
 def test_a_write_is_finished_and_its_outcome_told(ask):
     """
-    A cancelled create is waited for, also when it is cancelled twice; the error has what the site gave back.
+    A cancelled create is finished, also if it is cancelled twice; the error has the result of the site.
     """
     create = Held(results(SHOT))
     server, sg = ask(create=create)
@@ -98,7 +98,7 @@ def test_a_write_is_finished_and_its_outcome_told(ask):
     assert not over
     assert isinstance(error, CallCancelled)
     assert (error.written, error.result) == ((("create", SHOT),), SHOT)
-    assert str(error) == "The call was cancelled; it came to its end. The site has done: create."
+    assert str(error) == "The call was cancelled; it finished. The site has done: create."
     assert [request.rpc for request in server.requests].count("create") == 1
 
 
@@ -133,7 +133,7 @@ def test_a_cancelled_scope_of_anyio_does_not_spin(ask, monkeypatch):
 
 def test_a_write_whose_answer_is_lost_is_told_as_unknown(ask):
     """
-    Where nobody knows what a cancelled create did, the error's cause says so, for sg.reconcile.
+    If the outcome of a cancelled create is unknown, the cause is an OutcomeUnknown, which sg.reconcile accepts.
     """
     create = Held(Last())
     _server, sg = ask(create=create)
@@ -155,7 +155,7 @@ def test_a_write_whose_answer_is_lost_is_told_as_unknown(ask):
 
 def test_nothing_more_is_sent_after_the_write_under_way(ask):
     """
-    A method of several writes stops after the one that it was in; the error tells which were done.
+    A method of several writes stops after the write in flight; the error lists the writes that were done.
     """
     create = Held(results(SHOT))
     server, sg = ask(create=create)
@@ -199,7 +199,7 @@ def test_a_call_that_waits_for_its_turn_is_never_begun(ask):
 
 def test_a_loop_that_is_cancelled_is_over(ask):
     """
-    A task that is cancelled while it waits for an item ends, and what was asked for with it.
+    Cancelling a task that waits for an item ends the task and its request.
     """
     came = threading.Event()
 
@@ -240,7 +240,7 @@ def test_a_timeout_keeps_the_outcome_as_its_cause(ask):
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.timeout came with Python 3.11")
 def test_a_block_with_a_timeout_raises_it_also_where_something_was_written(ask):
     """
-    asyncio.timeout takes none but a plain CancelledError for its own: another one would end the task as cancelled.
+    asyncio.timeout recognizes only a plain CancelledError; after a subclass it would not raise TimeoutError.
     """
     create = Held(results(SHOT))
     _server, sg = ask(create=create)
@@ -285,7 +285,7 @@ def test_a_task_group_ends_its_reads_when_one_fails(ask):
 
 def test_who_waits_for_the_same_thing_is_not_cancelled_with_it(make_site_server):
     """
-    What all calls need to know first is asked by one of them: when that one is cancelled, another asks.
+    One call reads the information that all calls need first; if it is cancelled, another call reads it.
     """
     came, asked = threading.Event(), []
 

@@ -272,7 +272,7 @@ def test_chaos_finds_a_client_that_repeats_creates(chaos_site, name, monkeypatch
     """
     A client that takes creates for repeatable makes duplicates, and they are found.
     """
-    monkeypatch.setitem(retry._KINDS, "create", retry.Kind.IDEMPOTENT)
+    monkeypatch.setitem(retry._REQUEST_KINDS, "create", retry.RequestKind.IDEMPOTENT)
     chaos_site.misbehave(SEED, LOSING)
     with SGExtended(site=chaos_site.site(retry=QUICK)) as sg:
         notes = work(lambda _: sg, chaos_site.world, seed=SEED, calls=400, threads=8, name=name)

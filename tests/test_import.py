@@ -21,8 +21,9 @@ LAZY = [
     "sgextended.domain.query_fields.single_record_fields", "sgextended.domain.query_fields.site_requests",
     "sgextended.domain.typed.conversion", "sgextended.domain.typed.record_classes",
     "sgextended.workers.journal", "sgextended.writes.dry_run", "sgextended.workers.instance_pool",
-    "sgextended.wrapper.registered_class", "sgextended.workers.worker_group",
-    "sgextended.observe.trace_report", "sgextended.writes.undo", "sgextended.workers.map",
+    "sgextended.entry_points", "sgextended.workers.worker_group", "sgextended.observe.trace_report",
+    "sgextended.writes.undo", "sgextended.workers.map", "sgextended.workers.dask_cluster",
+    "sgextended.workers.pool_lease",
 ]  # fmt: skip
 
 

@@ -126,7 +126,7 @@ def test_local_site_stands_apart():
 
 def test_urllib3_is_imported_where_connections_are():
     """
-    The HTTP library is known where sockets are opened, and where its errors are translated.
+    The HTTP library is known where sockets are opened, and where its errors are translate_error.
     """
     assert importers_of("urllib3") <= {"http.connection", "http.failures", "http.opening"}
 

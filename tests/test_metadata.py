@@ -123,4 +123,4 @@ def test_package_is_typed():
     package = Path(sgextended.__file__).parent
 
     assert (package / "py.typed").exists()
-    assert (package / "_native_methods.pyi").exists()
+    assert (package / "wrapper" / "native_methods.pyi").exists()

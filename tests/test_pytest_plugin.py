@@ -1,5 +1,5 @@
 """
-The pytest plugin, as a studio's tests meet it.
+The pytest plugin, as a studio's tests use it.
 """
 
 import subprocess
@@ -18,7 +18,7 @@ GUARD = 60  # seconds
 @pytest.fixture
 def studio(pytester, monkeypatch):
     """
-    Runs a file of tests in a folder of its own, in this process, and gives the result.
+    Runs a file of tests in a folder of its own, in this process, and returns the result.
     """
     monkeypatch.delenv("SHOTGUN_URL", raising=False)
 
@@ -50,7 +50,7 @@ def test_plugin_that_is_not_used_imports_nothing(tmp_path):
 
 def test_each_test_has_a_fresh_site(studio):
     """
-    What a test does to rows, schema, files, faults and ledger is gone for the next.
+    Rows, schema, files, faults and ledger are reset before each test.
     """
     source = """
         import pytest
@@ -78,7 +78,7 @@ def test_each_test_has_a_fresh_site(studio):
 
 def test_site_that_misbehaved_is_replaced(studio):
     """
-    A test after one with faults has a site that no client is wary of: nobody waits for what another test provoked.
+    After a test with faults the next test has a new site, so that no client backs off from it.
     """
     source = """
         import pytest
@@ -117,7 +117,7 @@ def test_sites_over_tls(studio):
 
 def test_studios_own_class_is_used(studio, pytester):
     """
-    ``sg`` is what the setting names, and is ``current()`` in the test.
+    ``sg`` is of the class that the setting names, and ``current()`` returns it.
     """
     pytester.makepyfile(studio="from sgextended import SGExtended\nclass StudioSG(SGExtended):\n    pass\n")
     source = """
@@ -144,17 +144,17 @@ def test_class_that_is_none_is_told(studio, named):
 
 def test_one_test_has_one_site(studio):
     """
-    A test that asks for both sites is told to choose.
+    A test that uses both sites fails with a message.
     """
     result = studio("def test_two(sg_site, sg_demo_site): pass")
 
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*A test has one site: ask for sg_site or for sg_demo_site*"])
+    result.stdout.fnmatch_lines(["*The test uses sg_site and sg_demo_site, but has only one site*"])
 
 
 def test_live_site_is_cleaned_up(studio, any_site, make_sg, monkeypatch):
     """
-    With --sg-live tests have projects of their own there, of which nothing stays; what needs a local site is skipped.
+    With --sg-live each test has a project of its own, deleted afterwards; tests that need a local site are skipped.
     """
     for name, value in any_site.environment().items():
         monkeypatch.setenv(name, value)

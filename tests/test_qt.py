@@ -1,5 +1,5 @@
 """
-Qt: calls run off the GUI thread, and what counts of them arrives in it. On no screen, with PySide6.
+Qt: calls run outside the GUI thread, and their results arrive in it. The tests use PySide6 without a screen.
 """
 
 import gc
@@ -40,7 +40,7 @@ def application():
 @pytest.fixture
 def until(application):
     """
-    Lets the GUI work until something is so, and fails instead of hanging.
+    Runs the event loop of the GUI until a condition is true, and fails instead of hanging.
     """
 
     def wait(condition):
@@ -55,13 +55,13 @@ def until(application):
 @pytest.fixture
 def heard(application):
     """
-    Notes what an asker tells, with the thread in which it arrives.
+    Notes the signals of a call, with the thread in which they arrive.
     """
 
-    def listen(asker):
+    def listen(call):
         told = []
         for name in ("done", "failed", "found", "progress", "busy"):
-            getattr(asker, name).connect(
+            getattr(call, name).connect(
                 lambda *values, name=name: told.append((name, *values, threading.current_thread()))
             )
         return told
@@ -75,7 +75,7 @@ def names_of(told):
 
 def settle():
     """
-    Let what was posted arrive.
+    Process the posted events.
     """
     for _ in range(3):
         QCoreApplication.processEvents()
@@ -91,13 +91,13 @@ def sg(demo_site, make_sg):
 
 def test_a_result_arrives_in_the_gui_thread(sg, until, heard):
     """
-    The call runs in another thread; done and busy are told in this one.
+    The call runs in another thread; done and busy are emitted in this one.
     """
-    asker, where = BackgroundCall(), []
-    told = heard(asker)
-    asker.run(lambda: (where.append(threading.current_thread()), sg.count("Shot"))[1])
-    begun = asker.is_busy
-    until(lambda: not asker.is_busy)
+    call, where = BackgroundCall(), []
+    told = heard(call)
+    call.run(lambda: (where.append(threading.current_thread()), sg.count("Shot"))[1])
+    begun = call.is_busy
+    until(lambda: not call.is_busy)
 
     assert begun
     assert where != [threading.current_thread()]
@@ -107,13 +107,13 @@ def test_a_result_arrives_in_the_gui_thread(sg, until, heard):
 
 def test_an_error_arrives_as_it_is(sg, until, heard):
     """
-    What the call raises is told by failed.
+    The exception of the call is emitted by failed.
     """
     from shotgun_api3 import Fault
 
-    asker = BackgroundCall()
-    told = heard(asker)
-    asker.run(sg.find, "NoSuchType", [])
+    call = BackgroundCall()
+    told = heard(call)
+    call.run(sg.find, "NoSuchType", [])
     until(lambda: "failed" in names_of(told))
 
     assert isinstance(told[1][1], Fault)
@@ -122,17 +122,17 @@ def test_an_error_arrives_as_it_is(sg, until, heard):
 
 def test_items_arrive_while_more_are_asked_for(until, heard):
     """
-    Of an iterator, found has items as they come, and done all of them.
+    For an iterator, found emits items as they arrive, and done all of them.
     """
-    may_go, asker = threading.Event(), BackgroundCall()
+    may_go, call = threading.Event(), BackgroundCall()
 
     def slowly():
         yield 1
         assert may_go.wait(GUARD)
         yield from (2, 3)
 
-    told = heard(asker)
-    asker.run(slowly)
+    told = heard(call)
+    call.run(slowly)
     until(lambda: "found" in names_of(told))
     first = list(told)
     may_go.set()
@@ -145,11 +145,11 @@ def test_items_arrive_while_more_are_asked_for(until, heard):
 
 def test_a_map_tells_its_progress_and_results(sg, until, heard):
     """
-    map gives the results in order, and how far it is; progress that nobody has seen yet is replaced by newer.
+    map emits the results in order, and its progress; progress that was not emitted yet is replaced by newer.
     """
-    asker = BackgroundCall()
-    told = heard(asker)
-    asker.map(sg, lambda _sg, item: item * 2, range(50), workers=3)
+    call = BackgroundCall()
+    told = heard(call)
+    call.map(sg, lambda _sg, item: item * 2, range(50), workers=3)
     until(lambda: "done" in names_of(told))
 
     assert next(each[1] for each in told if each[0] == "done") == [item * 2 for item in range(50)]
@@ -159,7 +159,7 @@ def test_a_map_tells_its_progress_and_results(sg, until, heard):
 @pytest.fixture
 def hanging(make_site_server):
     """
-    A wrapper on a site that finds shots, and hangs where a Version is asked for.
+    A wrapper on a site that returns shots, and hangs when Versions are read.
     """
     came = threading.Event()
 
@@ -180,15 +180,15 @@ def threads():
     return [each for each in threading.enumerate() if each.name == "sgextended-qt"]
 
 
-def test_asking_again_drops_what_was_asked_before(hanging, until, heard):
+def test_another_call_cancels_the_one_before(hanging, until, heard):
     """
-    The answer to the last question counts; the one before ends where it stands and is never told.
+    Starting another call aborts the one before, whose result is never emitted.
     """
-    asker = BackgroundCall()
-    told = heard(asker)
-    asker.run(hanging.find, "Version", [])
+    call = BackgroundCall()
+    told = heard(call)
+    call.run(hanging.find, "Version", [])
     assert hanging.came.wait(GUARD)
-    asker.run(hanging.find, "Shot", [])
+    call.run(hanging.find, "Shot", [])
     until(lambda: "done" in names_of(told))
     until(lambda: not threads())
     settle()
@@ -198,15 +198,15 @@ def test_asking_again_drops_what_was_asked_before(hanging, until, heard):
 
 def test_a_result_that_waits_for_the_gui_is_dropped_too(until, heard):
     """
-    What has come, and was not told when another question was asked, is stale.
+    A result that waits for the GUI thread is dropped when another call starts.
     """
-    asker = BackgroundCall()
-    told = heard(asker)
-    asker.run(lambda: "old")
+    call = BackgroundCall()
+    told = heard(call)
+    call.run(lambda: "old")
     for thread in threads():
         thread.join(GUARD)
-    asker.run(lambda: "new")
-    until(lambda: not asker.is_busy)
+    call.run(lambda: "new")
+    until(lambda: not call.is_busy)
 
     assert [each[1] for each in told if each[0] == "done"] == ["new"]
 
@@ -215,26 +215,26 @@ def test_cancel_ends_it(hanging, until, heard):
     """
     After cancel nothing arrives, and the thread is gone; cancelling nothing is no harm.
     """
-    asker = BackgroundCall()
-    told = heard(asker)
-    asker.run(hanging.find, "Version", [])
+    call = BackgroundCall()
+    told = heard(call)
+    call.run(hanging.find, "Version", [])
     assert hanging.came.wait(GUARD)
-    asker.cancel()
-    asker.cancel()
+    call.cancel()
+    call.cancel()
     until(lambda: not threads())
     settle()
 
     assert [(each[0], each[1]) for each in told] == [("busy", True), ("busy", False)]
 
 
-def test_an_owner_that_is_gone_is_told_nothing(hanging, until, heard):
+def test_a_deleted_parent_cancels_the_call(hanging, until, heard):
     """
-    When the parent is deleted, what is under way ends, and its result goes nowhere.
+    When the parent is deleted, the running call is aborted, and its result is not emitted.
     """
     owner = QObject()
-    asker = BackgroundCall(owner)
-    told = heard(asker)
-    asker.run(hanging.find, "Version", [])
+    call = BackgroundCall(owner)
+    told = heard(call)
+    call.run(hanging.find, "Version", [])
     assert hanging.came.wait(GUARD)
     owner.deleteLater()
     QCoreApplication.sendPostedEvents(owner, QEvent.Type.DeferredDelete)
@@ -244,14 +244,14 @@ def test_an_owner_that_is_gone_is_told_nothing(hanging, until, heard):
     assert names_of(told) == ["busy"]
 
 
-def test_an_asker_that_nobody_keeps_is_no_harm(until):
+def test_a_background_call_without_references_does_no_harm(until):
     """
-    One that was collected while its call runs is told nothing.
+    A BackgroundCall may be garbage-collected while its call runs.
     """
     may_go = threading.Event()
-    asker = BackgroundCall()
-    asker.run(may_go.wait, GUARD)
-    del asker
+    call = BackgroundCall()
+    call.run(may_go.wait, GUARD)
+    del call
     gc.collect()
     may_go.set()
     until(lambda: not threads())
@@ -260,49 +260,49 @@ def test_an_asker_that_nobody_keeps_is_no_harm(until):
 
 def test_the_end_of_the_application_ends_what_reads(hanging, application, until):
     """
-    A window that is closed does not wait for an answer.
+    Closing the last window does not wait for a response.
     """
-    asker = BackgroundCall()
-    asker.run(hanging.find, "Version", [])
+    call = BackgroundCall()
+    call.run(hanging.find, "Version", [])
     assert hanging.came.wait(GUARD)
     application.aboutToQuit.emit()
 
     until(lambda: not threads())
-    assert not asker.is_busy
+    assert not call.is_busy
 
 
-def test_a_slot_may_ask_again(until, heard):
+def test_a_slot_may_start_another_call(until, heard):
     """
-    Who is told may start the next call at once.
+    A slot may start the next call at once.
     """
-    asker, left = BackgroundCall(), ["b", "c"]
-    told = heard(asker)
-    asker.done.connect(lambda _result: left and asker.run(left.pop, 0))
-    asker.run(lambda: "a")
-    until(lambda: not asker.is_busy)
+    call, left = BackgroundCall(), ["b", "c"]
+    told = heard(call)
+    call.done.connect(lambda _result: left and call.run(left.pop, 0))
+    call.run(lambda: "a")
+    until(lambda: not call.is_busy)
 
     assert [each[1] for each in told if each[0] == "done"] == ["a", "b", "c"]
 
 
-def test_the_gui_goes_on_meanwhile(hanging, until):
+def test_the_gui_is_not_blocked(hanging, until):
     """
-    While a call waits for its answer, timers of the GUI fire.
+    While a call waits for its response, timers of the GUI fire.
     """
-    asker, ticks = BackgroundCall(), []
+    call, ticks = BackgroundCall(), []
     timer = QTimer()
     timer.timeout.connect(lambda: ticks.append(1))
     timer.start(0)
-    asker.run(hanging.find, "Version", [])
+    call.run(hanging.find, "Version", [])
     until(lambda: len(ticks) > 5)
     timer.stop()
 
-    assert asker.is_busy
-    asker.cancel()
+    assert call.is_busy
+    call.cancel()
 
 
 def test_it_is_made_in_the_gui_thread(application):
     """
-    In another thread it is refused, since its signals would arrive there.
+    Creating a BackgroundCall in another thread is refused, because its signals would arrive there.
     """
     caught = []
 
@@ -316,7 +316,7 @@ def test_it_is_made_in_the_gui_thread(application):
     thread.start()
     thread.join(GUARD)
 
-    assert caught == ["An BackgroundCall is made in the GUI thread, after the QApplication."]
+    assert caught == ["Create a BackgroundCall in the GUI thread, after the QApplication."]
 
 
 def test_the_example_shows_shots_and_counts_tasks(sg, until):

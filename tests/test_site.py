@@ -77,7 +77,7 @@ def test_site_refuses_an_empty_address(url):
     """
     No address at all is said to be that.
     """
-    with pytest.raises(ConfigurationError, match="address is empty: write it like"):
+    with pytest.raises(ConfigurationError, match="address is empty or not a text: write it like"):
         Site(url=url)
 
 
@@ -99,7 +99,7 @@ def test_site_refuses_ipv6():
     """
     An IPv6 address, which shotgun_api3 takes apart wrongly, is refused by that name.
     """
-    with pytest.raises(ConfigurationError, match="knows no IPv6 addresses"):
+    with pytest.raises(ConfigurationError, match="is an IPv6 address"):
         Site(url="http://[::1]:8080")
 
 
@@ -125,18 +125,18 @@ def test_site_refuses_no_connections(value):
 @pytest.mark.parametrize(
     ("identity", "message"),
     [
-        ({"script_name": "robot"}, "api_key is not set, and script_name is of no use without it"),
-        ({"api_key": "k"}, "script_name is not set, and api_key is of no use without it"),
-        ({"login": "ada"}, "password is not set, and login is of no use without it"),
-        ({"password": "p"}, "login is not set, and password is of no use without it"),
-        ({"auth_token": "123456"}, "auth_token is a second factor and goes with login"),
+        ({"script_name": "robot"}, "api_key is not set, and script_name needs it"),
+        ({"api_key": "k"}, "script_name is not set, and api_key needs it"),
+        ({"login": "ada"}, "password is not set, and login needs it"),
+        ({"password": "p"}, "login is not set, and password needs it"),
+        ({"auth_token": "123456"}, "auth_token is a second factor and needs login"),
         ({"script_name": "robot", "api_key": ""}, "api_key is not set"),
         (
             {"script_name": "robot", "api_key": "k", "login": "ada", "password": "p"},
-            r"more than one identity is given \(script_name, api_key, login, password\): keep one",
+            r"credentials of more than one kind are given \(script_name, api_key, login, password\): keep one",
         ),
-        ({"script_name": "robot", "api_key": "k", "session_token": "t"}, "more than one identity"),
-        ({"login": "ada", "password": "p", "session_token": "t"}, "more than one identity"),
+        ({"script_name": "robot", "api_key": "k", "session_token": "t"}, "credentials of more than one kind"),
+        ({"login": "ada", "password": "p", "session_token": "t"}, "credentials of more than one kind"),
     ],
 )
 def test_site_refuses_half_and_double_identities(identity, message):
@@ -169,7 +169,7 @@ def test_site_refuses_secrets_that_are_no_text_without_quoting_them(name):
     """
     A secret of another type is refused by the name of its type.
     """
-    with pytest.raises(ConfigurationError, match="is text, not bytes") as caught:
+    with pytest.raises(ConfigurationError, match="token is a bytes") as caught:
         Site(url=URL, **{name: KEY.encode()})
 
     assert KEY not in str(caught.value)
@@ -251,10 +251,10 @@ def test_from_env_names_what_is_missing(environment, values):
         ({"SCRIPT_NAME": "robot"}, ["MY_URL is not set", "MY_API_KEY is not set, and MY_SCRIPT_NAME"]),
         ({"URL": "studio", "SESSION_TOKEN": "t"}, ["MY_URL: 'studio' is not the address"]),
         ({"URL": URL, "LOGIN": "ada"}, ["MY_PASSWORD is not set, and MY_LOGIN"]),
-        ({"URL": URL, "AUTH_TOKEN": "1"}, ["MY_AUTH_TOKEN is a second factor and goes with MY_LOGIN"]),
+        ({"URL": URL, "AUTH_TOKEN": "1"}, ["MY_AUTH_TOKEN is a second factor and needs MY_LOGIN"]),
         (
             {"URL": URL, "SCRIPT_NAME": "a", "API_KEY": KEY, "SESSION_TOKEN": KEY},
-            ["more than one identity is given (MY_SCRIPT_NAME, MY_API_KEY, MY_SESSION_TOKEN)"],
+            ["credentials of more than one kind are given (MY_SCRIPT_NAME, MY_API_KEY, MY_SESSION_TOKEN)"],
         ),
     ],
 )
@@ -445,7 +445,7 @@ def test_proxy_refuses_what_leads_nowhere(text):
     """
     What has no host or port, or speaks another protocol, is refused without its password.
     """
-    with pytest.raises(ConfigurationError, match="is not understood: write host, host:port") as caught:
+    with pytest.raises(ConfigurationError, match="is not a valid proxy address") as caught:
         Site(url=URL, proxy=text)
 
     assert KEY not in str(caught.value)
@@ -470,7 +470,7 @@ def test_site_refuses_a_proxy_that_is_no_text():
     """
     Another type is refused when the site is made, not at the first call.
     """
-    with pytest.raises(ConfigurationError, match="not dict"):
+    with pytest.raises(ConfigurationError, match="proxy is a dict"):
         make_site(proxy={"http": "proxy"})
 
 

@@ -1,5 +1,5 @@
 """
-The stub of forwarded names, and the real methods, held against the installed shotgun_api3.
+The stub of forwarded names and the real methods match the installed shotgun_api3.
 """
 
 import ast
@@ -12,8 +12,9 @@ from shotgun_api3.shotgun import Shotgun
 import sgextended
 from sgextended import SGExtended
 from sgextended.wrapper.native_overrides import NativeOverrides
+from sgextended.wrapper.transfer_overrides import TransferOverrides
 
-STUB = Path(sgextended.__file__).parent / "_native_methods.pyi"
+STUB = Path(sgextended.__file__).parent / "wrapper/native_methods.pyi"
 # What the constructor sets on an instance and users read.
 INSTANCE_NAMES = {"base_url", "client_caps", "config"}
 # What only some of the versions have that setup.cfg allows: names, and last parameters.
@@ -35,7 +36,7 @@ def stubbed():
 
 STUBBED = stubbed()
 NATIVE = sorted(name for name in dir(Shotgun) if not name.startswith("_"))
-OURS = {**vars(NativeOverrides), **vars(SGExtended)}  # the methods that are ours
+OURS = {**vars(TransferOverrides), **vars(NativeOverrides), **vars(SGExtended)}  # the methods that are ours
 REAL = sorted(
     name
     for name in NATIVE
@@ -68,21 +69,21 @@ def parameters_in(node):
 
 def test_every_native_name_has_a_type():
     """
-    Each public native name is a real method or stands in the stub, so that checkers and completion know it.
+    Each public native name is a real method or is in the stub, so that type checkers and completion know it.
     """
     assert set(NATIVE) - set(STUBBED) - set(OURS) == set()
 
 
 def test_no_name_is_in_both():
     """
-    What is a real method is not in the stub as well.
+    A real method is not in the stub as well.
     """
     assert set(STUBBED) & set(OURS) == set()
 
 
 def test_stub_names_exist():
     """
-    The stub promises nothing that the installed version lacks, but for what came after the oldest allowed.
+    The stub has no names that the installed version lacks, except those newer than the oldest supported version.
     """
     assert set(STUBBED) - INSTANCE_NAMES - set(NATIVE) <= NEWER_NAMES
 
@@ -102,7 +103,7 @@ def test_stub_has_the_native_parameters(name):
 @pytest.mark.parametrize("name", REAL)
 def test_real_method_has_the_native_parameters(name):
     """
-    An overridden verb takes the native parameters, in order and with their defaults, and more by keyword only.
+    An overridden method takes the native parameters, in order and with their defaults; others are keyword-only.
     """
     native, ours = parameters_of(vars(Shotgun)[name]), parameters_of(OURS[name])
 
@@ -130,6 +131,6 @@ def test_connect_takes_the_arguments_of_the_native_constructor():
 
 def test_instance_names_exist():
     """
-    What the stub says of instances is set by the native constructor.
+    The native constructor sets the instance attributes of the stub.
     """
     assert set(vars(Shotgun("https://studio.example", connect=False))) >= INSTANCE_NAMES

@@ -1,5 +1,5 @@
 """
-`LockedClient`: a client that is not ours to make safe, lent to one call at a time.
+`LockedClient`: a lock around a client that is not thread-safe.
 """
 
 import contextlib
@@ -15,58 +15,58 @@ from sgextended.schema.site_schema import SchemaCache
 
 class LockedClient:
     """
-    A client that is not ours to make safe (a ``Shotgun``, a ``Mockgun``), lent to one call at a time.
+    A wrapper around a client that is not thread-safe (a ``Shotgun`` or a ``Mockgun``). It allows one call at a time.
 
-    All `LockedClient` around the same client share one lock. Attributes are read and set on the client itself.
+    All `LockedClient` around the same client share one lock. Attributes are read from and set on the client itself.
     """
 
-    __slots__ = ("_lent",)
+    __slots__ = ("_shared",)
 
     def __init__(self, client: Any) -> None:
-        object.__setattr__(self, "_lent", _lent_of(client))
+        object.__setattr__(self, "_shared", _shared_by(client))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # copy and pickle ask for these before there is a client
             raise AttributeError(name)
-        lent = self._lent
-        with lent.lock:
-            value = getattr(lent.client, name)  # a property of Shotgun may send a request
-        return _Locked(lent, value) if callable(value) else value
+        shared = self._shared
+        with shared.lock:
+            value = getattr(shared.client, name)  # a property of Shotgun may send a request
+        return _LockedMethod(shared, value) if callable(value) else value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._lent.client, name, value)
+        setattr(self._shared.client, name, value)
 
     @property
     def schema_cache(self) -> SchemaCache:
         """
-        What is known of the client's schema, for all who use it.
+        The cached schema of the client, which all its `LockedClient` share.
         """
-        kept: SchemaCache = self._lent.schema_cache
-        return kept
+        cache: SchemaCache = self._shared.schema_cache
+        return cache
 
     def clone(self) -> "LockedClient":
         """
-        Return itself: there is one such client, and its lock goes with it.
+        Return this object. The client cannot be copied, and its lock belongs to it.
         """
         return self
 
     def __dir__(self) -> List[str]:
-        return dir(self._lent.client)
+        return dir(self._shared.client)
 
     def __repr__(self) -> str:
-        return f"<{type(self._lent.client).__name__}, one call at a time>"
+        return f"<{type(self._shared.client).__name__}, one call at a time>"
 
     def __reduce__(self) -> Any:
         msg = (
-            f"A {type(self._lent.client).__name__} that was handed in cannot be sent to another process or copied: it "
-            "holds its key and its socket. Use SGExtended.from_shotgun(sg), or build the wrapper from a Site."
+            f"A wrapped {type(self._shared.client).__name__} cannot be sent to another process or copied: it holds its "
+            "key and its socket. Use SGExtended.from_shotgun(sg), or create the wrapper from a Site."
         )
         raise ConfigurationError(msg)
 
 
-class _Lent:
+class _Shared:
     """
-    A client that is not ours, and the lock that all who use it share.
+    A client, and the lock and schema cache that all its `LockedClient` share.
     """
 
     __slots__ = ("__weakref__", "client", "lock", "schema_cache")
@@ -77,49 +77,49 @@ class _Lent:
         self.schema_cache = SchemaCache()
 
 
-class _Locked:
+class _LockedMethod:
     """
-    A method of a client that is lent to one call at a time.
+    A method of the client, which holds the lock during the call.
     """
 
-    def __init__(self, lent: _Lent, method: Any) -> None:
+    def __init__(self, shared: _Shared, method: Any) -> None:
         functools.update_wrapper(self, method)
-        self._lent = lent
+        self._shared = shared
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with self._lent.lock:
+        with self._shared.lock:
             return self.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
 
 
-#: The clients that are lent, in the order in which they came. For each client, the first living one counts.
-_all_lent: "List[ref[_Lent]]" = []
+#: The shared objects of all clients, oldest first. For each client, the first living one is used.
+_all_shared: "List[ref[_Shared]]" = []
 
 
-def _lent_of(client: Any) -> _Lent:
+def _shared_by(client: Any) -> _Shared:
     """
-    Return what all `LockedClient` around a client share.
+    Return the object that all `LockedClient` around a client share.
     """
-    # No lock, since the garbage collector may run a finalizer here that makes a wrapper too. A thread that came later
-    # finds the entry of the first one in front of its own.
-    mine = _Lent(client)
-    _all_lent.append(ref(mine))
-    for each in list(_all_lent):
-        lent = each()
-        if lent is None:
+    # There is no lock, since the garbage collector may run a finalizer here that also creates a wrapper. If two threads
+    # add an entry, both use the first one.
+    mine = _Shared(client)
+    _all_shared.append(ref(mine))
+    for each in list(_all_shared):
+        shared = each()
+        if shared is None:
             with contextlib.suppress(ValueError):  # another thread has removed it
-                _all_lent.remove(each)
-        # By identity: a mock would record a use of its hash or equality as a call.
-        elif lent.client is client:
-            return lent
+                _all_shared.remove(each)
+        # Compared by identity: a mock would record a use of its hash or equality as a call.
+        elif shared.client is client:
+            return shared
     return mine
 
 
 def _renew_after_fork() -> None:
-    for each in _all_lent:
-        lent = each()
-        if lent is not None:
-            lent.lock = threading.RLock()  # a thread of the parent may hold the old one, and is not in the child
-            lent.schema_cache = SchemaCache()
+    for each in _all_shared:
+        shared = each()
+        if shared is not None:
+            shared.lock = threading.RLock()  # a thread of the parent may hold the old one, and is not in the child
+            shared.schema_cache = SchemaCache()
 
 
 if hasattr(os, "register_at_fork"):

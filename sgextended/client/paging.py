@@ -1,5 +1,5 @@
 """
-The pages of one `read`: by their numbers, or by id where nobody asked for an order; several are fetched ahead.
+Reading all pages of one ``read`` request, several at the same time: by page number, or by id if there is no order.
 """
 
 import itertools
@@ -8,70 +8,71 @@ import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, Generator, List, Optional
 
-from sgextended.client.codec import has_next_page
-from sgextended.client.prefetch import Asked, Prefetcher, Sleep
+from sgextended.client.prefetch import PendingFetch, Prefetcher, Sleep
+from sgextended.client.protocol.codec import has_next_page
 
 Request = Dict[str, Any]
 Page = Dict[str, Any]
 
-FILL = 0.9  # of a page is what a range of ids is made to hold: one that holds more costs a second request
-GROWTH = 8  # times as wide as the one before is a range of ids at most
+FILL = 0.9  # the part of a page that a range of ids is expected to fill; an overfull range costs a second request
+GROWTH = 8  # a range of ids is at most this many times as wide as the one before
 
 
 class Source:
     """
-    How one client reads pages.
+    The functions with which a client reads pages.
 
     Args:
-        read: Returns the page that a request asks for, and shows its bytes to a function before it decodes them.
+        read: Returns the page of a request. It calls a function with the body of the response before decoding it.
 
-        fetch: Returns its bytes; called in threads, see `Prefetcher`.
+        fetch: Returns the body of the response to a request. It is called in threads, see `Prefetcher`.
 
-        decode: Makes the page of the request and these bytes.
+        decode: Returns the page for a request and the body that was fetched for it.
 
-        bound: How many pages are in flight at most.
+        max_in_flight: The highest number of pages in flight.
 
         may_grow: See `Prefetcher`.
     """
 
-    # A plain class, as those below: what attrs generates for a class costs time at import.
+    # A plain class, as those below: attrs would make the import slower.
     def __init__(
         self,
         *,
         read: Callable[[Request, Callable[[bytes], object]], Page],
         fetch: Callable[[Request, Sleep], bytes],
         decode: Callable[[Request, bytes], Page],
-        bound: int,
+        max_in_flight: int,
         may_grow: Callable[[], bool],
     ) -> None:
         self.read, self.fetch, self.decode = read, fetch, decode
-        self.bound, self.may_grow = bound, may_grow
+        self.max_in_flight, self.may_grow = max_in_flight, may_grow
 
-    def ahead(self, fetch: Callable[[Request, Sleep], bytes]) -> Prefetcher[Request]:
+    def prefetcher(self, fetch: Callable[[Request, Sleep], bytes]) -> Prefetcher[Request]:
         """
-        Return what fetches the pages after the first.
+        Return a new prefetcher for the pages after the first.
         """
-        return Prefetcher(fetch, bound=self.bound, may_grow=self.may_grow)
+        return Prefetcher(fetch, max_in_flight=self.max_in_flight, may_grow=self.may_grow)
 
-    def first(
-        self, request: Request, ahead: Prefetcher[Request], look: Callable[[bytes], object] = lambda _body: None
+    def read_first(
+        self, request: Request, prefetcher: Prefetcher[Request], on_body: Callable[[bytes], object] = lambda _body: None
     ) -> Page:
         """
-        Return the first page; *look* sees its bytes before they are decoded. How long they take to come says for how
-        long the next ones are worth waiting before more of them are fetched.
+        Return the first page; call *on_body* with its body before it is decoded.
+
+        Half of the time until the body arrives becomes the patience of the prefetcher.
         """
         started = time.monotonic()
 
-        def see(body: bytes) -> None:
-            ahead.patience = (time.monotonic() - started) / 2
-            look(body)
+        def see_body(body: bytes) -> None:
+            prefetcher.patience = (time.monotonic() - started) / 2
+            on_body(body)
 
-        return self.read(request, see)
+        return self.read(request, see_body)
 
 
 def by_number(source: Source, request: Request, limit: int) -> Generator[List[Any], None, None]:
     """
-    Yield the records of each page, in the order of the request; at least *limit* of them, where it is not 0.
+    Yield the records of each page, in the order of the request. Yield at least *limit* records; 0: all.
     """
     last = -(-limit // request["paging"]["entities_per_page"]) if limit else sys.maxsize
     ended = False
@@ -79,134 +80,136 @@ def by_number(source: Source, request: Request, limit: int) -> Generator[List[An
     def fetch(wanted: Request, sleep: Sleep) -> bytes:
         nonlocal ended
         if ended:
-            return b""  # it is beyond the last page
+            return b""  # the page is beyond the last one
         body = source.fetch(wanted, sleep)
         ended = ended or has_next_page(body) is False
         return body
 
     numbers = itertools.count(2)
-    line: Deque[Asked[Request]] = deque()
-    ahead = source.ahead(fetch)
+    queue: Deque[PendingFetch[Request]] = deque()
+    prefetcher = source.prefetcher(fetch)
 
-    def ask_ahead() -> None:
-        while not line or (ahead.has_room() and line[-1].job["paging"]["current_page"] < last):
-            line.append(ahead.ask(_turned(request, next(numbers))))
+    def submit_pages() -> None:
+        while not queue or (prefetcher.has_room() and queue[-1].job["paging"]["current_page"] < last):
+            queue.append(prefetcher.submit(_with_page_number(request, next(numbers))))
 
-    def look(body: bytes) -> None:
+    def on_first_body(body: bytes) -> None:
         if last > 1 and has_next_page(body):
-            ask_ahead()  # they are on their way while this one is decoded
+            submit_pages()  # fetched while the first page is decoded
 
     try:
-        page = source.first(request, ahead, look)
+        page = source.read_first(request, prefetcher, on_first_body)
         yield page["entities"]
         while page["paging_info"]["has_next_page"]:
-            ask_ahead()
-            asked = line.popleft()
-            page = source.decode(asked.job, ahead.take(asked))
+            submit_pages()
+            pending = queue.popleft()
+            page = source.decode(pending.job, prefetcher.result(pending))
             yield page["entities"]
     finally:
-        ahead.close()
+        prefetcher.close()
 
 
-def _turned(request: Request, number: int) -> Request:
+def _with_page_number(request: Request, number: int) -> Request:
     return {**request, "paging": {**request["paging"], "current_page": number}}
 
 
-class _Ids:
+class _IdRange:
     """
-    A range of ids: those above *low*, up to *high*.
+    A range of ids: greater than *low*, up to and including *high*.
     """
 
-    __slots__ = ("asked", "high", "low")
+    __slots__ = ("high", "low", "pending")
 
-    def __init__(self, low: int, high: int, asked: Optional[Asked[Request]] = None) -> None:
-        self.low, self.high, self.asked = low, high, asked
+    def __init__(self, low: int, high: int, pending: Optional[PendingFetch[Request]] = None) -> None:
+        self.low, self.high, self.pending = low, high, pending
 
 
 def by_id(source: Source, request: Request, limit: int) -> Generator[List[Any], None, None]:
     """
-    Yield the records of each page, lowest id first; at least *limit* of them, where it is not 0.
+    Yield the records of each page, lowest id first. Yield at least *limit* records; 0: all.
 
-    Ranges of ids are asked for, so that what is created and retired meanwhile moves no record from one page to another:
-    each record that exists throughout comes exactly once.
+    Each request reads a range of ids. So entities that are created or retired during the read do not move others to
+    another page. Each record that exists during the whole read is yielded exactly once.
     """
     request = {**request, "sorts": [{"field_name": "id", "direction": "asc"}]}
-    ahead = source.ahead(source.fetch)
-    page = source.first(request, ahead)
+    prefetcher = source.prefetcher(source.fetch)
+    page = source.read_first(request, prefetcher)
     records = page["entities"]
     yield records
     if not page["paging_info"]["has_next_page"]:
         return
     size, last, seen = request["paging"]["entities_per_page"], records[-1]["id"], len(records)
     width = _width(size, last - records[0]["id"] + 1, len(records))
-    line = deque([_Ids(last, sys.maxsize)])
+    queue = deque([_IdRange(last, sys.maxsize)])
     try:
-        top = ahead.ask(_of_highest_id(request))
-        _ask_ahead(line, ahead, request, width, limit and (limit - seen) // size + 1)
-        highest = source.decode(top.job, ahead.take(top))["entities"]
-        line[-1].high = highest[0]["id"] if highest else last
+        top = prefetcher.submit(_highest_id_request(request))
+        _submit_ranges(queue, prefetcher, request, width, limit and (limit - seen) // size + 1)
+        highest = source.decode(top.job, prefetcher.result(top))["entities"]
+        queue[-1].high = highest[0]["id"] if highest else last
         while True:
-            _ask_ahead(line, ahead, request, width, limit and (limit - seen) // size + 1)
-            if not line:
+            _submit_ranges(queue, prefetcher, request, width, limit and (limit - seen) // size + 1)
+            if not queue:
                 return
-            ids = line.popleft()
-            assert ids.asked is not None
-            page = source.decode(ids.asked.job, ahead.take(ids.asked))
+            ids = queue.popleft()
+            assert ids.pending is not None
+            page = source.decode(ids.pending.job, prefetcher.result(ids.pending))
             records = page["entities"]
-            if page["paging_info"]["has_next_page"]:  # the rest of these ids comes before all others
-                line.appendleft(_Ids(records[-1]["id"], ids.high))
+            if page["paging_info"]["has_next_page"]:  # the rest of this range is read before the other ranges
+                queue.appendleft(_IdRange(records[-1]["id"], ids.high))
                 ids.high = records[-1]["id"]
             covered = ids.high - ids.low
             width = min(_width(size, covered, len(records)), GROWTH * max(covered, size))
             seen += len(records)
             yield records
     finally:
-        ahead.close()
+        prefetcher.close()
 
 
-def _ask_ahead(line: Deque[_Ids], ahead: Prefetcher[Request], request: Request, width: int, wanted: int) -> None:
+def _submit_ranges(
+    queue: Deque[_IdRange], prefetcher: Prefetcher[Request], request: Request, width: int, wanted: int
+) -> None:
     """
-    Ask for the first of the ranges that were not asked for, *width* ids at a time.
+    Submit the first of the ranges that are not submitted yet, *width* ids at a time.
 
     Args:
-        line: The ranges in order; afterwards the first of them, if there is one, is asked for.
+        queue: The ranges in order. Afterwards the first one, if there is one, is submitted.
 
-        ahead: What fetches them.
+        prefetcher: The prefetcher of the pages.
 
-        request: Asks for all records.
+        request: The request for all records.
 
-        width: How many ids are expected to fill a page.
+        width: The number of ids that are expected to fill a page.
 
-        wanted: How many of the ranges need be asked for at most; 0: as many as there is room for.
+        wanted: The highest number of ranges to submit. 0: as many as there is room for.
     """
     at = 0
-    while at < len(line):
-        ids = line[at]
-        if ids.asked is not None:
+    while at < len(queue):
+        ids = queue[at]
+        if ids.pending is not None:
             at += 1
         elif ids.low >= ids.high:
-            del line[at]
-        elif at and (not ahead.has_room() or 0 < wanted <= at):
+            del queue[at]
+        elif at and (not prefetcher.has_room() or 0 < wanted <= at):
             return
         else:
             middle = min(ids.low + width, ids.high)
-            line.insert(at, _Ids(ids.low, middle, ahead.ask(_within(request, ids.low, middle))))
+            queue.insert(at, _IdRange(ids.low, middle, prefetcher.submit(_in_id_range(request, ids.low, middle))))
             ids.low = middle
 
 
 def _width(size: int, covered: int, found: int) -> int:
     """
-    Return how many ids to ask for at a time, where *covered* ids held *found* records and a page holds *size*.
+    Return how many ids to request at a time, if *covered* ids had *found* records and a page has at most *size*.
     """
     return max(size, int(FILL * size * covered / found)) if found else GROWTH * max(covered, size)
 
 
-def _within(request: Request, low: int, high: int) -> Request:
+def _in_id_range(request: Request, low: int, high: int) -> Request:
     """
-    Return the request for the records with an id above *low*, up to *high*.
+    Return the request for the records with an id greater than *low*, up to and including *high*.
     """
-    theirs = request["filters"]
-    conditions = theirs["conditions"] if theirs.get("logical_operator") == "and" else [theirs]
+    filters = request["filters"]
+    conditions = filters["conditions"] if filters.get("logical_operator") == "and" else [filters]
     bounds = [
         {"path": "id", "relation": "greater_than", "values": [low]},
         {"path": "id", "relation": "less_than", "values": [high + 1]},
@@ -214,7 +217,7 @@ def _within(request: Request, low: int, high: int) -> Request:
     return {**request, "filters": {"logical_operator": "and", "conditions": [*conditions, *bounds]}}
 
 
-def _of_highest_id(request: Request) -> Request:
+def _highest_id_request(request: Request) -> Request:
     return {
         **request,
         "return_fields": ["id"],

@@ -1,7 +1,8 @@
 """
-Fetching ahead: threads bring bytes that are needed soon, while the caller works on those that came before.
+`Prefetcher`: threads fetch the bytes of later pages, while the caller's thread decodes the earlier ones.
 
-Threads carry bytes and one thread burns the CPU: decoding in several would only make them fight for the interpreter.
+The threads only receive bytes, and one thread decodes. Decoding in several threads would not be faster, as Python runs
+the code of one thread at a time.
 """
 
 import threading
@@ -17,21 +18,21 @@ from sgextended.http.cancellation import CancelToken
 Job = TypeVar("Job")
 Sleep = Callable[[float], object]
 
-#: Jobs in flight when fetching begins; they double while the caller has to wait.
+#: The number of jobs in flight at the start. It doubles each time that the caller has to wait.
 FIRST_IN_FLIGHT = 2
 
-_LONGEST_IDLE = 60.0  # seconds after which a thread without work ends, should nobody have closed what it works for
+_LONGEST_IDLE = 60.0  # seconds after which an idle thread ends, in case nobody closes its Prefetcher
 
 
 class Closed(Exception):
     """
-    What is fetched is not wanted any more.
+    The prefetcher was closed, so the bytes are not needed any more.
     """
 
 
-class Asked(Generic[Job]):
+class PendingFetch(Generic[Job]):
     """
-    One job that was asked for: what to fetch, and later what came.
+    One submitted job, and later its bytes or its error.
     """
 
     __slots__ = ("arrived", "body", "error", "job", "thread", "wake")
@@ -41,100 +42,105 @@ class Asked(Generic[Job]):
         self.arrived = False
         self.body = b""
         self.error: Optional[BaseException] = None
-        self.thread: Optional[threading.Thread] = None  # that fetches it
-        self.wake = WakeUp()  # the caller
+        self.thread: Optional[threading.Thread] = None  # the thread that fetches the job
+        self.wake = WakeUp()  # wakes the caller
 
 
 class Prefetcher(Generic[Job]):
     """
-    Jobs that are fetched before their bytes are taken.
+    Fetches jobs in threads before the caller needs their bytes.
 
-    `ask` while there `has_room`, `take` what was asked for, in any order, and `close` it when no more is wanted:
-    nothing more is fetched then, and what is in flight ends by itself. A failure is raised where its bytes would
-    have been taken. All methods are called by one thread at a time.
+    Call `submit` while it `has_room`, `result` for each submitted job in any order, and `close` at the end. After
+    `close` no further job is fetched, and jobs in flight end by themselves. The failure of a job is raised by `result`.
+    Only one thread at a time may call these methods.
 
     Args:
-        fetch: Returns the bytes of a job; called in threads, in the caller's context. It waits between attempts with
-            the function that it is given beside the job, which raises `Closed` when the bytes are not wanted any more.
+        fetch: Returns the bytes of a job. It is called in threads, in the caller's context, with the job and a function
+            that waits a number of seconds between attempts. That function raises `Closed` after `close`.
 
-        bound: How many jobs are in flight at most; as many more may wait to be taken. With 0 the caller fetches
-            by itself what it takes, and there are no threads; so it is where no thread can be started.
+        max_in_flight: The highest number of jobs in flight. As many finished jobs may wait for `result`. 0: there are
+            no threads, and `result` fetches the job in the caller's thread. It also does so if no thread can start.
 
-        may_grow: Returns whether one more may be in flight, for the sake of others that use the same connections.
+        may_grow: Returns whether one more job may be in flight, so that others can use the same connections.
 
-        patience: Seconds that the caller waits for one job before more are fetched at the same time; it may be set
-            later.
+        patience: The seconds that the caller waits for one job before the number of jobs in flight doubles. It may be
+            changed later.
     """
 
     def __init__(
-        self, fetch: Callable[[Job, Sleep], bytes], *, bound: int, may_grow: Callable[[], bool], patience: float = 1.0
+        self,
+        fetch: Callable[[Job, Sleep], bytes],
+        *,
+        max_in_flight: int,
+        may_grow: Callable[[], bool],
+        patience: float = 1.0,
     ) -> None:
-        self._fetch, self._bound, self._may_grow, self.patience = fetch, bound, may_grow, patience
-        self._in_flight = min(FIRST_IN_FLIGHT, bound)
-        self._queue: Deque[Asked[Job]] = deque()
-        self._untaken = 0
+        self._fetch, self._max_in_flight, self._may_grow, self.patience = fetch, max_in_flight, may_grow, patience
+        self._in_flight = min(FIRST_IN_FLIGHT, max_in_flight)
+        self._queue: Deque[PendingFetch[Job]] = deque()
+        self._outstanding = 0
         self._threads: List[threading.Thread] = []
-        self._sleeping: Deque[WakeUp] = deque()  # threads that have nothing to do
-        self._token = CancelToken()  # cancelled when it is closed
+        self._sleeping: Deque[WakeUp] = deque()  # the threads without a job
+        self._token = CancelToken()  # cancelled by close
 
     def has_room(self) -> bool:
         """
-        Return whether one more job may be asked for before another one is taken.
+        Return whether one more job may be submitted before the next `result`.
         """
-        return self._untaken < max(1, 2 * self._in_flight)
+        return self._outstanding < max(1, 2 * self._in_flight)
 
-    def ask(self, job: Job) -> Asked[Job]:
+    def submit(self, job: Job) -> PendingFetch[Job]:
         """
-        Have a job fetched, after those that were asked for before.
+        Queue a job, which is fetched after the earlier ones.
         """
-        asked = Asked(job)
-        self._untaken += 1
-        if self._bound:
-            self._queue.append(asked)
-            self._set_to_work()
-        return asked
+        pending = PendingFetch(job)
+        self._outstanding += 1
+        if self._max_in_flight:
+            self._queue.append(pending)
+            self._start_work()
+        return pending
 
-    def take(self, asked: Asked[Job]) -> bytes:
+    def result(self, pending: PendingFetch[Job]) -> bytes:
         """
-        Return the bytes of a job, once; wait for them if they are not there yet.
+        Return the bytes of a job; wait for them if necessary. Call it once for each job.
         """
-        has_to_wait = not asked.arrived
-        while self._bound and not asked.arrived:
-            if not asked.wake.wait(min(self.patience, LOOK_AGAIN)):
-                if self._is_lost(asked):
+        has_to_wait = not pending.arrived
+        while self._max_in_flight and not pending.arrived:
+            if not pending.wake.wait(min(self.patience, LOOK_AGAIN)):
+                if self._is_abandoned(pending):
                     break
                 self._double()
-        self._untaken -= 1
-        if not asked.arrived:
+        self._outstanding -= 1
+        if not pending.arrived:
             with suppress(ValueError):
-                self._queue.remove(asked)
-            return self._fetch(asked.job, self._sleep)
+                self._queue.remove(pending)
+            return self._fetch(pending.job, self._sleep)
         if has_to_wait:
             self._double()
-        if asked.error is not None:
-            raise asked.error
-        return asked.body
+        if pending.error is not None:
+            raise pending.error
+        return pending.body
 
-    def _is_lost(self, asked: Asked[Job]) -> bool:
+    def _is_abandoned(self, pending: PendingFetch[Job]) -> bool:
         """
-        Return whether no thread fetches a job, nor ever will.
+        Return whether no thread fetches the job now or later.
         """
-        if asked in self._queue:
+        if pending in self._queue:
             return not any(thread.is_alive() for thread in self._threads)
-        thread = asked.thread
-        return not asked.arrived and (thread is None or not thread.is_alive())
+        thread = pending.thread
+        return not pending.arrived and (thread is None or not thread.is_alive())
 
     def _double(self) -> None:
-        self._in_flight = min(2 * self._in_flight, self._bound)
-        self._set_to_work()
+        self._in_flight = min(2 * self._in_flight, self._max_in_flight)
+        self._start_work()
 
-    def _set_to_work(self) -> None:
+    def _start_work(self) -> None:
         """
-        Wake the threads that sleep; where that is not enough, start others.
+        Wake idle threads, and start new ones if there are more jobs.
         """
         jobs = len(self._queue)
         while jobs and self._sleeping:
-            with suppress(IndexError):  # it has woken by itself
+            with suppress(IndexError):  # the thread has woken by itself
                 self._sleeping.popleft().set()
                 jobs -= 1
         self._threads = [thread for thread in self._threads if thread.is_alive()]
@@ -146,14 +152,14 @@ class Prefetcher(Generic[Job]):
             thread = start(self._work, f"sgextended-page-{len(self._threads) + 1}")
             if thread is None:
                 if not self._threads:
-                    self._bound = 0
+                    self._max_in_flight = 0
                 return
             self._threads.append(thread)
             jobs -= 1
 
     def close(self) -> None:
         """
-        Fetch nothing more. A thread that fetches now ends after that.
+        Fetch no further job. A thread ends after the job that it fetches now.
         """
         self._token.cancel()
         for wake in list(self._sleeping):
@@ -163,19 +169,19 @@ class Prefetcher(Generic[Job]):
         idle_since = time.monotonic()
         while not self._token.is_cancelled and time.monotonic() - idle_since < _LONGEST_IDLE:
             try:
-                asked = self._queue.popleft()
+                pending = self._queue.popleft()
             except IndexError:
                 self._wait_for_work()
                 continue
             try:
-                asked.thread = threading.current_thread()
-                asked.body = self._fetch(asked.job, self._sleep)
+                pending.thread = threading.current_thread()
+                pending.body = self._fetch(pending.job, self._sleep)
             except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
-                asked.error = error
+                pending.error = error
             finally:
-                asked.arrived = True
-                asked.wake.set()
-            del asked
+                pending.arrived = True
+                pending.wake.set()
+            del pending
             idle_since = time.monotonic()
 
     def _wait_for_work(self) -> None:

@@ -1,5 +1,5 @@
 """
-Closing what was made for a caller, where a failure must not hit somebody else.
+`close`: closes an object and logs a failure, so that the failure does not affect the next caller.
 """
 
 import logging
@@ -10,7 +10,7 @@ LOG = logging.getLogger("sgextended")
 
 def close(instance: Any) -> None:
     """
-    Close an instance if it can be closed; a failure is logged, since whoever is served next is not to blame.
+    Close an object if it has a ``close`` method. A failure is logged, not raised: it is unrelated to the next caller.
     """
     method = getattr(instance, "close", None)
     if method is None:

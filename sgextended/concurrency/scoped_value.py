@@ -1,9 +1,9 @@
 """
-Values that hold for one ``with`` block, and never longer: deadlines, dry runs, traces.
+`ScopedValue`: a value for one ``with`` block, and never longer: a deadline, a dry run, a trace.
 
-A plain context variable is reset by the code at the end of the block. An exception that a signal handler raises at the
-wrong instruction skips that code, and the value stays set. So a `ScopedValue` refers to its block weakly: a value is
-dead when its block object is gone, whether or not the end of the block ran.
+The code at the end of a block resets a plain context variable. If a signal handler raises an exception just before that
+code, the code is skipped and the value stays set. So a `ScopedValue` has only a weak reference to its block: the value
+is dead when the block object is gone, even if the end of the block did not run.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ _GONE: Any = object()
 
 class _ThreadMark(threading.local):
     """
-    An object for each thread. The number of a thread would not do: a new thread may get that of one that has ended.
+    An object for each thread. The id of a thread is not enough: a new thread may get the id of one that has ended.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ _here = _ThreadMark()
 
 def thread_mark() -> object:
     """
-    Return the object that stands for this thread.
+    Return the object that identifies this thread.
     """
     return _here.mark
 
@@ -53,7 +53,7 @@ Begin = Callable[["weakref.ref[_Held]"], Tuple[Any, Given]]
 
 class _Entry:
     """
-    What a context knows of one block. All copies of the context share the entry.
+    The state of one block in a context. All copies of the context share the entry.
     """
 
     __slots__ = ("held", "kept", "outer", "thread")
@@ -61,13 +61,13 @@ class _Entry:
     def __init__(self, held: "weakref.ref[_Held]", outer: "Optional[_Entry]") -> None:
         self.held = held
         self.outer = outer
-        self.kept = _GONE  # the value, once the block has ended in order
+        self.kept = _GONE  # the value, once the block has ended normally
         self.thread = _here.mark
 
 
 class _Scope:
     """
-    The parts of a block that its own methods need. It refers to the value weakly; see `DetachedMethod`.
+    The parts of a block that its methods need. It has only a weak reference to the value; see `DetachedMethod`.
     """
 
     __slots__ = ("begin", "end", "entry", "held", "variable")
@@ -83,9 +83,9 @@ class _Scope:
         self.entry: Optional[_Entry] = None
 
 
-class _BoundMethod(functools.partial):  # type: ignore[type-arg] # Python 3.9 knows no arguments here at run time
+class _BoundMethod(functools.partial):  # type: ignore[type-arg] # Python 3.9 does not support type arguments here
     """
-    A method of a block, bound to it. The ``with`` statement holds this object, and so the block.
+    A bound method of a block. The ``with`` statement refers to this object, and so to the block.
     """
 
     block: Any
@@ -95,9 +95,8 @@ class DetachedMethod:
     """
     A method of a context manager whose frame refers to the attribute ``parts`` and not to the context manager.
 
-    An exception that interrupts a plain method keeps its frame, and with it ``self``, for as long as somebody keeps
-    the exception. The block would live for as long, and
-    with it what it has set.
+    An exception that interrupts a plain method refers to its frame, and so to ``self``, for as long as the exception
+    lives. The block would live as long, and its value would stay set.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -116,10 +115,10 @@ class DetachedMethod:
 
 def _enter(scope: _Scope) -> Any:
     if scope.entry is not None:
-        msg = "This context manager was used before: it is for one with statement. Make another one."
+        msg = "This context manager was used before, but it is for one with statement only. Create another one."
         raise RuntimeError(msg)
     value, given = scope.begin(scope.held)
-    # The holder has no name here: a frame that is kept by an exception would keep it alive.
+    # The holder has no local variable here: an exception that refers to this frame would keep it alive.
     setattr(scope.held(), "value", value)  # noqa: B010
     entry = scope.entry = _Entry(scope.held, scope.variable._outer())  # noqa: SLF001 - same module
     scope.variable._variable.set(entry)  # noqa: SLF001 - same module
@@ -131,7 +130,7 @@ def _exit(scope: _Scope, *_: object) -> None:
     if entry is None:
         return
     scope.variable._leave(entry)  # noqa: SLF001 - same module
-    # Only now: an entry that is still set here and keeps its value would be in force after the block.
+    # Only after _leave: if an entry that is still set kept its value, the value would apply after the block.
     value = entry.kept = getattr(scope.held(), "value", _GONE)
     if scope.end is not None:
         scope.end(value)
@@ -144,11 +143,10 @@ class Block(contextlib.ContextDecorator, Generic[Given]):
     Args:
         variable: The variable.
 
-        begin: Called when the block begins, with a weak reference to an object that lives as long as the ``with``
-            statement. Returns the value, and the object that the ``with`` statement gives to ``as``.
+        begin: Called at the start of the block, with a weak reference to an object that lives as long as the ``with``
+            statement. Returns the value, and the object for ``as`` of the ``with`` statement.
 
-        end: Called with the value when the block has ended. It is not called when the block is interrupted at the
-            wrong instruction.
+        end: Called with the value at the end of the block. It is not called if an exception interrupts the end itself.
     """
 
     def __init__(
@@ -184,17 +182,17 @@ class ScopedValue(Generic[Value]):
     """
     A context variable whose value is set for a ``with`` block.
 
-    When the block has ended in order, a copy of its context still sees the value: a thread or a task that was started
-    in a dry run does not begin to write when the block ends. When the block was interrupted so that its end did not
-    run, the value is dead everywhere, and the one of the block around it is in force again.
+    After a normal end of the block, copies of its context still have the value: a thread or a task that was started in
+    a dry run does not start to write when the block ends. If an exception interrupted the end of the block, the value
+    is dead everywhere, and the value of the outer block applies again.
 
     Args:
-        name: For messages of Python.
+        name: The name of the context variable, for messages of Python.
 
         default: The value outside of all blocks.
 
-        elsewhere: The value that other threads see once a block was interrupted so that its end did not run. Left
-            out: they see the value of the block around it.
+        elsewhere: The value in other threads after the end of a block was interrupted. By default it is the value of
+            the outer block.
     """
 
     def __init__(self, name: str, default: Value, *, elsewhere: Value = _GONE) -> None:
@@ -219,7 +217,8 @@ class ScopedValue(Generic[Value]):
         Return the innermost entry that has a value, and that value.
         """
         while entry is not None:
-            # The holder first: an entry keeps the value before the holder goes. It has no name here, see `_enter`.
+            # The holder is read first: an entry gets the value before the holder is deleted. It has no local variable
+            # here, see `_enter`.
             value = getattr(entry.held(), "value", _GONE)
             if value is _GONE:
                 value = entry.kept
@@ -231,21 +230,21 @@ class ScopedValue(Generic[Value]):
         return None, self._default
 
     def _outer(self) -> Optional[_Entry]:
-        # Dead entries are left out, or each interrupted block would make the chain longer for ever.
+        # Dead entries are skipped; otherwise each interrupted block would make the chain longer.
         return self._found(self._variable.get())[0]
 
     def _leave(self, entry: _Entry) -> None:
         """
-        Set the variable to what was there before a block.
+        Reset the variable to its value before a block.
 
-        A block may end in another context than it began in, as that of a generator which the garbage collector ends.
-        Such a context has values of its own, which stay.
+        A block may end in another context than its own, for example if the garbage collector ends a generator. The
+        values of such a context stay unchanged.
         """
         found = self._variable.get()
         while found is not None and found is not entry:
             found = found.outer
         if found is not None:
-            self._variable.set(entry.outer)  # no reset: it fails in a copy of the context
+            self._variable.set(entry.outer)  # not ContextVar.reset, which fails in a copy of the context
 
 
 class NoBlock(contextlib.ContextDecorator):
@@ -264,5 +263,5 @@ class NoBlock(contextlib.ContextDecorator):
         """
 
 
-#: Sets nothing. It may be used any number of times.
+#: A context manager that sets nothing. It may be used any number of times.
 NO_BLOCK = NoBlock()

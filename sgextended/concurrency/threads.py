@@ -1,8 +1,8 @@
 """
-Threads that this package starts, and what happens where none can be started.
+`start`: starts a thread of this package, if that is possible.
 
-A process may be allowed no more threads, and at the end of the interpreter none can be started: then the work that a
-thread was to do is done by the caller.
+A process may have reached its limit of threads, and at the end of the interpreter no thread can be started. The caller
+then does the work of the thread itself.
 """
 
 import contextvars
@@ -13,10 +13,10 @@ from typing import Callable, Optional
 
 def start(target: Callable[[], object], name: str) -> Optional[threading.Thread]:
     """
-    Return a new daemon thread that runs *target* in a copy of the caller's context; None where none can be started.
+    Start a daemon thread that runs *target* in a copy of the caller's context. Return it, or None if that fails.
     """
     if sys.is_finalizing():
-        return None  # a thread that is started now never runs, and ``start`` waits for it
+        return None  # a new thread would never run, and ``start`` would wait for it
     thread = threading.Thread(target=contextvars.copy_context().run, args=(target,), name=name, daemon=True)
     try:
         thread.start()

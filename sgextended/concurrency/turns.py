@@ -1,7 +1,9 @@
 """
-Waiting for another thread without a lock that could be met again, or left locked by an interruption.
+`Turns`: lets one thread at a time work on a key while the others wait.
 
-`Turns` lets one thread at a time work on a key while the others wait.
+It differs from a lock: the same thread may enter again, and an interrupted thread does not leave the key locked. A
+waiting thread does not get the result or the failure of the thread before it; for that there is
+`sgextended.http.single_flight.SingleFlight`.
 """
 
 import itertools
@@ -15,7 +17,7 @@ from sgextended.concurrency.wake_up import LOOK_AGAIN, WakeUp
 
 class _Place:
     """
-    Lives as long as the ``with`` statement of its turn.
+    An object that lives as long as the ``with`` statement of its turn.
     """
 
     __slots__ = ("__weakref__",)
@@ -23,7 +25,7 @@ class _Place:
 
 class _Parts:
     """
-    The parts of a turn. They refer to its place weakly; see `DetachedMethod`.
+    The parts of a turn. They have only a weak reference to its place; see `DetachedMethod`.
     """
 
     __slots__ = ("key", "limit", "number", "owner", "place")
@@ -43,7 +45,7 @@ def _end(parts: _Parts, *_: object) -> None:
 
 class Turn:
     """
-    One turn, for one ``with`` block, which is given whether its time came.
+    The context manager of one turn. It gives the ``with`` block whether the thread has the turn.
     """
 
     def __init__(self, owner: "Turns", key: Hashable, limit: Optional[float]) -> None:
@@ -54,12 +56,12 @@ class Turn:
 
         def __enter__(self) -> bool:
             """
-            Wait for the turn; return False when the time was up before.
+            Wait for the turn. Return False if the time limit passed before.
             """
 
         def __exit__(self, *_: object) -> None:
             """
-            Let the next thread go on.
+            End the turn and wake the waiting threads.
             """
     else:
         __enter__ = DetachedMethod(_begin)
@@ -70,23 +72,23 @@ class Turns:
     """
     Lets one thread at a time work on a key, in order of arrival.
 
-    A thread that has the turn gets it again, as a hook may ask the same question within the answer to it. A turn whose
-    ``with`` statement is gone is over, whether or not its end ran.
+    A thread that has the turn can take it again, as a hook may repeat the call in which it runs. A turn ends when its
+    ``with`` statement is gone, even if an exception interrupted its end.
     """
 
     def __init__(self) -> None:
         self._numbers = itertools.count()
         self._queue: Dict[int, Tuple[Hashable, ref[_Place], object]] = {}  # in order of arrival
-        self._wakes: Dict[int, WakeUp] = {}  # of the threads that wait
+        self._wakes: Dict[int, WakeUp] = {}  # of the waiting threads
 
     def take(self, key: Hashable, limit: Optional[float] = None) -> Turn:
         """
         Return a context manager in whose block this thread has the turn.
 
         Args:
-            key: The work.
+            key: The key of the work.
 
-            limit: Seconds to wait at most. None: no limit.
+            limit: The longest wait, in seconds. None: no limit.
         """
         return Turn(self, key, limit)
 
@@ -126,4 +128,4 @@ class Turns:
     def _end(self, number: int) -> None:
         self._queue.pop(number, None)
         for wake in list(self._wakes.values()):
-            wake.set()  # each thread looks whether it is the next
+            wake.set()  # each thread checks whether it is the next

@@ -5,16 +5,17 @@
 import threading
 from contextlib import suppress
 
-#: Seconds after which a thread that waits looks again by itself: an interrupted thread may have woken nobody.
+#: Seconds after which a waiting thread checks again without being woken: the thread that should wake it may have been
+#: interrupted.
 LOOK_AGAIN = 0.25
 
 
 class WakeUp:
     """
-    A signal for the one thread that waits for it. It stays set until a wait has seen it.
+    A signal for the one thread that waits for it. It stays set until a `wait` has returned.
 
-    It is a bare lock and no `threading.Event`: an exception that a signal handler raises within the methods of an Event
-    leaves the lock inside it taken, and then every thread hangs.
+    It uses a bare lock instead of `threading.Event`. If a signal handler raises an exception inside a method of an
+    Event, the lock of the Event stays locked, and every thread hangs.
     """
 
     __slots__ = ("_lock",)
@@ -25,13 +26,13 @@ class WakeUp:
 
     def set(self) -> None:
         """
-        Wake the thread that waits, or the next one that does. It takes no lock, so any code may call it.
+        Wake the waiting thread, or the next one that waits. It acquires no lock, so any code may call it.
         """
-        with suppress(RuntimeError):  # it is set already
+        with suppress(RuntimeError):  # the signal is set already
             self._lock.release()
 
     def wait(self, seconds: float) -> bool:
         """
-        Wait for at most so many seconds, and return whether it was set.
+        Wait until the signal is set, for at most *seconds*. Return whether it was set.
         """
         return self._lock.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX))

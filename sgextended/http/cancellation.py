@@ -1,8 +1,8 @@
 """
-Cancelling a call from another thread: its reads are cut off, its writes are finished, and nothing more is sent.
+Cancelling a call from another thread: its reads are aborted, its writes in flight finish, and nothing more is sent.
 
-Code that runs a call in a thread for somebody else, as asyncio does, sets a `CancelToken`. The token is a context
-variable: it holds for the call, and for the threads that the call starts.
+Code that runs a call in a thread for another caller, as asyncio does, sets a `CancelToken`. The token is a context
+variable: it applies to the call and to the threads that the call starts.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from sgextended.errors import SGExtendedError
 
 class RequestCancelled(SGExtendedError):
     """
-    The call was taken back; nothing of it is under way.
+    The call was cancelled, and no request of it is in flight.
     """
 
 
@@ -25,9 +25,10 @@ class CancelToken:
     Cancels a call from another thread.
 
     Attributes:
-        ends_sent: Whether a request ends that was sent already. A write does not, as it would have no outcome.
+        ends_sent: Whether `cancel` aborts a request whose sending has begun. It does not for writes, since their
+            outcome would be unknown.
 
-        written: The writes that the site has carried out for the call so far: the name of each, and its result.
+        written: The writes that the site has executed for the call so far: the name and the result of each.
     """
 
     ends_sent = True
@@ -46,7 +47,7 @@ class CancelToken:
 
     def cancel(self) -> None:
         """
-        Cancel the call; from any thread.
+        Cancel the call. Any thread may call this.
         """
         self._is_cancelled = True
         for end in list(self._ends):
@@ -62,13 +63,13 @@ class CancelToken:
 
     def on_cancel(self, end: Callable[[], None]) -> "OnCancel":
         """
-        Call *end* when the call is cancelled in the ``with`` block, or was cancelled before.
+        Return a context manager. *end* is called if the call is cancelled during its block, or was cancelled before.
         """
         return OnCancel(self, self._ends, end)
 
     def wait(self, seconds: float) -> bool:
         """
-        Wait so many seconds, or until the call is cancelled; return whether it is.
+        Wait for a number of seconds, or until the call is cancelled. Return whether the call is cancelled.
         """
         wake, ends_at = WakeUp(), time.monotonic() + seconds
         with self.on_cancel(wake.set):
@@ -82,7 +83,7 @@ class CancelToken:
 
 class ForWrite(CancelToken):
     """
-    The token of a call as its writes see it: they end where they were not sent yet.
+    The token for the writes of a call: it aborts only writes that are not sent yet.
     """
 
     ends_sent = False
@@ -101,7 +102,7 @@ class ForWrite(CancelToken):
 
 class OnCancel:
     """
-    The block of `CancelToken.on_cancel`.
+    The context manager of `CancelToken.on_cancel`.
     """
 
     def __init__(self, token: CancelToken, ends: List[Callable[[], None]], end: Callable[[], None]) -> None:
@@ -117,14 +118,14 @@ class OnCancel:
             self._ends.remove(self._end)
 
 
-_current: "ScopedValue[Optional[CancelToken]]" = ScopedValue("sgextended_recall", None)
+_current: "ScopedValue[Optional[CancelToken]]" = ScopedValue("sgextended_cancel_token", None)
 
-#: Return the token that cancels the call that runs; None: nothing cancels it.
+#: Return the token of the current call; None: the call cannot be cancelled.
 current = _current.get
 
 
 def under(token: Optional[CancelToken]) -> Block[None]:
     """
-    Let *token* cancel the calls of a ``with`` block. None: nothing cancels them.
+    Return a context manager in whose block *token* cancels the calls. None: the calls cannot be cancelled.
     """
     return _current.bind(token)

@@ -1,5 +1,5 @@
 """
-One connection, and the request that is on it: whose it is, how far it got, and how to end it from another thread.
+One connection and its request in flight: how far the request got, and how another thread aborts it.
 """
 
 import re
@@ -12,40 +12,49 @@ from urllib.parse import quote
 from urllib3.util.wait import wait_for_read
 
 from sgextended.http.response import Response, Sink, read_response
-from sgextended.http.signal_errors import raise_what_comes_from_elsewhere
+from sgextended.http.signal_errors import reraise_foreign_error
 from sgextended.http.socket_opener import Opener
 
 if TYPE_CHECKING:
     from sgextended.concurrency.wake_up import WakeUp
     from sgextended.http.deadline import Deadline
 
-#: Seconds after which an unused connection is not used again: firewalls and balancers forget such ones silently.
+#: Seconds after which an idle connection is not used again: firewalls and load balancers drop such connections
+#: silently.
 LONGEST_IDLE = 60.0
 
-_JOINED = 1 << 16  # bytes; a body of at most so many is sent together with the head
-_PIECE = 1 << 14  # bytes that are handed to a socket at a time; the most that a record of TLS has
-_SHORTEST = 0.001  # seconds; a limit of 0 means none to a socket
-_VISIBLE = re.compile(r"[!-~]+")
+_MAX_JOINED_BODY = 1 << 16  # bytes; a body of at most this size is sent together with the head
+_PIECE_SIZE = 1 << 14  # bytes that are given to a socket at a time; the largest size of a TLS record
+_MIN_TIMEOUT = 0.001  # seconds; a socket takes a timeout of 0 for non-blocking
+_PRINTABLE_ASCII = re.compile(r"[!-~]+")
 
 
 class Body(Protocol):
     """
-    What a request carries, where it is too large for the memory: its size in bytes, and its bytes from the first on.
+    A request body that is read in chunks, as it may be too large for the memory. *size* is in bytes.
     """
 
     size: int
 
     def chunks(self) -> Iterator[bytes]:
         """
-        Yield the bytes, from the first on each time that it is called.
+        Yield the bytes. Each call starts with the first byte.
         """
         ...
 
 
 class Limits:
     """
-    How long one request may wait, in seconds: for a connection to be made, for bytes, for a free connection; and until
-    when it must be over with all of it.
+    The time limits of one request.
+
+    Args:
+        connect: The seconds for opening a connection.
+
+        read: The seconds for each wait for bytes, or for the socket to take bytes.
+
+        pool: The seconds for a connection to become free.
+
+        deadline: The deadline of the whole request. None: there is none.
     """
 
     __slots__ = ("connect", "deadline", "pool", "read")
@@ -62,42 +71,52 @@ class DeadlinePassed(Exception):
 
 class InFlightRequest:
     """
-    One request in flight: whether all of it was sent, and on which connection it is.
+    One request in flight: how much of it was sent, and on which socket.
 
-    A server that lacks a part of the request cannot have executed it. So until the last piece was handed to the
-    operating system, the request surely did not happen.
+    A server cannot execute a request that it has only in part. So the request was surely not executed until its last
+    piece was given to the operating system.
 
     Attributes:
-        begun: Whether there was a connection, and the first byte was to be sent.
+        is_started: Whether a connection was open and the sending began.
 
-        whole: Whether the last piece was handed to the socket.
+        is_fully_sent: Whether the last piece was given to the socket.
 
-        receiving: Whether the thread waits for the response.
+        is_awaiting_response: Whether the thread waits for the response.
 
-        aborted: Whether another thread has ended it.
+        is_aborted: Whether another thread has aborted the request.
 
         wake: Wakes the thread while it waits for a connection.
     """
 
-    __slots__ = ("_body", "_head", "_sock", "aborted", "begun", "limits", "receiving", "wake", "whole")
+    __slots__ = (
+        "_body",
+        "_head",
+        "_sock",
+        "is_aborted",
+        "is_awaiting_response",
+        "is_fully_sent",
+        "is_started",
+        "limits",
+        "wake",
+    )
 
     def __init__(self, head: bytes, body: Union[bytes, Body, None], limits: Limits) -> None:
-        self._head, self._body, self.limits = memoryview(head), body, limits  # a view does not show its bytes
+        self._head, self._body, self.limits = memoryview(head), body, limits  # the repr of a view hides its bytes
         self._sock: Optional[socket.socket] = None
         self.wake: Optional[WakeUp] = None
-        self.begun = self.whole = self.receiving = self.aborted = False
+        self.is_started = self.is_fully_sent = self.is_awaiting_response = self.is_aborted = False
 
-    def belongs_to(self, sock: Optional[socket.socket]) -> None:
+    def set_socket(self, sock: Optional[socket.socket]) -> None:
         """
-        Note which socket the request is on: `abort` shuts it down.
+        Set the socket of the request, which `abort` shuts down.
         """
         self._sock = sock
 
     def abort(self) -> None:
         """
-        End the request where it stands, from any thread: its own thread sees the connection end.
+        Abort the request at any point, from any thread. Its own thread sees the end of the connection.
         """
-        self.aborted = True  # first: a thread that has let go of the socket looks at this after it has
+        self.is_aborted = True  # set first: the request's thread reads it after it has released the socket
         wake, sock = self.wake, self._sock
         if wake is not None:
             wake.set()
@@ -106,9 +125,9 @@ class InFlightRequest:
 
     def abort_unsent(self) -> None:
         """
-        End the request, from any thread, unless it is being sent already.
+        Abort the request, from any thread, unless its sending has begun.
         """
-        self.aborted = True
+        self.is_aborted = True
         wake = self.wake
         if wake is not None:
             wake.set()
@@ -116,18 +135,18 @@ class InFlightRequest:
     def raise_if_aborted(self) -> None:
         """
         Raises:
-            ConnectionAbortedError: Another thread has ended the request.
+            ConnectionAbortedError: Another thread has aborted the request.
         """
-        if self.aborted:
-            msg = "the request was ended before it was sent"
+        if self.is_aborted:
+            msg = "the request was aborted before it was sent"
             raise ConnectionAbortedError(msg)
 
     def seconds(self, limit: float) -> float:
         """
-        Return how long to wait at most now: *limit*, or what is left of the deadline.
+        Return the seconds to wait at most: *limit*, or the time until the deadline if that is shorter.
 
         Raises:
-            DeadlinePassed: Nothing is left of it.
+            DeadlinePassed: The deadline has passed.
         """
         deadline = self.limits.deadline
         if deadline is None:
@@ -136,18 +155,18 @@ class InFlightRequest:
         if left <= 0:
             msg = "the deadline has passed"
             raise DeadlinePassed(msg)
-        return min(limit, max(left, _SHORTEST))
+        return min(limit, max(left, _MIN_TIMEOUT))
 
     def send_on(self, sock: socket.socket) -> None:
         """
-        Send all of it, in pieces, each of which may take as long as the read limit.
+        Send the request in pieces. The read limit applies to each piece.
         """
-        self.begun = True
+        self.is_started = True
         head, body = self._head, self._body
         if body is None:
             self._send(sock, head, is_last=True)
         elif isinstance(body, bytes):
-            if len(body) <= _JOINED:
+            if len(body) <= _MAX_JOINED_BODY:
                 self._send(sock, memoryview(b"".join((head, body))), is_last=True)
             else:
                 self._send(sock, head, is_last=False)
@@ -158,21 +177,23 @@ class InFlightRequest:
             for piece in body.chunks():
                 left -= len(piece)
                 self._send(sock, memoryview(piece), is_last=left <= 0)
-        self.receiving = True
+        self.is_awaiting_response = True
 
     def _send(self, sock: socket.socket, view: memoryview, *, is_last: bool) -> None:
         read = self.limits.read
         while view:
             sock.settimeout(self.seconds(read))
-            piece = view[:_PIECE]  # TLS gives no word of what was taken before all of it was
-            self.whole = is_last and len(piece) == len(view)  # before it is: an exception may come at any moment
+            piece = view[:_PIECE_SIZE]  # with TLS, send returns only after the whole piece was taken
+            self.is_fully_sent = is_last and len(piece) == len(
+                view
+            )  # set before sending, since an exception may be raised at any moment
             view = view[sock.send(piece) :]
             if view:
-                self.whole = False
+                self.is_fully_sent = False
 
     def receiver(self, sock: socket.socket) -> Any:
         """
-        Return the function that receives the next bytes from a socket, within the limits of the request.
+        Return a function that receives the next bytes from a socket within the time limits of the request.
         """
         read, seconds, set_timeout, recv = self.limits.read, self.seconds, sock.settimeout, sock.recv
 
@@ -185,29 +206,31 @@ class InFlightRequest:
 
 def close(sock: socket.socket) -> None:
     """
-    Close a socket; that it was lost already does not matter.
+    Close a socket. An error of a socket that is already lost is ignored.
     """
     try:
         sock.close()
     except OSError as error:
-        raise_what_comes_from_elsewhere(error)
+        reraise_foreign_error(error)
 
 
 def _shut_down(sock: socket.socket) -> None:
     try:
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)  # beneath TLS, which would want to say goodbye
+        socket.socket.shutdown(
+            sock, socket.SHUT_RDWR
+        )  # not the method of the TLS socket, which would send a closing message first
     except TypeError:
-        sock.shutdown(socket.SHUT_RDWR)  # a socket of eventlet
+        sock.shutdown(socket.SHUT_RDWR)  # eventlet has another socket class
     except OSError as error:
-        raise_what_comes_from_elsewhere(error)
+        reraise_foreign_error(error)
 
 
 class Connection:
     """
-    A place for one connection in a pool; it is opened when it is needed.
+    One connection of a pool. It is opened by the first request, and again after a failure.
 
     Attributes:
-        requests: How many requests it has carried, or was to carry.
+        requests: A list with the number of requests, including failed ones.
     """
 
     __slots__ = ("__weakref__", "_is_clean", "_opener", "_sock", "_used", "requests")
@@ -220,7 +243,7 @@ class Connection:
 
     def exchange(self, request: InFlightRequest, sink: Optional[Sink]) -> Response:
         """
-        Send a request and return the response to it. After any exception the connection has to be closed.
+        Send a request and return its response. After any exception the caller must close the connection.
         """
         self.requests[0] += 1
         sock = self._sock
@@ -228,44 +251,44 @@ class Connection:
             self.close()
             sock = self._sock = self._opened(request)
         self._is_clean = False
-        request.belongs_to(sock)
+        request.set_socket(sock)
         request.raise_if_aborted()
         receive = request.receiver(sock)
         try:
             request.send_on(sock)
         except BrokenPipeError as error:
-            raise_what_comes_from_elsewhere(error)
-            request.whole, request.receiving = False, True
-            # The server reads no more of the request, and may have said why.
+            reraise_foreign_error(error)
+            request.is_fully_sent, request.is_awaiting_response = False, True
+            # The server has stopped reading the request, and may have sent a response with the reason.
             response, is_reusable = read_response(receive, sink)[0], False
         else:
             response, is_reusable = read_response(receive, sink)
-        request.belongs_to(None)
+        request.set_socket(None)
         self._used = time.monotonic()
-        if is_reusable and not request.aborted:
+        if is_reusable and not request.is_aborted:
             self._is_clean = True
         else:
             self.close()
         return response
 
     def _is_usable(self, sock: socket.socket) -> bool:
-        # A server that has closed it, or sends something that was not asked for, makes it readable.
+        # An idle connection is readable if the server has closed it or has sent unexpected bytes.
         return self._is_clean and time.monotonic() - self._used < LONGEST_IDLE and not wait_for_read(sock, timeout=0.0)
 
     def _opened(self, request: InFlightRequest) -> socket.socket:
         limits = request.limits
-        return self._opener.open(request.seconds(limits.connect), request.belongs_to)
+        return self._opener.open(request.seconds(limits.connect), request.set_socket)
 
     def close(self) -> None:
         """
-        Close the connection. The place can be used again.
+        Close the connection. The next request opens it again.
         """
         sock, self._sock, self._is_clean = self._sock, None, False
         if sock is not None:
             close(sock)
 
 
-def head_of(
+def request_head(
     method: str, path: str, host: str, headers: Tuple[Mapping[str, str], ...], body: Union[bytes, Body, None]
 ) -> bytes:
     """
@@ -274,7 +297,7 @@ def head_of(
     Raises:
         ValueError: A header has a line break in its value.
     """
-    if not _VISIBLE.fullmatch(path):
+    if not _PRINTABLE_ASCII.fullmatch(path):
         path = quote(path, safe=string.punctuation)
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "accept-encoding: gzip, deflate"]
     if any("accept-encoding" in each for each in headers):
@@ -287,7 +310,7 @@ def head_of(
     lines.append("\r\n")
     text = "\r\n".join(lines)
     if text.count("\n") != count + 1 or text.count("\r") != count + 1 or "\0" in text:
-        lines, text = [], ""  # a traceback with local variables is not to show them
-        msg = "A header of the request has a line break in its value."
+        lines, text = [], ""  # so that a traceback with local variables does not show the headers
+        msg = "A header of the request has a line break in its value, which HTTP does not allow. Nothing was sent."
         raise ValueError(msg)
     return text.encode("utf-8")

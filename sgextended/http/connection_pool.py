@@ -1,13 +1,12 @@
 """
-The connections of a process to one endpoint: a bounded number, each lent to one request at a time.
+`ConnectionPool`: a bounded number of connections to one endpoint, each lent to one request at a time.
 
-An exception can come at any instruction, from a signal handler for instance. So no lock is taken on the way of a call,
-nothing is counted, and what an exception leaves behind is found by the next caller:
+A signal handler can raise an exception at any instruction. So a call takes no lock and changes no counters, and the
+next caller finds what an exception has left behind:
 
-- A connection is lent by taking it out of a deque, and comes back by being put there.
-- A connection that an exception has thrown away is gone, which its weak reference shows, and another one takes its
-  place.
-- A caller that waits looks again after a short time, even if nobody has woken it.
+- A connection is lent by removing it from a deque, and is given back by appending it.
+- If an exception has discarded a connection, its weak reference is dead, and the pool creates another one.
+- A waiting caller checks again after a short time, even if no other thread has woken it.
 """
 
 import time
@@ -21,7 +20,7 @@ from sgextended.errors import ClientClosed
 from sgextended.http.connection import Connection, InFlightRequest
 from sgextended.http.socket_opener import Opener
 
-_GONE = 8 * LOOK_AGAIN  # seconds after which a waiting caller that has not looked is taken for gone
+_GONE = 8 * LOOK_AGAIN  # seconds without a check after which a waiting caller counts as interrupted
 
 
 class _Waiter:
@@ -39,56 +38,56 @@ class _Waiter:
 
     def raise_if_closed(self) -> None:
         if self.was_closed:
-            msg = "The client was closed while this call waited for a connection. Nothing was sent."
+            msg = "The client was closed while this call waited for a connection. Nothing was sent. Use an open client."
             raise ClientClosed(msg)
 
 
 class ConnectionPool:
     """
-    A bounded number of connections. Callers wait in order of arrival; the connection that came back last is lent first.
+    A bounded number of connections. Callers wait in order of arrival. The connection used last is lent first.
 
     Args:
-        opener: Opens their sockets.
+        opener: Opens the sockets.
 
-        bound: How many there are at most.
+        bound: The highest number of connections.
     """
 
     def __init__(self, opener: Opener, bound: int) -> None:
         self._opener, self._bound = opener, bound
         self._idle: Deque[Connection] = deque()
-        self._made: List[ref[Connection]] = []  # all that live, and some that do not
+        self._made: List[ref[Connection]] = []  # of all connections; some references are dead
         self._waiters: Deque[_Waiter] = deque()
-        self._counts: List[List[int]] = []  # of the requests of each connection that was made
+        self._counts: List[List[int]] = []  # the number of requests of each connection so far
 
     @property
     def requests(self) -> int:
         """
-        How many requests all connections have carried, or were to carry.
+        The number of requests on all connections, including failed ones.
         """
         return sum(count[0] for count in list(self._counts))
 
     @property
     def lent(self) -> int:
         """
-        How many connections carry a request now: those that live and are not idle.
+        The number of connections in use: those that exist and are not idle.
         """
         return len(self._living()) - len(self._idle)
 
     def has_free(self) -> bool:
         """
-        Return whether one more request would find a connection free now.
+        Return whether a connection is free for one more request.
         """
         return bool(self._idle) or len(self._living()) < self._bound
 
     def lend(self) -> Optional[Connection]:
         """
-        Return a connection, or None where the caller has to wait for one.
+        Return a connection, or None if the caller has to `wait` for one.
         """
         return None if self._waiters else self._free()
 
     def give_back(self, connection: Connection) -> None:
         """
-        Take a connection back, and wake the caller that has waited for longest.
+        Give a connection back, and wake the caller that has waited longest.
         """
         self._idle.append(connection)
         if self._waiters:
@@ -96,12 +95,12 @@ class ConnectionPool:
 
     def wait(self, request: InFlightRequest, user: object) -> Optional[Connection]:
         """
-        Return a connection when one is free for this caller; None when none came free in time.
+        Wait for a free connection and return it. Return None if none became free in time.
 
         Raises:
-            ClientClosed: *user* was closed meanwhile.
+            ClientClosed: *user* was closed during the wait.
 
-            ConnectionAbortedError: The request was aborted meanwhile.
+            ConnectionAbortedError: The request was aborted during the wait.
         """
         waiter, connection = _Waiter(user), None
         ends_at = time.monotonic() + request.limits.pool
@@ -136,7 +135,7 @@ class ConnectionPool:
 
     def leave(self, user: object) -> None:
         """
-        End the waiting of all calls of *user*.
+        Make all waiting calls of *user* raise `ClientClosed`.
         """
         for waiter in list(self._waiters):
             if waiter.user is user:
@@ -145,16 +144,16 @@ class ConnectionPool:
 
     def close_idle(self) -> None:
         """
-        Close the connections that carry no request.
+        Close the connections that are not in use.
         """
         while self._idle:
             with suppress(IndexError):  # another thread took the last one
                 self._idle.pop().close()
 
-    # --- Within
+    # --- Private methods
 
     def _free(self) -> Optional[Connection]:
-        # No variable holds the connection, so that an exception in between cannot keep it.
+        # The connection has no local variable here, so that an exception cannot keep it.
         try:
             return self._idle.pop()
         except IndexError:
@@ -170,7 +169,7 @@ class ConnectionPool:
         made = Connection(self._opener, count)
         mine = ref(made)
         self._made.append(mine)
-        # Other threads may have done the same at the same time: those that come too late throw theirs away.
+        # Other threads may create a connection at the same time. Those above the bound discard theirs.
         living = self._living()
         if not any(each is mine for each in living[: self._bound]):
             return None
@@ -185,7 +184,7 @@ class ConnectionPool:
         while True:
             try:
                 first = self._waiters[0]
-            except IndexError:  # it was taken for gone
+            except IndexError:  # another thread has removed this waiter as interrupted
                 self._waiters.appendleft(waiter)
                 continue
             if first is waiter:

@@ -1,8 +1,8 @@
 """
-Deadlines: until when the calls of a block of code may take.
+Deadlines: the time until which the calls of a block of code must end.
 
-The deadline of a block is a context variable: it holds for the calls that the block makes in its own thread, and for
-the threads that such a call starts.
+The deadline of a block is a context variable: it applies to the calls of the block in its own thread, and to the
+threads that such a call starts.
 """
 
 import math
@@ -18,12 +18,12 @@ from sgextended.errors import ConfigurationError
 @frozen
 class Deadline:
     """
-    A point on the monotonic clock.
+    A point in time on the monotonic clock.
 
     Args:
-        seconds: How long before it was set; errors name this number.
+        seconds: The duration that the caller has set; errors show this number.
 
-        at: The point.
+        at: The point in time, in seconds of the monotonic clock.
     """
 
     seconds: float
@@ -32,34 +32,34 @@ class Deadline:
     @classmethod
     def after(cls, seconds: float) -> "Deadline":
         """
-        Return the deadline in so many seconds.
+        Return the deadline that is *seconds* from now.
 
         Raises:
-            ConfigurationError: It is no number of seconds above 0.
+            ConfigurationError: *seconds* is not a finite number above 0.
         """
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < math.inf:
-            msg = f"A deadline of {seconds!r} cannot be: give a number of seconds above 0."
+            msg = f"A deadline of {seconds!r} is not valid. Give a number of seconds above 0."
             raise ConfigurationError(msg)
         return cls(seconds, time.monotonic() + seconds)
 
     def left(self) -> float:
         """
-        Return the seconds until then, 0 when it has passed.
+        Return the seconds until the deadline; 0 if it has passed.
         """
         return max(0.0, self.at - time.monotonic())
 
 
 _current: "ScopedValue[Optional[Deadline]]" = ScopedValue("sgextended_deadline", None)
 
-#: Return the deadline of the block that runs; None: it has none.
+#: Return the deadline of the current block; None: there is no deadline.
 current = _current.get
 
 
 def deadline(seconds: Optional[float]) -> "Union[Block[None], NoBlock]":
     """
-    Bound a ``with`` block: every call in it fails once *seconds* have passed. Inside another one, the sooner holds.
+    Return a context manager that sets a deadline: calls in its block fail once *seconds* have passed.
 
-    None sets no bound.
+    Inside another deadline, the earlier one applies. None sets no deadline.
     """
     if seconds is None:
         return NO_BLOCK
@@ -73,20 +73,23 @@ def deadline(seconds: Optional[float]) -> "Union[Block[None], NoBlock]":
 
 def until(limit: Optional[Deadline]) -> "Union[Block[None], NoBlock]":
     """
-    Run a ``with`` block under a deadline that was set before; None leaves it as it is.
+    Return a context manager whose block has an existing deadline; None changes nothing.
     """
     return NO_BLOCK if limit is None else _current.bind(limit)
 
 
 def within(sg: Any, seconds: Optional[float]) -> "Union[Block[None], NoBlock]":
     """
-    Return the `deadline` of a block that asks *sg*.
+    Return the `deadline` for a block that calls *sg*.
 
     Raises:
-        ConfigurationError: *sg* is an official client, which obeys none.
+        ConfigurationError: *sg* is an official client, which does not obey deadlines.
     """
     client = getattr(sg, "_sg", sg)
     if seconds is not None and hasattr(client, "_get_connection") and not getattr(client, "obeys_deadlines", False):
-        msg = "A shotgun_api3.Shotgun knows no time limits for a call: use SGExtended.from_shotgun(sg)."
+        msg = (
+            "A time limit was given, but a shotgun_api3.Shotgun does not support time limits for a call. "
+            "Use SGExtended.from_shotgun(sg)."
+        )
         raise ConfigurationError(msg)
     return deadline(seconds)

@@ -1,5 +1,5 @@
 """
-What to raise when a request fails: what happened, why, and what to do.
+The exceptions for failed requests: each message says what happened, why, and what to do.
 """
 
 import socket
@@ -17,39 +17,40 @@ from sgextended.http.socket_opener import Endpoint, ProxyRefused
 if TYPE_CHECKING:
     from sgextended.http.deadline import Deadline
 
-#: What a connection raises when it fails.
+#: The exception classes of failed connections.
 FAILURES = (OSError, http.HTTPError, CutOff, Malformed, DeadlinePassed, ProxyRefused, UnicodeError)
 
 
 _NO_CONNECTION = "accepted no connection"
 
 
-def translated(error: Exception, endpoint: Endpoint, request: InFlightRequest) -> Exception:
+def translate_error(error: Exception, endpoint: Endpoint, request: InFlightRequest) -> Exception:
     """
-    Return what to raise for a failure of a connection.
+    Return the exception to raise for a failure of a connection.
     """
     url, limits = endpoint.url, request.limits
-    if not request.receiving and isinstance(error, (OSError, DeadlinePassed)):
-        request.whole = False  # the last piece was handed over, and not taken
-    sent = request.whole
+    if not request.is_awaiting_response and isinstance(error, (OSError, DeadlinePassed)):
+        request.is_fully_sent = False  # the socket did not take the last piece
+    sent = request.is_fully_sent
     if limits.deadline is not None and not limits.deadline.left():
-        return _too_late(url, limits.deadline, request)
+        return _deadline_error(url, limits.deadline, request)
     if isinstance(error, ProxyRefused) and endpoint.proxy:
         reason = reason_of(error)
         return proxy_error(endpoint.proxy, url, reason, lasting="407" in reason)
     if isinstance(error, http.NameResolutionError):
-        return Unreachable(f"The name {endpoint.host!r} is unknown here. Check the site's address and DNS.", sent=sent)
+        msg = f"The name {endpoint.host!r} is unknown here. Check the site's address and DNS."
+        return Unreachable(msg, sent=sent)
     if isinstance(error, http.NewConnectionError):  # it is a ConnectTimeoutError, too
         msg = f"{url} does not accept connections: {reason_of(error)}. Check the address, and that the site runs."
         return Unreachable(msg, sent=sent)
     if isinstance(error, (http.ConnectTimeoutError, socket.timeout)):
-        return _timeout(url, request)
+        return _timeout_error(url, request)
     if isinstance(error, (ssl.SSLError, ssl.CertificateError)):
         return _tls_error(error, url, sent=sent)
-    return TransportError(_what_was_lost(error, url), sent=sent)
+    return TransportError(_lost_connection_message(error, url), sent=sent)
 
 
-def _what_was_lost(error: Exception, url: str) -> str:
+def _lost_connection_message(error: Exception, url: str) -> str:
     if isinstance(error, NoResponse):
         return f"The connection to {url} was lost: it was closed without a response."
     if isinstance(error, CutOff):
@@ -59,48 +60,55 @@ def _what_was_lost(error: Exception, url: str) -> str:
     return f"The connection to {url} was lost: {reason_of(error)}."
 
 
-def no_connection(endpoint: Endpoint, limits: Limits) -> PoolTimeout:
+def pool_timeout_error(endpoint: Endpoint, limits: Limits) -> PoolTimeout:
     """
-    Return what to raise when no connection came free in time.
+    Return the exception to raise when no connection became free in time.
     """
     url, seconds, deadline = endpoint.url, limits.pool, limits.deadline
     if deadline is not None and not deadline.left():
         seconds = deadline.seconds
-        msg = f"No connection to {url} came free within the {seconds} s that the caller allows: all are in use."
+        msg = (
+            f"No connection to {url} became free within the {seconds} s that the caller allows: all are in use. Set a "
+            "longer deadline, or use fewer threads."
+        )
     else:
         msg = (
-            f"No connection to {url} came free within {seconds} s: all {endpoint.connections} are in use. Raise the "
+            f"No connection to {url} became free within {seconds} s: all {endpoint.connections} are in use. Raise the "
             "site's connections or pool_timeout, or use fewer threads."
         )
     return PoolTimeout(msg, pool=url, waited=seconds)
 
 
-def _timeout(url: str, request: InFlightRequest) -> TransportTimeout:
+def _timeout_error(url: str, request: InFlightRequest) -> TransportTimeout:
     limits = request.limits
-    if not request.begun:
+    if not request.is_started:
         msg = f"{url} {_NO_CONNECTION} within {limits.connect} s. Check the address, the network and the proxy."
-    elif not request.receiving:
-        msg = f"{url} took nothing for {limits.read} s of what this process was sending. Raise the site's read_timeout."
+    elif not request.is_awaiting_response:
+        msg = (
+            f"{url} read nothing for {limits.read} s while this process was sending the request. Raise the "
+            "site's read_timeout if the network is slow."
+        )
     else:
         msg = f"{url} sent nothing for {limits.read} s. Raise the site's read_timeout if the call may take longer."
-    return TransportTimeout(msg, sent=request.whole)
+    return TransportTimeout(msg, sent=request.is_fully_sent)
 
 
-def _too_late(url: str, deadline: "Deadline", request: InFlightRequest) -> TransportTimeout:
-    if request.whole:
-        what = "gave no whole response"
+def _deadline_error(url: str, deadline: "Deadline", request: InFlightRequest) -> TransportTimeout:
+    if request.is_fully_sent:
+        what = "sent no complete response"
     else:
-        what = "did not take all of the request, which this process was sending," if request.begun else _NO_CONNECTION
-    return TransportTimeout(f"{url} {what} within the {deadline.seconds} s that the caller allows.", sent=request.whole)
+        what = "did not read the whole request" if request.is_started else _NO_CONNECTION
+    msg = f"{url} {what} within the {deadline.seconds} s that the caller allows. Set a longer deadline."
+    return TransportTimeout(msg, sent=request.is_fully_sent)
 
 
 def proxy_error(proxy: Proxy, url: str, reason: str, *, lasting: bool) -> Unreachable:
     """
-    Return what to raise when a proxy does not lead to the site.
+    Return the exception to raise when a proxy does not connect to the site.
     """
-    # A wrong password is not offered again: many proxies lock an account after a few.
+    # There is no retry with a wrong password: many proxies lock an account after a few failures.
     advice = " Give its user and password as proxy='user:password@host:port'." if lasting else ""
-    msg = f"The proxy {proxy.host}:{proxy.port} does not lead to {url}: {reason}.{advice}"
+    msg = f"The proxy {proxy.host}:{proxy.port} did not connect to {url}: {reason}.{advice or ' Check the proxy.'}"
     return Unreachable(msg, sent=False, lasting=lasting)
 
 
@@ -109,19 +117,22 @@ def _tls_error(error: Exception, url: str, *, sent: bool) -> TLSError:
     advice, lasting = "", False
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         advice = (
-            " The server's certificate is not signed by an authority that is trusted here: set ca_file, or the "
-            "variable SHOTGUN_API_CACERTS, to the PEM file of the authority that signed it."
+            " The certificate of the server is not signed by a trusted authority. Set ca_file, or the variable "
+            "SHOTGUN_API_CACERTS, to the PEM file of the authority that signed it."
         )
         lasting = True
     elif not sent and ("WRONG_VERSION_NUMBER" in reason or "wrong version number" in reason):
-        advice = " What answers there does not speak TLS: a plain http address, or a proxy that must be named as proxy."
+        advice = (
+            " The server there does not use TLS. Use an http:// address if it is a plain HTTP server. If it is a "
+            "proxy, set it as proxy."
+        )
         lasting = True
     return TLSError(f"No TLS connection to {url}: {reason}.{advice}", sent=sent, lasting=lasting)
 
 
 def reason_of(error: BaseException) -> str:
     """
-    Return the innermost reason of an error, in one line.
+    Return the innermost reason of an error as one line.
     """
     seen = set()
     while error not in seen:

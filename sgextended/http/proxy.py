@@ -1,5 +1,5 @@
 """
-`Proxy`: an HTTP proxy, in the spelling of shotgun_api3.
+`Proxy`: the address and credentials of an HTTP proxy, in the format of shotgun_api3.
 """
 
 import re
@@ -18,7 +18,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 @frozen(kw_only=True)
 class Proxy:
     """
-    An HTTP proxy, as ``[user:password@]host[:port]`` in shotgun_api3's spelling.
+    An HTTP proxy. Its text form is that of shotgun_api3: ``[user:password@]host[:port]``.
     """
 
     __module__ = "sgextended"
@@ -31,20 +31,20 @@ class Proxy:
     @classmethod
     def parse(cls, text: str) -> "Proxy":
         """
-        Return the proxy that *text* describes; a leading ``http://`` is allowed.
+        Return the proxy for a text such as ``user:password@host:port``. A leading ``http://`` is allowed.
 
         Raises:
-            ConfigurationError: There is no host in it, or its port is no number.
+            ConfigurationError: The text has no host, or its port is not a valid number.
         """
         rest = text.removeprefix("http://")
-        # The last @ ends the user's part: there may be one in the password.
-        who, _, where = rest.rpartition("@")
-        host, _, port = where.rstrip("/").partition(":")
+        # The last @ is the separator: the password may contain others.
+        login, _, address = rest.rpartition("@")
+        host, _, port = address.rstrip("/").partition(":")
         if not host or _SCHEME.match(rest) or (port and not _is_port(port)):
-            shown = f"...@{where}" if who else where
-            msg = f"proxy {shown!r} is not understood: write host, host:port or user:password@host:port."
+            shown = f"...@{address}" if login else address
+            msg = f"proxy {shown!r} is not a valid proxy address. Give host, host:port or user:password@host:port."
             raise ConfigurationError(msg)
-        user, _, password = who.partition(":")
+        user, _, password = login.partition(":")
         return cls(
             host=host,
             port=int(port) if port else DEFAULT_PROXY_PORT,
@@ -55,10 +55,10 @@ class Proxy:
     @property
     def native(self) -> str:
         """
-        The proxy as ``shotgun_api3.Shotgun`` takes it, its password included.
+        The text form of the proxy for ``shotgun_api3.Shotgun``, including the password.
         """
-        who = f"{self.user}:{self.password.reveal() if self.password else ''}@" if self.user else ""
-        return f"{who}{self.host}:{self.port}"
+        login = f"{self.user}:{self.password.reveal() if self.password else ''}@" if self.user else ""
+        return f"{login}{self.host}:{self.port}"
 
 
 def _is_port(text: str) -> bool:
@@ -67,8 +67,8 @@ def _is_port(text: str) -> bool:
 
 def to_proxy(value: Union[str, Proxy, None]) -> Optional[Proxy]:
     if not value or isinstance(value, Proxy):
-        return value or None  # shotgun_api3 takes an empty text for none
+        return value or None  # for shotgun_api3, an empty text is no proxy
     if not isinstance(value, str):
-        msg = f"proxy is text such as 'host:port', or a Proxy, not {type(value).__name__}."
+        msg = f"proxy is a {type(value).__name__}, which is not valid. Give a text such as 'host:port', or a Proxy."
         raise ConfigurationError(msg)
     return Proxy.parse(value)

@@ -1,5 +1,5 @@
 """
-Reading one HTTP response: its head, its body, and whether its connection can carry another request.
+Reading one HTTP response: its head, its body, and whether its connection can be used for another request.
 """
 
 import re
@@ -8,10 +8,10 @@ from typing import Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Tupl
 
 from attrs import field, frozen
 
-#: Returns some of the next bytes, at most so many; none where the connection has ended.
+#: Returns some of the next bytes, at most the given number; no bytes if the connection has ended.
 Receive = Callable[[int], bytes]
 
-_CHUNK = 1 << 16  # bytes that are asked for at a time
+_CHUNK = 1 << 16  # bytes to receive at a time
 _LONGEST_HEAD = 1 << 18  # bytes
 _LONGEST_LINE = 1 << 16  # bytes, of a chunked body
 _MOST_INTERIM = 100  # interim responses before the final one
@@ -20,7 +20,7 @@ _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 
 class CutOff(Exception):
     """
-    The connection ended within a response, or nothing shows that the response is whole.
+    The connection ended within a response, or nothing shows that the response is complete.
     """
 
 
@@ -39,7 +39,7 @@ class Malformed(Exception):
 @frozen(kw_only=True)
 class Response:
     """
-    One HTTP response, read to its end: status, reason, headers with names in lower case, body without compression.
+    One complete HTTP response: status, reason, headers with names in lower case, decompressed body.
     """
 
     status: int
@@ -48,8 +48,8 @@ class Response:
     body: bytes = field(repr=False)
 
 
-#: Called with a response without its body. Returns a function that takes the body piece by piece, as it was sent
-#: (compressed data stays compressed); None: the response keeps its body.
+#: Called with a response without its body. Returns a function that receives the body piece by piece, without
+#: decompression. If it returns None, the response keeps its body.
 Sink = Callable[[Response], Optional[Callable[[bytes], object]]]
 
 
@@ -69,12 +69,12 @@ def read_response(receive: Receive, sink: Optional[Sink] = None) -> Tuple[Respon
     Args:
         receive: Returns the next bytes of the connection.
 
-        sink: Takes the body instead of the response.
+        sink: Receives the body instead of the response, see `Sink`.
 
     Raises:
         NoResponse: The connection ended before a response began.
 
-        CutOff: The response ends early, or does not say where it ends.
+        CutOff: The response ends early, or its head does not give its length.
 
         Malformed: The received bytes are not a response.
     """
@@ -94,7 +94,7 @@ def read_response(receive: Receive, sink: Optional[Sink] = None) -> Tuple[Respon
     if sink is not None:
         write = sink(Response(status=head.status, reason=head.reason, headers=head.headers, body=b""))
     if write is None:
-        content = _unpacked(body.read(), head.headers.get("content-encoding"))
+        content = _decompressed(body.read(), head.headers.get("content-encoding"))
     else:
         content = b""
         for piece in body.pieces():
@@ -131,7 +131,7 @@ def _parsed(text: str) -> _Head:
     headers: Dict[str, str] = {}
     name = ""
     for line in lines:
-        if line[:1] in _BLANK and name:  # a long value goes on in the next line
+        if line[:1] in _BLANK and name:  # the continuation of a long value
             headers[name] += " " + line.strip()
             continue
         key, colon, value = line.partition(":")
@@ -155,11 +155,11 @@ class _Body:
     def __init__(self, head: _Head, receive: Receive, data: bytes) -> None:
         self._head, self._receive, self._data = head, receive, data
         self._length = _length_of(head)
-        self._is_framed = True  # whether the response says where its body ends
+        self._is_framed = True  # whether the head shows where the body ends
 
     def read(self) -> bytes:
         """
-        Return all of the body.
+        Return the whole body.
         """
         length, data = self._length, self._data
         if length is None:
@@ -181,13 +181,13 @@ class _Body:
         self._is_framed = False
         is_last = self._head.version == "HTTP/1.0" or "close" in self._connection()
         if not is_last and self._head.status < 300:
-            msg = "it says neither how long it is nor that the end of the connection is its end"
+            msg = "its head has neither a length nor a sign that the end of the connection is the end of the response"
             raise CutOff(msg)
         return self._until_the_end()
 
     def is_reusable(self) -> bool:
         """
-        Return whether the connection can carry another request, once the body was read.
+        Return whether the connection can be used for another request. Call it after the body was read.
         """
         if self._data or not self._is_framed:
             return False
@@ -255,7 +255,7 @@ class _Body:
 
 def _length_of(head: _Head) -> Optional[int]:
     """
-    Return the length of the body in bytes; None where the head does not give it.
+    Return the length of the body in bytes; None if the head does not give it.
     """
     if head.status in (204, 304):
         return 0
@@ -272,9 +272,9 @@ def _length_of(head: _Head) -> Optional[int]:
     return int(length)
 
 
-def _unpacked(body: bytes, coding: Optional[str]) -> bytes:
+def _decompressed(body: bytes, coding: Optional[str]) -> bytes:
     """
-    Return a body without its compression.
+    Return a decompressed body.
     """
     coding = coding.lower() if coding else ""
     if coding in ("gzip", "x-gzip"):
@@ -283,7 +283,7 @@ def _unpacked(body: bytes, coding: Optional[str]) -> bytes:
         try:
             return _inflated(body, zlib.MAX_WBITS)
         except Malformed:
-            return _inflated(body, -zlib.MAX_WBITS)  # some servers leave out the frame that the name promises
+            return _inflated(body, -zlib.MAX_WBITS)  # some servers send deflate data without the zlib header
     return body
 
 
@@ -299,5 +299,5 @@ def _inflated(body: bytes, window: int) -> bytes:
         if not decoder.eof:
             msg = "its compressed body ends early"
             raise Malformed(msg)
-        body = decoder.unused_data.lstrip(b"\0")  # gzip may have several members, and padding after them
+        body = decoder.unused_data.lstrip(b"\0")  # gzip data may have several members, with padding after them
     return b"".join(pieces)

@@ -1,7 +1,8 @@
 """
-What may be sent twice: every call by its name on the wire, and how long to wait between attempts.
+Retries: which requests may be sent again, by their name in the protocol, and how long to wait between attempts.
 
-All calls are POST requests, so HTTP tells nothing. A call that is not listed counts as one that must not be repeated.
+All requests are POST requests, so the HTTP method does not show whether a retry is safe. A request that is not listed
+here is not repeated.
 """
 
 import enum
@@ -26,25 +27,25 @@ Result = TypeVar("Result")
 
 _DOUBLINGS = 500  # more would not fit into a float
 
-#: HTTP statuses that say "not now" rather than "no".
+#: The HTTP statuses of a temporary failure.
 BUSY = frozenset({429, 502, 503, 504})
 
-#: Those by which a server asks all of its clients to ask less.
+#: The HTTP statuses with which an overloaded server asks all of its clients to send fewer requests.
 _TOO_BUSY = frozenset({429, 503})
 
 
-class Kind(enum.Enum):
+class RequestKind(enum.Enum):
     """
-    What a second execution of the same request would do.
+    The kinds of requests, by the effect of executing the same request a second time.
     """
 
-    READ = "read"  # nothing
-    IDEMPOTENT = "idempotent"  # it leaves the site as the first left it
-    STORE = "store"  # it puts the same bytes into the same place, which storage asks for after any failure of its own
-    ONCE = "once"  # it does the work again
+    READ = "read"  # it changes nothing
+    IDEMPOTENT = "idempotent"  # the second execution leaves the site as the first one did
+    STORE = "store"  # it stores the same bytes in the same place; storage asks for this after its own failures
+    ONCE = "once"  # the second execution writes again, such as a second create
 
 
-_WRITES = frozenset({Kind.IDEMPOTENT, Kind.ONCE})
+_WRITES = frozenset({RequestKind.IDEMPOTENT, RequestKind.ONCE})
 
 _READS = (
     "info read summarize schema_read schema_entity_read schema_field_read query_display_name_cache activity_stream "
@@ -55,62 +56,68 @@ _IDEMPOTENT_WRITES = (
     "update delete revive follow unfollow schema_field_update schema_field_delete work_schedule_update "
     "update_project_last_accessed_by_current_user user_subscriptions_create share_thumbnail"
 )
-_KINDS = {**dict.fromkeys(_READS.split(), Kind.READ), **dict.fromkeys(_IDEMPOTENT_WRITES.split(), Kind.IDEMPOTENT)}
+_REQUEST_KINDS = {
+    **dict.fromkeys(_READS.split(), RequestKind.READ),
+    **dict.fromkeys(_IDEMPOTENT_WRITES.split(), RequestKind.IDEMPOTENT),
+}
 
 
-def kind_of(rpc: str, params: Any = None) -> Kind:
+def request_kind(rpc: str, params: Any = None) -> RequestKind:
     """
-    Return what repeating a call would do; a batch is as harmless as its worst request.
+    Return the kind of a request. A batch is IDEMPOTENT if all of its requests are, else ONCE.
     """
     if rpc == "batch" and isinstance(params, (list, tuple)):
-        kinds = {kind_of(str(request.get("request_type")), request) for request in params}
-        return Kind.IDEMPOTENT if kinds <= {Kind.IDEMPOTENT} else Kind.ONCE
-    return _KINDS.get(rpc, Kind.ONCE)
+        kinds = {request_kind(str(request.get("request_type")), request) for request in params}
+        return RequestKind.IDEMPOTENT if kinds <= {RequestKind.IDEMPOTENT} else RequestKind.ONCE
+    return _REQUEST_KINDS.get(rpc, RequestKind.ONCE)
 
 
-def is_known(rpc: str) -> bool:
+def is_known_rpc(rpc: str) -> bool:
     """
-    Tell whether a call is one of those that the official client makes.
+    Return whether a request is one that the official client sends.
     """
-    return rpc in _KINDS or rpc in ("batch", "create", "schema_field_create")
+    return rpc in _REQUEST_KINDS or rpc in ("batch", "create", "schema_field_create")
 
 
 def is_write(rpc: str, params: Any = None) -> bool:
     """
-    Tell whether a call changes the site.
+    Return whether a request changes the site.
     """
-    return kind_of(rpc, params) in _WRITES
+    return request_kind(rpc, params) in _WRITES
 
 
 def _check_attempts(_instance: object, _attribute: Any, value: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        msg = f"RetryPolicy: attempts={value!r} must be a whole number of at least 1."
+        msg = f"RetryPolicy: attempts={value!r} is not valid. Give a whole number of at least 1."
         raise ConfigurationError(msg)
 
 
 def _check_wait(_instance: object, attribute: Any, value: float) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        msg = f"RetryPolicy: {attribute.name}={value!r} must be seconds, 0 or more. Nothing waits for ever."
+        msg = (
+            f"RetryPolicy: {attribute.name}={value!r} is not valid, as no call may wait forever. Give a finite number "
+            "of seconds, 0 or more."
+        )
         raise ConfigurationError(msg)
 
 
 @frozen(kw_only=True)
 class RetryPolicy:
     """
-    How often a call is tried, and how long to wait before the next attempt.
+    The number of attempts of a call, and the wait before each further attempt.
 
     Before attempt ``n + 1`` the wait is a random part of ``first_wait * 2 ** (n - 1)`` seconds, at most
-    *longest_wait*, and never shorter than the server asked for with ``Retry-After``.
+    *longest_wait*. It is never shorter than the server's ``Retry-After``.
 
     Args:
-        attempts: Tries in all. 1 repeats nothing.
+        attempts: The highest number of attempts. 1: no retries.
 
-        first_wait: Longest wait after the first attempt, in seconds. 0 repeats at once.
+        first_wait: The longest wait after the first attempt, in seconds. 0: retry immediately.
 
-        longest_wait: Bound of the waits that grow, in seconds.
+        longest_wait: The upper limit of the growing waits, in seconds.
 
-        longest_asked: Longest ``Retry-After`` that is obeyed, in seconds. A call whose server asks for more fails at
-            once, and its error says how much in ``retry_after``.
+        longest_asked: The longest ``Retry-After`` that is obeyed, in seconds. If the server asks for a longer wait, the
+            call fails immediately, and ``retry_after`` of the error is that wait.
     """
 
     __module__ = "sgextended"
@@ -122,34 +129,34 @@ class RetryPolicy:
 
     def wait(self, attempt: int, draw: float, retry_after: float = 0.0) -> float:
         """
-        Return the seconds to wait after *attempt* (from 1), for a *draw* between 0 and 1.
+        Return the seconds to wait after *attempt* (the first is 1), for a random number *draw* between 0 and 1.
         """
         doublings = min(attempt - 1, _DOUBLINGS)
         grown = min(self.longest_wait, self.first_wait * 2.0**doublings)
         return max(draw * grown, retry_after)
 
 
-def may_repeat(kind: Kind, error: TransportError) -> bool:
+def may_repeat(kind: RequestKind, error: TransportError) -> bool:
     """
-    Tell whether a request that failed with *error* may be sent again without harm.
+    Return whether a request that failed with *error* may be sent again safely.
     """
     if error.lasting:
         return False
     if not error.sent:
         return True
     if isinstance(error, HTTPStatusError):
-        if kind is Kind.STORE:
+        if kind is RequestKind.STORE:
             return error.errcode in BUSY or error.errcode == 500
-        return error.errcode in BUSY and (kind is not Kind.ONCE or _surely_refused(error))
-    return kind is not Kind.ONCE
+        return error.errcode in BUSY and (kind is not RequestKind.ONCE or _is_refused(error))
+    return kind is not RequestKind.ONCE
 
 
 class Backoff:
     """
-    Until when no client of a site sends anything: a server that is overloaded for one thread is so for all of them.
+    A pause of all clients of a site. If the server is overloaded for one thread, it is overloaded for all of them.
 
     Args:
-        clock: Gives the time in seconds.
+        clock: Returns the seconds of a monotonic clock.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -158,93 +165,93 @@ class Backoff:
 
     def extend(self, seconds: float) -> None:
         """
-        Let no client send anything for so long. A longer backoff that is in force stays.
+        Pause all requests for a number of seconds. A longer pause that is active stays.
         """
         until = self._clock() + seconds
-        while self._ends_at < until:  # another thread may do the same
+        while self._ends_at < until:  # another thread may set it at the same time
             self._ends_at = until
 
     def left(self) -> float:
         """
-        Return the seconds until requests may be sent, 0 when they may be sent now.
+        Return the seconds until requests may be sent; 0: they may be sent now.
         """
         return max(0.0, self._ends_at - self._clock()) if self._ends_at else 0.0
 
 
-def persist(
+def send_with_retries(
     send: Callable[[], Result],
     *,
     rpc: str,
-    kind: Kind,
+    kind: RequestKind,
     policy: RetryPolicy,
     backoff: Optional[Backoff] = None,
-    again: Optional[Callable[[Result], Result]] = None,
+    adapt_repeated: Optional[Callable[[Result], Result]] = None,
     sleep: Callable[[float], object] = time.sleep,
     draw: Callable[[], float] = random.random,
 ) -> Result:
     """
-    Return what *send* returns, repeating it as *kind* and *policy* allow and as long as the deadline lasts.
+    Send a request and return its result. Retry as *kind* and *policy* allow, until the deadline.
 
     Args:
-        send: Sends the request once.
+        send: Sends the request once and returns its result.
 
-        rpc: Name of the call.
+        rpc: The name of the request, for errors.
 
-        kind: What a second execution would do.
+        kind: The kind of the request.
 
-        policy: How often, and after which waits.
+        policy: The number of attempts, and the waits.
 
-        backoff: What all who ask the same site have in common.
+        backoff: The backoff that all clients of the site share.
 
-        again: Makes the result of an answer to a repeated request, which an earlier attempt may have carried out.
+        adapt_repeated: Returns the result to use for the result of a repeated write, which an earlier attempt may have
+            executed.
 
-        sleep: Waits so many seconds.
+        sleep: Waits for a number of seconds.
 
-        draw: Gives a random number between 0 and 1.
+        draw: Returns a random number between 0 and 1.
 
     Raises:
-        OutcomeUnknown: A write was sent, nothing tells whether it was executed, and it may not, or not any more, be
-            repeated.
+        OutcomeUnknown: A write was sent, no response shows whether the site executed it, and no retry is allowed.
 
         TransportTimeout: The deadline leaves no time for another attempt.
 
-        TransportError: The last attempt's failure, with the number of attempts.
+        TransportError: The failure of the last attempt, with the number of attempts.
 
-        RequestCancelled: The call was taken back, and no attempt of it was carried out.
+        RequestCancelled: The call was cancelled, and no attempt of it was executed.
     """
     attempt, last = 0, None
-    uncertain = False  # whether an attempt of a write may have been carried out
+    uncertain = False  # whether the site may have executed an attempt of a write
     while True:
         attempt += 1
-        _wait_at(backoff, sleep, rpc, attempt, last, uncertain=uncertain)
+        _wait_for_backoff(backoff, sleep, rpc, attempt, last, uncertain=uncertain)
         _fail_if_cancelled(uncertain=uncertain)
         try:
             result = _send(send, kind)
         except PoolTimeout as error:
             if uncertain:
-                raise _unknown(rpc, kind, attempt, error) from error
+                raise _outcome_unknown(rpc, kind, attempt, error) from error
             raise
         except TransportError as error:
             error.rpc, error.attempts, last = rpc, attempt, error
-            if kind in _WRITES and error.sent and not _surely_refused(error):
+            if kind in _WRITES and error.sent and not _is_refused(error):
                 uncertain = True
-            _fail_if_cancelled(uncertain=uncertain)  # that was the reason
+            _fail_if_cancelled(uncertain=uncertain)  # the cancelling has caused the error
             asked = getattr(error, "retry_after", None) or 0.0
             if attempt >= policy.attempts or not may_repeat(kind, error) or asked > policy.longest_asked:
-                _all_wait(backoff, error, asked if asked <= policy.longest_asked else 0.0)
+                _extend_backoff(backoff, error, asked if asked <= policy.longest_asked else 0.0)
                 if uncertain:
-                    raise _unknown(rpc, kind, attempt, error) from error
+                    raise _outcome_unknown(rpc, kind, attempt, error) from error
                 raise
             wait = policy.wait(attempt, draw(), asked)
-            if not _all_wait(backoff, error, wait):
+            if not _extend_backoff(backoff, error, wait):
                 _pause(wait, sleep, rpc, attempt, error, uncertain=uncertain)
         else:
-            return again(result) if again is not None and uncertain else result
+            return adapt_repeated(result) if adapt_repeated is not None and uncertain else result
 
 
-def _all_wait(backoff: Optional[Backoff], error: TransportError, seconds: float) -> bool:
+def _extend_backoff(backoff: Optional[Backoff], error: TransportError, seconds: float) -> bool:
     """
-    Close the backoff if the site is too busy for all who ask it, and tell whether it is.
+    Extend the backoff if the site is overloaded. Return whether it is.
     """
     if backoff is None or not isinstance(error, HTTPStatusError) or error.errcode not in _TOO_BUSY:
         return False
@@ -252,7 +259,7 @@ def _all_wait(backoff: Optional[Backoff], error: TransportError, seconds: float)
     return True
 
 
-def _send(send: Callable[[], Result], kind: Kind) -> Result:
+def _send(send: Callable[[], Result], kind: RequestKind) -> Result:
     token = cancellation.current()
     if token is None or kind not in _WRITES:
         return send()
@@ -261,16 +268,16 @@ def _send(send: Callable[[], Result], kind: Kind) -> Result:
 
 
 def _fail_if_cancelled(*, uncertain: bool) -> None:
-    reach = cancellation.current()
-    if reach is not None and not uncertain:
-        reach.raise_if_cancelled()
+    token = cancellation.current()
+    if token is not None and not uncertain:
+        token.raise_if_cancelled()
 
 
-def _unknown(rpc: str, kind: Kind, attempts: int, error: Exception) -> OutcomeUnknown:
-    if kind is Kind.ONCE:
+def _outcome_unknown(rpc: str, kind: RequestKind, attempts: int, error: Exception) -> OutcomeUnknown:
+    if kind is RequestKind.ONCE:
         msg = (
-            f"'{rpc}' was sent, and then: {error} The site may or may not have done it. It was not sent "
-            "again, because that could do it twice: look on the site first."
+            f"'{rpc}' was sent, and then: {error} The site may or may not have done it. It was not sent again, because "
+            "that could do it twice. Check on the site whether it was done."
         )
     else:
         times = "once" if attempts == 1 else f"{attempts} times"
@@ -278,7 +285,7 @@ def _unknown(rpc: str, kind: Kind, attempts: int, error: Exception) -> OutcomeUn
     return OutcomeUnknown(msg, rpc=rpc, attempts=attempts)
 
 
-def _wait_at(
+def _wait_for_backoff(
     backoff: Optional[Backoff],
     sleep: Callable[[float], object],
     rpc: str,
@@ -302,17 +309,18 @@ def _pause(
 ) -> None:
     limit = deadline.current()
     if limit is None or seconds < limit.left():
-        reach = cancellation.current()
-        (sleep if reach is None or uncertain else reach.wait)(seconds)
+        token = cancellation.current()
+        (sleep if token is None or uncertain else token.wait)(seconds)
         _fail_if_cancelled(uncertain=uncertain)
         return
-    why = f"the last attempt failed: {last}" if last else "the site has asked all its clients to wait."
-    msg = f"'{rpc}' was not done within the {limit.seconds} s that the caller allows; {why}"
+    why = f"The last attempt failed: {last}" if last else "The site has asked all its clients to wait."
+    msg = f"'{rpc}' was not done within the {limit.seconds} s that the caller allows. {why}"
     if uncertain:
         raise OutcomeUnknown(f"{msg} The site may or may not have done it.", rpc=rpc, attempts=attempt) from last
     raise TransportTimeout(msg, sent=last.sent if last else False, rpc=rpc, attempts=attempt) from last
 
 
-def _surely_refused(error: TransportError) -> bool:
-    # A status below 500 was decided before the call was executed (blocked address, too many requests, no such path).
+def _is_refused(error: TransportError) -> bool:
+    # The server responds with a status below 500 before it executes a request: blocked address, too many requests, no
+    # such path.
     return isinstance(error, HTTPStatusError) and error.errcode < 500

@@ -1,5 +1,5 @@
 """
-Telling an error of a connection from an exception that other code raised meanwhile, such as a signal handler.
+Tell errors of a connection from exceptions that other code, such as a signal handler, has raised during a request.
 """
 
 import functools
@@ -10,34 +10,34 @@ from typing import Any, Set
 
 _RAISE = opmap["RAISE_VARARGS"]
 
-#: Packages, other than this one, in which an error of a connection is raised.
+#: The packages, other than this one, that raise errors of connections.
 _LIBRARIES = frozenset({
     "encodings", "eventlet", "gevent", "http", "select", "selectors", "socket", "ssl", "urllib3",
 })  # fmt: skip
 
 
-def raise_what_comes_from_elsewhere(error: BaseException) -> None:
+def reraise_foreign_error(error: BaseException) -> None:
     """
-    Raise an exception again if something else than a connection has raised it; otherwise do nothing.
+    Raise an exception again if it is not an error of a connection; otherwise do nothing.
 
-    A signal handler runs between any two instructions of the main thread, and the usual recipe for a time limit has it
-    raise a ``TimeoutError``. That is an ``OSError``, as the errors of sockets are, and must not be taken for one. Where
-    urllib3 has raised an error of its own because of it, the first one is raised.
+    A signal handler runs between any two instructions of the main thread. To limit the time of a call, such handlers
+    often raise a ``TimeoutError``. That class is an ``OSError``, as the errors of sockets are, but it must not be
+    retried as one. If urllib3 has wrapped the exception in an error of its own, the wrapped exception is raised.
     """
     wrapper, root = None, error
     while root.__cause__ is not None:
         wrapper, root = root, root.__cause__
-    if root.args and _is_raised_here(root):  # without arguments: thrown into the thread as a bare class
+    if root.args and _is_connection_error(root):  # an exception without arguments was thrown into the thread as a class
         return
     if wrapper is not None:
-        wrapper.__cause__ = wrapper.__context__ = None  # the two would keep each other alive
+        wrapper.__cause__ = wrapper.__context__ = None  # else the two exceptions would keep each other alive
     try:
         raise root
     finally:
-        del error, wrapper, root  # and so would the traceback and this frame
+        del error, wrapper, root  # else the traceback and this frame would keep each other alive
 
 
-def _is_raised_here(error: BaseException) -> bool:
+def _is_connection_error(error: BaseException) -> bool:
     traceback = error.__traceback__
     if traceback is None:
         return True
@@ -52,8 +52,8 @@ def _is_raised_here(error: BaseException) -> bool:
     module = str(frame.f_globals.get("__name__"))
     if module.startswith("sgextended.http.") or module.partition(".")[0] in _LIBRARIES:
         return True
-    # Libraries that observe a program wrap the methods of sockets: then the error comes out of a call in their code. An
-    # error of a connection does not come from a ``raise`` statement there.
+    # Monitoring libraries wrap the methods of sockets, so that the innermost frame is in their code. A connection error
+    # passes through a call there. An exception from a ``raise`` statement in such code is not a connection error.
     return frame.f_code.co_code[traceback.tb_lasti] != _RAISE
 
 
@@ -64,7 +64,7 @@ def _codes_of_signal_handlers() -> Set[CodeType]:
         while isinstance(handler, functools.partial):
             handler = handler.func
         function = getattr(handler, "__func__", handler)
-        for owner in (function, vars(type(function)).get("__call__")):  # an object may be the handler
+        for owner in (function, vars(type(function)).get("__call__")):  # the handler may be a callable object
             code = getattr(owner, "__code__", None)
             if code is not None:
                 codes.add(code)

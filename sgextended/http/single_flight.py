@@ -1,5 +1,9 @@
 """
 `SingleFlight`: results that are made once, by the first caller that needs them, while the others wait for it.
+
+`sgextended.concurrency.turns.Turns` does less: it lets threads work one after the other. Here the waiting callers share
+the failure of the first one, obey their own deadline and cancel token, and two results that wait for each other do not
+block. So neither class is built on the other.
 """
 
 import threading
@@ -15,7 +19,7 @@ Result = TypeVar("Result")
 
 class _Flight:
     """
-    One result that is being made.
+    One result that a thread is making.
     """
 
     __slots__ = ("__weakref__", "error", "is_over", "thread", "waiting")
@@ -23,7 +27,7 @@ class _Flight:
     def __init__(self) -> None:
         self.thread = threading.get_ident()
         self.is_over = False
-        self.error: Optional[Exception] = None  # for those that wait
+        self.error: Optional[Exception] = None  # raised in the waiting threads
         self.waiting: List[WakeUp] = []
 
 
@@ -31,39 +35,40 @@ class SingleFlight:
     """
     Results by key, each made once.
 
-    No lock is held while a result is made, since that runs foreign code. A caller that cannot wait, because the thread
-    that makes the result waits for it in turn, makes the result itself.
+    No lock is held while a result is made, since that runs code of callers. If the thread that makes a result waits for
+    the calling thread, the calling thread makes the result itself instead of waiting.
     """
 
     def __init__(self) -> None:
         self._results: Dict[Hashable, Any] = {}
-        # The thread that makes a result holds it; so what an exception has thrown away is gone here.
+        # Only the thread that makes a result refers to its flight. So the entry of an interrupted thread is dead.
         self._flights: Dict[Hashable, ref[_Flight]] = {}
         self._waits_for: Dict[int, ref[_Flight]] = {}  # by thread
 
     def known(self, key: Hashable) -> Any:
         """
-        Return the result for a key; None where there is none.
+        Return the result for a key; None if there is none.
         """
         return self._results.get(key)
 
     def once(self, key: Hashable, make: Callable[[], Result]) -> Result:
         """
-        Return the result for a key; the first call makes it.
+        Return the result for a key. The first call makes it with *make*.
 
-        Calls that wait for the first, each until its own deadline, share its failure. A later call tries again.
+        Other calls wait for the first one until their own deadline. If it fails, they raise the same exception. A later
+        call tries again.
 
         Raises:
-            TransportTimeout: The deadline passed while another thread was making it.
+            TransportTimeout: The deadline passed while another thread was making the result.
 
-            RequestCancelled: The call was cancelled while another thread was making it.
+            RequestCancelled: The call was cancelled while another thread was making the result.
         """
         results = self._results
         while key not in results:
             mine = _Flight()
             found = self._flights.setdefault(key, ref(mine))
             flight = found()
-            if flight is None or flight.is_over:  # thrown away by an exception
+            if flight is None or flight.is_over:  # its thread was interrupted by an exception
                 if self._flights.get(key) is found:
                     self._flights.pop(key, None)
             elif flight is mine:
@@ -77,7 +82,7 @@ class SingleFlight:
 
     def renew(self, key: Hashable, old: object, make: Callable[[], Result]) -> Result:
         """
-        Return the result for a key that replaces *old*; it is made once for all calls that have the same old one.
+        Return the result that replaces *old* for a key. It is made once for all calls with the same *old*.
         """
         known = self._results.get(key)
         if known is not None and known != old:
@@ -91,7 +96,7 @@ class SingleFlight:
         try:
             return self._results.setdefault(key, make())  # type: ignore[no-any-return]
         except Exception as error:
-            # Not where the deadline or the cancelling of this one call may be the reason.
+            # Other calls do not share a failure that the deadline or the cancelling of this call may have caused.
             if deadline.current() is None and not isinstance(error, cancellation.RequestCancelled):
                 flight.error = error
             raise
@@ -116,11 +121,11 @@ class SingleFlight:
                     token.raise_if_cancelled()
                 if limit is not None and not limit.left():
                     msg = (
-                        "Another thread is still fetching from the site what this call needs as well, and the "
-                        f"{limit.seconds} s that the caller allows are over."
+                        "Another thread is still requesting information from the site that this call needs as well, "
+                        f"and the {limit.seconds} s that the caller allows are over. Set a longer deadline."
                     )
                     raise TransportTimeout(msg, sent=False)
-                del flight  # the thread that makes the result is to be the only one that holds it
+                del flight  # only the thread that makes the result may refer to its flight
                 wake.wait(LOOK_AGAIN if limit is None else min(LOOK_AGAIN, limit.left()))
                 flight = found()
                 if flight is None:
@@ -132,7 +137,7 @@ class SingleFlight:
 
     def _waits_for_me(self, flight: _Flight) -> bool:
         """
-        Return whether the thread that makes a result waits, perhaps through others, for the one that calls this.
+        Return whether the thread that makes a result waits for the calling thread, directly or through other threads.
         """
         me, seen = threading.get_ident(), set()
         while flight.thread != me:

@@ -1,5 +1,5 @@
 """
-Opening a socket to a site: addresses, proxy, TLS and certificates are the business of urllib3.
+`Opener`: opens sockets to a site with urllib3, which resolves addresses and handles proxies, TLS and certificates.
 """
 
 import codecs
@@ -19,13 +19,13 @@ from urllib3.util.ssl_ import ssl_wrap_socket
 
 from sgextended.errors import TLSError
 from sgextended.http.proxy import Proxy
-from sgextended.http.signal_errors import raise_what_comes_from_elsewhere
+from sgextended.http.signal_errors import reraise_foreign_error
 
-# Python loads this codec for the first name that is looked up, which fails at the end of the interpreter.
+# Python imports this codec for the first name that is resolved. At the end of the interpreter that import would fail.
 codecs.lookup("idna")
 
-_FAIR_TRY = 2.0  # seconds that each address of a name gets at least, while they last
-_AN_INSTANT = 0.001  # seconds; a limit of 0 means none to a socket
+_MIN_TRY = 2.0  # seconds that each address of a name gets at least, if there is enough time
+_MIN_TIMEOUT = 0.001  # seconds; a socket takes a timeout of 0 for non-blocking
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -33,7 +33,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 @frozen(kw_only=True)
 class Endpoint:
     """
-    What two clients must have in common to share their connections.
+    The address and connection settings of a server. Clients with equal endpoints share their connections.
     """
 
     scheme: str
@@ -57,14 +57,14 @@ class Opener:
     Opens sockets to one endpoint.
 
     Attributes:
-        headers: Headers that every request needs for the proxy.
+        headers: The headers that every request needs for the proxy.
 
-        prefix: What the path of a request begins with: a proxy for plain HTTP needs the whole address.
+        prefix: The prefix for the path of a request. A proxy for plain HTTP needs the whole URL.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        # Read once: it takes 20 ms, and the file may be gone by the time that another connection is opened.
+        # Read only once: it takes 20 ms, and the file may be deleted before the next connection is opened.
         self._tls = tls_context(endpoint.ca_file) if endpoint.scheme == "https" else None
         proxy = endpoint.proxy
         proxy_headers = _proxy_headers(proxy) if proxy else {}
@@ -74,17 +74,17 @@ class Opener:
 
     def open(self, seconds: float, opened: Callable[[socket.socket], object]) -> socket.socket:
         """
-        Return a socket on which requests can be sent.
+        Open and return a socket for requests.
 
         Args:
-            seconds: The limit for all of it.
+            seconds: The time limit for all steps together.
 
-            opened: Called with the socket as soon as there is one, before the TLS handshake.
+            opened: Called with the new socket, before the TLS handshake.
 
         Raises:
-            NotOpened: There is no way to the proxy, or the proxy refuses.
+            ProxyRefused: The proxy cannot be reached, or it refuses the connection.
 
-            urllib3.exceptions.HTTPError, OSError: There is no way to the endpoint.
+            urllib3.exceptions.HTTPError, OSError: The endpoint cannot be reached.
         """
         endpoint, proxy, tls = self.endpoint, self.endpoint.proxy, self._tls
         port = endpoint.port or DEFAULT_PORTS[endpoint.scheme]
@@ -104,13 +104,13 @@ class Opener:
             connection.close()
             raise
         sock: socket.socket = connection.sock
-        connection.sock = None  # urllib3 is not to close it
+        connection.sock = None  # so that urllib3 does not close it
         if tls is None:
             return sock
         try:
-            sock.settimeout(max(connection.ends_at - time.monotonic(), _AN_INSTANT))
-            # Not by a connection of urllib3: that asks for the date, which Python imports a module for, and this fails
-            # at the end of the interpreter.
+            sock.settimeout(max(connection.ends_at - time.monotonic(), _MIN_TIMEOUT))
+            # An HTTPSConnection of urllib3 would check the date, for which Python imports a module. At the end of the
+            # interpreter that import would fail.
             return ssl_wrap_socket(sock, server_hostname=endpoint.host.rstrip("."), ssl_context=tls)
         except BaseException:
             sock.close()
@@ -119,13 +119,13 @@ class Opener:
 
 class ProxyRefused(Exception):
     """
-    The proxy cannot be reached, or does not lead on; the reason is the ``__cause__``.
+    The proxy cannot be reached, or it refuses the connection. The ``__cause__`` has the reason.
     """
 
 
 class _Opening(HTTPConnection):
     """
-    A connection of urllib3 that is opened, and not used for anything else.
+    A connection of urllib3 that is only used to open a socket.
     """
 
     opened: Callable[[socket.socket], object]
@@ -136,21 +136,21 @@ class _Opening(HTTPConnection):
     ]
 
     def _new_conn(self) -> socket.socket:
-        # urllib3 allows each address of a name all of the time, and the TLS handshake as much again.
+        # urllib3 allows the whole time for each address of a name. Here all addresses share it.
         name, limit = self._dns_host, self.timeout
         addresses = _addresses(name, self.port)
         try:
             for number, self._dns_host in enumerate(addresses, 1):
-                left = max(self.ends_at - time.monotonic(), _AN_INSTANT)
-                self.timeout = max(left / (len(addresses) - number + 1), min(left, _FAIR_TRY))
+                left = max(self.ends_at - time.monotonic(), _MIN_TIMEOUT)
+                self.timeout = max(left / (len(addresses) - number + 1), min(left, _MIN_TRY))
                 try:
                     sock = super()._new_conn()
                 except (http.ConnectTimeoutError, http.NewConnectionError) as error:
-                    raise_what_comes_from_elsewhere(error)
+                    reraise_foreign_error(error)
                     if number == len(addresses) or time.monotonic() >= self.ends_at:
                         raise
                 else:
-                    sock.settimeout(max(self.ends_at - time.monotonic(), _AN_INSTANT))
+                    sock.settimeout(max(self.ends_at - time.monotonic(), _MIN_TIMEOUT))
                     self.opened(sock)
                     return sock
         finally:
@@ -158,16 +158,16 @@ class _Opening(HTTPConnection):
         raise AssertionError  # the loop returns or raises
 
     def response_class(self, sock: socket.socket, *args: Any, **kwargs: Any) -> HTTPResponse:  # type: ignore[override]
-        # The proxy's response to CONNECT: a limit for each wait does not end a response that trickles.
+        # The response of the proxy to CONNECT. A time limit for each wait would not end a response that trickles in.
         response = HTTPResponse(sock, *args, **kwargs)
         response.fp.close()
-        response.fp = io.BufferedReader(_Bounded(sock, self.ends_at))
+        response.fp = io.BufferedReader(_TimedReader(sock, self.ends_at))
         return response
 
 
-class _Bounded(io.RawIOBase):
+class _TimedReader(io.RawIOBase):
     """
-    What a socket receives until a moment, in seconds of the monotonic clock.
+    A file-like object that reads from a socket until a point in time, in seconds of the monotonic clock.
     """
 
     def __init__(self, sock: socket.socket, ends_at: float) -> None:
@@ -187,13 +187,13 @@ class _Bounded(io.RawIOBase):
 
 def _addresses(name: str, port: int) -> List[str]:
     """
-    Return the addresses of a name, each once and in order; the name itself when it has none.
+    Return the addresses of a name in order, without duplicates. Return the name itself if it has none.
     """
     try:
         found = socket.getaddrinfo(name.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise_what_comes_from_elsewhere(error)
-        return [name]  # urllib3 says what is wrong with it
+        reraise_foreign_error(error)
+        return [name]  # urllib3 then raises an error with the reason
     return list(dict.fromkeys(str(entry[4][0]) for entry in found)) or [name]
 
 
@@ -211,11 +211,14 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
     Raises:
         TLSError: The file cannot be read.
     """
-    # As the official client's: its certificates, host names checked, no rule stricter than it has.
+    # The settings of the official client: its certificates, checked host names, and no stricter rules.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
-        msg = f"The certificate file {ca_file!r} cannot be read as PEM certificates: {error}."
+        msg = (
+            f"The certificate file {ca_file!r} cannot be read: {error}. Set ca_file or SHOTGUN_API_CACERTS to a PEM "
+            "file with certificates."
+        )
         raise TLSError(msg, sent=False, lasting=True) from error
     return context

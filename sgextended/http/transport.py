@@ -1,5 +1,5 @@
 """
-`Transport`: everything that one process shares about one endpoint, first of all its connections.
+`Transport`: the connections and other information that all clients of one endpoint share in a process.
 
 All clients of a site use the same transport, so that another client costs no handshake and no request.
 """
@@ -16,12 +16,12 @@ from weakref import ref
 from sgextended.concurrency.scoped_value import ScopedValue
 from sgextended.errors import TransportError, TransportTimeout
 from sgextended.http import cancellation
-from sgextended.http.connection import Body, InFlightRequest, Limits, head_of
+from sgextended.http.connection import Body, InFlightRequest, Limits, request_head
 from sgextended.http.connection_pool import ConnectionPool
-from sgextended.http.error_translation import FAILURES, no_connection, proxy_error, translated
+from sgextended.http.error_translation import FAILURES, pool_timeout_error, proxy_error, translate_error
 from sgextended.http.response import Response, Sink
 from sgextended.http.retry import Backoff
-from sgextended.http.signal_errors import raise_what_comes_from_elsewhere
+from sgextended.http.signal_errors import reraise_foreign_error
 from sgextended.http.single_flight import SingleFlight
 from sgextended.http.socket_opener import Endpoint, Opener
 
@@ -30,25 +30,26 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-#: Transports kept for reuse. More sites than that in one process is a test suite, whose old ones nobody uses again.
+#: The number of transports kept for reuse. A process with more sites is a test suite, which does not reuse old sites.
 KEPT_TRANSPORTS = 32
 
-_CLEAN_UP_AT = 100  # users, dead ones included
+_CLEAN_UP_AT = 100  # users, including dead ones
 
-#: Returns what is around one request, given until when its caller waits; None: nothing is. A cluster sets it.
-AROUND: "ScopedValue[Optional[Callable[[Optional[Deadline]], ContextManager[None]]]]" = ScopedValue(
+#: A function that takes the deadline of a request and returns a context manager around the request; None: there is
+#: none. A Dask cluster sets it to limit the requests of all workers.
+REQUEST_CONTEXT: "ScopedValue[Optional[Callable[[Optional[Deadline]], ContextManager[None]]]]" = ScopedValue(
     "sgextended_around", None
 )
 
 
 class Transport:
     """
-    What one process shares about one endpoint. Any number of threads may use it at the same time.
+    The connections of one process to one endpoint. Any number of threads may use it at the same time.
 
     Attributes:
-        endpoint: Where the connections lead.
+        endpoint: The server of the connections.
 
-        backoff: Until when no client of the endpoint sends anything.
+        backoff: The pause of all clients of the endpoint.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -57,8 +58,8 @@ class Transport:
         self._authority = endpoint.authority
         self._opener = Opener(endpoint)
         self._pool = ConnectionPool(self._opener, endpoint.connections)
-        self._last_date: Tuple[str, float] = ("", 0.0)  # the site's clock, and ours at that moment
-        # Those that use the connections, by identity. Nothing happens when one of them is collected.
+        self._last_date: Tuple[str, float] = ("", 0.0)  # the site's clock, and the local clock at that time
+        # The clients that use the connections, by identity. There is no callback for a client that is collected.
         self._users: Dict[int, ref[Any]] = {}
         self._most_users = _CLEAN_UP_AT
         self._shared = SingleFlight()
@@ -67,7 +68,7 @@ class Transport:
     @property
     def requests(self) -> int:
         """
-        How many requests were sent, or tried, in all.
+        The number of requests that were sent, including failed ones.
         """
         return self._pool.requests
 
@@ -83,20 +84,20 @@ class Transport:
         sink: Optional[Sink] = None,
     ) -> Response:
         """
-        Return the response to one request, which is sent exactly once, whatever the status.
+        Send one request exactly once and return the response, whatever its status.
 
-        Until it is closed, *user* keeps the connections open; see `leave`. What *sink* takes of the body is not in
-        the response.
+        The connections stay open until all users have called `leave`. If *sink* receives the body, the response has
+        none.
 
         Raises:
-            PoolTimeout: All connections were in use until the time was up; nothing was sent.
+            PoolTimeout: All connections were in use until the time limit; nothing was sent.
 
             ClientClosed: *user* was closed while it waited for a connection; nothing was sent.
 
-            TransportError: No response; ``sent`` says whether the site may have acted. `Unreachable`,
-                `TransportTimeout` and `TLSError` say more.
+            TransportError: There is no response. ``sent`` is whether the site may have executed the request. The
+                subclasses `Unreachable`, `TransportTimeout` and `TLSError` give the reason.
         """
-        around = AROUND.get()
+        around = REQUEST_CONTEXT.get()
         if around is None:
             return self._send(method, path, body, headers, limits, user, sink)
         with around(limits.deadline):
@@ -114,12 +115,15 @@ class Transport:
     ) -> Response:
         deadline, opener = limits.deadline, self._opener
         if deadline is not None and not deadline.left():
-            msg = f"Nothing was sent to {self.endpoint.url} within the {deadline.seconds} s that the caller allows."
+            msg = (
+                f"Nothing was sent to {self.endpoint.url} within the {deadline.seconds} s that the caller allows. "
+                "Set a longer deadline."
+            )
             raise TransportTimeout(msg, sent=False)
         self._add(user)
-        head = head_of(method, opener.prefix + path, self._authority, (headers, opener.headers), body)
+        head = request_head(method, opener.prefix + path, self._authority, (headers, opener.headers), body)
         request = InFlightRequest(head, body, limits)
-        del head  # a traceback with local variables is not to show the headers
+        del head  # so that a traceback with local variables does not show the headers
         token = cancellation.current()
         if token is None:
             return self._exchange(request, user, sink)
@@ -131,19 +135,19 @@ class Transport:
         try:
             connection = pool.lend() or pool.wait(request, user)
             if connection is None:
-                raise no_connection(self.endpoint, request.limits)  # noqa: TRY301 - nothing of it is caught
+                raise pool_timeout_error(self.endpoint, request.limits)  # noqa: TRY301 - the except clause below raises it again
             response = connection.exchange(request, sink)
         except BaseException as error:
-            request.belongs_to(None)
+            request.set_socket(None)
             if connection is None:
                 if not isinstance(error, ConnectionAbortedError):
                     raise
             else:
-                connection.close()  # it may hold the rest of a response
-            if not isinstance(error, FAILURES) or isinstance(error, TransportError):  # it says already what is wrong
+                connection.close()  # a part of a response may be left on it
+            if not isinstance(error, FAILURES) or isinstance(error, TransportError):  # it has a message already
                 raise
-            raise_what_comes_from_elsewhere(error)
-            raise translated(error, self.endpoint, request) from error
+            reraise_foreign_error(error)
+            raise translate_error(error, self.endpoint, request) from error
         finally:
             if connection is not None:
                 pool.give_back(connection)
@@ -157,7 +161,9 @@ class Transport:
 
     def clock_ahead(self) -> float:
         """
-        Return by how many seconds the site's clock is ahead of ours, as its last response said; 0 when none did.
+        Return by how many seconds the site's clock is ahead of the local clock, from the site's last response.
+
+        Return 0 if that response has no date.
         """
         text, at = self._last_date
         try:
@@ -167,7 +173,7 @@ class Transport:
 
     def has_free_connections(self) -> bool:
         """
-        Return whether one more request would find a connection free now.
+        Return whether a connection is free for one more request.
         """
         return self._pool.has_free()
 
@@ -186,19 +192,19 @@ class Transport:
 
     def has_users(self) -> bool:
         """
-        Return whether a client that still lives uses the connections.
+        Return whether a living client uses the connections.
         """
         return any(each() is not None for each in list(self._users.values()))
 
     def close_idle(self) -> None:
         """
-        Close the connections that carry no request.
+        Close the connections that are not in use.
         """
         self._pool.close_idle()
 
     def leave(self, user: object) -> None:
         """
-        Close the connections if only *user* uses them. Requests in flight finish, and later ones connect again.
+        Close the connections if no other user uses them. Requests in flight finish. Later requests connect again.
         """
         self._users.pop(id(user), None)
         self._pool.leave(user)
@@ -209,12 +215,12 @@ class Transport:
 
 def retry_after(headers: Mapping[str, str], now: float) -> Optional[float]:
     """
-    Return the seconds that an answer asks to wait, from its ``Retry-After``; None when it does not say.
+    Return the seconds in the ``Retry-After`` header of a response; None if there is no valid one.
 
     Args:
-        headers: Headers of the answer, names in lower case.
+        headers: The headers of the response, with names in lower case.
 
-        now: Seconds since the epoch.
+        now: The present time, in seconds since the epoch.
     """
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
@@ -230,14 +236,14 @@ _TITLE = re.compile(r"<title\b[^>]*>([^<]*)", re.IGNORECASE)
 
 def page_title(body: bytes) -> str:
     """
-    Return the title of an HTML page in brackets, after a space; empty when it has none.
+    Return the title of an HTML page in parentheses, after a space; "" if it has none.
     """
     found = _TITLE.search(body[:20_000].decode("utf-8", "replace"))
     title = " ".join(unescape(found.group(1)).split())[:120] if found else ""
     return f" ({title})" if title else ""
 
 
-#: By endpoint. A forked child has its own, and each of its clients sees by this that it is another one.
+#: The transports by endpoint. A forked child has another dict, by which each client notices the fork.
 _transports: Dict[Endpoint, Transport] = {}
 _inherited: List[Any] = []
 
@@ -251,7 +257,7 @@ def all_transports() -> Dict[Endpoint, Transport]:
 
 def transport_to(endpoint: Endpoint) -> Transport:
     """
-    Return this process's transport to an endpoint, made on first use.
+    Return the transport of this process to an endpoint. The first call creates it.
     """
     transports = _transports
     found = transports.get(endpoint)
@@ -271,10 +277,10 @@ def _forget_unused(transports: Dict[Endpoint, Transport]) -> None:
 
 def _forget_after_fork() -> None:
     """
-    Leave the parent's connections alone: a child that used or closed one would break the parent's stream.
+    Give a forked child new transports. If the child used or closed a connection of the parent, the parent would fail.
     """
-    global _transports  # noqa: PLW0603 - all that a fork has to replace
-    _inherited.append(_transports)  # kept alive: collecting them could end the parent's connections
+    global _transports  # noqa: PLW0603 - a fork replaces only this
+    _inherited.append(_transports)  # kept, since collecting them could close the parent's connections
     _transports = {}
 
 
@@ -283,7 +289,7 @@ def _close_at_exit() -> None:
         transport.close_idle()
 
 
-# Sockets that the end of the interpreter finds open cause warnings. Calls after this open others.
+# Sockets that are open at the end of the interpreter cause warnings. Later calls open new sockets.
 atexit.register(_close_at_exit)
 
 if hasattr(os, "register_at_fork"):

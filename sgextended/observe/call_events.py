@@ -1,52 +1,46 @@
 """
-What a wrapper's hooks are told: a `Call` for each request that was made, a `Write` for each thing that is written.
+Call events: a `Call` describes one finished request, and is passed to the ``on_call`` method of a watcher.
 
-It knows nothing of `SGExtended`: whoever has the three methods can watch a client.
+The module does not import `SGExtended`: any object with an ``on_call`` method can watch a client.
 """
 
 import logging
 import time
-from typing import Any, Dict, List, Optional, Protocol, Type
+from typing import Any, Optional, Protocol, Type
 
-from attrs import field, frozen
+from attrs import frozen
 
-from sgextended.client.credentials import without_secrets
 from sgextended.concurrency.scoped_value import Block, ScopedValue
-from sgextended.errors import ReadOnlyError
 from sgextended.observe import trace
 
 LOG = logging.getLogger("sgextended")
-
-Row = Dict[str, Any]
-
-#: The hooks by their names.
-HOOKS = ("on_call", "before_write", "after_write")
 
 
 @frozen(kw_only=True)
 class Call:
     """
-    One request that was made of the site or its storage, with all of its attempts.
+    One request to the site or to its file storage, with all of its attempts.
 
     Attributes:
-        rpc: Its name on the wire, such as ``"read"`` or ``"update"``; ``"upload_file"``, ``"put"`` and ``"download"``
-            are transfers. For a client that was handed in: the name of the method.
+        rpc: The name of the request in the protocol, such as ``"read"`` or ``"update"``. Transfers are named
+            ``"upload_file"``, ``"put"`` and ``"download"``. For a wrapped client: the name of the method.
 
-        entity_type: What it was about, such as ``"Shot"``. None where that is nothing, or several.
+        entity_type: The entity type of the request, such as ``"Shot"``. None if it has none, or several.
 
-        seconds: From the beginning of the first attempt to the end of the last, waits between them included; making
-            Python values of the answer too, but not for pages that were fetched ahead.
+        seconds: The time from the start of the first attempt to the end of the last, including the waits between
+            attempts. It includes decoding the response, except for pages that were prefetched.
 
-        attempts: How often it was tried. 0: the time was up, or the site had asked to wait for longer, before it was.
+        attempts: The number of attempts. 0: the deadline passed before the first attempt, or the site had asked for a
+            wait beyond the deadline.
 
-        bytes_sent: Bytes of the request's body, those of each attempt; None for a client that was handed in.
+        bytes_sent: The bytes of the request's body, summed over all attempts. None for a wrapped client.
 
-        bytes_received: Bytes of the answers' bodies, unpacked; None for a client that was handed in.
+        bytes_received: The bytes of the response bodies after decompression. None for a wrapped client.
 
-        rows: Entities in a page that was read, or results of a batch. None for others, and for pages that were fetched
-            ahead: nobody has looked into them yet.
+        rows: The number of entities in a page, or of results of a batch. None for other requests, and for prefetched
+            pages, which are not decoded yet.
 
-        error: Class of what was raised, such as a ``Fault``, or None.
+        error: The class of the exception that was raised, such as ``Fault``. None if there was none.
     """
 
     __module__ = "sgextended"
@@ -61,59 +55,18 @@ class Call:
     error: Optional[Type[BaseException]] = None
 
 
-@frozen(kw_only=True)
-class Write:
-    """
-    One thing that is written: a call of a native method, or one request of a batch.
-
-    Attributes:
-        method: Name of the native method: ``"create"``, ``"update"``, ``"delete"``, ``"revive"``, ``"upload"``,
-            ``"follow"``, ``"schema_field_create"`` and so on.
-
-        entity_type: Its first argument, where that is an entity type.
-
-        entity_id: Which entity. None for a create, and where there is none.
-
-        data: Fields of a create or an update; of others the further arguments, by name.
-
-        update_modes: How each field of an update that is a list is changed: ``"set"``, ``"add"`` or ``"remove"``.
-    """
-
-    __module__ = "sgextended"
-
-    method: str
-    entity_type: Optional[str] = None
-    entity_id: Optional[int] = None
-    data: Row = field(factory=dict, repr=lambda data: repr(without_secrets(data)))
-    update_modes: Row = field(factory=dict)
-
-    def __str__(self) -> str:
-        about = [str(each) for each in (self.entity_type, self.entity_id) if each is not None]
-        return " ".join([self.method, *about])
-
-
 class Watcher(Protocol):
     """
-    Who is told: a wrapper.
+    An object that is notified of each request, such as a wrapper.
     """
 
     def on_call(self, call: Call) -> None:
         """
-        Be told of a request that was made.
-        """
-
-    def before_write(self, write: Write) -> Write:
-        """
-        Return what is to be written.
-        """
-
-    def after_write(self, write: Write, result: Any) -> None:
-        """
-        Be told of what was written.
+        Receive a finished request.
         """
 
 
-#: Whether a hook is running. What it asks of the site calls no hooks, so that it does not go round in circles.
+#: Whether a hook is running. Requests that a hook sends call no hooks; this prevents endless recursion.
 _in_hook: "ScopedValue[bool]" = ScopedValue("sgextended_in_hook", default=False)
 
 #: Return whether a hook is running.
@@ -122,14 +75,16 @@ is_in_hook = _in_hook.get
 
 def in_hook() -> Block[None]:
     """
-    Let a ``with`` block call no hooks.
+    Return a context manager in whose block no hooks are called.
     """
     return _in_hook.bind(True)
 
 
-def tell(watcher: Watcher, call: Call) -> None:
+def notify(watcher: Watcher, call: Call) -> None:
     """
-    Tell of a call. What goes wrong there is logged: the call itself has gone as it went.
+    Add a finished request to the active traces and pass it to the watcher.
+
+    An exception of ``on_call`` is logged, not raised: it does not change the result of the request.
     """
     for each in trace.current():
         each.add(call)
@@ -139,12 +94,16 @@ def tell(watcher: Watcher, call: Call) -> None:
         try:
             watcher.on_call(call)
         except Exception:
-            LOG.exception("%s.on_call failed; the call that it was told of (%s) did not", type(watcher).__name__, call)
+            LOG.exception(
+                "%s.on_call raised an exception. The request that it received (%s) is not affected.",
+                type(watcher).__name__,
+                call,
+            )
 
 
 class RequestStats:
     """
-    What is counted while a call is under way.
+    The counters of one request in flight.
     """
 
     __slots__ = ("attempts", "received", "rows", "sent", "started")
@@ -156,7 +115,7 @@ class RequestStats:
 
     def call(self, rpc: str, entity_type: Optional[str], error: Optional[Type[BaseException]]) -> Call:
         """
-        Return the record of the call, which is over.
+        Return the event of the request, which has finished.
         """
         return Call(
             rpc=rpc,
@@ -172,71 +131,8 @@ class RequestStats:
 
 def rows_in(rpc: str, results: Any) -> Optional[int]:
     """
-    Return how many entities the results of a call hold, where that can be said.
+    Return the number of entities in the results of a "read" or "batch" request; None for other requests.
     """
     if rpc == "read" and isinstance(results, dict):
         results = results.get("entities")
     return len(results) if rpc in ("read", "batch") and isinstance(results, list) else None
-
-
-class Recorder(Protocol):
-    """
-    What stands between what a block writes and the site: a dry run, or what keeps what is needed to undo.
-    """
-
-    is_dry: bool  # whether nothing is sent
-
-    def around(self, client: Any, writes: List[Write], send: "Send") -> Any:
-        """
-        Return what the writes of one call come to.
-
-        Args:
-            client: Whom to ask what is there now.
-
-            writes: What is to be written.
-
-            send: Sends it.
-        """
-
-
-class Send(Protocol):
-    """
-    One call that is ready to be sent.
-    """
-
-    @property
-    def is_batch(self) -> bool:
-        """
-        Whether it has a result for each write.
-        """
-
-    def __call__(self, writes: Optional[List[Write]] = None) -> Any:
-        """
-        Send it, with these writes in the place of its own if they are given, and return what the site returns.
-        """
-
-
-class _Interrupted:
-    """
-    The recorder of a thread that was started in a dry run or undoable block whose end never ran.
-    """
-
-    is_dry = True
-
-    def around(self, client: Any, writes: List[Write], send: Send) -> Any:  # noqa: ARG002 - as Recorder has it
-        """
-        Refuse the writes: the thread must not begin to write for real because the block has gone.
-
-        Raises:
-            ReadOnlyError: Always.
-        """
-        what = ", ".join(map(str, writes[:3])) + (", ..." if writes[3:] else "")
-        msg = (
-            f"{what}: refused. This thread or task was started in a dry run or undoable block, and an exception "
-            "interrupted the end of that block. Nothing was sent. Start the work again."
-        )
-        raise ReadOnlyError(msg)
-
-
-#: The recorder of the writes of the block that runs; None: writes are sent and not recorded.
-RECORDER: "ScopedValue[Optional[Recorder]]" = ScopedValue("sgextended_recorder", None, elsewhere=_Interrupted())

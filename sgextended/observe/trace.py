@@ -1,8 +1,8 @@
 """
-What a block of code asks of a site, and which of its lines do: calls, seconds and bytes.
+Traces: records the requests of a block of code, with their seconds, their bytes and the line that calls the wrapper.
 
-A trace is a context variable: it holds for the block, for the threads and tasks that the block's calls start, and for
-every wrapper that is asked there. Without one, a call costs the look at that variable.
+A trace is a context variable: it applies to the block, to the threads and tasks that the block's calls start, and to
+every wrapper that is called there. Without a trace, a call only reads that variable.
 """
 
 import itertools
@@ -22,19 +22,20 @@ else:
     trace_report = lazy_module("sgextended.observe.trace_report")
 
 _traces: "ScopedValue[Tuple[Trace, ...]]" = ScopedValue("sgextended_traces", ())
-#: A note without a block: each call of a wrapper replaces it, and a trace alone reads it.
+#: The current call of a wrapper's method. It is not reset after the call; the next call replaces it. Only traces read
+#: it.
 _question: "ContextVar[Optional[Question]]" = ContextVar("sgextended_question", default=None)
 _numbers = itertools.count(1)
 
-#: The traces of the block that runs.
+#: Return the active traces.
 current = _traces.get
-#: The question of the method of a wrapper that is being called, if a trace is on.
+#: Return the current call of a wrapper's method, if a trace is active.
 current_question = _question.get
 
 
 def trace() -> "Block[Trace]":
     """
-    Trace a ``with`` block; it is given the `Trace`. Inside another one, both record the same calls.
+    Return a context manager that traces its block and yields the `Trace`. Inside another trace, both record the calls.
     """
     return Block(_traces, _begin)
 
@@ -46,36 +47,38 @@ def _begin(_held: object) -> "Tuple[Tuple[Trace, ...], Trace]":
 
 def note_question() -> None:
     """
-    Note that a method of a wrapper is called, and by which line. Where no line is seen, as in a thread that works for
-    one, the one before stays.
+    Record that a method of a wrapper is called, and the line that calls it.
+
+    If the stack has no line of the program, as in a thread of a wrapper, the previous record stays.
     """
-    line = _line_above(sys._getframe(1))  # noqa: SLF001 - the way to see it
+    line = _line_above(sys._getframe(1))  # noqa: SLF001 - the only way to get the frame
     if line is not None:
         _question.set(trace_report.Question(line, next(_numbers)))
 
 
 def _line_above(frame: "Optional[FrameType]") -> "Optional[Line]":
     """
-    Return the innermost line that is neither ours nor of a library between: the command line's are a user's.
+    Return the innermost line of the program, or None. Lines of sgextended and of libraries in between are skipped;
+    those of the command line interface count as the program's.
     """
-    while frame is not None and not _is_theirs(frame):
+    while frame is not None and not _is_of_program(frame):
         frame = frame.f_back
     if frame is None:
         return None
     file, number = frame.f_code.co_filename, frame.f_lineno
     while frame.f_code.co_name in _COMPREHENSIONS and frame.f_back is not None:
-        frame = frame.f_back  # until Python 3.12 it has a frame of its own
+        frame = frame.f_back  # until Python 3.12 a comprehension has its own frame
     return trace_report.Line(file, number, getattr(frame.f_code, "co_qualname", frame.f_code.co_name))
 
 
 _COMPREHENSIONS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>"})
-#: Packages whose lines do not ask by themselves. They are told by their names: a frozen application may have no files.
-_BETWEEN = frozenset(
+#: Packages whose lines are skipped. They are recognized by name, since a frozen application may have no files.
+_SKIPPED_PACKAGES = frozenset(
     {
         *getattr(
             sys,
             "stdlib_module_names",
-            # Until Python 3.10 there is no list. These are the modules that call a program's functions.
+            # Before Python 3.10 there is no such list. These modules call functions of a program.
             ("asyncio", "concurrent", "contextlib", "functools", "importlib", "multiprocessing", "runpy", "threading"),
         ),
         "sgextended",
@@ -84,9 +87,9 @@ _BETWEEN = frozenset(
 ) - {"__main__"}
 
 
-def _is_theirs(frame: "FrameType") -> bool:
+def _is_of_program(frame: "FrameType") -> bool:
     """
-    Tell whether a frame runs a line of the program, not of a library between the program and a wrapper.
+    Return whether a frame is of the program, not of a library between the program and a wrapper.
     """
-    module = str(frame.f_globals.get("__name__"))  # code that was run by exec may have none
-    return f"{module}.".startswith("sgextended.cli.") or module.partition(".")[0] not in _BETWEEN
+    module = str(frame.f_globals.get("__name__"))  # code that is run by exec may have no module name
+    return f"{module}.".startswith("sgextended.cli.") or module.partition(".")[0] not in _SKIPPED_PACKAGES

@@ -1,5 +1,5 @@
 """
-What a trace has counted: the sums by call and by line of code, the table, the advice, and the file for a browser.
+`Trace`: the recorded requests of a trace, their sums by request and by line of code, and reports of them.
 """
 
 import itertools
@@ -17,23 +17,23 @@ from sgextended.observe import trace
 if TYPE_CHECKING:
     from sgextended.observe.call_events import Call
 
-#: A line that asks the same kind of question more often than this is named.
+#: Advice is given for a line that sends the same kind of request more often than this.
 OFTEN = 20
 
 _SHOWN = 15  # lines of the table
 
-#: What to do instead, by the call.
+#: The advice for a line, by the name of the request.
 _INSTEAD = {
-    "read": "ask once: a find with [field, 'in', [...]], or sg.find_by_ids",
-    "summarize": "ask once: sg.group_by, or a summarize with a grouping",
-    **dict.fromkeys(("create", "update", "delete", "revive"), "send one sg.batch"),
+    "read": "use one find with [field, 'in', [...]], or sg.find_by_ids",
+    "summarize": "use sg.group_by once, or one summarize with a grouping",
+    **dict.fromkeys(("create", "update", "delete", "revive"), "use one sg.batch"),
 }
 
 
 @frozen
 class Line:
     """
-    A line of code: where it stands.
+    A line of code: its file, number and function.
     """
 
     file: str
@@ -50,7 +50,7 @@ _UNKNOWN = Line("", 0, "a task without a line of its own")
 @frozen
 class Question:
     """
-    One call of a method of a wrapper, which may take several requests.
+    One call of a method of a wrapper, which may send several requests.
     """
 
     line: Line
@@ -60,7 +60,7 @@ class Question:
 @frozen
 class _Record:
     """
-    One request: what was told of it, which question it belongs to, when it ended, and in which thread.
+    One request: its event, the call of a wrapper's method that sent it, the time of its end, and its thread.
     """
 
     call: "Call"
@@ -72,18 +72,18 @@ class _Record:
 @define
 class Sum:
     """
-    What some calls have cost.
+    The sums of some requests.
 
     Attributes:
-        questions: Calls of methods.
+        questions: The number of calls of a wrapper's methods.
 
-        calls: Requests; a find of several pages has several.
+        calls: The number of requests. A find of several pages sends several.
 
-        seconds: Of all of them, one after another; some may have been under way at the same time.
+        seconds: The sum of the seconds of all requests, although some may have been in flight at the same time.
 
-        bytes: Sent and received.
+        bytes: The number of bytes sent and received.
 
-        failures: Calls that raised something.
+        failures: The number of requests that raised an exception.
     """
 
     questions: int = 0
@@ -95,7 +95,7 @@ class Sum:
 
     def add(self, record: _Record) -> None:
         """
-        Count one more.
+        Add one request.
         """
         call = record.call
         self.calls += 1
@@ -107,7 +107,7 @@ class Sum:
 
     def to_dict(self) -> Dict[str, Any]:
         """
-        Return it as JSON has it.
+        Return the sums as a dict for JSON.
         """
         return {
             "questions": self.questions,
@@ -120,7 +120,7 @@ class Sum:
 
 class Trace:
     """
-    What a block has asked: printed it is a table; see also `to_dict` and `write_chrome`.
+    The requests of a traced block. Its text is a table; see also `to_dict` and `write_chrome`.
     """
 
     __module__ = "sgextended"
@@ -130,25 +130,25 @@ class Trace:
 
     def add(self, call: "Call") -> None:
         """
-        Be told of a request that is over; from any thread.
+        Record a finished request. Any thread may call this.
         """
         self._records.append(_Record(call, trace.current_question(), time.perf_counter(), threading.get_ident()))
 
     def by_rpc(self) -> Dict[str, Sum]:
         """
-        Return what each kind of call has cost, such as ``"read Shot"``, the most seconds first.
+        Return the sums for each kind of request, such as ``"read Shot"``, the most seconds first.
         """
         return self._sums(lambda record: _kind(record.call))
 
     def by_line(self) -> Dict[Line, Sum]:
         """
-        Return what each line of the program's own code has cost, the most seconds first.
+        Return the sums for each line of the program, the most seconds first.
         """
         return self._sums(_line)
 
     def by_line_and_rpc(self) -> Dict[Tuple[Line, str], Sum]:
         """
-        Return what each line has cost with each kind of call, the most seconds first.
+        Return the sums for each line and kind of request, the most seconds first.
         """
         return self._sums(lambda record: (_line(record), _kind(record.call)))
 
@@ -161,24 +161,24 @@ class Trace:
     @property
     def total(self) -> Sum:
         """
-        What all of it has cost.
+        The sums of all requests.
         """
         return next(iter(self._sums(lambda _record: None).values()), Sum())
 
     def advice(self) -> List[str]:
         """
-        Return a sentence for each line that asks the same kind of question more than 20 times.
+        Return a sentence for each line that sends the same kind of request more than 20 times.
         """
         return [
-            f"{line} asked '{kind}' {cost.questions} times in {cost.seconds:.2f} s: "
-            + _INSTEAD.get(kind.split()[0], "ask for several at the same time, with sg.map")
+            f"{line} called '{kind}' {cost.questions} times in {cost.seconds:.2f} s: "
+            + _INSTEAD.get(kind.split()[0], "run several at the same time, with sg.map")
             for (line, kind), cost in self.by_line_and_rpc().items()
             if cost.questions > OFTEN
         ]
 
     def to_dict(self) -> Dict[str, Any]:
         """
-        Return the sums as JSON has them: in total, by RPC, by line; and the advice.
+        Return a dict for JSON: the total sums, the sums by request and by line, and the advice.
         """
         return {
             "total": self.total.to_dict(),
@@ -192,7 +192,7 @@ class Trace:
 
     def write_chrome(self, path: "Union[str, os.PathLike[str]]") -> None:
         """
-        Write a file for chrome://tracing or https://ui.perfetto.dev: each call as a bar, in the row of its thread.
+        Write a file for chrome://tracing or https://ui.perfetto.dev. Each request is a bar in the row of its thread.
         """
         start = min((record.ended - record.call.seconds for record in self._records), default=0.0)
         events = [

@@ -1,5 +1,5 @@
 """
-What a site has: its entity types and their fields. Here is the one place that reads and keeps the schema.
+`SiteSchema`: the entity types and fields of a site. Only this module requests and caches the schema.
 """
 
 import contextlib
@@ -29,7 +29,8 @@ LOG = logging.getLogger("sgextended")
 
 Described = Dict[str, Any]
 
-#: A name that is not known is looked up again before it is refused, unless that was done so many seconds ago.
+#: Before an unknown field is refused, the fields of its type are read again, unless they are at most this many seconds
+#: old.
 LOOK_AGAIN_AFTER = 10.0
 
 _LINKS = frozenset({"entity", "multi_entity"})
@@ -38,7 +39,7 @@ _ANY_TYPE = "*"
 
 class SchemaCache:
     """
-    What was read of schemas, for all threads: each part is read by one of them while the others wait for it.
+    A cache of schemas that all threads share. One thread reads a part of a schema while the others wait for it.
 
     Args:
         clock: Returns the seconds since the epoch.
@@ -46,7 +47,7 @@ class SchemaCache:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._kept: Dict[Hashable, Tuple[float, Described]] = {}
+        self._parts: Dict[Hashable, Tuple[float, Described]] = {}
         self._turns = Turns()
         self._not_before = 0.0
 
@@ -54,22 +55,22 @@ class SchemaCache:
         self, key: Hashable, read: Callable[[], Described], *, max_age: float, file: "Optional[_File]" = None
     ) -> Described:
         """
-        Return what is kept under a key, or what *read* returns, where that is too old or not there.
+        Return the cached part of a schema. If there is none, or it is too old, call *read* and cache the result.
 
         Args:
-            key: What it is.
+            key: The key of the part.
 
-            read: Asks the site.
+            read: Requests the part from the site.
 
-            max_age: Seconds since it was read.
+            max_age: The highest age of a cached part, in seconds.
 
-            file: Keeps it on disk too.
+            file: A file that also stores the part. None: there is none.
         """
-        found = self._kept.get(key)
+        found = self._parts.get(key)
         if found is not None and self._is_fresh(found, max_age):
             return found[1]
         with self._turns.take(key):
-            found = self._kept.get(key)
+            found = self._parts.get(key)
             if found is None or not self._is_fresh(found, max_age):
                 found = file.read() if file is not None else None
             if found is None or not self._is_fresh(found, max_age):
@@ -77,47 +78,47 @@ class SchemaCache:
                 found = (began, read())
                 if file is not None:
                     file.write(*found)
-            self._kept[key] = found
+            self._parts[key] = found
         return found[1]
 
     def refresh(self) -> None:
         """
-        Read everything again when it is next needed, also what is on disk.
+        Make all cached parts expire, also those on disk. They are read again when they are next needed.
         """
         self._not_before = self._clock()
 
     def _is_fresh(self, found: Tuple[float, Described], max_age: float) -> bool:
-        # What was read in the future was read by another clock.
+        # A negative age comes from a clock that was changed.
         return self._not_before <= found[0] and 0 <= self._clock() - found[0] <= max_age
 
 
 def schema_cache_of(transport: Any) -> SchemaCache:
     """
-    Return what this process knows of the schema of the site that a `Transport` leads to, for all of its clients.
+    Return the schema cache of the site of a `Transport`, which all clients of the process share.
     """
-    kept: SchemaCache = transport.once("schema", SchemaCache)
-    return kept
+    cache: SchemaCache = transport.once("schema", SchemaCache)
+    return cache
 
 
 class SiteSchema:
     """
-    The schema of a site: each entity type is read when it is first needed.
+    The schema of a site. Each entity type is read when it is first needed.
 
-    ``SiteSchema(sg)`` reads each of them once. `SGExtended.site_schema` gives one that shares what it reads with all
-    threads of the process, and reads it again when it is too old.
+    ``SiteSchema(sg)`` reads each entity type once. `SGExtended.site_schema` returns a schema that all threads of the
+    process share, and that is read again when it is too old.
 
     Args:
-        sg: Who is asked: an `SGExtended`, a ``Shotgun`` or a ``Mockgun``.
+        sg: The client (SGExtended, Shotgun or Mockgun).
 
-        project: The schema as this project shows it. None: as the site has it.
+        project: The project whose view of the schema is used. None: the schema of the site.
 
-        kept: Where it is kept.
+        cache: The cache of the schema. None: a new one.
 
-        who: Whose view of the schema it is, where several share *kept*.
+        user: The user of the view, if several users share *cache*.
 
-        max_age: Seconds for which it is kept.
+        max_age: The time for which cached parts are used, in seconds.
 
-        folder: Where it is kept on disk too. None: nowhere.
+        folder: A folder that also stores the schema. None: there is none.
     """
 
     __module__ = "sgextended"
@@ -127,25 +128,25 @@ class SiteSchema:
         sg: Any,
         project: Optional[Mapping[str, Any]] = None,
         *,
-        kept: Optional[SchemaCache] = None,
-        who: Hashable = None,
+        cache: Optional[SchemaCache] = None,
+        user: Hashable = None,
         max_age: float = float("inf"),
         folder: Optional[str] = None,
     ) -> None:
         self._sg = sg
-        self._where = () if project is None else ({"type": "Project", "id": project["id"]},)
-        self._kept = SchemaCache() if kept is None else kept
-        self._who = (who, project["id"] if project else None)
+        self._project_args = () if project is None else ({"type": "Project", "id": project["id"]},)
+        self._cache = SchemaCache() if cache is None else cache
+        self._view = (user, project["id"] if project else None)
         self._max_age = max_age
         self._folder = folder
 
     def refresh(self) -> None:
         """
-        Read everything again when it is next needed; for all who share it.
+        Make the cached schema expire, for all users of the same cache. It is read again when it is next needed.
         """
-        self._kept.refresh()
+        self._cache.refresh()
 
-    # --- What there is
+    # --- Public methods
 
     def entity_types(self) -> List[str]:
         """
@@ -155,17 +156,18 @@ class SiteSchema:
 
     def field_names(self, entity_type: str) -> List[str]:
         """
-        Return the names of an entity type's fields, in alphabetical order; those that the project shows, if one is set.
+        Return the names of an entity type's fields, in alphabetical order. If there is a project, only its visible
+        fields.
 
         Raises:
             NotFoundError: The site has no such type.
         """
         fields = self.fields(entity_type)
-        return sorted(name for name in fields if not self._where or _fact(fields[name], "visible", default=True))
+        return sorted(name for name in fields if not self._project_args or _fact(fields[name], "visible", default=True))
 
     def fields(self, entity_type: str) -> Dict[str, Described]:
         """
-        Return the description of each field of an entity type, as ``schema_field_read`` gives it.
+        Return the description of each field of an entity type, in the form of ``schema_field_read``.
 
         Raises:
             NotFoundError: The site has no such type.
@@ -174,7 +176,7 @@ class SiteSchema:
 
     def readable(self, entity_type: str) -> List[str]:
         """
-        Return the fields of an entity type that the site gives; query fields and passwords it does not.
+        Return the fields of an entity type that can be read: all except query fields and passwords.
 
         Raises:
             NotFoundError: The site has no such type.
@@ -184,9 +186,9 @@ class SiteSchema:
 
     def field_type(self, entity_type: str, path: str) -> Optional[str]:
         """
-        Return the data type of a field, such as ``"status_list"``, or of one behind links: ``"entity.Shot.code"``.
+        Return the data type of a field, such as ``"status_list"``, or of a linked field such as ``"entity.Shot.code"``.
 
-        None, and no request, for a path that begins with ``$FROM$``: the site alone knows those.
+        Return None, without a request, for a path that begins with ``$FROM$``: only the site can validate it.
 
         Raises:
             NotFoundError: The site has no such field or type.
@@ -197,9 +199,9 @@ class SiteSchema:
 
     def valid_values(self, entity_type: str, path: str) -> Optional[List[str]]:
         """
-        Return the values that a list or status field takes, without those that the project hides, if one is set.
+        Return the valid values of a list or status field. If there is a project, the values that it hides are left out.
 
-        None: the field is of another type.
+        Return None for fields of other types.
 
         Raises:
             NotFoundError: The site has no such field or type.
@@ -207,12 +209,13 @@ class SiteSchema:
         properties = self.describe(entity_type, path).get("properties", {})
         if "valid_values" not in properties:
             return None
-        hidden = set(_fact(properties, "hidden_values", default=None) or ()) if self._where else set()
+        hidden = set(_fact(properties, "hidden_values", default=None) or ()) if self._project_args else set()
         return [value for value in _fact(properties, "valid_values") or () if value not in hidden]
 
     def valid_types(self, entity_type: str, path: str) -> Optional[List[str]]:
         """
-        Return the entity types that a link field is for. None: it is no link, or one to any type.
+        Return the entity types to which a link field may link. Return None for a field that is not a link, or that may
+        link to any type.
 
         Raises:
             NotFoundError: The site has no such field or type.
@@ -221,7 +224,7 @@ class SiteSchema:
 
     def display_name(self, entity_type: str, path: Optional[str] = None) -> str:
         """
-        Return what people call a field, or an entity type: ``CustomEntity05`` may be ``Delivery``.
+        Return the display name of a field, or of an entity type: ``CustomEntity05`` may have the name ``Delivery``.
 
         Raises:
             NotFoundError: The site has no such field or type.
@@ -229,12 +232,12 @@ class SiteSchema:
         if path is not None:
             return str(_fact(self.describe(entity_type, path), "name"))
         if entity_type not in self._types():
-            self.fields(entity_type)  # says what is wrong
+            self.fields(entity_type)  # raises NotFoundError with a message
         return str(_fact(self._types()[entity_type], "name"))
 
     def is_editable(self, entity_type: str, path: str) -> bool:
         """
-        Tell whether a field can be set.
+        Return whether a field can be set.
 
         Raises:
             NotFoundError: The site has no such field or type.
@@ -243,14 +246,14 @@ class SiteSchema:
 
     def describe(self, entity_type: str, path: str) -> Described:
         """
-        Return the description of a field, or of one behind links, as ``schema_field_read`` gives it.
+        Return the description of a field or of a linked field, in the form of ``schema_field_read``.
 
         Raises:
             NotFoundError: The site has no such field or type.
         """
         fields, types = path.split(".")[::2], path.split(".")[1::2]
         if len(fields) == len(types):
-            msg = f"{path!r} does not say through which type it goes: write link.Type.field, such as entity.Shot.code."
+            msg = f"{path!r} has no entity type after the link. Write link.Type.field, such as entity.Shot.code."
             raise NotFoundError(msg)
         owner = entity_type
         for field, through in zip(fields, types):
@@ -260,7 +263,7 @@ class SiteSchema:
 
     def data_type(self, entity_type: str, path: str) -> Optional[str]:
         """
-        Return the data type of what a path leads to. None: there is no such field, and ``"id"`` is a number.
+        Return the data type of the last field of a path; None if there is no such field. ``"id"`` is a number.
         """
         parts = path.split(".")
         if len(parts) > 1:
@@ -270,7 +273,7 @@ class SiteSchema:
 
     def first_list(self, entity_type: str, path: str) -> Optional[int]:
         """
-        Return where in a path, as the number of its parts up to there, a list of links is passed. None: nowhere.
+        Return how many parts of a path there are up to its first multi-entity field. Return None if there is none.
         """
         parts = path.split(".")
         for at in range(0, len(parts) - 1, 2):
@@ -280,10 +283,10 @@ class SiteSchema:
                 return at + 1
         return None
 
-    # --- Reading it
+    # --- Reading the schema
 
     def _types(self) -> Dict[str, Described]:
-        return self._get("", lambda: self._sg.schema_entity_read(*self._where), self._max_age)
+        return self._get("", lambda: self._sg.schema_entity_read(*self._project_args), self._max_age)
 
     def _fields(self, entity_type: str, max_age: float) -> Dict[str, Described]:
         return self._get(entity_type, lambda: self._read(entity_type), max_age)
@@ -291,13 +294,15 @@ class SiteSchema:
     def _get(self, part: str, read: Callable[[], Described], max_age: float) -> Described:
         file = None
         if self._folder is not None and re.fullmatch(r"\w*", part, re.ASCII):
-            digest = sha256(repr(self._who).encode()).hexdigest()[:16]
+            digest = sha256(repr(self._view).encode()).hexdigest()[:16]
             file = _File(Path(self._folder).expanduser() / f"{part or 'types'}-{digest}.json")
-        return self._kept.get((self._who, part), read, max_age=max_age, file=file)
+        return self._cache.get((self._view, part), read, max_age=max_age, file=file)
 
     def _read(self, entity_type: str) -> Described:
         try:
-            found: Described = self._sg.schema_field_read(entity_type, *((None, *self._where) if self._where else ()))
+            found: Described = self._sg.schema_field_read(
+                entity_type, *((None, *self._project_args) if self._project_args else ())
+            )
         except ShotgunError as error:
             unknown = self._unknown_type(entity_type)
             if unknown is None:
@@ -307,12 +312,12 @@ class SiteSchema:
 
     def _unknown_type(self, entity_type: str) -> Optional[NotFoundError]:
         """
-        Return how to say that there is no such entity type, or None if there is.
+        Return the error for an unknown entity type; None if the site has the type.
         """
         described = self._types()
         if entity_type in described:
             return None
-        # People know CustomEntity05 by its label, which may be Delivery.
+        # Users know CustomEntity05 by its display name, which may be Delivery.
         labels = {str(_fact(each, "name")): name for name, each in described.items()}
         hint = did_you_mean(entity_type, [*labels, *described], labels)
         site = getattr(self._sg, "base_url", "the site")
@@ -321,9 +326,11 @@ class SiteSchema:
     def _field(self, owner: str, field: str) -> Described:
         known = self.fields(owner)
         if field not in known:
-            known = self._fields(owner, min(LOOK_AGAIN_AFTER, self._max_age))  # it may be new
+            known = self._fields(owner, min(LOOK_AGAIN_AFTER, self._max_age))  # the field may be new
         if field not in known:
-            labels = {str(_fact(known[name], "name")): name for name in reversed(list(known))}  # the first counts
+            labels = {
+                str(_fact(known[name], "name")): name for name in reversed(list(known))
+            }  # for equal labels, the first field is used
             hint = did_you_mean(field, [*labels, *known], labels)
             msg = f"{owner} has no field {field!r}.{hint}"
             raise NotFoundError(msg)
@@ -332,10 +339,10 @@ class SiteSchema:
 
 def _check_step(owner: str, field: str, described: Described, through: str) -> None:
     """
-    Refuse a path that goes through a field to a type that it does not link to.
+    Raise `NotFoundError` if a field of a path is not a link to the entity type that follows it.
     """
     if _fact(described, "data_type") not in _LINKS:
-        msg = f"{owner}.{field} is no link: nothing lies behind it."
+        msg = f"{owner}.{field} is not a link, so the path cannot continue after it."
         raise NotFoundError(msg)
     types = _valid_types(described)
     if types is not None and through not in types:
@@ -365,14 +372,14 @@ def _valid_types(described: Described) -> Optional[List[str]]:
 
 def did_you_mean(word: str, known: Iterable[str], meaning: Optional[Mapping[str, str]] = None) -> str:
     """
-    Return a hint at the known word that is nearest to one that is not known, or nothing where none is near.
+    Return a hint with the known word that is most similar to an unknown word; "" if none is similar.
 
     Args:
-        word: What is not known.
+        word: The unknown word.
 
-        known: What it may be.
+        known: The known words.
 
-        meaning: What to hint at instead of a known word.
+        meaning: The words to show in the hint instead of known words.
     """
     by_lower = {each.lower(): each for each in known}
     typed = word.lower()
@@ -380,36 +387,36 @@ def did_you_mean(word: str, known: Iterable[str], meaning: Optional[Mapping[str,
     if not close:
         return ""
 
-    def nearness(each: str) -> Tuple[float, bool]:  # of those that are equally near, one that was begun goes before
+    def similarity(each: str) -> Tuple[float, bool]:  # of equally similar words, one with the same prefix comes first
         return difflib.SequenceMatcher(None, each, typed).ratio(), each.startswith(typed)
 
-    nearest = by_lower[max(close, key=nearness)]
+    nearest = by_lower[max(close, key=similarity)]
     return f" Did you mean {(meaning or {}).get(nearest, nearest)!r}?"
 
 
 # --- On disk
 
 
-@frozen(eq=False, repr=False)  # each method that attrs makes costs time at import
+@frozen(eq=False, repr=False)  # each method that attrs generates costs time at import
 class _File:
     """
-    A part of a schema on disk, as JSON. What somebody else could have written is not believed.
+    A part of a schema in a JSON file. A file that another user may write is not used.
     """
 
     path: Path
 
     def read(self) -> Optional[Tuple[float, Described]]:
         """
-        Return when it was read and what, or None where it is not there or broken.
+        Return the time of reading from the site, and the part of the schema. Return None if there is no valid file.
 
         Raises:
-            ConfigurationError: Others may write to the folder.
+            ConfigurationError: Other users may write to the folder.
         """
         self._check_folder()
         try:
             with self.path.open(encoding="utf-8") as stream:
                 if not _is_ours(os.fstat(stream.fileno())):
-                    LOG.warning("%s is not used: others may write to it.", self.path)
+                    LOG.warning("%s is not used: other users may write to it.", self.path)
                     return None
                 kept = json.load(stream)
             return float(kept["read_at"]), dict(kept["schema"])
@@ -421,22 +428,22 @@ class _File:
 
     def write(self, read_at: float, schema: Described) -> None:
         """
-        Write it, or say in the log why not: the schema is there all the same.
+        Write the file. A failure is only logged, since the schema is in memory anyway.
         """
         try:
             with _replacing(self.path) as stream:
                 json.dump({"read_at": read_at, "schema": schema}, stream, ensure_ascii=False)
         except OSError as error:
-            LOG.warning("The schema is not kept on disk: %s", error)
+            LOG.warning("The schema is not stored on disk: %s", error)
 
     def _check_folder(self) -> None:
         folder = self.path.parent
-        with contextlib.suppress(OSError):  # which writing tells
+        with contextlib.suppress(OSError):  # the write below logs the failure
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not _is_ours(folder.stat()):
                 msg = (
-                    f"The schema is not kept in {str(folder)!r}, since others may write there: give a folder of your "
-                    "own as schema_folder, or take their right with chmod go-w."
+                    f"The schema is not stored in {str(folder)!r}, since other users may write to that folder. Set "
+                    "schema_folder to a folder of your own, or remove their write permission with chmod go-w."
                 )
                 raise ConfigurationError(msg)
 
@@ -444,7 +451,7 @@ class _File:
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[Any]:
     """
-    Write a file that takes its place when it is whole; its owner alone may read it.
+    Return a context manager that yields a temporary file, which replaces *path* at the end. Only its owner may read it.
     """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".schema-")  # 0o600
     try:
@@ -458,6 +465,6 @@ def _replacing(path: Path) -> Iterator[Any]:
 
 
 def _is_ours(found: os.stat_result) -> bool:
-    if os.name != "posix":  # elsewhere a user's folders are the user's
+    if os.name != "posix":  # on Windows, only the user may write to the user's folders
         return True
     return found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

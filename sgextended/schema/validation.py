@@ -1,8 +1,7 @@
 """
-Calls held against the schema before they are sent: entity types, fields, operators, values, sorts and data.
+Validation of calls against the schema before they are sent: entity types, fields, operators, values, sorts and data.
 
-What the site itself would refuse is found here, and what it would silently find nothing for, such as a status that no
-record can have.
+It finds errors that the site would refuse, and also filters that can match nothing, such as an unknown status.
 """
 
 import datetime as dt
@@ -16,7 +15,7 @@ from sgextended.schema.site_schema import SiteSchema, did_you_mean
 
 Place = Tuple[Union[str, int], ...]
 
-#: Stands for a value that is not known yet, which may be right.
+#: A placeholder for a value that is not known yet. It is always valid.
 UNKNOWN = type("Unknown", (), {"__repr__": lambda _self: "..."})()
 
 _TEXT = ("is", "is_not", "contains", "not_contains", "starts_with", "ends_with", "in", "not_in")
@@ -27,9 +26,10 @@ _DATE = ("is", "is_not", "greater_than", "less_than", *_SPANS, *_CALENDAR, "betw
 _LINK = ("is", "is_not", "type_is", "type_is_not", "name_contains", "name_not_contains", "name_is", "in", "not_in")
 _CHOICE = ("is", "is_not", "in", "not_in")
 _NUMBERS = ("number", "duration", "percent", "timecode", "float", "currency")
-_UNFIT = ("url", "serializable", "password", "summary", "calculated", "pivot_column")
+_NOT_FILTERABLE = ("url", "serializable", "password", "summary", "calculated", "pivot_column")
 
-#: The operators that a filter on a field of each data type may have; a type that is not here has any.
+#: The operators of filters on a field, by the data type of the field. Data types that are not listed allow any
+#: operator.
 OPERATORS: Dict[str, Tuple[str, ...]] = {
     "checkbox": ("is", "is_not"),
     "image": ("is", "is_not"),
@@ -41,14 +41,14 @@ OPERATORS: Dict[str, Tuple[str, ...]] = {
     **dict.fromkeys(("date", "date_time"), _DATE),
     **dict.fromkeys(("entity", "multi_entity"), _LINK),
     **dict.fromkeys(("list", "status_list", "color", "entity_type", "uuid"), _CHOICE),
-    **dict.fromkeys(_UNFIT, ()),
+    **dict.fromkeys(_NOT_FILTERABLE, ()),
 }
 _PAIRS = ("between", "not_between", *_SPANS)
 _MANY = ("in", "not_in")
 _GROUPS = ("all", "any", "and", "or")
 _UNITS = ("HOUR", "DAY", "WEEK", "MONTH", "YEAR")
-_WORKED_OUT = ("summary", "calculated", "pivot_column")
-#: Fields that are there though no schema has them: of every entity, and of some for each person.
+_COMPUTED = ("summary", "calculated", "pivot_column")
+#: Fields that exist but are not in the schema: "type" of every entity, and "read_by_current_user" of some types.
 _UNDECLARED = ("type", "read_by_current_user")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
@@ -57,14 +57,14 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:
 @frozen
 class Problem:
     """
-    One thing that does not fit.
+    One error in the arguments of a call.
 
     Attributes:
-        place: Where it is: the name of an argument, then keys and indexes.
+        place: The place of the error: the name of an argument, then keys and indexes.
 
-        message: What is wrong, and what may have been meant.
+        message: What is wrong, with a suggestion if there is one.
 
-        shown: The condition that it is in. None: it is in none.
+        shown: The text of the filter condition with the error. None: the error is not in a condition.
     """
 
     place: Place
@@ -78,29 +78,29 @@ class Problem:
 
 def check_call(schema: SiteSchema, method: str, arguments: Mapping[str, Any]) -> None:
     """
-    Refuse a call that does not fit the schema.
+    Raise an error if the arguments of a call do not match the schema.
 
     Args:
         schema: The schema.
 
-        method: Name of the native method.
+        method: The name of the native method.
 
-        arguments: Its arguments by name.
+        arguments: The arguments of the method, by name.
 
     Raises:
-        SchemaError: All that does not fit, each with its place.
+        SchemaError: The arguments do not match. The error has all problems, each with its place.
     """
     problems = list(problems_of(schema, method, arguments))
     if problems:
         about = arguments.get("entity_type")
         what = f"{method} of {about}" if about else method
         lines = "".join(f"\n  {problem}" for problem in problems)
-        raise SchemaError(f"This {what} does not fit the site's schema; nothing was sent:{lines}", problems=problems)
+        raise SchemaError(f"This {what} does not match the site's schema. Nothing was sent:{lines}", problems=problems)
 
 
 def problems_of(schema: SiteSchema, method: str, arguments: Mapping[str, Any]) -> Iterator[Problem]:
     """
-    Return an iterator over what does not fit in a call; see `check_call`. Values may be `UNKNOWN`, at any depth.
+    Yield the problems of a call; see `check_call`. Values may be `UNKNOWN`, at any depth.
     """
     if method == "batch":
         yield from _batch(schema, arguments.get("requests"))
@@ -129,7 +129,7 @@ def _batch(schema: SiteSchema, requests: Any) -> Iterator[Problem]:
 @frozen
 class _Check:
     """
-    One call about entities of one type.
+    The validation of one call for one entity type.
     """
 
     schema: SiteSchema
@@ -144,7 +144,7 @@ class _Check:
 
     def keys(self, keys: Any, place: Place) -> Iterator[Problem]:
         """
-        Check sorts, groupings and summaries: dicts that name a field, and perhaps a direction.
+        Validate sorts, groupings and summaries: dicts with a field and sometimes a direction.
         """
         for index, key in _items(keys):
             if not isinstance(key, Mapping):
@@ -155,7 +155,7 @@ class _Check:
             direction = key.get("direction")
             if isinstance(direction, str) and direction not in ("asc", "desc"):
                 hint = did_you_mean(direction, ("asc", "desc"))
-                message = f"{direction!r} is no direction: there are 'asc' and 'desc'.{hint}"
+                message = f"{direction!r} is not a direction: use 'asc' or 'desc'.{hint}"
                 yield Problem((*place, index, "direction"), message)
 
     def _field(self, field: Any, place: Place) -> Iterator[Problem]:
@@ -182,12 +182,12 @@ class _Check:
                 yield Problem(here, f"A filter is [field, operator, value], not {each!r:.40}.")
 
     def _group(self, group: Mapping[str, Any], place: Place) -> Iterator[Problem]:
-        if "conditions" in group:  # as it is sent; the site's own affair
+        if "conditions" in group:  # already in the form of a request, which only the site validates
             return
         operator = group.get("filter_operator", UNKNOWN)
         if isinstance(operator, str) and operator not in _GROUPS:
-            hint = did_you_mean(operator, _GROUPS) or " There are 'all' and 'any'."
-            yield Problem((*place, "filter_operator"), f"{operator!r} does not join filters.{hint}")
+            hint = did_you_mean(operator, _GROUPS) or " Use 'all' or 'any'."
+            yield Problem((*place, "filter_operator"), f"{operator!r} is not a filter operator.{hint}")
         yield from self.filters(group.get("filters", ()), (*place, "filters"))
 
     def filter_operator(self, operator: Any, place: Place) -> Iterator[Problem]:
@@ -196,7 +196,7 @@ class _Check:
 
     def _condition(self, condition: Sequence[Any], place: Place) -> Iterator[Problem]:
         if len(condition) < 3:
-            yield Problem(place, "A filter is [field, operator, value]: something is missing.")
+            yield Problem(place, "A filter is [field, operator, value], and this one has fewer than three parts.")
             return
         path, operator = condition[:2]
         if not isinstance(path, str) or path in _UNDECLARED or path.startswith("$FROM$"):
@@ -238,14 +238,14 @@ class _Check:
 
     def _datum(self, name: str, value: Any) -> Optional[str]:
         if "." in name:
-            return f"{name!r} is a field of another entity: set it there."
+            return f"{name!r} is a field of a linked entity. Update that entity instead."
         try:
             described = self.schema.describe(self.entity_type, name)
         except NotFoundError as error:
             return str(error)
         field = _Field(self.schema, self.entity_type, name, str(described["data_type"]["value"]))
-        if not described["editable"]["value"] and (self.is_update or field.data_type in _WORKED_OUT):
-            return f"{field} cannot be set: the site does that."
+        if not described["editable"]["value"] and (self.is_update or field.data_type in _COMPUTED):
+            return f"{field} cannot be set, as the site sets it."
         return None if value is UNKNOWN else field.datum(value)
 
 
@@ -272,14 +272,14 @@ def _shown(condition: Sequence[Any]) -> str:
 
 def _no_operator(field: "_Field", operator: str, known: Sequence[str]) -> str:
     if not known:
-        return f"{field} is of the type {field.data_type}, which no filter can use."
-    hint = did_you_mean(operator, known) or f" There are {', '.join(known)}."
-    return f"{field} is of the type {field.data_type}, and has no operator {operator!r}.{hint}"
+        return f"{field} has the type {field.data_type}, which filters do not support."
+    hint = did_you_mean(operator, known) or f" Use one of {', '.join(known)}."
+    return f"{field} has the type {field.data_type}, which has no operator {operator!r}.{hint}"
 
 
 def _values_of(condition: Sequence[Any], operator: str, place: Place) -> Tuple[Optional[List[Any]], List[Place]]:
     """
-    Return the values of a condition, and the place of each. None: they are not known.
+    Return the values of a condition, and the place of each. Return None for values that are not known.
     """
     rest = list(condition[2:])
     if len(rest) == 1 and operator in (*_MANY, *_PAIRS):
@@ -292,7 +292,7 @@ def _values_of(condition: Sequence[Any], operator: str, place: Place) -> Tuple[O
 
 def _operand(field: "_Field", operator: str, index: int, value: Any) -> Optional[str]:
     """
-    Return what is wrong with a value of a filter, or None.
+    Return the problem of a value in a filter, or None.
     """
     if operator in _SPANS:
         if index == 0:
@@ -300,8 +300,8 @@ def _operand(field: "_Field", operator: str, index: int, value: Any) -> Optional
             return None if is_whole else f"{operator!r} takes a number above 0 and a unit, such as 7, 'DAY'."
         if value in _UNITS:
             return None
-        hint = did_you_mean(str(value).upper(), _UNITS) or f" There are {', '.join(_UNITS)}."
-        return f"{value!r} is no unit of time.{hint}"
+        hint = did_you_mean(str(value).upper(), _UNITS) or f" Use one of {', '.join(_UNITS)}."
+        return f"{value!r} is not a unit of time.{hint}"
     if operator in _CALENDAR:
         is_whole = isinstance(value, int) and not isinstance(value, bool)
         return None if is_whole else f"{operator!r} takes a whole number: 0 is the current one."
@@ -315,7 +315,7 @@ def _operand(field: "_Field", operator: str, index: int, value: Any) -> Optional
 @frozen
 class _Field:
     """
-    A field that a value is for.
+    The field of a value.
     """
 
     schema: SiteSchema
@@ -328,19 +328,19 @@ class _Field:
 
     def operand(self, value: Any) -> Optional[str]:
         """
-        Return what is wrong with a value to compare with, or None.
+        Return the problem of a value in a comparison, or None.
         """
         if value is None:
             return f"{self} is never empty: compare it with True or False." if self.data_type == "checkbox" else None
         if self.data_type == "image":
-            return f"{self} is an image: it can be compared with None alone."
+            return f"{self} is an image, which can only be compared with None."
         if self.data_type in ("entity", "multi_entity"):
             return self._link(value)
         return self._scalar(value, exact=False)
 
     def datum(self, value: Any) -> Optional[str]:
         """
-        Return what is wrong with a value to set, or None.
+        Return the problem of a value to set, or None.
         """
         if self.data_type in ("multi_entity", "tag_list"):
             if not isinstance(value, (list, tuple)):
@@ -350,14 +350,14 @@ class _Field:
             problems = (self._link(each) for each in value if each is not UNKNOWN)
             return next((problem for problem in problems if problem), None)
         if value is None:
-            return f"{self} is a checkbox: True or False." if self.data_type == "checkbox" else None
+            return f"{self} is a checkbox, so it takes True or False." if self.data_type == "checkbox" else None
         if self.data_type == "entity":
             return self._link(value)
         return self._scalar(value, exact=True)
 
     def link_type(self, value: Any) -> Optional[str]:
         """
-        Return what is wrong with the name of a type to link to, or None.
+        Return the problem of the entity type of a link, or None.
         """
         types = self.schema.valid_types(self.entity_type, self.path)
         if types is None or value is UNKNOWN or value in types:
@@ -370,7 +370,7 @@ class _Field:
             return f'{self} is a link: give {{"type": ..., "id": ...}}, not {value!r:.60}.'
         number = value["id"]
         if number is not UNKNOWN and (isinstance(number, bool) or not isinstance(number, int)):
-            return f"{self} is a link, and the id of one is a whole number, not {number!r:.60}."
+            return f"{self} is a link, whose id must be a whole number, not {number!r:.60}."
         return self.link_type(value["type"])
 
     def _scalar(self, value: Any, *, exact: bool) -> Optional[str]:
@@ -390,8 +390,8 @@ class _Field:
             return None
         labels = self.schema.describe(self.entity_type, self.path)["properties"].get("display_values", {}).get("value")
         codes = {label: code for code, label in (labels or {}).items()}
-        hint = did_you_mean(str(value), [*codes, *known], codes) or f" There are {', '.join(map(repr, known[:12]))}."
-        return f"{self} is never {value!r:.60}.{hint}"
+        hint = did_you_mean(str(value), [*codes, *known], codes) or f" Use one of {', '.join(map(repr, known[:12]))}."
+        return f"{self} has no value {value!r:.60}.{hint}"
 
 
 def _is_whole(value: Any) -> bool:
@@ -418,7 +418,7 @@ def _is_moment(value: Any) -> bool:
     return _MOMENT.fullmatch(value) is not None if isinstance(value, str) else isinstance(value, dt.date)
 
 
-#: What a value of each data type may be, in words, and whether one is.
+#: For each data type: a description of its valid values, and a function that returns whether a value is valid.
 _KINDS: Dict[str, Tuple[str, Callable[[Any], bool]]] = {
     "number": ("a whole number", lambda value: _is_whole(value) or (isinstance(value, str) and _is_number(value))),
     "percent": ("a whole number", _is_whole),

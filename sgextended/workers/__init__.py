@@ -1,3 +1,3 @@
 """
-`sg.map`, and `SGPool`: one function over many items in threads, processes or a cluster.
+`sg.map`: one function over many items in threads, processes or a cluster; and `SGPool`, a pool of clients.
 """

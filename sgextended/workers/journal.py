@@ -1,5 +1,5 @@
 """
-The journal of a map: what is done already, one line for each finished item, so that the next run does the rest.
+The journal of a map: a file with one line for each finished item, so that the next run does the rest.
 """
 
 import contextlib
@@ -19,15 +19,15 @@ except ImportError:  # Windows
 if TYPE_CHECKING:
     from os import PathLike
 
-FORM = 1  # of the lines
-BEGINNING = b'{"sgextended": '  # of the first one
+FORMAT = 1  # version of the lines
+BEGINNING = b'{"sgextended": '  # of the first line
 
 _log = logging.getLogger("sgextended")
 
 
 def name_of(item: object) -> str:
     """
-    Return how messages call an item.
+    Return the name of an item for messages.
     """
     if isinstance(item, dict) and "type" in item and "id" in item:
         name = item.get("name") or item.get("code") or item.get("content")
@@ -37,36 +37,36 @@ def name_of(item: object) -> str:
 
 def key_of(item: object) -> str:
     """
-    Return what tells an item from all others: ``Shot:123`` for an entity, its text for a text or a number.
+    Return the key of an item in the journal: ``Shot:123`` for an entity, the text of a text or a whole number.
 
     Raises:
-        ConfigurationError: Nothing does.
+        ConfigurationError: The item is of another kind.
     """
     if isinstance(item, dict) and "type" in item and "id" in item:
         return f"{item['type']}:{item['id']}"
     if isinstance(item, (str, int)):
         return str(item)
-    msg = f"The journal cannot tell {item!r:.80} from other items: give key=, a function that returns a text for each."
+    msg = f"The journal has no key for {item!r:.80}. Pass key=, a function that returns a text for each item."
     raise ConfigurationError(msg)
 
 
 class Journal:
     """
-    A file of finished items, in the lines of JSON.
+    A file of finished items, one JSON object a line.
 
-    The first line says whose it is; each of the others has the key and the result of one item. A last line that was
-    torn, because the process ended in the middle of it, is left out and overwritten. Results come back as JSON gives
-    them; what JSON has no form for, such as a datetime, comes back as its text.
+    The first line names the function; each other line has the key and the result of one item. An incomplete last line,
+    left by a process that died, is ignored and overwritten. Results are returned as JSON values; a value that JSON
+    cannot represent, such as a datetime, is returned as its text.
 
     Args:
-        path: The file. It is made if it is not there.
+        path: The file. It is created if it does not exist.
 
-        function: Whose results it holds.
+        function: The function whose results the journal holds.
 
-        key: Returns the text that tells an item from all others. None: `key_of`.
+        key: Returns the unique text of an item. None: `key_of`.
 
     Raises:
-        ConfigurationError: It is the journal of another function, or no journal.
+        ConfigurationError: The file is the journal of another function, or not a journal.
     """
 
     def __init__(
@@ -77,12 +77,15 @@ class Journal:
     ) -> None:
         self._path = Path(path)
         self._key_of = key or key_of
-        self._whose = f"{function.__module__}:{getattr(function, '__qualname__', type(function).__qualname__)}"
+        self._function_name = f"{function.__module__}:{getattr(function, '__qualname__', type(function).__qualname__)}"
         self._file: Optional[IO[bytes]] = None
         self._results: Dict[str, Any] = {}
         self._end = self._lines = 0
         if not self._path.parent.is_dir():
-            msg = f"There is no folder {self._path.parent} for the journal {self._path.name}: make it, or name another."
+            msg = (
+                f"The folder {self._path.parent} of the journal {self._path.name} does not exist. Create it, or pass "
+                "another path."
+            )
             raise ConfigurationError(msg)
         if self._path.exists():
             self._read()
@@ -91,86 +94,86 @@ class Journal:
         try:
             return self._path.open(mode, buffering)
         except OSError as error:
-            msg = f"{self._path} can be no journal: {error.strerror}. Name another file."
+            msg = f"The journal {self._path} cannot be opened: {error.strerror}. Pass another file."
             raise ConfigurationError(msg) from error
 
     def _read(self) -> None:
         """
-        Read on from where an earlier reading has ended.
+        Read the lines after those that were read before.
         """
         with self._open("rb") as lines:
             lines.seek(self._end)
             for line in lines:
                 is_whole = line.endswith(b"\n")
                 if not is_whole and (self._lines or line.startswith(BEGINNING[: len(line)])):
-                    return  # torn: it is the last
+                    return  # the incomplete last line
                 try:
-                    self._take(json.loads(line))
+                    self._load(json.loads(line))
                 except (ValueError, KeyError, TypeError) as error:
                     if isinstance(error, ConfigurationError):
                         raise
-                    msg = f"{self._path} is no journal: line {self._lines + 1} cannot be read. Name another file."
+                    msg = f"{self._path} is not a journal: line {self._lines + 1} cannot be read. Pass another file."
                     raise ConfigurationError(msg) from error
                 self._lines += 1
                 self._end += len(line)
 
-    def _take(self, entry: Dict[str, Any]) -> None:
+    def _load(self, entry: Dict[str, Any]) -> None:
         if self._lines:
             self._results[entry["key"]] = entry["result"]
-        elif entry["function"] != self._whose:
+        elif entry["function"] != self._function_name:
             msg = (
-                f"{self._path} is the journal of {entry['function']}, not of {self._whose}: name another file for this "
-                "one."
+                f"{self._path} is the journal of {entry['function']}, not of {self._function_name}. Pass another file "
+                "for this function."
             )
             raise ConfigurationError(msg)
 
     def key(self, item: Any) -> str:
         """
-        Return the text that tells an item from all others.
+        Return the unique text of an item.
 
         Raises:
-            ConfigurationError: There is none.
+            ConfigurationError: There is none, or ``key=`` did not return a text.
         """
         key = self._key_of(item)
         if not isinstance(key, str):
-            msg = f"key= has returned {key!r:.80} for {name_of(item)}: it must return a text."
+            msg = f"key= returned {key!r:.80} for {name_of(item)}. It must return a text."
             raise ConfigurationError(msg)
         return key
 
     def has(self, key: str) -> bool:
         """
-        Tell whether an item was done in an earlier run.
+        Return whether an earlier run finished the item with this key.
         """
         return key in self._results
 
     def result(self, key: str) -> Any:
         """
-        Return what came of an item in an earlier run.
+        Return the result of an item from an earlier run.
         """
         return self._results[key]
 
-    def note(self, key: str, result: Any) -> None:
+    def record(self, key: str, result: Any) -> None:
         """
-        Append an item that is done.
+        Append a finished item.
 
         Raises:
-            TypeError, ValueError: JSON has no form for the result; nothing was written.
+            TypeError, ValueError: JSON cannot represent the result; nothing was written.
 
-            OSError: It could not be written; what stands in the file is whole.
+            OSError: The line could not be written; the file has only complete lines.
         """
         self._append({"key": key, "result": result})
 
     def _append(self, entry: Dict[str, Any]) -> None:
         assert self._file is not None
-        # Names of files may have bytes that are no UTF-8, which Python keeps as lone surrogates; JSON gives them back.
+        # Python keeps bytes of file names that are not UTF-8 as lone surrogates. JSON must return the same name.
         line = json.dumps(entry, default=str, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
         written = 0
         try:
-            # In one write, so that a line is torn by the end of the process alone; more of them only say what is wrong.
+            # One write, so that only a dying process leaves an incomplete line. A second write raises the error.
             while written < len(line):
                 written += self._file.write(line[written:])
         except BaseException:
-            self._cut()  # a torn line must not stand before others
+            self._cut()  # no line may follow an incomplete one
             raise
         self._end += len(line)
 
@@ -183,13 +186,13 @@ class Journal:
         self._file = file = self._open("r+b" if self._path.exists() else "w+b", 0)
         try:
             _lock(file, self._path)
-            if os.fstat(file.fileno()).st_size < self._end:  # it was deleted meanwhile, and is another one
+            if os.fstat(file.fileno()).st_size < self._end:  # the file was deleted and created anew
                 self._end = self._lines = 0
                 self._results.clear()
-            self._read()  # what another run has appended since
+            self._read()  # lines that another run has appended
             self._cut()
             if not self._end:
-                self._append({"sgextended": FORM, "function": self._whose})
+                self._append({"sgextended": FORMAT, "function": self._function_name})
         except BaseException:
             file.close()
             raise
@@ -203,21 +206,21 @@ class Journal:
 
 def _lock(file: IO[bytes], path: Path) -> None:
     """
-    Keep a second run from writing into the same journal, where the system knows locks.
+    Lock the file against a second run, if the system supports locks.
     """
     if fcntl is None:
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        msg = f"Another run writes into the journal {path}: wait for it, or name another file."
+        msg = f"Another run is writing to the journal {path}. Wait for its end, or pass another file."
         raise ConfigurationError(msg) from error
-    except OSError:  # a network drive, say, that knows none
+    except OSError:  # for example a network drive without locks
         _log.debug("%s cannot be locked.", path, exc_info=True)
 
 
 def _unlock(file: IO[bytes]) -> None:
-    # By itself it would stay as long as processes have the file that were forked meanwhile.
+    # Closing is not enough: a process that was forked in between still has the file, and would keep the lock.
     if fcntl is not None:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_UN)

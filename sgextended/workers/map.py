@@ -1,8 +1,7 @@
 """
-One function over many items: on threads of this process, on processes, or on a cluster.
+The engine of ``sg.map``: one function over many items, in threads, in processes or on a cluster.
 
-It knows nothing of `SGExtended`: it is told how a worker makes what it works with. So it stands below the wrapper,
-whose ``map`` it is.
+It does not depend on `SGExtended`: it receives a factory that makes the *sg* of one worker.
 """
 
 import contextlib
@@ -21,21 +20,21 @@ from typing import TYPE_CHECKING, Any, Callable, Deque, Iterable, Iterator, List
 
 from attrs import evolve, frozen
 
-from sgextended.dask import Cluster, cluster_of
 from sgextended.errors import ConfigurationError, MapTimeout, WorkerError, WorkerLost
 from sgextended.http.deadline import Deadline, current, until
-from sgextended.observe.call_events import RECORDER
 from sgextended.workers import thread_executor
+from sgextended.workers.dask_cluster import DaskCluster, cluster_of
 from sgextended.workers.journal import Journal, name_of
 from sgextended.workers.progress import Progress, Reporter, reporter
-from sgextended.workers.worker_group import Guard, Outcome, WorkerGroup, outcomes_of, reason_of
+from sgextended.workers.worker_group import Outcome, WorkerGroup, outcomes_of, reason_of
+from sgextended.writes.write_events import RECORDER
 
 if TYPE_CHECKING:
     from os import PathLike
 
-#: Chunks in flight for each worker: enough that none runs dry. As many more may be done and wait for their turn.
+#: Chunks in flight for each worker, so that no worker runs dry. As many more may be done and wait for the caller.
 AHEAD = 2
-_AWAKE = 0.2  # seconds a wait lasts at once: one that Ctrl-C does not end, as on Windows, ends then
+_LONGEST_WAIT = 0.2  # seconds of one wait, since on Windows Ctrl-C does not end a wait
 
 _log = logging.getLogger("sgextended")
 
@@ -43,7 +42,12 @@ _log = logging.getLogger("sgextended")
 @frozen
 class Failure:
     """
-    What came of an item whose work failed, where failures are collected.
+    The result of a failed item with ``on_error="collect"``. It is false.
+
+    Attributes:
+        item: The item.
+
+        error: The exception that the work raised.
     """
 
     __module__ = "sgextended"
@@ -58,7 +62,10 @@ class Failure:
 @frozen(kw_only=True)
 class Options:
     """
-    How items are worked on: the options of ``sg.map``, which documents them.
+    The options of ``sg.map``, which documents them.
+
+    Raises:
+        ConfigurationError: An option is not valid.
     """
 
     workers: int = 8
@@ -70,21 +77,26 @@ class Options:
     chunksize: Optional[int] = None
     journal: Union[str, "PathLike[str]", None] = None
     key: Optional[Callable[[Any], str]] = None
-    guard: Optional[Guard] = None
 
     def __attrs_post_init__(self) -> None:
         for name, value in (("workers", self.workers), ("chunksize", 1 if self.chunksize is None else self.chunksize)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                msg = f"{name}={value!r}: give a whole number of at least 1."
+                msg = f"{name}={value!r} is not valid. Pass a whole number of at least 1."
                 raise ConfigurationError(msg)
         if self.on_error not in ("raise", "collect"):
-            msg = f"on_error={self.on_error!r}: 'raise' ends at the first failure, 'collect' hands each one back."
+            msg = (
+                f"on_error={self.on_error!r} is not valid. Pass 'raise' to end at the first failure, or 'collect' to "
+                "receive each one."
+            )
             raise ConfigurationError(msg)
         if self.executor is not None and not callable(getattr(self.executor, "submit", None)):
-            msg = f"executor={self.executor!r:.80}: give a concurrent.futures.Executor, or None for threads."
+            msg = f"executor={self.executor!r:.80} is not valid. Pass a concurrent.futures.Executor, or None."
             raise ConfigurationError(msg)
         if self.progress is not None and not isinstance(self.progress, bool) and not callable(self.progress):
-            msg = f"progress={self.progress!r:.80}: True shows a bar, a function is called with (done, failed, total)."
+            msg = (
+                f"progress={self.progress!r:.80} is not valid. Pass True for a bar, or a function; it is called "
+                "with (done, failed, total)."
+            )
             raise ConfigurationError(msg)
 
 
@@ -95,70 +107,71 @@ def run(
     Return an iterator over ``function(sg, item)`` for each item; see ``SGExtended.map``.
 
     Args:
-        function: Called by the workers.
+        function: Called by the workers with their *sg* and an item.
 
-        items: What to work on, taken as results are asked for.
+        items: The items, taken as the caller consumes results.
 
-        make: Makes the *sg* of one worker, where it works, when it takes its first item. To go to other processes, it
-            must be picklable.
+        make: Makes the *sg* of one worker, in the worker, when it takes its first item. It must be picklable if other
+            processes do the work.
 
-        options: How.
+        options: The options of the map.
 
     Raises:
-        ConfigurationError: Before anything is begun.
+        ConfigurationError: An option is not valid, or something cannot be pickled. No item was begun.
     """
     check_function(function)
     recorder = RECORDER.get()
     if options.journal is not None and recorder is not None and recorder.is_dry:
-        msg = "In a dry run nothing is done, and a journal would say that it was: leave journal= out."
+        msg = "journal= is not allowed in a dry run: it would record planned items as done. Leave journal= out."
         raise ConfigurationError(msg)
     limit = None if options.timeout is None else Deadline.after(options.timeout)
     journal = None if options.journal is None else Journal(options.journal, function, options.key)
     cluster = cluster_of(options.executor)
     if cluster is not None:
-        options = evolve(options, executor=cluster, guard=options.guard or cluster.guard)
-    crew = WorkerGroup(function, make, collect=options.on_error == "collect", guard=options.guard)
+        options = evolve(options, executor=cluster)
+    guard = None if cluster is None else cluster.guard
+    group = WorkerGroup(function, make, collect=options.on_error == "collect", guard=guard)
     if cluster is not None or isinstance(options.executor, ProcessPoolExecutor):
-        _check_that_it_travels(crew, function, pickle.dumps if cluster is None else cluster.dumps)
+        _check_picklable(group, function, pickle.dumps if cluster is None else cluster.dumps)
     total = len(items) if isinstance(items, Sized) else None
-    return _Run(crew, iter(items), total, options, journal, limit).results()
+    return _Run(group, iter(items), total, options, journal, limit).results()
 
 
 def check_function(function: Callable[..., Any]) -> None:
     """
-    Refuse what is no function, and one whose call alone does nothing.
+    Validate the function of a map.
 
     Raises:
-        ConfigurationError: It is such a one.
+        ConfigurationError: The value is not callable, or a coroutine or generator function, whose call does nothing.
     """
     if not callable(function):
-        msg = f"{function!r:.80} cannot be called: map takes a function first, and then the items."
+        msg = f"{function!r:.80} is not callable. map takes a function first, and then the items."
         raise ConfigurationError(msg)
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
-        kind = "asynchronous: nobody would await it" if inspect.iscoroutinefunction(function) else "a generator"
+        kind = "a coroutine" if inspect.iscoroutinefunction(function) else "a generator"
         name = getattr(function, "__name__", name_of(function))  # a partial has none
-        msg = f"{name} is {kind}, so that nothing would be done. Give a function that does the work."
+        msg = f"{name} is {kind} function: calling it would not do the work. Pass an ordinary function."
         raise ConfigurationError(msg)
 
 
-def _check_that_it_travels(crew: WorkerGroup, function: Callable[..., Any], dumps: Callable[[Any], bytes]) -> None:
+def _check_picklable(group: WorkerGroup, function: Callable[..., Any], dumps: Callable[[Any], bytes]) -> None:
     """
-    Refuse what cannot go to another process, before anything is begun.
+    Raise ConfigurationError if the *sg* or the function cannot be sent to another process.
     """
-    crew.recipe  # noqa: B018 - it says by itself what is wrong
+    group.recipe  # noqa: B018 - its error explains itself
     try:
         dumps(function)
     except Exception as error:
         msg = (
-            f"{function!r:.80} cannot be sent to other processes: {error}. Give a function that stands in a module, "
-            "or functools.partial of one."
+            f"{function!r:.80} cannot be sent to other processes: {error}. Pass a function that is defined in a "
+            "module, or functools.partial of one."
         )
         raise ConfigurationError(msg) from error
 
 
-class _Entry:
+class _Chunk:
     """
-    Items that were handed to a worker together, or one whose result is known from the journal.
+    A chunk of items that was submitted, or one item whose result is in the journal.
     """
 
     __slots__ = ("future", "items", "keys", "outcomes", "settled")
@@ -167,76 +180,75 @@ class _Entry:
         self, items: List[Any], keys: "Optional[List[str]]" = None, outcomes: "Optional[List[Outcome]]" = None
     ) -> None:
         self.items, self.outcomes = items, outcomes or []
-        self.keys = keys or []  # in the journal; the work may change its item
+        self.keys = keys or []  # in the journal; computed first, since the work may change its item
         self.future: Optional[Future[List[Outcome]]] = None
         self.settled = outcomes is not None
 
 
 class _Run:
     """
-    One map while it runs.
+    One running map.
     """
 
     def __init__(
         self,
-        crew: WorkerGroup,
+        group: WorkerGroup,
         items: Iterator[Any],
         total: Optional[int],
         options: Options,
         journal: Optional[Journal],
         limit: Optional[Deadline],
     ) -> None:
-        self._crew, self._items, self._total, self._options = crew, items, total, options
+        self._group, self._items, self._total, self._options = group, items, total, options
         self._journal, self._limit = journal, limit
         self._numbers = itertools.count()
-        self._held: Optional[_Entry] = None
-        self._window: Deque[_Entry] = deque()
+        self._held: Optional[_Chunk] = None
+        self._window: Deque[_Chunk] = deque()
         self._in_flight = 0
         self._exhausted = False
         self._report: Reporter = lambda _done, _failed: None
-        self._error: Optional[Exception] = None  # ends the map, after the results that there are
-        self._is_late = False  # there was more to begin when the time was up
+        self._error: Optional[Exception] = None  # raised after the results that are there
+        self._is_late = False  # the time was up before all items were begun
         self._stopping = False
-        self._changed = threading.Condition()  # guards what is counted, and tells that an entry is settled
+        self._changed = threading.Condition()  # guards the counts; notified when a chunk is settled
         self._done = self._failed = 0
 
     def results(self) -> Iterator[Any]:
         """
-        Yield what comes of each item.
+        Yield the result of each item.
         """
         options = self._options
         with contextlib.ExitStack() as stack:
             self._report = stack.enter_context(reporter(options.progress, self._total))
             if self._journal is not None:
                 stack.enter_context(self._journal)
-            stack.push(self._dismiss)
+            stack.push(self._close_workers)
             executor = options.executor
             if executor is None:
                 executor = thread_executor.executor(options.workers, "sgextended-worker")
                 stack.enter_context(executor)
-            elif isinstance(executor, Cluster):
+            elif isinstance(executor, DaskCluster):
                 stack.enter_context(executor)
             stack.callback(self._stop)
             try:
                 yield from self._work(executor)
             finally:
-                if self._crew.is_worker() and not isinstance(
-                    executor, thread_executor.CallersThread
-                ):  # it collects what nobody iterates any more, and cannot wait for itself
+                # A worker may run the garbage collector that ends this generator. It cannot wait for itself.
+                if self._group.is_worker() and not isinstance(executor, thread_executor.CallersThread):
                     threading.Thread(target=stack.pop_all().close, name="sgextended-end").start()
 
-    def _dismiss(self, _kind: object, error: Optional[BaseException], _traceback: object) -> None:
+    def _close_workers(self, _kind: object, error: Optional[BaseException], _traceback: object) -> None:
         try:
-            self._crew.dismiss()
+            self._group.close()
         except Exception:
             if error is None or isinstance(error, GeneratorExit):
                 raise
-            # Raised, it would hide the error that has ended the map.
-            _log.warning("A worker could not be ended.", exc_info=True)
+            # Raising here would hide the error that has ended the map.
+            _log.warning("A worker could not be closed.", exc_info=True)
 
     def _work(self, executor: Executor) -> Iterator[Any]:
         while True:
-            # Asked each time, as clusters grow and shrink.
+            # Read each time, because clusters grow and shrink.
             workers = max(self._options.workers, getattr(executor, "_max_workers", None) or 0)
             self._feed(executor, workers * AHEAD)
             if not self._window:
@@ -245,8 +257,8 @@ class _Run:
                 if self._limit is not None and self._is_late:
                     raise self._timeout(self._limit)
                 return
-            entry = self._next()
-            for item, outcome in zip(entry.items, entry.outcomes):
+            chunk = self._next()
+            for item, outcome in zip(chunk.items, chunk.outcomes):
                 self._report(self._done, self._failed)
                 yield outcome.result if outcome.error is None else self._failure(item, outcome.error)
 
@@ -254,9 +266,9 @@ class _Run:
         if self._options.on_error == "collect":
             return Failure(item, error)
         if isinstance(error, WorkerLost):
-            raise error  # it names the item by itself
+            raise error  # its message names the item
         if self._limit is not None and self._limit.left() <= 0 and isinstance(error, TimeoutError):
-            raise self._timeout(self._limit) from error  # a call that has ended with the map's time, a moment sooner
+            raise self._timeout(self._limit) from error  # a call noticed the end of the time first
         msg = f"The work on {name_of(item)} failed: {reason_of(error)}"
         raise WorkerError(msg, item=item) from error
 
@@ -265,138 +277,141 @@ class _Run:
     def _feed(self, executor: Executor, most: int) -> None:
         while self._in_flight < most and not self._exhausted and len(self._window) < 2 * most:
             if self._error is not None or self._is_late or (self._failed and self._options.on_error == "raise"):
-                return  # the failure comes in its turn, and nothing more is begun
-            entry = self._take()
-            if entry is None:
+                return  # begin nothing more; the failure is raised in its turn
+            chunk = self._take()
+            if chunk is None:
                 return
-            if self._limit is not None and self._limit.left() <= 0 and not entry.settled:
+            if self._limit is not None and self._limit.left() <= 0 and not chunk.settled:
                 self._is_late = True
                 return
-            with _uninterrupted():  # what was handed out and not noted would be lost, done or not
+            with _uninterrupted():  # an interruption between these steps would lose the submitted items
                 with self._changed:
-                    self._done += entry.settled
-                    self._in_flight += not entry.settled
-                self._window.append(entry)
-                if not entry.settled:
-                    entry.future = self._submit(executor, entry.items)
-                    entry.future.add_done_callback(functools.partial(self._settle, entry))
+                    self._done += chunk.settled
+                    self._in_flight += not chunk.settled
+                self._window.append(chunk)
+                if not chunk.settled:
+                    chunk.future = self._submit(executor, chunk.items)
+                    chunk.future.add_done_callback(functools.partial(self._settle, chunk))
 
-    def _take(self) -> Optional[_Entry]:
+    def _take(self) -> Optional[_Chunk]:
         """
-        Return the next items to hand out together, or one that the journal knows.
+        Return the next chunk to submit, or an item that the journal has; None when there are no more items.
         """
         if self._held is not None:
             known, self._held = self._held, None
             return known
-        chunk: List[Any] = []
+        items: List[Any] = []
         keys: List[str] = []
         try:
             for item in self._items:
                 if self._journal is not None:
                     key = self._journal.key(item)
                     if self._journal.has(key):
-                        known = _Entry([item], outcomes=[Outcome(self._journal.result(key))])
-                        if not chunk:
+                        known = _Chunk([item], outcomes=[Outcome(self._journal.result(key))])
+                        if not items:
                             return known
-                        self._held = known  # it comes after them
-                        return _Entry(chunk, keys)
+                        self._held = known  # returned next
+                        return _Chunk(items, keys)
                     keys.append(key)
-                chunk.append(item)
-                if len(chunk) == (self._options.chunksize or 1):
-                    return _Entry(chunk, keys)
-        except Exception as error:  # noqa: BLE001 - raised when what was taken before it is done
+                items.append(item)
+                if len(items) == (self._options.chunksize or 1):
+                    return _Chunk(items, keys)
+        except Exception as error:  # noqa: BLE001 - raised after the items before it
             self._error = error
         self._exhausted = True
-        return _Entry(chunk, keys) if chunk else None
+        return _Chunk(items, keys) if items else None
 
-    def _submit(self, executor: Executor, chunk: List[Any]) -> "Future[List[Outcome]]":
-        numbered = [(next(self._numbers), item) for item in chunk]
-        limit = _sooner(self._limit, current())
+    def _submit(self, executor: Executor, items: List[Any]) -> "Future[List[Outcome]]":
+        numbered = [(next(self._numbers), item) for item in items]
+        limit = _earlier(self._limit, current())
         with until(limit):
-            crew = self._crew.bound(contextvars.copy_context())
+            call = self._group.bound(contextvars.copy_context())
         try:
-            return executor.submit(crew, numbered, limit.left() if limit else None)
-        except RuntimeError as error:  # it is broken, as by a process that died, or was shut down
+            return executor.submit(call, numbered, limit.left() if limit else None)
+        except RuntimeError as error:  # a process of the executor died, or it was shut down
             failed: Future[List[Outcome]] = Future()
             failed.set_exception(error)
             return failed
 
     # --- Results
 
-    def _next(self) -> _Entry:
+    def _next(self) -> _Chunk:
         """
-        Return the entry whose results come next, once they are there.
+        Wait for the next results, and return their chunk.
         """
         first = self._window[0]
         if self._options.ordered:
             self._wait(lambda: first.settled, self._limit)
             return self._window.popleft()
-        self._wait(lambda: any(entry.settled for entry in self._window), self._limit)
-        entry = next(entry for entry in self._window if entry.settled)
-        self._window.remove(entry)
-        return entry
+        self._wait(lambda: any(chunk.settled for chunk in self._window), self._limit)
+        chunk = next(chunk for chunk in self._window if chunk.settled)
+        self._window.remove(chunk)
+        return chunk
 
-    def _wait(self, is_so: Callable[[], bool], limit: Optional[Deadline]) -> None:
+    def _wait(self, predicate: Callable[[], bool], limit: Optional[Deadline]) -> None:
         """
-        Wait until it is so.
+        Wait until the predicate is true.
 
         Raises:
             MapTimeout: The time is up.
         """
         with self._changed:
-            while not self._changed.wait_for(is_so, min(_AWAKE, limit.left()) if limit else _AWAKE):
+            while not self._changed.wait_for(predicate, min(_LONGEST_WAIT, limit.left()) if limit else _LONGEST_WAIT):
                 if limit is not None and limit.left() <= 0:
                     raise self._timeout(limit)
 
     def _timeout(self, limit: Deadline) -> MapTimeout:
         msg = (
             f"The work was not done within {limit.seconds} s: {self._done} items are done, {self._failed} failed. "
-            "What runs is finished, nothing more is begun."
+            "Running items are finished, and no more are begun. Pass a longer timeout=, or a journal= to resume."
         )
         return MapTimeout(msg, done=self._done, failed=self._failed)
 
-    def _settle(self, entry: _Entry, future: "Future[List[Outcome]]") -> None:
+    def _settle(self, chunk: _Chunk, future: "Future[List[Outcome]]") -> None:
         """
-        Note what came of a chunk, in the thread that knows it first: nothing that is done may be lost.
+        Record the outcomes of a chunk, in the thread that completes its future, so that no finished item is lost.
         """
-        outcomes = [] if future.cancelled() and self._stopping else _outcomes(entry, future)
+        outcomes = [] if future.cancelled() and self._stopping else _outcomes(chunk, future)
         with self._changed:
             if self._journal is not None:
-                outcomes = [self._noted(self._journal, *each) for each in zip(entry.keys, outcomes)]
+                outcomes = [self._recorded(self._journal, *each) for each in zip(chunk.keys, outcomes)]
             failed = sum(outcome.error is not None for outcome in outcomes)
             self._done += len(outcomes) - failed
             self._failed += failed
             self._in_flight -= 1
-            entry.outcomes, entry.settled = outcomes, True
+            chunk.outcomes, chunk.settled = outcomes, True
             self._changed.notify_all()
 
-    def _noted(self, journal: Journal, key: str, outcome: Outcome) -> Outcome:
+    def _recorded(self, journal: Journal, key: str, outcome: Outcome) -> Outcome:
         """
-        Write into the journal what came of an item. What it cannot hold is a failure, so that the next run fails too.
+        Record a result in the journal. A result that JSON cannot hold becomes a failure, as it would in the next run.
         """
         if outcome.error is None:
             try:
-                journal.note(key, outcome.result)
-            except OSError as error:  # the disk is full, say: what is done from now on would be lost
+                journal.record(key, outcome.result)
+            except OSError as error:  # a full disk: no later result can be recorded, so the map ends
                 self._error = self._error or error
-            except Exception as error:  # noqa: BLE001 - whatever JSON, or the text of a result, refuses
-                msg = f"It was done, but the journal cannot hold its result: {error}. Return what JSON has a form for."
+            except Exception as error:  # noqa: BLE001 - the str() of a result may raise anything
+                msg = (
+                    f"The work was done, but the journal cannot store its result: {error}. Return a value that JSON "
+                    "can represent."
+                )
                 return Outcome(None, WorkerError(msg))
         return outcome
 
     def _stop(self) -> None:
         """
-        Begin nothing more, and let what runs finish.
+        Cancel the chunks that have not begun, and wait for the others.
         """
         self._stopping = True
-        running = [entry for entry in self._window if entry.future is not None and not entry.future.cancel()]
-        self._wait(lambda: all(entry.settled for entry in running), None)  # however long it takes
+        running = [chunk for chunk in self._window if chunk.future is not None and not chunk.future.cancel()]
+        self._wait(lambda: all(chunk.settled for chunk in running), None)  # however long it takes
 
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
     """
-    Keep Ctrl-C back to the end of a block: for a few steps that are done all or not at all.
+    Postpone Ctrl-C to the end of the block, so that a few steps are done all or not at all.
     """
     handler = signal.getsignal(signal.SIGINT)
     if not callable(handler):
@@ -411,8 +426,8 @@ def _uninterrupted() -> Iterator[None]:
             handler(number, frame)
 
     is_set = False
-    # Python runs handlers in its main thread alone. It knows that thread better than the module threading does, which
-    # takes the thread that imported it first for the main one.
+    # Only the main thread can set handlers; in another thread this raises ValueError. The module threading may name the
+    # wrong main thread: the one that imported it first.
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, keep)
         is_set = True
@@ -425,16 +440,18 @@ def _uninterrupted() -> Iterator[None]:
                 handler(*kept[0])
 
 
-def _outcomes(entry: _Entry, future: "Future[List[Outcome]]") -> List[Outcome]:
+def _outcomes(chunk: _Chunk, future: "Future[List[Outcome]]") -> List[Outcome]:
     try:
         return outcomes_of(future.result())
     except CancelledError:
-        error: BaseException = CancelledError("The executor was shut down, or has cancelled it, before it was done.")
-    except BaseException as raised:  # noqa: BLE001 - what came of the items, whatever it is
+        error: BaseException = CancelledError(
+            "The executor was shut down, or it cancelled the item, before the work was done."
+        )
+    except BaseException as raised:  # noqa: BLE001 - it becomes the outcome of each item
         error = raised
-    return [Outcome(None, error) for _ in entry.items]
+    return [Outcome(None, error) for _ in chunk.items]
 
 
-def _sooner(one: Optional[Deadline], other: Optional[Deadline]) -> Optional[Deadline]:
+def _earlier(one: Optional[Deadline], other: Optional[Deadline]) -> Optional[Deadline]:
     given = [each for each in (one, other) if each is not None]
     return min(given, key=lambda each: each.at) if given else None

@@ -1,5 +1,5 @@
 """
-How far a map is: a bar on the terminal, or a function that is told.
+The progress of a map: a bar on the terminal, or calls of a function.
 """
 
 import contextlib
@@ -8,7 +8,7 @@ import time
 from typing import Any, Callable, Iterator, Optional, Union
 
 Reporter = Callable[[int, int], object]
-#: What callers give as ``progress=``: whether to show a bar, or a function that is called with (done, failed, total).
+#: The type of ``progress=``: whether to show a bar, or a function that is called with (done, failed, total).
 Progress = Union[bool, Callable[[int, int, Optional[int]], object], None]
 
 _PAUSE = 0.2  # seconds between two lines of plain text
@@ -18,12 +18,12 @@ _WIDTH = 30  # characters of the plain bar
 @contextlib.contextmanager
 def reporter(progress: Progress, total: Optional[int]) -> Iterator[Reporter]:
     """
-    Give the function that is to be called with how many items are done and how many have failed.
+    Yield a function to call with the numbers of done and failed items.
 
     Args:
-        progress: True shows a bar on the terminal, where there is one; a function is called with (done, failed, total).
+        progress: True shows a bar, if stderr is a terminal; a function is called with (done, failed, total).
 
-        total: How many items there are, if that is known.
+        total: The number of items; None if it is not known.
     """
     if callable(progress):
         yield lambda done, failed: progress(done, failed, total)
@@ -35,7 +35,7 @@ def reporter(progress: Progress, total: Optional[int]) -> Iterator[Reporter]:
 
 
 def _is_terminal(stream: Any) -> bool:
-    # The stderr of a program with windows may be None, and that of Maya and its like a thing that can write only.
+    # In a program with windows stderr may be None. In Maya and similar hosts it is an object with write() only.
     isatty = getattr(stream, "isatty", None)
     return isatty is not None and bool(isatty())
 
@@ -79,8 +79,8 @@ def _plain_bar(total: Optional[int]) -> Iterator[Reporter]:
 
 
 def _line(done: int, failed: int, total: Optional[int]) -> str:
-    told = f"{done + failed}" + (f"/{total}" if total is not None else "") + (f", {failed} failed" if failed else "")
+    counts = f"{done + failed}" + (f"/{total}" if total is not None else "") + (f", {failed} failed" if failed else "")
     if not total:
-        return told
+        return counts
     filled = _WIDTH * (done + failed) // total
-    return f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {told}"
+    return f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {counts}"

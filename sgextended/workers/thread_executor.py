@@ -1,5 +1,5 @@
 """
-The executor of ``sg.map``: threads, or the caller where none can be started.
+The executor of ``sg.map``: threads, or the caller's thread if no thread can be started.
 """
 
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -10,7 +10,7 @@ from sgextended.concurrency.threads import start
 
 def executor(workers: int, name: str) -> Executor:
     """
-    Return an executor with so many threads; where no thread can be started, the caller of ``submit`` does the work.
+    Return an executor with up to *workers* threads; if no thread can be started, ``submit`` does the work itself.
     """
     trial = start(_nothing, name)
     if trial is None:
@@ -29,12 +29,12 @@ class _Threads(ThreadPoolExecutor):
             super()._adjust_thread_count()
         except RuntimeError:
             if not self._threads:
-                raise  # with fewer threads than wanted the work is done, too
+                raise  # else the threads that could be started do the work
 
 
 class CallersThread(Executor):
     """
-    Does the work in the thread that submits it.
+    An executor that does the work in the thread that submits it.
     """
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
@@ -42,6 +42,6 @@ class CallersThread(Executor):
         future.set_running_or_notify_cancel()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - the future has it
+        except Exception as error:  # noqa: BLE001 - the future raises it
             future.set_exception(error)
         return future

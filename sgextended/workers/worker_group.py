@@ -1,8 +1,8 @@
 """
-Where the work is done: a crew of workers, each with what it works with, in this process or in others.
+`WorkerGroup`: the workers of one map, each with an *sg* of its own, in this process or in others.
 
-A `WorkerGroup` is called with items. Where it is called in the process that made it, its workers are the threads that call it.
-When it is pickled, as executors of processes and clusters do, only the recipe of what its workers need travels.
+A group is called with items. In the process that created it, its workers are the threads that call it. Executors of
+processes and clusters pickle it: then only the recipe of its *sg* is sent, and each process makes an *sg* from that.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from attrs import frozen
 from sgextended.errors import WorkerError
 from sgextended.http.deadline import deadline
 
-#: What the workers of this many maps need is kept in a process for the next map of the same kind.
+#: A worker process keeps the *sg* of this many recipes, for the next map with the same recipe.
 KEPT_RECIPES = 4
 
 _log = logging.getLogger("sgextended")
@@ -31,12 +31,17 @@ Numbered = List[Tuple[int, Any]]
 
 class Guard(Protocol):
     """
-    What a cluster adds to the work on each item.
+    A context manager around the work on each item, as a cluster needs it.
     """
 
     def item(self, number: int, item: Any) -> ContextManager[Any]:
         """
-        Return what is around the work on the item of that number; entering it may raise instead.
+        Return the context manager for one item; it may raise on entry to refuse the item.
+
+        Args:
+            number: The number of the item in the map.
+
+            item: The item.
         """
         ...
 
@@ -44,7 +49,7 @@ class Guard(Protocol):
 @frozen
 class Outcome:
     """
-    What came of one item: a result, or an error.
+    The outcome of one item: a result or an error.
     """
 
     result: Any
@@ -58,11 +63,11 @@ class WorkerGroup:
     Args:
         function: Called with the worker's *sg* and an item.
 
-        make: Makes the *sg*. To leave the process, it must be picklable.
+        make: Makes the *sg* of one worker. It must be picklable if other processes do the work.
 
-        collect: Whether the items after a failed one are worked on.
+        collect: Whether the items of a chunk after a failed one are processed.
 
-        guard: What is around the work on each item, elsewhere.
+        guard: Surrounds the work on each item in other processes.
     """
 
     def __init__(
@@ -75,21 +80,21 @@ class WorkerGroup:
     @functools.cached_property
     def recipe(self) -> bytes:
         """
-        What another process needs to make an *sg*.
+        The pickled *make*, from which another process makes an *sg*.
 
         Raises:
-            ConfigurationError: It holds a literal key, which no pickle may.
+            ConfigurationError: The *sg* holds a literal API key, which must not be pickled.
         """
-        # Dask sends classes of __main__ by value, so what it sends must be written by its own pickler.
+        # Dask sends classes of __main__ by value, which only its own pickler can.
         dumps = getattr(sys.modules.get("cloudpickle"), "dumps", pickle.dumps)
         recipe: bytes = dumps(self._make)
         return recipe
 
-    def bound(self, context: Context) -> "_Bound":
+    def bound(self, context: Context) -> "_GroupCall":
         """
-        Return the crew as the executor calls it: in this process, in the context of who iterates.
+        Return the callable for an executor; in this process it runs in the given context, that of the caller.
         """
-        return _Bound(self, context)
+        return _GroupCall(self, context)
 
     def __call__(self, numbered: Numbered) -> List[Outcome]:
         if not hasattr(self._own, "sg"):
@@ -99,48 +104,48 @@ class WorkerGroup:
 
     def is_worker(self) -> bool:
         """
-        Tell whether this thread is one of the workers.
+        Return whether this thread is one of the workers.
         """
         return hasattr(self._own, "sg")
 
-    def dismiss(self) -> None:
+    def close(self) -> None:
         """
-        End what was made for the workers of this process: `end` for each.
+        Call `close_worker` for each *sg* that was made in this process.
         """
         with contextlib.ExitStack() as stack:
             for sg in self._made:
-                stack.callback(end, sg)
+                stack.callback(close_worker, sg)
 
-    def there(self) -> Tuple[Any, ...]:
+    def remote_arguments(self) -> Tuple[Any, ...]:
         """
-        Return the arguments of `work_there`, but for the items.
+        Return the first arguments of `work_in_process`, which are the same for all items.
         """
         return self.recipe, self._function, self._collect, self._guard
 
 
-class _Bound:
+class _GroupCall:
     """
-    What an executor is given to call.
+    The callable that an executor receives; it is pickled as a call of `work_in_process`.
     """
 
-    def __init__(self, crew: WorkerGroup, context: Context) -> None:
-        self._crew, self._context = crew, context
+    def __init__(self, group: WorkerGroup, context: Context) -> None:
+        self._group, self._context = group, context
 
     def __call__(self, numbered: Numbered, _seconds: Optional[float]) -> List[Outcome]:
-        return self._context.run(_outcomes, self._crew, numbered)
+        return self._context.run(_outcomes, self._group, numbered)
 
     def __reduce__(self) -> Tuple[Any, ...]:
-        return functools.partial, (work_there, *self._crew.there())
+        return functools.partial, (work_in_process, *self._group.remote_arguments())
 
 
-def _outcomes(crew: WorkerGroup, numbered: Numbered) -> List[Outcome]:
+def _outcomes(group: WorkerGroup, numbered: Numbered) -> List[Outcome]:
     try:
-        return crew(numbered)
+        return group(numbered)
     except Exception as error:  # noqa: BLE001 - the sg of this worker could not be made
         return [Outcome(None, error) for _ in numbered]
 
 
-def work_there(
+def work_in_process(
     recipe: bytes,
     function: Callable[[Any, Any], Any],
     collect: bool,
@@ -150,33 +155,51 @@ def work_there(
     dumps: Callable[[Any], bytes] = pickle.dumps,
 ) -> bytes:
     """
-    Work on items in a process that has the recipe alone; its *sg* is made once for each thread, and kept.
+    Process items in another process, and return the pickled outcomes for `outcomes_of`.
 
-    The outcomes are written here, for `outcomes_of`: what one of them cannot do must not cost the others of its chunk,
-    nor the executor, which breaks over a result that it cannot read.
+    The *sg* is made from the recipe once for each thread, and kept. The outcomes are pickled here rather than by the
+    executor: a result that cannot be pickled must not lose the other results of its chunk, nor break the executor.
+
+    Args:
+        recipe: The pickled function that makes the *sg*.
+
+        function: Called with the *sg* and an item.
+
+        collect: Whether the items after a failed one are processed.
+
+        guard: Surrounds the work on each item.
+
+        numbered: Pairs of an item's number in the map and the item.
+
+        seconds: Time limit for the chunk. None: no limit.
+
+        dumps: Pickles the outcomes.
     """
     with deadline(seconds):
         try:
             sg = _sg_of(recipe)
-        except Exception as error:  # noqa: BLE001 - goes back to who asked, as what came of the items
+        except Exception as error:  # noqa: BLE001 - it becomes the outcome of each item
             return _written([Outcome(None, error) for _ in numbered], dumps)
         outcomes = _work(sg, function, numbered, collect=collect, guard=guard)
     return _written(outcomes, dumps)
 
 
-def outcomes_of(answer: Union[bytes, List[Outcome]]) -> List[Outcome]:
+def outcomes_of(returned: Union[bytes, List[Outcome]]) -> List[Outcome]:
     """
-    Return the outcomes of what an executor has called, here or elsewhere.
+    Return the outcomes in what an executor returned, which are pickled if another process did the work.
 
     Raises:
         WorkerError: One of the results cannot be read in this process.
     """
-    if isinstance(answer, list):
-        return answer
+    if isinstance(returned, list):
+        return returned
     try:
-        outcomes: List[Outcome] = pickle.loads(answer)  # noqa: S301 - it comes from who does the work
+        outcomes: List[Outcome] = pickle.loads(returned)  # noqa: S301 - our worker wrote it
     except Exception as error:
-        msg = f"It was done, but its result cannot be read here: {reason_of(error)}. Return what survives pickling."
+        msg = (
+            f"The work was done, but its result cannot be read in this process: {reason_of(error)}. Return a value "
+            "that can be pickled."
+        )
         raise WorkerError(msg) from error
     return outcomes
 
@@ -185,10 +208,10 @@ def _written(outcomes: List[Outcome], dumps: Callable[[Any], bytes]) -> bytes:
     sendable = [each if each.error is None else Outcome(None, _sendable(each.error, dumps)) for each in outcomes]
     try:
         return dumps(sendable)
-    except Exception as error:  # noqa: BLE001 - whatever keeps it from being pickled
+    except Exception as error:  # noqa: BLE001 - pickling may raise anything
         if len(sendable) > 1:
             return dumps([outcomes_of(_written([each], dumps))[0] for each in sendable])
-        msg = f"It was done, but its result cannot be sent back: {error}. Return what can be pickled."
+        msg = f"The work was done, but its result cannot be sent back: {error}. Return a value that can be pickled."
         return dumps([Outcome(None, WorkerError(msg))])
 
 
@@ -200,23 +223,23 @@ def _work(
         try:
             with guard.item(number, item) if guard is not None else contextlib.nullcontext():
                 outcomes.append(Outcome(function(sg, item)))
-        except (Exception, SystemExit) as error:  # noqa: BLE001, PERF203 - goes back to who asked; Dask's workers exit
+        except (Exception, SystemExit) as error:  # noqa: BLE001, PERF203 - the outcome; a SystemExit would end a Dask worker
             outcomes.append(Outcome(None, error))
             if not collect:
                 break
     return outcomes
 
 
-def end(sg: Any) -> None:
+def close_worker(sg: Any) -> None:
     """
-    End what a worker worked with: its ``teardown``, if it has one, and its connections, if it has its own.
+    Call the ``teardown`` of a worker's *sg*, if it has one, and close the *sg*, if its client is our own.
     """
     try:
         teardown = getattr(type(sg), "teardown", None)
         if teardown is not None:
             teardown(sg)
     finally:
-        if hasattr(getattr(sg, "_sg", None), "is_closed"):  # else it is around a client that was handed in
+        if hasattr(getattr(sg, "_sg", None), "is_closed"):  # else it wraps a client of the caller
             sg.close()
 
 
@@ -226,36 +249,36 @@ _own = threading.local()
 def _sg_of(recipe: bytes) -> Any:
     kept: OrderedDict[bytes, Tuple[Any, Callable[[], Any]]] = _own.__dict__.setdefault("kept", OrderedDict())
     if recipe not in kept:
-        sg = pickle.loads(recipe)()  # noqa: S301 - it comes from who runs the work
-        ending = multiprocessing.util.Finalize(None, end, args=(sg,), exitpriority=10)  # when the process ends
+        sg = pickle.loads(recipe)()  # noqa: S301 - the process that runs the map wrote it
+        ending = multiprocessing.util.Finalize(None, close_worker, args=(sg,), exitpriority=10)  # when the process ends
         kept[recipe] = sg, ending
         if len(kept) > KEPT_RECIPES:
-            _end_oldest(kept)
+            _close_oldest(kept)
     kept.move_to_end(recipe)
     return kept[recipe][0]
 
 
-def _end_oldest(kept: "OrderedDict[bytes, Tuple[Any, Callable[[], Any]]]") -> None:
-    _recipe, (sg, end_now) = kept.popitem(last=False)
+def _close_oldest(kept: "OrderedDict[bytes, Tuple[Any, Callable[[], Any]]]") -> None:
+    _recipe, (sg, close_now) = kept.popitem(last=False)
     try:
-        end_now()
-    except Exception:  # noqa: BLE001 - whatever its teardown raises; the items of the next map are not to blame
-        _log.warning("A %s of an earlier map could not be ended.", type(sg).__name__, exc_info=True)
+        close_now()
+    except Exception:  # noqa: BLE001 - an error of its teardown must not fail the items of the next map
+        _log.warning("The %s of an earlier map could not be closed.", type(sg).__name__, exc_info=True)
 
 
 def _sendable(error: BaseException, dumps: Callable[[Any], bytes]) -> BaseException:
     """
-    Return an error that survives the way back, the same one where it does.
+    Return the error itself if it can be pickled, else a RuntimeError with its text.
     """
     try:
         pickle.loads(dumps(error))  # noqa: S301 - just written
-    except Exception:  # noqa: BLE001 - whatever keeps it from being pickled
+    except Exception:  # noqa: BLE001 - pickling may raise anything
         return RuntimeError(reason_of(error))
     return error
 
 
 def reason_of(error: BaseException) -> str:
     """
-    Return how messages tell an error.
+    Return the class and the text of an error, for messages.
     """
     return f"{type(error).__name__}: {error}"

@@ -1,3 +1,3 @@
 """
-The parts of `SGExtended`: native methods that studios override, hooks, current(), the registered class.
+The parts of `SGExtended`: native methods that studios override, hooks, connect() and current().
 """

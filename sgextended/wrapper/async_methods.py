@@ -1,11 +1,11 @@
 """
-The methods of `AsyncSGExtended`: nothing at run time, their signatures for type checkers.
+The methods of `AsyncSGExtended`: an empty class at run time, signatures for type checkers.
 
-The signatures stand in ``_async_methods.pyi``, and come from those of the methods themselves.
+The signatures are in ``async_methods.pyi``, derived from those of `SGExtended`.
 """
 
 
 class AsyncMethods:
     """
-    An empty base: at run time the methods are made by ``AsyncSGExtended.__getattr__``.
+    An empty base class: at run time ``AsyncSGExtended.__getattr__`` creates the methods.
     """

@@ -1,5 +1,5 @@
 """
-Signatures of the methods of `AsyncSGExtended`: those of the methods themselves, awaited. See ``_async_methods.py``.
+Signatures of the methods of `AsyncSGExtended`: those of the methods of `SGExtended`, awaited. See ``async_methods.py``.
 """
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator

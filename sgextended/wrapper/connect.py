@@ -1,23 +1,29 @@
 """
-``SGExtended.connect``: a wrapper made with exactly the arguments of ``shotgun_api3.Shotgun``.
+``SGExtended.connect``: return a wrapper for exactly the arguments of ``shotgun_api3.Shotgun``.
 """
 
-from typing import TYPE_CHECKING, Any, Callable, Generic, Optional, Type, TypeVar, overload
+from typing import Any, Callable, Generic, Optional, Protocol, TypeVar, overload
 
 from sgextended.site import Site, split_basic_auth
 
-if TYPE_CHECKING:
-    from sgextended.extended import SGExtended
+Wrapper = TypeVar("Wrapper")
 
-Wrapper = TypeVar("Wrapper", bound="SGExtended")
+
+class _HasClient(Protocol):
+    """
+    A wrapper, as this module uses it.
+    """
+
+    @property
+    def _sg(self) -> Any: ...
 
 
 class _Connector(Generic[Wrapper]):
     """
-    What ``SGExtended.connect`` is on the class; on an instance it is the native method of that name.
+    The value of ``SGExtended.connect`` on the class.
     """
 
-    def __init__(self, owner: Type[Wrapper]) -> None:
+    def __init__(self, owner: Callable[..., Wrapper]) -> None:
         self._owner = owner
 
     def __call__(
@@ -36,10 +42,36 @@ class _Connector(Generic[Wrapper]):
         auth_token: Optional[str] = None,
     ) -> Wrapper:
         """
-        Return a wrapper made with exactly the arguments of ``shotgun_api3.Shotgun``.
+        Return a wrapper for exactly the arguments of ``shotgun_api3.Shotgun``.
+
+        Args:
+            base_url: The address of the site.
+
+            script_name: The name of the script user.
+
+            api_key: The key of the script user.
+
+            convert_datetimes_to_utc: Whether datetimes are converted between local time and UTC.
+
+            http_proxy: The proxy, as ``[user:password@]host[:port]``.
+
+            connect: Whether to send a request now, which fails if the site cannot be reached. The response is shared
+                by all wrappers of the process.
+
+            ca_certs: Path of a file with the certificates of trusted authorities.
+
+            login: The login of a person, with *password* in place of a script.
+
+            password: The password of that person.
+
+            sudo_as_login: The login of the user whose permissions the script uses.
+
+            session_token: The token of an existing session, in place of a script or a login.
+
+            auth_token: A one-time code of two-factor authentication.
 
         Raises:
-            ConfigurationError: Arguments that cannot work; it is a ValueError, as native.
+            ConfigurationError: The arguments are not valid. It is a ValueError, as native.
         """
         url, basic_auth = split_basic_auth(base_url)
         site = Site(
@@ -56,22 +88,23 @@ class _Connector(Generic[Wrapper]):
             auth_token=auth_token,
             basic_auth=basic_auth,
         )
-        made = self._owner(site=site)
+        sg: Any = self._owner(site=site)
         if connect:
-            _ = made._sg.server_caps  # noqa: SLF001 - as native: see that the site answers; in this process it is asked once
+            sg._sg.server_caps  # noqa: B018, SLF001 - as native: the request fails if the site cannot be reached
+        made: Wrapper = sg
         return made
 
 
 class Connect:
     """
-    Two meanings of one name: the native method on an instance, a way to make a wrapper on the class.
+    The descriptor of ``connect``: on the class it creates a wrapper; on an instance it is the native method.
     """
 
     @overload
-    def __get__(self, instance: None, owner: Type[Wrapper]) -> _Connector[Wrapper]: ...
+    def __get__(self, instance: None, owner: Callable[..., Wrapper]) -> _Connector[Wrapper]: ...
 
     @overload
-    def __get__(self, instance: "SGExtended", owner: Type[Wrapper]) -> Callable[[], None]: ...
+    def __get__(self, instance: _HasClient, owner: object) -> Callable[[], None]: ...
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         return _Connector(owner) if instance is None else instance._sg.connect  # noqa: SLF001 - part of the wrapper

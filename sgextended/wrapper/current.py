@@ -1,7 +1,7 @@
 """
-``SGExtended.current``: the wrapper of each thread and class, and the one that a block sets in its place.
+``SGExtended.current``: one wrapper for each thread and class, or the wrapper that a block has set.
 
-It knows nothing of `SGExtended`: it is told what to make, and which classes a wrapper stands for.
+It does not depend on `SGExtended`: the caller passes the class to create, and the classes that a block applies to.
 """
 
 import os
@@ -17,13 +17,13 @@ from sgextended.concurrency.scoped_value import Block, ScopedValue
 Wrapper = TypeVar("Wrapper")
 
 
-#: The wrappers of threads that have ended: the process that made them, and they by class. See `close_ended`.
+#: The wrappers of ended threads, not closed yet: the id of their process, and the wrappers by class.
 ENDED: "Deque[Tuple[int, Dict[Type[Any], Any]]]" = deque()
 
 
 class _Made:
     """
-    The wrappers that one thread has made, by class. They are closed when the thread has ended.
+    The wrappers that one thread has created, by class. They are closed after the thread has ended.
     """
 
     def __init__(self) -> None:
@@ -34,32 +34,33 @@ class _Made:
         self,
         getpid: Callable[[], int] = os.getpid,
         is_finalizing: Callable[[], bool] = sys.is_finalizing,
-        frame: Callable[[], Any] = sys._getframe,  # noqa: SLF001 - the way to see it
+        frame: Callable[[], Any] = sys._getframe,  # noqa: SLF001 - there is no public function
     ) -> None:
-        # A forked child drops the threads of its parent, and must not touch the locks that they may hold. At the end
-        # of the process there is nothing to close with.
+        # A forked child must not touch the locks of its parent, which threads of the parent may hold. At the end of
+        # the process, modules that closing needs may be gone.
         if not self.wrappers or self.pid != getpid() or is_finalizing():
             return
         ENDED.append((self.pid, self.wrappers))
-        # Closing takes locks. At the end of its thread no code of the thread runs, so it holds none. The garbage
-        # collector may be here in any thread and within any code, also code that holds one of those locks.
+        # Closing takes locks. At the end of a thread (no outer frame) the thread holds none. The garbage collector may
+        # call this in any thread and inside any code, also code that holds one of those locks: then it is left to the
+        # next call.
         if frame().f_back is None:
             close_ended()
 
 
-class _OfThread(threading.local):
+class _ThreadState(threading.local):
     def __init__(self) -> None:
         self.made = _Made()
 
 
-_of_thread = _OfThread()
+_thread_state = _ThreadState()
 _inherited: List[Any] = []
 _set: "ScopedValue[Mapping[Type[Any], Any]]" = ScopedValue("sgextended_current", MappingProxyType({}))
 
 
 def close_ended() -> None:
     """
-    Close the wrappers of threads that have ended, as far as that was left to the next call.
+    Close the wrappers in `ENDED`.
     """
     while ENDED:
         try:
@@ -67,7 +68,7 @@ def close_ended() -> None:
         except IndexError:  # another thread took the last ones
             return
         if pid != os.getpid():
-            _inherited.append(wrappers)  # the parent's; see `current_of`
+            _inherited.append(wrappers)  # the parent's wrappers; see `current_of`
             continue
         for wrapper in wrappers.values():
             close(wrapper)
@@ -75,7 +76,7 @@ def close_ended() -> None:
 
 def current_of(cls: Type[Wrapper]) -> Wrapper:
     """
-    Return the wrapper that a block has set for a class, else this thread's own, made without arguments on first use.
+    Return the wrapper that a block has set for a class; without a block, this thread's own, created on first use.
     """
     close_ended()
     wrapper: Wrapper
@@ -83,10 +84,10 @@ def current_of(cls: Type[Wrapper]) -> Wrapper:
     if cls in given:
         wrapper = given[cls]
         return wrapper
-    made = _of_thread.made
+    made = _thread_state.made
     if made.pid != os.getpid():
-        _inherited.append(made)  # kept alive on purpose: collecting a wrapper could end the parent's connection
-        made = _of_thread.made = _Made()
+        _inherited.append(made)  # kept alive: collecting a wrapper could close the parent's connection
+        made = _thread_state.made = _Made()
     if cls not in made.wrappers or made.wrappers[cls].is_closed:
         made.wrappers[cls] = cls()
     wrapper = made.wrappers[cls]
@@ -95,14 +96,14 @@ def current_of(cls: Type[Wrapper]) -> Wrapper:
 
 def set_for(cls: Type[Wrapper]) -> Optional[Wrapper]:
     """
-    Return the wrapper that a block has set for a class; None outside of one.
+    Return the wrapper that a block has set for a class, or None.
     """
     return _set.get().get(cls)
 
 
 def as_current(wrapper: Wrapper, classes: Iterable[Type[Any]]) -> Block[Wrapper]:
     """
-    Have `current_of` return *wrapper* for some classes in a ``with`` block.
+    Return a ``with`` block in which `current_of` returns *wrapper* for these classes.
     """
 
     def begin(_held: object) -> Tuple[Mapping[Type[Any], Any], Wrapper]:

@@ -1,6 +1,5 @@
 """
-The hooks of a studio's own layer: methods to override, called for native, domain and forwarded
-calls alike.
+The hooks that a studio's class overrides: they are called for native, domain and forwarded calls.
 """
 
 import functools
@@ -11,10 +10,11 @@ from sgextended.concurrency.scoped_value import Block
 from sgextended.errors import ConfigurationError, ReadOnlyError
 from sgextended.lazy_import import lazy_module
 from sgextended.observe import trace
-from sgextended.observe.call_events import HOOKS, RECORDER, Call, Write
+from sgextended.observe.call_events import Call
 from sgextended.wrapper.current import ENDED, close_ended
 from sgextended.wrapper.native_overrides import NativeOverrides
 from sgextended.writes.interception import READING, HookProxy
+from sgextended.writes.write_events import HOOKS, RECORDER, Write
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -27,8 +27,8 @@ else:
     plans = lazy_module("sgextended.writes.dry_run")
     undo = lazy_module("sgextended.writes.undo")
 
-#: The dry runs of all threads, by the identity of their plan: an object that lives as long as the block, and the
-#: wrapper. A block that was interrupted is no dry run any more, although its entry may still be here.
+#: The dry runs of all threads, by the id of their plan: a reference to an object that lives as long as the block, and
+#: one to the wrapper. An interrupted block leaves its entry here; the dead reference shows that it has ended.
 _dry_runs: "Dict[int, Tuple[ref[Any], ref[HooksMixin]]]" = {}
 
 
@@ -43,7 +43,7 @@ def _is_in_dry_run(sg: "HooksMixin") -> bool:
 
 class HooksMixin(NativeOverrides):
     """
-    What a wrapper calls around what it asks and writes; without an override it calls nothing.
+    The hooks of a wrapper, dry runs and undo. Hooks that are not overridden are not called.
     """
 
     __module__ = "sgextended"
@@ -54,7 +54,7 @@ class HooksMixin(NativeOverrides):
     @property
     def _sg(self) -> Any:
         """
-        The private client, as the hooks see it.
+        The client for the next call: the private client, in a `HookProxy` if the call has hooks.
         """
         if ENDED:
             close_ended()
@@ -66,10 +66,10 @@ class HooksMixin(NativeOverrides):
 
     @_sg.setter
     def _sg(self, client: Any) -> None:
-        self._client = client  # a test may set another
+        self._client = client  # tests replace it
 
     def _has_hooks(self) -> bool:
-        # Asked each time, so that a test may set one on the class or the instance.
+        # Computed each time, because tests set hooks on the class or the instance.
         own, base = type(self), HooksMixin
         return (
             own.on_call is not base.on_call
@@ -83,7 +83,8 @@ class HooksMixin(NativeOverrides):
 
     def _forwarded(self, name: str) -> Any:
         """
-        Return what a name of the client is; a method that writes asks anew, when it is called, what stands around it.
+        Return an attribute of the client. A write method looks up the active dry run or undo block when it is called,
+        not when it is read.
         """
         value = getattr(self._sg, name)
         return value if name in READING or not callable(value) else _Forwarded(self, name, value)
@@ -91,51 +92,58 @@ class HooksMixin(NativeOverrides):
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         if RECORDER.get() is not None:
             msg = (
-                f"{self!r} cannot go to another process while a block records what it writes (dry_run, undoable): "
-                "nobody would record there. Use threads, or leave the block first."
+                f"{self!r} cannot be sent to another process inside a dry_run or undoable block: the block could not "
+                "record the writes of that process. Use threads, or leave the block first."
             )
             raise ConfigurationError(msg)
         return super().__reduce_ex__(protocol)
 
-    def check_that_it_may_write(self, writes: List[Write]) -> None:
+    def raise_if_read_only(self, writes: List[Write]) -> None:
         """
-        Refuse what is to be written where this wrapper is read-only.
+        Refuse writes that this wrapper does not allow.
+
+        Args:
+            writes: The writes of one call.
 
         Raises:
-            ReadOnlyError: It is, or another thread is in a dry run of it.
+            ReadOnlyError: The wrapper is read-only, or another thread is in a dry run of it.
         """
-        what = ", ".join(map(str, writes[:3])) + (", ..." if writes[3:] else "")
+        names = ", ".join(map(str, writes[:3])) + (", ..." if writes[3:] else "")
         if self._read_only:
-            msg = f"{what}: refused, since {self!r} was made with read_only=True. Nothing was sent."
+            msg = (
+                f"{names}: refused, because {self!r} was created with read_only=True. Nothing was sent. Use a wrapper "
+                "without read_only to write."
+            )
             raise ReadOnlyError(msg)
         if RECORDER.get() is None and _is_in_dry_run(self):
             msg = (
-                f"{what}: refused, since another thread is in a dry run of {self!r}, and nobody can tell whether this "
-                "belongs to it. Use sg.map for threads of a dry run, and sg.clone() for work beside it."
+                f"{names}: refused, because another thread is in a dry run of {self!r}, to which the write may belong. "
+                "Use sg.map for the threads of a dry run, and sg.clone() for writes outside it."
             )
             raise ReadOnlyError(msg)
 
     def dry_run(self) -> "Block[Plan]":
         """
-        Put down what a ``with`` block would write, instead of sending it: the block is given the `Plan`.
+        Return a ``with`` block that records its writes instead of sending them; it yields the `Plan`.
 
-        It holds for this thread, for the threads of `map`, and for every wrapper that writes there. What reads, reads
-        the site as it is. A create returns its fields with an id below 0, which stands for the one that it will have;
-        an update returns the values as they would be, delete and revive True, an upload an id below 0, anything else
-        None. What was worked out from what was read, such as the number of a publish, is applied as it was planned.
-        Other threads that write with this wrapper meanwhile are refused, as nobody knows which they belong to.
+        It applies to this thread, to the threads of `map`, and to every wrapper that writes in them. Reads return the
+        present state of the site. A create returns its fields with a negative id, which stands for the future one. An
+        update returns the values that it would set; delete and revive return True; an upload returns a negative id; any
+        other method returns None. A value that was computed from a read, such as the number of a publish, is applied
+        as it was planned. If other threads write with this wrapper, their writes are refused, because they may belong
+        to the dry run or not.
 
-        ``print(plan)`` shows it as a table, ``plan.apply()`` writes it, after the block.
+        After the block, ``print(plan)`` shows a table, and ``plan.apply()`` sends the writes.
 
         Raises:
-            ConfigurationError: A wrapper is sent to another process in the block, or a journal is given there, which
-                would hold as done what is only planned.
+            ConfigurationError: In the block, a wrapper is sent to another process, or `map` is given a journal, which
+                would record planned items as done. Or such a block is active already.
         """
 
         def begin(held: "ref[Any]") -> "Tuple[Plan, Plan]":
             _refuse_if_recorded()
             for key, (other, _wrapper) in _dry_runs.copy().items():
-                if other() is None:  # it was interrupted
+                if other() is None:  # its end was interrupted
                     _dry_runs.pop(key, None)
             plan = plans.Plan()
             _dry_runs[id(plan)] = (held, ref(self))
@@ -145,17 +153,19 @@ class HooksMixin(NativeOverrides):
 
     def undoable(self, path: "Union[str, PathLike[str], None]" = None) -> "Block[UndoLog]":
         """
-        Keep what is needed to set back what a ``with`` block writes: the block is given the `UndoLog`.
+        Return a ``with`` block that records how to undo its writes; it yields the `UndoLog`.
 
-        It holds for this thread, for the threads of `map`, and for every wrapper that writes there. Each write costs a
-        read of the values that it changes. ``log.undo(sg)`` sets them back, and says what it could not set back.
+        It applies to this thread, to the threads of `map`, and to every wrapper that writes in them. Each write costs
+        one additional read of the values that it changes. ``log.undo(sg)`` restores them, and returns which it could
+        not restore.
 
         Args:
-            path: A new file to keep it in as well: ``UndoLog.read(path).undo(sg)`` works in another process, also when
-                this one has died.
+            path: A new file for the log. With it, ``UndoLog.read(path).undo(sg)`` works in another process, also after
+                this process has died. None: the log is kept in memory only.
 
         Raises:
-            ConfigurationError: The file is there already, or a wrapper is sent to another process in the block.
+            ConfigurationError: The file exists already, or a wrapper is sent to another process in the block. Or such
+                a block is active already.
         """
 
         def begin(_held: object) -> "Tuple[UndoLog, UndoLog]":
@@ -167,46 +177,46 @@ class HooksMixin(NativeOverrides):
 
     def on_call(self, call: Call) -> None:
         """
-        Be told of each request that this wrapper has made of the site or its storage: to measure, log or trace it.
+        Receive each request of this wrapper to the site or its file storage: to measure, log or trace it.
 
-        It is called when the call is over, well or not, in the thread that made it: pages that `find` fetches ahead and
-        parts of a file have threads of their own. So several calls of it may run at the same time. What goes wrong in
-        it is logged, and changes nothing for whoever asked. What a hook asks of the site itself calls no hooks; and
-        the site's version, which a process asks once for all of its wrappers, is told to none.
+        It is called after the request has succeeded or failed, in the thread that sent it. Prefetched pages and parts
+        of a file have threads of their own, so several calls may run at the same time. An exception in it is logged,
+        and does not change the result of the request. Requests that a hook sends call no hooks. The request for the
+        site's version, which all wrappers of a process share, calls no hook.
 
         Args:
-            call: Which call, how long it took, how much went and came, and how it ended. No secret is in it.
+            call: The request: its name, duration, bytes, attempts and error. It contains no secrets.
         """
 
     def before_write(self, write: Write) -> Write:
         """
-        Return what is to be written, before anything is sent: *write* itself, or ``attrs.evolve(write, data=...)``.
+        Return the write to send: *write* itself, or ``attrs.evolve(write, data=...)``. Raise to refuse it.
 
-        Raise to refuse it. It is called in the thread of the caller, for each thing that is written: each create,
-        update, delete, revive, upload or other native method that is not known to read, and each request of a batch. A
-        batch in which one is refused is not sent.
+        It is called before anything is sent, in the thread of the caller. It is called for each create, update, delete,
+        revive, upload and any other native method that is not on the read-only list, and for each request of a batch.
+        If one request of a batch is refused, the batch is not sent.
 
         Args:
-            write: What is to be written. Its data is a copy of what the caller gave.
+            write: The write. Its data is a copy of the caller's data.
         """
         return write
 
     def after_write(self, write: Write, result: Any) -> None:
         """
-        Be told of what was written, once the site has done it. After a failure it is not called; see `on_call`.
+        Receive each write after the site has applied it. A failed write does not call it; see `on_call`.
 
-        What goes wrong in it is raised as `PartialSuccessError`, since the write itself is done.
+        An exception in it is raised as `PartialSuccessError`, because the write itself was done.
 
         Args:
-            write: What was written, as `before_write` has left it.
+            write: The write, as `before_write` returned it.
 
-            result: What the native method returned; for a request of a batch, what that request returned.
+            result: The result of the native method; for a request of a batch, the result of that request.
         """
 
 
 class _Forwarded:
     """
-    A method of the client that writes, as the wrapper hands it out.
+    A write method of the client, as the wrapper returns it.
     """
 
     def __init__(self, sg: HooksMixin, name: str, method: Callable[..., Any]) -> None:
@@ -219,5 +229,5 @@ class _Forwarded:
 
 def _refuse_if_recorded() -> None:
     if RECORDER.get() is not None:
-        msg = "A dry run or an undoable block is under way here already: leave it first."
+        msg = "A dry run or an undoable block is active in this thread or task already. Leave it first."
         raise ConfigurationError(msg)

@@ -1,11 +1,11 @@
 """
-The native methods that `SGExtended` forwards as they are: nothing at run time, their signatures for type checkers.
+The native methods that `SGExtended` forwards unchanged: an empty class at run time, signatures for type checkers.
 
-The signatures stand in ``_native_methods.pyi``; a test holds them against the installed shotgun_api3.
+The signatures are in ``native_methods.pyi``; a test compares them with the installed shotgun_api3.
 """
 
 
 class NativeMethods:
     """
-    An empty base: at run time the names are forwarded by ``SGExtended.__getattr__``.
+    An empty base class: at run time ``SGExtended.__getattr__`` forwards the names.
     """

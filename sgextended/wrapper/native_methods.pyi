@@ -1,5 +1,5 @@
 """
-Signatures of the native names that `SGExtended` forwards; see ``_native_methods.py``.
+Signatures of the native names that `SGExtended` forwards; see ``native_methods.py``.
 """
 
 from typing import Any, Dict, List, Optional

@@ -1,23 +1,19 @@
 """
-The native methods that studios override, as real ones, so that ``super().find(...)`` works; and what goes with them.
+The native methods that studios override, as real methods, so that ``super().find(...)`` works.
 """
 
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence
 
 from sgextended.client.native_client import NativeClient
-from sgextended.client.transfers.transfer import Report
 from sgextended.domain.query_fields.query_fields import iter_with_query_fields, with_query_fields
-from sgextended.errors import ConfigurationError, OutcomeUnknown
-from sgextended.http.deadline import within
+from sgextended.errors import OutcomeUnknown
 from sgextended.lazy_import import lazy_module
 from sgextended.schema.site_schema import SiteSchema, schema_cache_of
 from sgextended.site import SCHEMA_MAX_AGE
-from sgextended.wrapper.native_methods import NativeMethods
+from sgextended.wrapper.transfer_overrides import TransferOverrides, unless_none
 from sgextended.writes.reconcile import create_once, reconcile
 
 if TYPE_CHECKING:
-    import datetime
-
     from sgextended.schema import validation as checks
 else:
     checks = lazy_module("sgextended.schema.validation")
@@ -25,33 +21,45 @@ else:
 Row = Dict[str, Any]
 
 
-class NativeOverrides(NativeMethods):
+class NativeOverrides(TransferOverrides):
     """
-    The verbs of `SGExtended`, over its private client.
+    The native methods of `SGExtended` that have additional options, and `site_schema` and `reconcile`.
 
-    Rows are dicts. They are typed as Any, so that a studio's own class may say more of what its ``find`` returns.
+    Rows are dicts. They are typed as Any, so that a studio's own class may declare a more precise type for ``find``.
     """
 
     __module__ = "sgextended"
 
-    _sg: Any  # what to ask
-    _client: Any  # and whose it is, see `HooksMixin`
+    _sg: Any  # the client for calls, with hooks
+    _client: Any  # the private client; see `HooksMixin`
     _validates: bool
 
     def site_schema(self, project: Optional[Row] = None) -> SiteSchema:
         """
-        Return the schema of the site, or as one project shows it: names, types and values of fields.
+        Return the schema of the site: entity types, and the names, types and valid values of their fields.
 
-        It is read piece by piece when it is asked, kept for ``Site(schema_max_age=...)``, an hour, and shared by all
-        threads of the process; a field that was made with one of its clients is seen at once.
+        Each part is read on first use, cached for ``Site(schema_max_age=...)`` (an hour), and shared by all threads of
+        the process. A field that a client of this process has created is visible at once.
+
+        Args:
+            project: A Project, for the schema as this project shows it. None: the schema of the site.
         """
         client = self._client
         if not isinstance(client, NativeClient):
-            return SiteSchema(self, project, kept=client.schema_cache, max_age=SCHEMA_MAX_AGE)
+            return SiteSchema(self, project, cache=client.schema_cache, max_age=SCHEMA_MAX_AGE)
         site = client.site
-        who = (site.url, site.script_name, site.login, site.session_token, site.sudo_as_login, client.config.localized)
-        kept = schema_cache_of(client._transport)  # noqa: SLF001 - part of the wrapper
-        return SiteSchema(self, project, kept=kept, who=who, max_age=site.schema_max_age, folder=site.schema_folder)
+        identity = (
+            site.url,
+            site.script_name,
+            site.login,
+            site.session_token,
+            site.sudo_as_login,
+            client.config.localized,
+        )
+        cache = schema_cache_of(client._transport)  # noqa: SLF001 - part of the wrapper
+        return SiteSchema(
+            self, project, cache=cache, user=identity, max_age=site.schema_max_age, folder=site.schema_folder
+        )
 
     def _check(self, method: str, entity_type: Optional[str], **arguments: Any) -> None:
         if self._validates:
@@ -75,9 +83,30 @@ class NativeOverrides(NativeMethods):
         """
         Return all entities that match, as ``shotgun_api3.Shotgun.find``.
 
-        With *query_fields* the query fields among *fields*, also dotted ones through links, have the values that the
-        web page shows, instead of None; `sgextended.domain.query_fields.query_fields` says what that costs, and `add_query_fields`
-        what the values are.
+        Args:
+            entity_type: The type of the entities, such as ``"Shot"``.
+
+            filters: The conditions, such as ``[["project", "is", project]]``.
+
+            fields: The fields to return. None: only ``type`` and ``id``.
+
+            order: The sort order, such as ``[{"field_name": "code", "direction": "asc"}]``.
+
+            filter_operator: ``"all"`` or ``"any"`` of the filters must match. None: ``"all"``.
+
+            limit: The largest number of entities. 0: no limit.
+
+            retired_only: Whether to return retired entities instead of active ones.
+
+            page: The number of one page to return, from 1. 0: all pages.
+
+            include_archived_projects: Whether to include entities of archived projects.
+
+            additional_filter_presets: Preset filters, such as ``[{"preset_name": "LATEST", ...}]``.
+
+            query_fields: Whether the query fields among *fields*, also dotted ones through links, get the values that
+                the web page shows, instead of None. `sgextended.domain.query_fields.query_fields` describes the cost,
+                and `add_query_fields` the values.
         """
         self._check("find", entity_type, filters=filters, fields=fields, order=order, filter_operator=filter_operator)
         newer = _beyond_mockgun(include_archived_projects, additional_filter_presets)
@@ -108,25 +137,49 @@ class NativeOverrides(NativeMethods):
         query_fields: bool = False,
     ) -> Iterator[Any]:
         """
-        Return an iterator over all entities that match, in bounded memory; the arguments before *page_size* are those
-        of `find`.
+        Return an iterator over all entities that match, in bounded memory.
 
-        With no *order* they come lowest id first, and each one that exists throughout comes exactly once, whatever is
-        created and retired meanwhile. With an *order* they come in it, page by page: what changes meanwhile can move an
-        entity to another page, so that it comes twice or not at all. The first request is sent when the first entity is
-        asked for; leaving the loop ends the reading.
+        Without *order* the lowest id comes first, and each entity
+        that exists during the whole iteration is returned exactly once, even if others are created or retired. With an
+        *order* the pages are read in that order. Then a concurrent change can move an entity to another page, so that
+        it is returned twice or not at all. The first request is sent when the first entity is consumed. Leaving the
+        loop ends the reading.
 
-        *page_size* is the number of entities in one request; None: what the site allows, mostly 500. *read_ahead* is
-        the number of pages in flight at the same time at most, and as many more may wait to be looked at; 0 starts no
-        threads, None is the site's bound of connections. With *query_fields* the query fields among *fields* have the
-        values that the web page shows, as those of `find`, worked out for 500 entities at a time.
+        Args:
+            entity_type: As in `find`.
+
+            filters: As in `find`.
+
+            fields: As in `find`.
+
+            order: As in `find`.
+
+            filter_operator: As in `find`.
+
+            limit: As in `find`.
+
+            retired_only: As in `find`.
+
+            page: As in `find`.
+
+            include_archived_projects: As in `find`.
+
+            additional_filter_presets: As in `find`.
+
+            page_size: The number of entities in one request. None: the largest that the site allows, usually 500.
+
+            read_ahead: The largest number of pages in flight; as many more pages may be prefetched and wait. 0 starts
+                no threads. None: the site's limit of connections.
+
+            query_fields: Whether query fields get the values that the web page shows, as in `find`; they are computed
+                for 500 entities at a time.
 
         Raises:
-            ConfigurationError: *page_size* or *read_ahead* is no such number; nothing was sent.
+            ConfigurationError: *page_size* or *read_ahead* is not valid; nothing was sent.
 
         Source:
-            ``shotgun_api3.Shotgun.find``, which has no such form. A client that was handed in is asked with its
-            ``find``, all at once.
+            ``shotgun_api3.Shotgun.find``, which returns a list. With a wrapped ``Shotgun`` or ``Mockgun``, its ``find``
+            is called once for all entities.
         """
         self._check(
             "find_iter", entity_type, filters=filters, fields=fields, order=order, filter_operator=filter_operator
@@ -177,7 +230,7 @@ class NativeOverrides(NativeMethods):
         include_archived_projects: bool = True,
     ) -> Dict[str, Any]:
         """
-        Return counts, sums and the like of what matches, as ``shotgun_api3.Shotgun.summarize``.
+        Return counts, sums and other summaries of the matching entities, as ``shotgun_api3.Shotgun.summarize``.
         """
         self._check(
             "summarize",
@@ -204,25 +257,25 @@ class NativeOverrides(NativeMethods):
         Create an entity and return it, as ``shotgun_api3.Shotgun.create``.
 
         Args:
-            entity_type: Its type.
+            entity_type: The type of the entity.
 
-            data: Its fields.
+            data: The values of its fields.
 
-            return_fields: More fields to return.
+            return_fields: Additional fields to return.
 
-            unique_by: Fields of *data*, such as ``("code", "project")``, by which the entity can be told from all
-                others. When nobody knows whether the site has created it, it is looked for by them, as `reconcile`
-                does, several times with growing waits; it is returned if it is there, and created if it is not.
-                None: `OutcomeUnknown` is raised at once. A ``Shotgun`` or ``Mockgun`` that was handed in raises none,
-                so that it changes nothing there.
+            unique_by: Fields of *data* that identify the entity, such as ``("code", "project")``. If the outcome of the
+                request is unknown, the entity is searched by these fields as `reconcile` does, several times with
+                growing waits. It is returned if it is found, and created if not. None: `OutcomeUnknown` is raised at
+                once. A wrapped ``Shotgun`` or ``Mockgun`` never raises that, so *unique_by* has no effect there.
 
         Raises:
-            OutcomeUnknown: The site may or may not have created it. It is never sent twice without having looked.
+            OutcomeUnknown: The site may or may not have created the entity. The request is never sent twice without a
+                search in between.
 
-            PartialSuccessError: It was created, and an image could not be uploaded to it; the error has the entity.
+            PartialSuccessError: The entity was created, but an image could not be uploaded; the error has the entity.
 
-            InvalidArgumentError: A field of *unique_by* has no value in *data*, or one by which the site cannot look (a
-                fraction, a file, links of several, a text of more than 255 characters); nothing was sent.
+            InvalidArgumentError: A field of *unique_by* has no value in *data*, or a value that the site cannot search
+                for: a fraction, a file, a list of links, or a text of more than 255 characters. Nothing was sent.
         """
         self._check("create", entity_type, data=data, return_fields=return_fields)
         if unique_by is not None and isinstance(self._client, NativeClient):
@@ -232,22 +285,22 @@ class NativeOverrides(NativeMethods):
 
     def reconcile(self, error: OutcomeUnknown) -> List[Row]:
         """
-        Return what a create, or the creates of a batch, have made on the site although nobody knew.
+        Return the entities that a create or a batch with unknown outcome has created on the site.
 
-        They are looked for by their type, their values (those of files and the like cannot be compared), who asks, and
-        the time since the request was sent, less half a minute; ``created_by`` and ``created_at``, where the write sets
-        them, stand for the last two. So an empty list, a while later, says that nothing was made; and where the same
-        was created on purpose just before, that is found as well. A site that is still at work on the request may
-        create it after the look, and what was retired meanwhile is not found.
+        They are searched by type, by field values (those of files and similar fields cannot be compared), by the
+        current user as creator, and by creation time: since the request was sent, minus half a minute. If the write
+        sets ``created_by`` or ``created_at``, these replace the last two. An empty list some time later means that
+        nothing was created. An equal entity that was created on purpose just before is found as well. A site that still
+        processes the request may create the entity after the search. Retired entities are not found.
 
         Args:
-            error: What the write raised. It knows what was to be written.
+            error: The exception that the write raised. It contains the intended data.
 
         Returns:
-            List of dicts with ``type``, ``id``, ``created_at`` and the fields that were to be set, oldest first.
+            List of dicts with ``type``, ``id``, ``created_at`` and the fields of the write, oldest first.
 
         Raises:
-            InvalidArgumentError: The error is about a call that creates no entity.
+            InvalidArgumentError: The call of the error creates no entity.
         """
         return reconcile(self._sg, error)
 
@@ -261,8 +314,19 @@ class NativeOverrides(NativeMethods):
         """
         Set fields of an entity and return them, as ``shotgun_api3.Shotgun.update``.
 
+        Args:
+            entity_type: The type of the entity.
+
+            entity_id: Its id.
+
+            data: The new values of its fields.
+
+            multi_entity_update_modes: ``"set"``, ``"add"`` or ``"remove"`` for each multi-entity field of *data*. None:
+                ``"set"``.
+
         Raises:
-            PartialSuccessError: The other fields were set, and an image could not be uploaded; the error has the entity.
+            PartialSuccessError: The other fields were set, but an image could not be uploaded; the error has the
+                entity.
         """
         self._check("update", entity_type, data=data)
         updated: Any = self._sg.update(entity_type, entity_id, data, multi_entity_update_modes)
@@ -270,148 +334,45 @@ class NativeOverrides(NativeMethods):
 
     def delete(self, entity_type: str, entity_id: int) -> bool:
         """
-        Retire an entity, as ``shotgun_api3.Shotgun.delete``; False when it was retired before.
+        Retire an entity, as ``shotgun_api3.Shotgun.delete``. Return False if it was retired before.
         """
         done: bool = self._sg.delete(entity_type, entity_id)
         return done
 
     def revive(self, entity_type: str, entity_id: int) -> bool:
         """
-        Bring a retired entity back, as ``shotgun_api3.Shotgun.revive``; False when it was not retired.
+        Restore a retired entity, as ``shotgun_api3.Shotgun.revive``. Return False if it was not retired.
         """
         done: bool = self._sg.revive(entity_type, entity_id)
         return done
 
     def batch(self, requests: List[Dict[str, Any]]) -> List[Any]:
         """
-        Do many writes in one request, all or nothing, as ``shotgun_api3.Shotgun.batch``.
+        Send many writes in one request, all or nothing, as ``shotgun_api3.Shotgun.batch``.
+
+        Args:
+            requests: Dicts with ``request_type`` (``"create"``, ``"update"`` or ``"delete"``), ``entity_type``, and
+                ``entity_id`` or ``data``.
+
+        Returns:
+            The results, in the order of the requests.
         """
         self._check("batch", None, requests=requests)
         results: List[Any] = self._sg.batch(requests)
         return results
 
-    def upload(
-        self,
-        entity_type: str,
-        entity_id: int,
-        path: str,
-        field_name: Optional[str] = None,
-        display_name: Optional[str] = None,
-        tag_list: Optional[str] = None,
-        created_at: "Optional[datetime.datetime]" = None,
-        *,
-        progress: Optional[Report] = None,
-        timeout: Optional[float] = None,
-    ) -> int:
-        """
-        Upload a file to an entity and return the id of its Attachment, as ``shotgun_api3.Shotgun.upload``.
-
-        The file is read piece by piece. What goes to storage in parts goes several at a time.
-
-        Args:
-            entity_type: Type of the entity.
-
-            entity_id: Its id.
-
-            path: The file.
-
-            field_name: A file field of the entity, or an image field. None: the file is linked to the entity.
-
-            display_name: What the file is called on the site. None: its name.
-
-            tag_list: Tags of the Attachment, with commas between them.
-
-            created_at: When the Attachment is to have been created. None: now.
-
-            progress: Called in this thread with the bytes that have gone so far and those that there are, from 0 to
-                all, often and never with less than before. What it raises ends the upload, and is raised.
-
-            timeout: Seconds for all of it. None: as long as bytes go.
-
-        Raises:
-            OutcomeUnknown: The file was sent, and nobody knows whether the site has made its Attachment.
-
-            TransportError: It did not arrive; this is also a ShotgunError, as native.
-
-            ShotgunError: The site refused it, or it is no file.
-        """
-        with within(self, timeout):
-            attachment_id: int = self._sg.upload(
-                entity_type,
-                entity_id,
-                path,
-                field_name,
-                display_name,
-                tag_list,
-                *_unless_none(created_at),
-                **self._reporting(progress),
-            )
-        return attachment_id
-
-    def _reporting(self, progress: Optional[Report]) -> Dict[str, Any]:
-        if progress is not None and not isinstance(self._client, NativeClient):
-            msg = "The client that was handed in tells nobody how far a transfer is: use SGExtended.from_shotgun(sg)."
-            raise ConfigurationError(msg)
-        return {} if progress is None else {"progress": progress}
-
-    def upload_thumbnail(self, entity_type: str, entity_id: int, path: str, **kwargs: Any) -> int:
-        """
-        Upload an entity's thumbnail and return the id of its Attachment, as the native method.
-
-        *kwargs* are further arguments of `upload`, *progress* and *timeout* among them.
-        """
-        kwargs.update(self._reporting(kwargs.pop("progress", None)))
-        with within(self, kwargs.pop("timeout", None)):
-            attachment_id: int = self._sg.upload_thumbnail(entity_type, entity_id, path, **kwargs)
-        return attachment_id
-
-    def download_attachment(
-        self,
-        attachment: Any = False,
-        file_path: Optional[str] = None,
-        attachment_id: Optional[int] = None,
-        *,
-        progress: Optional[Report] = None,
-        timeout: Optional[float] = None,
-    ) -> Any:
-        """
-        Download a file: its bytes, or *file_path* once it was written there, as the native method.
-
-        The file takes its place when all of it has come; until then, and when the download fails, what was there stays.
-        A link to storage that has expired is renewed. The session is sent to the site alone, never where it leads to.
-
-        Args:
-            attachment: The value of a file field, a link to an Attachment, or its id. None gives None.
-
-            file_path: Where to write the file. None: its bytes are returned.
-
-            attachment_id: The id, for callers that name it so.
-
-            progress: Called in this thread with the bytes that have come so far and those that there are, None where
-                the server does not say; often, and never with less than before. What it raises ends the download.
-
-            timeout: Seconds for all of it. None: as long as bytes come.
-
-        Raises:
-            ShotgunFileDownloadError: There is no such file, or it did not come; this is also a `TransportError`.
-
-            OSError: It could not be written.
-        """
-        with within(self, timeout):
-            return self._sg.download_attachment(attachment, file_path, attachment_id, **self._reporting(progress))
-
     def schema_read(self, project_entity: Optional[Row] = None) -> Dict[str, Dict[str, Any]]:
         """
         Return the schema of all entity types and their fields, as the native method.
         """
-        schema: Dict[str, Dict[str, Any]] = self._sg.schema_read(*_unless_none(project_entity))
+        schema: Dict[str, Dict[str, Any]] = self._sg.schema_read(*unless_none(project_entity))
         return schema
 
     def schema_entity_read(self, project_entity: Optional[Row] = None) -> Dict[str, Dict[str, Any]]:
         """
         Return the entity types with their display names, as the native method.
         """
-        schema: Dict[str, Dict[str, Any]] = self._sg.schema_entity_read(*_unless_none(project_entity))
+        schema: Dict[str, Dict[str, Any]] = self._sg.schema_entity_read(*unless_none(project_entity))
         return schema
 
     def schema_field_read(
@@ -424,13 +385,13 @@ class NativeOverrides(NativeMethods):
         Return the schema of one entity type's fields, or of one field, as the native method.
         """
         schema: Dict[str, Dict[str, Any]] = self._sg.schema_field_read(
-            entity_type, field_name, *_unless_none(project_entity)
+            entity_type, field_name, *unless_none(project_entity)
         )
         return schema
 
     def close(self) -> None:
         """
-        Close this wrapper for good: a later call raises `ClientClosed`. Connections that others use stay open.
+        Close this wrapper; later calls raise `ClientClosed`. Connections that other wrappers use stay open.
         """
         close = getattr(self._sg, "close", None)  # a Mockgun has no connection to close
         if close is not None:
@@ -442,7 +403,7 @@ def _beyond_mockgun(
     additional_filter_presets: Optional[List[Dict[str, Any]]],
 ) -> Dict[str, Any]:
     """
-    Return the arguments that a Mockgun lacks, where they say something.
+    Return the arguments that a Mockgun does not accept, if they differ from their defaults.
     """
     newer: Dict[str, Any] = {}
     if not include_archived_projects:
@@ -450,10 +411,3 @@ def _beyond_mockgun(
     if additional_filter_presets:
         newer["additional_filter_presets"] = additional_filter_presets
     return newer
-
-
-def _unless_none(value: Any) -> Tuple[Any, ...]:
-    """
-    Return a last argument that a Mockgun lacks, where there is one.
-    """
-    return () if value is None else (value,)

@@ -1,3 +1,3 @@
 """
-What stands around a write: hooks, dry runs, undo, and the search for a write whose outcome is unknown.
+The handling of writes: hooks, dry runs, undo, and the search for writes with unknown outcome.
 """

@@ -1,5 +1,5 @@
 """
-The dry run: what a block would write is put down instead of sent, with old and new values, and can be applied.
+Dry runs: the writes of a block are recorded with old and new values instead of sent, and can be applied later.
 """
 
 import itertools
@@ -8,19 +8,24 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 from attrs import define, evolve, frozen
 
 from sgextended.errors import ConfigurationError
-from sgextended.observe.call_events import Row, Send, Write
+from sgextended.writes.write_events import Row, Send, Write
 
-#: Ids that are asked for at a time.
+#: The largest number of ids in one request.
 CHUNK = 500
 
-_WIDEST = 40  # characters of a column
+_COLUMN_WIDTH = 40  # characters, at most
 
 Key = Tuple[str, int]
 
 
-def values_there(client: Any, wanted: Dict[Key, List[str]]) -> Dict[Key, Row]:
+def read_present_values(client: Any, wanted: Dict[Key, List[str]]) -> Dict[Key, Row]:
     """
-    Return what is on the site now: the rows of these entities with these fields, by type and id.
+    Read entities from the site and return their rows, by type and id. Entities that do not exist are left out.
+
+    Args:
+        client: The client.
+
+        wanted: The fields to read, by type and id.
     """
     found: Dict[Key, Row] = {}
     for entity_type in sorted({entity_type for entity_type, _id in wanted}):
@@ -33,9 +38,9 @@ def values_there(client: Any, wanted: Dict[Key, List[str]]) -> Dict[Key, Row]:
     return found
 
 
-def fields_of(writes: List[Write]) -> Dict[Key, List[str]]:
+def changed_fields(writes: List[Write]) -> Dict[Key, List[str]]:
     """
-    Return which fields of which entities are to be changed or retired.
+    Return the fields that updates change, by type and id; for deletes an empty list.
     """
     wanted: Dict[Key, List[str]] = {}
     for write in writes:
@@ -48,7 +53,7 @@ def fields_of(writes: List[Write]) -> Dict[Key, List[str]]:
 
 def new_values(write: Write, old: Row) -> Row:
     """
-    Return what the fields of an update come to.
+    Return the values of an update's fields after the update, with its update modes applied to the old values.
     """
     return {name: _changed(value, old.get(name), write.update_modes.get(name)) for name, value in write.data.items()}
 
@@ -62,14 +67,14 @@ def _changed(value: Any, old: Any, mode: Any) -> Any:
 
 def is_same(one: Any, other: Any) -> bool:
     """
-    Tell whether two values of a field are the same; links are by type and id, whatever else is known of them.
+    Return whether two values of a field are equal. Links are compared by type and id only.
     """
     return bool(comparable(one) == comparable(other))
 
 
 def comparable(value: Any) -> Any:
     """
-    Return what two values have in common that are the same.
+    Return a form of a value in which equal values compare equal.
     """
     if isinstance(value, dict) and "type" in value and "id" in value:
         return value["type"], value["id"]
@@ -79,16 +84,16 @@ def comparable(value: Any) -> Any:
 
 
 @frozen(kw_only=True)
-class Planned:
+class PlannedWrite:
     """
-    One write of a plan.
+    One write of a `Plan`.
 
     Attributes:
-        write: What would be written.
+        write: The write.
 
-        old: The fields as they were; None where there was no such entity.
+        old: The values of the fields before the write; None if the entity does not exist.
 
-        new: The fields as they would be.
+        new: The values of the fields after the write.
     """
 
     __module__ = "sgextended"
@@ -99,22 +104,24 @@ class Planned:
 
 
 @define(eq=False)
-class _Step:
+class _PlannedCall:
     """
-    One call of a plan.
+    One call of a plan, with one or more writes.
     """
 
     send: Send
-    planned: List[Planned]
-    made: List[int]  # the ids that stand for what it would create
+    planned: List[PlannedWrite]
+    placeholders: List[Any]  # for each write: its negative id, or the result that the dry run returned
 
 
 class Plan:
     """
-    What a block would write: it has a length, gives a `Planned` for each write, and its text is a table.
+    The writes of a dry run.
+
+    Its length is the number of writes, iterating yields a `PlannedWrite` for each, and ``str(plan)`` is a table.
 
     Attributes:
-        applied: How many calls have been sent by `apply`.
+        applied: The number of calls that `apply` has sent.
     """
 
     __module__ = "sgextended"
@@ -123,24 +130,24 @@ class Plan:
 
     def __init__(self) -> None:
         self.applied = 0
-        self._steps: List[_Step] = []
+        self._calls: List[_PlannedCall] = []
         self._ids = itertools.count(-1, -1)
-        self._real: Dict[int, int] = {}
+        self._real_ids: Dict[int, int] = {}
 
     def around(self, client: Any, writes: List[Write], send: Send) -> Any:
         """
-        Put a call down, and return what stands for its result.
+        Record a call, and return placeholder results; see `Recorder`.
         """
-        there = values_there(client, fields_of(writes))
-        planned, results, made = [], [], []
+        present = read_present_values(client, changed_fields(writes))
+        planned, results, placeholders = [], [], []
         for write in writes:
-            old = there.get((write.entity_type or "", write.entity_id or 0))
+            old = present.get((write.entity_type or "", write.entity_id or 0))
             new = new_values(write, old or {}) if write.method == "update" else write.data
-            planned.append(Planned(write=write, old=old, new=new))
+            planned.append(PlannedWrite(write=write, old=old, new=new))
             result = self._result(write, new)
-            made.append(result["id"] if write.method == "create" else result)
+            placeholders.append(result["id"] if write.method == "create" else result)
             results.append(result)
-        self._steps.append(_Step(send, planned, made))  # at once, so that no lock is needed
+        self._calls.append(_PlannedCall(send, planned, placeholders))  # one atomic step, so that no lock is needed
         return results if send.is_batch else results[0]
 
     def _result(self, write: Write, new: Row) -> Any:
@@ -152,17 +159,17 @@ class Plan:
             return True
         return next(self._ids) if write.method.startswith("upload") else None
 
-    def __iter__(self) -> Iterator[Planned]:
-        return iter([planned for step in self._steps for planned in step.planned])
+    def __iter__(self) -> Iterator[PlannedWrite]:
+        return iter([planned for call in self._calls for planned in call.planned])
 
     def __len__(self) -> int:
-        return sum(len(step.planned) for step in self._steps)
+        return sum(len(call.planned) for call in self._calls)
 
     def __bool__(self) -> bool:
         return True
 
     def __str__(self) -> str:
-        rows = [("what", "field", "old", "new"), *itertools.chain.from_iterable(map(_rows_of, self))]
+        rows = [("write", "field", "old", "new"), *itertools.chain.from_iterable(map(_rows_of, self))]
         cut = [[_cut(cell) for cell in row] for row in rows]
         widths = [max(len(row[column]) for row in cut) for column in range(4)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cut]
@@ -170,50 +177,52 @@ class Plan:
 
     def apply(self) -> List[Any]:
         """
-        Write what was planned, call by call, and return what each returned.
+        Send the planned calls in order, and return the result of each.
 
-        The ids that stood for what would be created become the true ones, in links too. `before_write` has spoken
-        already; `after_write` is called. After a failure, the same again goes on with the call that failed: look first
-        where its outcome is unknown.
+        The negative ids are replaced by the ids of the created entities, also in links. `before_write` was called in
+        the dry run, so only `after_write` is called. If a call fails, calling `apply` again resumes with that call. If
+        its outcome is unknown, check the site first.
 
         Raises:
-            ConfigurationError: All of it was applied before.
+            ConfigurationError: All calls were applied before.
         """
-        if self._steps and self.applied == len(self._steps):
-            msg = f"All {len(self)} writes of this plan have been applied: they are not written twice."
+        if self._calls and self.applied == len(self._calls):
+            msg = f"All {len(self)} writes of this plan were applied before. They are not sent twice."
             raise ConfigurationError(msg)
         results = []
-        for step in self._steps[self.applied :]:
-            result = step.send([self._with_real_ids(planned.write) for planned in step.planned])
-            for stand_in, done in zip(step.made, result if step.send.is_batch else [result]):
-                if isinstance(stand_in, int) and not isinstance(stand_in, bool):
-                    self._real[stand_in] = done["id"] if isinstance(done, dict) else done
+        for call in self._calls[self.applied :]:
+            result = call.send([self._with_real_ids(planned.write) for planned in call.planned])
+            for placeholder, each in zip(call.placeholders, result if call.send.is_batch else [result]):
+                if isinstance(placeholder, int) and not isinstance(placeholder, bool):
+                    self._real_ids[placeholder] = each["id"] if isinstance(each, dict) else each
             self.applied += 1
             results.append(result)
         return results
 
     def _with_real_ids(self, write: Write) -> Write:
         return evolve(
-            write, data=self._real_in(write.data), entity_id=self._real.get(write.entity_id or 0, write.entity_id)
+            write,
+            data=self._replace_ids(write.data),
+            entity_id=self._real_ids.get(write.entity_id or 0, write.entity_id),
         )
 
-    def _real_in(self, value: Any) -> Any:
+    def _replace_ids(self, value: Any) -> Any:
         if isinstance(value, dict):
-            new = {name: self._real_in(each) for name, each in value.items()}
-            if "type" in new and new.get("id") in self._real:
-                new["id"] = self._real[new["id"]]
+            new = {name: self._replace_ids(each) for name, each in value.items()}
+            if "type" in new and new.get("id") in self._real_ids:
+                new["id"] = self._real_ids[new["id"]]
             return new
-        return [self._real_in(each) for each in value] if isinstance(value, list) else value
+        return [self._replace_ids(each) for each in value] if isinstance(value, list) else value
 
 
-def _rows_of(planned: Planned) -> List[Tuple[str, str, str, str]]:
+def _rows_of(planned: PlannedWrite) -> List[Tuple[str, str, str, str]]:
     write, old = planned.write, planned.old
     if write.method == "delete" or not planned.new:
-        return [(str(write), "", "" if old or write.method != "delete" else "(not there)", "")]
-    gone = "(not there)" if write.method == "update" and old is None and (write.entity_id or 0) > 0 else ""
+        return [(str(write), "", "" if old or write.method != "delete" else "(not found)", "")]
+    missing = "(not found)" if write.method == "update" and old is None and (write.entity_id or 0) > 0 else ""
     rows: List[Tuple[str, str, str, str]] = []
     for name, value in planned.new.items():
-        before = gone or (_text(old.get(name)) if old else "")
+        before = missing or (_text(old.get(name)) if old else "")
         rows.append((str(write) if not rows else "", name, before, _text(value)))
     return rows
 
@@ -228,4 +237,4 @@ def _text(value: Any) -> str:
 
 def _cut(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= _WIDEST else line[: _WIDEST - 3] + "..."
+    return line if len(line) <= _COLUMN_WIDTH else line[: _COLUMN_WIDTH - 3] + "..."

@@ -1,7 +1,8 @@
 """
-A client as a wrapper with hooks sees it: what is asked is told, and what is written passes `before_write` first.
+`HookProxy`: a client whose calls run the hooks of a wrapper, and whose writes go through dry runs and undo logs.
 
-Every public name that is not known to read counts as one that writes, those of later versions of shotgun_api3 too.
+Every public method that is not in the read-only list `READING` counts as a write. So methods of later versions of
+shotgun_api3 are covered too.
 """
 
 import functools
@@ -12,23 +13,14 @@ from attrs import evolve
 
 from sgextended.client.native_client import NativeClient
 from sgextended.errors import ConfigurationError, PartialSuccessError
-from sgextended.observe.call_events import (
-    RECORDER,
-    RequestStats,
-    Row,
-    Watcher,
-    Write,
-    in_hook,
-    is_in_hook,
-    rows_in,
-    tell,
-)
+from sgextended.observe.call_events import RequestStats, Watcher, in_hook, is_in_hook, notify, rows_in
+from sgextended.writes.write_events import RECORDER, Row, Write, WriteWatcher
 
-#: Public names of a client that ask nothing.
+#: Public names of a client that send no request.
 _SILENT = frozenset({
     "add_user_agent", "clone", "close", "get_auth_cookie_handler", "reset_user_agent", "set_session_uuid", "watched_by",
 })  # fmt: skip
-#: Those that change nothing on the site.
+#: Names that change nothing on the site.
 READING = _SILENT | {
     "activity_stream_read", "from_shotgun", "authenticate_human_user", "connect", "download_attachment", "entity_types",
     "export_page", "find", "find_iter", "find_one", "followers", "following", "get_attachment_download_url",
@@ -38,7 +30,7 @@ READING = _SILENT | {
 }  # fmt: skip
 
 _ENTITY = ("entity_type", "entity_id")
-#: Parameters of the native methods that every pipeline calls. Those of the others are asked for.
+#: The parameters of the native methods that every pipeline calls. Those of other methods are inspected.
 _PARAMETERS: Dict[str, Sequence[str]] = {
     "create": ("entity_type", "data", "return_fields"),
     "update": (*_ENTITY, "data", "multi_entity_update_modes"),
@@ -46,31 +38,30 @@ _PARAMETERS: Dict[str, Sequence[str]] = {
     "revive": _ENTITY,
     "batch": ("requests",),
 }
-#: Arguments that say how something is written, and not what.
-_HOW = frozenset({"progress", "timeout"})
+#: Arguments that are options of a call, not data.
+_OPTIONS = frozenset({"progress", "timeout"})
 
 
 class HookProxy:
     """
-    A client that a wrapper with hooks calls.
+    A client that calls the hooks of a wrapper.
 
-    It is made anew for each call, holds the wrapper, and is held by nobody but the call: so wrapper and client do not
-    keep each other alive.
+    Each call creates one and alone refers to it. So wrapper and client do not keep each other alive.
 
     Args:
-        client: A `NativeClient`, or a `LockedClient` around another's.
+        client: A `NativeClient`, or a `LockedClient` around a client of another library.
 
         watcher: The wrapper.
     """
 
     __slots__ = ("_client", "_watcher")
 
-    def __init__(self, client: Any, watcher: Watcher) -> None:
+    def __init__(self, client: Any, watcher: WriteWatcher) -> None:
         object.__setattr__(self, "_client", client)
         object.__setattr__(self, "_watcher", watcher)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # copy and pickle ask for these before there is a client
+        if name.startswith("__"):  # copy and pickle look these up before __init__ has run
             raise AttributeError(name)
         client, watcher = self._client, self._watcher
         is_native = isinstance(client, NativeClient)
@@ -78,8 +69,8 @@ class HookProxy:
         if name.startswith("_") or not callable(value):
             return value
         if not is_native and name not in _SILENT:
-            value = _Told(name, value, watcher)
-        return value if name in READING else _Writing(name, value, client, watcher)
+            value = _ReportedMethod(name, value, watcher)
+        return value if name in READING else _WriteMethod(name, value, client, watcher)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._client, name, value)
@@ -91,9 +82,9 @@ class HookProxy:
         return repr(self._client)
 
 
-class _Told:
+class _ReportedMethod:
     """
-    A method of a client that was handed in, of whose calls the wrapper is told.
+    A method of another library's client, whose calls are reported to ``on_call``.
     """
 
     def __init__(self, name: str, method: Callable[..., Any], watcher: Watcher) -> None:
@@ -112,14 +103,15 @@ class _Told:
         else:
             return result
         finally:
-            about = args[0] if args else kwargs.get("entity_type")
-            call = stats.call(self._name, about if isinstance(about, str) else None, failure)
-            tell(self._watcher, evolve(call, bytes_sent=None, bytes_received=None))  # nobody counts them
+            entity_type = args[0] if args else kwargs.get("entity_type")
+            call = stats.call(self._name, entity_type if isinstance(entity_type, str) else None, failure)
+            # Such a client does not count bytes.
+            notify(self._watcher, evolve(call, bytes_sent=None, bytes_received=None))
 
 
-class _Writing:
+class _WriteMethod:
     """
-    A method that writes: what the wrapper has to say is around it.
+    A write method, with the hooks of the wrapper and the active recorder around it.
     """
 
     def __init__(self, name: str, method: Callable[..., Any], client: Any, watcher: Any) -> None:
@@ -128,52 +120,52 @@ class _Writing:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         method: Callable[..., Any] = self.__wrapped__  # type: ignore[attr-defined]
-        asked = _Asked.of(self._name, method, args, kwargs)
+        arguments = _WriteArguments.of(self._name, method, args, kwargs)
         watcher, recorder = self._watcher, RECORDER.get()
-        watcher.check_that_it_may_write(asked.writes)
+        watcher.raise_if_read_only(arguments.writes)
         if not is_in_hook():
-            asked = asked.having([_before(watcher, write) for write in asked.writes])
-        ready = _Ready(asked, method, watcher)
-        return ready() if recorder is None else recorder.around(self._client, asked.writes, ready)
+            arguments = arguments.with_writes([_before(watcher, write) for write in arguments.writes])
+        send = _PreparedCall(arguments, method, watcher)
+        return send() if recorder is None else recorder.around(self._client, arguments.writes, send)
 
 
-class _Ready:
+class _PreparedCall:
     """
-    A call that may be sent: to be called for it, once or later.
+    A write call after ``before_write``. Calling it sends the writes, now or later; see `Send`.
     """
 
-    # A plain class, as the next one: what attrs generates for a class costs time at import.
-    def __init__(self, asked: "_Asked", method: Callable[..., Any], watcher: Any) -> None:
-        self.asked, self.method, self.watcher = asked, method, watcher
+    # Plain classes, this and the next: generating an attrs class costs time at import.
+    def __init__(self, arguments: "_WriteArguments", method: Callable[..., Any], watcher: Any) -> None:
+        self.arguments, self.method, self.watcher = arguments, method, watcher
 
     @property
     def is_batch(self) -> bool:
-        return self.asked.name == "batch"
+        return self.arguments.name == "batch"
 
     def __call__(self, writes: Optional[List[Write]] = None) -> Any:
         if writes is not None and getattr(self.watcher, "is_closed", False):
-            with self.watcher.clone() as watcher:  # it was a worker's of a map, which has ended since
+            with self.watcher.clone() as watcher:  # the wrapper was a map's worker, and the map has ended
                 client = watcher._client.watched_by(watcher)  # noqa: SLF001 - part of the wrapper
-                return _Ready(self.asked, getattr(client, self.asked.name), watcher)(writes)
-        asked = self.asked if writes is None else self.asked.having(writes)
-        result = asked.carry_out(self.method)
+                return _PreparedCall(self.arguments, getattr(client, self.arguments.name), watcher)(writes)
+        arguments = self.arguments if writes is None else self.arguments.with_writes(writes)
+        result = arguments.call(self.method)
         if not is_in_hook():
-            for write, done in zip(asked.writes, result if self.is_batch else [result]):
-                _after(self.watcher, write, done)
+            for write, each in zip(arguments.writes, result if self.is_batch else [result]):
+                _after(self.watcher, write, each)
         return result
 
 
-class _Asked:
+class _WriteArguments:
     """
-    What one call is to write, and how it was asked for.
+    The arguments of one write call, and the writes that they describe.
     """
 
     def __init__(self, name: str, names: Sequence[str], arguments: Row, writes: List[Write]) -> None:
         self.name, self.arguments, self.writes = name, arguments, writes
-        self.names = names  # of the arguments that were given by position
+        self.names = names  # of the positional arguments
 
     @classmethod
-    def of(cls, name: str, method: Callable[..., Any], args: Sequence[Any], kwargs: Row) -> "_Asked":
+    def of(cls, name: str, method: Callable[..., Any], args: Sequence[Any], kwargs: Row) -> "_WriteArguments":
         names = _PARAMETERS.get(name) or _parameters_of(method)
         if len(args) > len(names):
             names = [*names, *(f"argument {number}" for number in range(len(names) + 1, len(args) + 1))]
@@ -181,9 +173,9 @@ class _Asked:
         arguments = {**dict(zip(names, args)), **kwargs}
         return cls(name, names, arguments, _writes_of(name, arguments))
 
-    def having(self, writes: List[Write]) -> "_Asked":
+    def with_writes(self, writes: List[Write]) -> "_WriteArguments":
         """
-        Return the same call with what is now to be written. The caller's own arguments stay as they are.
+        Return a copy with other writes. The caller's own objects are not changed.
         """
         arguments = dict(self.arguments)
         if self.name == "batch":
@@ -195,9 +187,12 @@ class _Asked:
             arguments.update(writes[0].data)
         if "entity_id" in arguments and self.name != "batch":
             arguments["entity_id"] = writes[0].entity_id or arguments["entity_id"]
-        return _Asked(self.name, self.names, arguments, writes)
+        return _WriteArguments(self.name, self.names, arguments, writes)
 
-    def carry_out(self, method: Callable[..., Any]) -> Any:
+    def call(self, method: Callable[..., Any]) -> Any:
+        """
+        Call the method with these arguments and return its result.
+        """
         named = dict(self.arguments)
         return method(*[named.pop(name) for name in self.names], **named)
 
@@ -222,13 +217,13 @@ def _writes_of(name: str, arguments: Row) -> List[Write]:
     if name in ("create", "update"):
         data, modes = arguments.get("data"), arguments.get("multi_entity_update_modes")
     else:
-        data, modes = {key: value for key, value in arguments.items() if key not in {*_ENTITY, *_HOW}}, None
+        data, modes = {key: value for key, value in arguments.items() if key not in {*_ENTITY, *_OPTIONS}}, None
     return [_write(name, entity_type, entity_id, data, modes)]
 
 
 def _write_of_request(request: Any) -> Write:
     if not isinstance(request, dict):
-        msg = f"A batch takes dicts with request_type and entity_type, and {request!r:.80} is none."
+        msg = f"{request!r:.80} is not a request of a batch. Pass dicts with request_type and entity_type."
         raise ConfigurationError(msg)
     modes = request.get("multi_entity_update_modes")
     entity_type, entity_id = (request.get(each) for each in _ENTITY)
@@ -237,7 +232,7 @@ def _write_of_request(request: Any) -> Write:
 
 def _write(method: str, entity_type: Any, entity_id: Any, data: Any, modes: Any) -> Write:
     if not isinstance({} if data is None else data, dict):
-        msg = f"{method} takes the fields as a dict, and {data!r:.80} is none."
+        msg = f"{data!r:.80} is not valid as data of {method}. Pass the fields as a dict."
         raise ConfigurationError(msg)
     return Write(
         method=method,
@@ -248,23 +243,24 @@ def _write(method: str, entity_type: Any, entity_id: Any, data: Any, modes: Any)
     )
 
 
-def _before(watcher: Watcher, write: Write) -> Write:
+def _before(watcher: WriteWatcher, write: Write) -> Write:
     with in_hook():
         new = watcher.before_write(write)
     if not isinstance(new, Write) or evolve(new, data=write.data) != write:
         msg = (
-            f"{type(watcher).__name__}.before_write returned {new!r:.200} for {write}: it has to return the write that "
-            "it was given, or attrs.evolve(write, data=...). Nothing was sent."
+            f"{type(watcher).__name__}.before_write returned {new!r:.200} for {write}. Nothing was sent. Return the "
+            "write that the hook received, or attrs.evolve(write, data=...)."
         )
         raise ConfigurationError(msg)
     return new
 
 
-def _after(watcher: Watcher, write: Write, result: Any) -> None:
+def _after(watcher: WriteWatcher, write: Write, result: Any) -> None:
     try:
         with in_hook():
             watcher.after_write(write, result)
     except Exception as error:
-        msg = f"{write} was done, and then {type(watcher).__name__}.after_write failed: {error} Do not write it again."
+        hook = f"{type(watcher).__name__}.after_write"
+        msg = f"{write} was done, but {hook} raised {error!r}. Do not write it again."
         link = {"type": write.entity_type, "id": write.entity_id}
         raise PartialSuccessError(msg, entity=result if isinstance(result, dict) else link) from error

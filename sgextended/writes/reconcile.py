@@ -1,5 +1,5 @@
 """
-After a create whose outcome nobody knows: looking on the site for what it made.
+Search the site for entities that a create with unknown outcome has made.
 """
 
 import datetime
@@ -7,35 +7,35 @@ import math
 import time
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from sgextended.client.credentials import HIDDEN, without_secrets
 from sgextended.errors import InvalidArgumentError, OutcomeUnknown
+from sgextended.secret import HIDDEN, without_secrets
 
 Row = Dict[str, Any]
 
-#: Seconds by which what the site says of the time may differ from when a request was sent.
+#: Seconds by which the site's creation time may be earlier than the time when the request was sent.
 MARGIN = 30.0
 
-_LONGEST_TEXT = 255  # of what is compared by the site; longer text is stored in other ways
+_LONGEST_TEXT = 255  # characters; the site stores longer text in another way and cannot compare it
 
-#: What a create may say of itself instead of letting the site note it: when it was made, and by whom.
-_TOLD_OF_MAKING = ("created_at", "created_by")
+#: Fields that the site fills by itself unless the create sets them.
+_CREATION_FIELDS = ("created_at", "created_by")
 
 
 def reconcile(client: Any, error: OutcomeUnknown) -> List[Row]:
     """
-    Return what an uncertain create, or the creates of an uncertain batch, made on the site: see `SGExtended.reconcile`.
+    Return the entities that a create or batch with unknown outcome has made; see `SGExtended.reconcile`.
     """
     if error.rpc == "create":
         creates = [{"entity_type": error.entity_type, "data": error.data}]
     elif error.rpc == "batch":
         creates = [request for request in error.data or () if request.get("request_type") == "create"]
     else:
-        msg = f"'{error.rpc}' creates no entity that can be looked for: look at what it was about, on the site."
+        msg = f"'{error.rpc}' creates no entity, so there is nothing to search for. Check the result on the site."
         raise InvalidArgumentError(msg)
     found: List[Row] = []
     for create in creates:
         seen = [row["id"] for row in found]
-        made = _made(client, create["entity_type"], create["data"], error)
+        made = _find_created(client, create["entity_type"], create["data"], error)
         found += [row for row in made if row["id"] not in seen]
     return found
 
@@ -50,26 +50,39 @@ def create_once(
     sleep: Callable[[float], object] = time.sleep,
 ) -> Row:
     """
-    Return the entity that a create makes, or has made when its outcome was unknown: see `SGExtended.create`.
+    Create an entity and return it; if the outcome is unknown, search for it first. See `SGExtended.create`.
+
+    Args:
+        client: The client.
+
+        entity_type: The type of the entity.
+
+        data: The values of its fields.
+
+        return_fields: Additional fields to return.
+
+        unique_by: Fields of *data* that identify the entity.
+
+        sleep: Waits for a number of seconds; for tests.
 
     Raises:
         InvalidArgumentError: A field of *unique_by* has no value in *data*; nothing was sent.
 
-        OutcomeUnknown: The outcome was unknown each time.
+        OutcomeUnknown: The outcome was unknown after each attempt, and no search found the entity.
     """
     keys = [unique_by] if isinstance(unique_by, str) else list(unique_by)
     check_keys(entity_type, data, keys)
-    told = {name: data[name] for name in (*keys, *_TOLD_OF_MAKING) if name in data}
+    known = {name: data[name] for name in (*keys, *_CREATION_FIELDS) if name in data}
     policy = client.site.retry
     for attempt in range(1, policy.attempts + 1):
         try:
             return client.create(entity_type, data, return_fields)  # type: ignore[no-any-return]
-        except OutcomeUnknown as error:  # noqa: PERF203 - it is the exception
+        except OutcomeUnknown as error:  # noqa: PERF203 - a rare error
             for look in range(1, policy.attempts + 1):
-                made = _made(client, entity_type, told, error)
+                made = _find_created(client, entity_type, known, error)
                 if made:
                     return _completed(client, made[0], data, return_fields)
-                sleep(policy.wait(look, 1.0))  # the site may still be at work on it
+                sleep(policy.wait(look, 1.0))  # the site may still be processing the request
             if attempt == policy.attempts:
                 raise
     raise AssertionError  # the loop returns or raises
@@ -77,27 +90,27 @@ def create_once(
 
 def check_keys(entity_type: str, data: Row, keys: Sequence[str]) -> None:
     """
-    See that an entity can be looked for by these fields.
+    Validate the fields of ``unique_by``.
 
     Raises:
-        InvalidArgumentError: It cannot.
+        InvalidArgumentError: A field has no value in *data*, or a value that the site cannot search for.
     """
     missing = [name for name in keys if data.get(name) is None]
     if missing or not keys:
-        msg = f"unique_by={list(keys)!r}: give fields of the new {entity_type} that have a value in its data."
+        msg = f"unique_by={list(keys)!r} is not valid. Pass fields of the {entity_type} that have a value in its data."
         raise InvalidArgumentError(msg)
     vague = [name for name in keys if not _is_comparable(without_secrets(data)[name])]
     if vague:
         msg = (
-            f"unique_by={list(keys)!r}: no {entity_type} can be found by its {', '.join(vague)}. Give fields with "
-            f"a text of at most {_LONGEST_TEXT} characters, a whole number, a checkbox or a link."
+            f"unique_by={list(keys)!r} is not valid: the site cannot search for the value of {', '.join(vague)}. Pass "
+            f"fields with a text of at most {_LONGEST_TEXT} characters, a whole number, a checkbox or a link."
         )
         raise InvalidArgumentError(msg)
 
 
 def _completed(client: Any, made: Row, data: Row, return_fields: Optional[List[str]]) -> Row:
     """
-    Return what the create would have returned, its images uploaded.
+    Upload the images of an entity that was found, and return what the create would have returned.
     """
     images = {name: data[name] for name in ("image", "filmstrip_image") if data.get(name)}
     if images:
@@ -107,9 +120,9 @@ def _completed(client: Any, made: Row, data: Row, return_fields: Optional[List[s
     return row
 
 
-def _made(client: Any, entity_type: str, data: Row, error: OutcomeUnknown) -> List[Row]:
+def _find_created(client: Any, entity_type: str, data: Row, error: OutcomeUnknown) -> List[Row]:
     """
-    Return the entities with these values that the caller has created since the request was sent, oldest first.
+    Return the entities with these values that the current user has created since the request was sent, oldest first.
     """
     data = without_secrets(data)
     filters: List[Any] = []
@@ -131,12 +144,12 @@ def _creator(client: Any) -> List[Any]:
         return [["created_by.HumanUser.login", "is", login]]
     if site.script_name:
         return [["created_by.ApiUser.firstname", "is", site.script_name]]
-    return []  # a session: the site alone knows whose
+    return []  # a session: only the site knows its user
 
 
 def _is_comparable(value: Any) -> bool:
     """
-    Tell whether the site can look for a value.
+    Return whether the site can search for a value.
     """
     if isinstance(value, str):
         return 0 < len(value.strip()) <= _LONGEST_TEXT and value != HIDDEN
@@ -151,8 +164,10 @@ def _filter(name: str, value: Any) -> List[Any]:
 
 def _agrees(there: Any, value: Any) -> bool:
     """
-    Tell whether a value on the site may have come from one that was sent; the site finds texts in upper and lower case,
-    and cannot look for all kinds of values.
+    Return whether a value on the site may be the one that was sent.
+
+    This is checked again after the search, because the site ignores the case of letters and cannot search for all kinds
+    of values.
     """
     if isinstance(value, str) and isinstance(there, str) and value != HIDDEN:
         return there.strip() == value.strip()

@@ -1,5 +1,5 @@
 """
-What is needed to set back what a block has written: kept while it writes, in a file too, and used afterwards.
+`UndoLog`: the old values of the writes of a block, kept in memory or in a file, and restored by `UndoLog.undo`.
 """
 
 import contextlib
@@ -12,41 +12,41 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Dict, List, Optional, Tuple, Un
 from attrs import asdict, define, field, frozen
 
 from sgextended.errors import CallError, ConfigurationError, OutcomeUnknown, PartialSuccessError
-from sgextended.observe.call_events import Row, Send, Write
-from sgextended.writes.dry_run import fields_of, is_same, new_values, values_there
+from sgextended.writes.dry_run import changed_fields, is_same, new_values, read_present_values
+from sgextended.writes.write_events import Row, Send, Write
 
 if TYPE_CHECKING:
     from os import PathLike
 
-FORM = 1  # of the lines
+FORMAT = 1  # version of the lines
 
-#: What sets back a write that has no old values.
+#: The method that undoes a write without old values.
 _OPPOSITE = {"create": "delete", "delete": "revive", "revive": "delete"}
-#: Fields that hold a file: a path was written, and an address is read.
+#: Fields with a file: a path was written, but a URL is read.
 _IMAGES = frozenset({"image", "filmstrip_image"})
 
 
 @define(eq=False)
-class Entry:
+class UndoEntry:
     """
-    One write that was sent: what was there before it, and what the site made of it.
+    One write that was sent, with its old and new values.
 
     Attributes:
-        number: Which one of the log, from 1.
+        number: The number in the log, from 1.
 
-        method: As `Write` has it, and so the next two.
+        method: The native method, as in `Write`.
 
-        entity_type: Its type.
+        entity_type: The type of the entity.
 
-        entity_id: Its id; None for a create whose outcome is not known.
+        entity_id: The id of the entity; None for a create with unknown outcome.
 
-        old: The fields of an update as they were.
+        old: The values of an update's fields before it.
 
-        new: The fields as they were written; as the site gave them back, once it has.
+        new: The values that were written; after the response, the values that the site returned.
 
-        is_done: Whether the site has answered that it is done.
+        is_done: Whether the site has confirmed the write.
 
-        has_failed: Whether it surely was not done.
+        has_failed: Whether the write was certainly not done.
     """
 
     __module__ = "sgextended"
@@ -65,35 +65,38 @@ class Entry:
 
 
 @frozen
-class Undone:
+class UndoResult:
     """
-    What came of an undo; its text says it.
+    The result of `UndoLog.undo`. It is true if everything was restored; ``str(result)`` is a summary.
 
     Attributes:
-        done: What was set back, the last write first.
+        done: The writes that were undone, the last write first.
 
-        left: What was not, each with the reason.
+        left: The writes that were not undone, each with the reason.
     """
 
     __module__ = "sgextended"
 
-    done: List[Entry]
-    left: List[Tuple[Entry, str]]
+    done: List[UndoEntry]
+    left: List[Tuple[UndoEntry, str]]
 
     def __bool__(self) -> bool:
         return not self.left
 
     def __str__(self) -> str:
-        lines = [f"{len(self.done)} set back, {len(self.left)} left."]
-        return "\n".join([*lines, *(f"{entry}: {why}" for entry, why in self.left)])
+        lines = [f"{len(self.done)} undone, {len(self.left)} not undone."]
+        return "\n".join([*lines, *(f"{entry}: {reason}" for entry, reason in self.left)])
 
 
 class UndoLog:
     """
-    What a block has written, and what is needed to set it back.
+    The writes of an `SGExtended.undoable` block, with their old values.
 
     Args:
-        path: A file to keep it in as well; each write is put down before it is sent. It must not be there yet.
+        path: A new file for the log; each write is recorded before it is sent. None: the log is kept in memory only.
+
+    Raises:
+        ConfigurationError: The file exists already.
     """
 
     __module__ = "sgextended"
@@ -101,39 +104,42 @@ class UndoLog:
     is_dry = False
 
     def __init__(self, path: "Union[str, PathLike[str], None]" = None) -> None:
-        self.entries: List[Entry] = []
+        self.entries: List[UndoEntry] = []
         self._numbers = itertools.count(1)
         self._file: Optional[BinaryIO] = None
         if path is not None:
             try:
-                # Unbuffered: each line is one write to the system, so that threads need no lock.
+                # Unbuffered: each line is one system call, so that threads need no lock.
                 self._file = Path(path).open("xb", buffering=0)  # noqa: SIM115 - until `close`
             except FileExistsError as error:
-                msg = f"{path} is there already: name a new file, so that what it may hold is not lost."
+                msg = f"{path} exists already, and may hold another log. Pass the path of a new file."
                 raise ConfigurationError(msg) from error
-            self._append({"sgextended_undo": FORM})
+            self._append({"sgextended_undo": FORMAT})
 
     @classmethod
     def read(cls, path: "Union[str, PathLike[str]]") -> "UndoLog":
         """
-        Return the log that was kept in a file; also when the process that wrote it has ended in the middle.
+        Return the log in a file, even if the process that wrote it died before its end.
+
+        Args:
+            path: The file that was passed to `SGExtended.undoable`.
 
         Raises:
-            ConfigurationError: It is no such file.
+            ConfigurationError: The file is not an undo log.
         """
         log = cls()
-        entries: Dict[int, Entry] = {}
+        entries: Dict[int, UndoEntry] = {}
         for number, line in enumerate(Path(path).read_bytes().splitlines(keepends=True), 1):
             try:
-                told = json.loads(line, object_hook=_from_json)
+                row = json.loads(line, object_hook=_from_json)
                 if number == 1:
-                    told["sgextended_undo"]
+                    row["sgextended_undo"]
                     continue
-                entries[told["number"]] = Entry(**told)
+                entries[row["number"]] = UndoEntry(**row)
             except (ValueError, KeyError, TypeError) as error:
                 if number > 1 and not line.endswith(b"\n"):
-                    break  # torn
-                msg = f"{path} is no undo log: line {number} cannot be read. Name another file."
+                    break  # the incomplete last line
+                msg = f"{path} is not an undo log: line {number} cannot be read. Pass another file."
                 raise ConfigurationError(msg) from error
         log.entries = [entries[number] for number in sorted(entries)]
         return log
@@ -145,26 +151,26 @@ class UndoLog:
         if self._file is not None:
             self._file.close()
 
-    def _append(self, told: Any) -> None:
+    def _append(self, row: Any) -> None:
         if self._file is not None:
-            line = json.dumps(told, default=_to_json, ensure_ascii=False).encode("utf-8") + b"\n"
+            line = json.dumps(row, default=_to_json, ensure_ascii=False).encode("utf-8") + b"\n"
             written = self._file.write(line)
-            while written < len(line):  # the disk is full, or nearly so: the next write raises
+            while written < len(line):  # the disk is full; a further write raises the error
                 written += self._file.write(line[written:])
 
-    def _note(self, entry: Entry) -> None:
+    def _record(self, entry: UndoEntry) -> None:
         self._append(asdict(entry, recurse=False))
 
     def around(self, client: Any, writes: List[Write], send: Send) -> Any:
         """
-        Send a call, and keep what is needed to set it back.
+        Record the old values, send the call, and return its result; see `Recorder`.
         """
-        there = values_there(client, fields_of(writes))
+        present = read_present_values(client, changed_fields(writes))
         entries = []
         for write in writes:
-            old = there.get((write.entity_type or "", write.entity_id or 0), {})
+            old = present.get((write.entity_type or "", write.entity_id or 0), {})
             is_update = write.method == "update"
-            entry = Entry(
+            entry = UndoEntry(
                 number=next(self._numbers),
                 method=write.method,
                 entity_type=write.entity_type,
@@ -174,11 +180,11 @@ class UndoLog:
             )
             self.entries.append(entry)
             entries.append(entry)
-            self._note(entry)
+            self._record(entry)
         try:
             result = send()
         except BaseException as error:
-            made = getattr(error, "entity", None)  # a create whose image could not be uploaded
+            made = getattr(error, "entity", None)  # an entity whose image could not be uploaded
             if isinstance(made, dict) and len(entries) == 1 and entries[0].entity_id is None:
                 entries[0].entity_id = made.get("id")
             self._end(entries, None, failed=not _may_be_done(error))
@@ -186,7 +192,7 @@ class UndoLog:
         self._end(entries, result if send.is_batch else [result], failed=False)
         return result
 
-    def _end(self, entries: List[Entry], results: Optional[List[Any]], *, failed: bool) -> None:
+    def _end(self, entries: List[UndoEntry], results: Optional[List[Any]], *, failed: bool) -> None:
         for number, entry in enumerate(entries):
             entry.has_failed = failed
             if results is not None:
@@ -196,72 +202,77 @@ class UndoLog:
                 if isinstance(result, dict):
                     entry.new = {name: result.get(name, value) for name, value in entry.new.items()}
                 if result is False:
-                    entry.has_failed = True  # it was so before
-            self._note(entry)
+                    entry.has_failed = True  # the site changed nothing
+            self._record(entry)
 
-    def undo(self, sg: Any) -> Undone:
+    def undo(self, sg: Any) -> UndoResult:
         """
-        Set back what was written, the last first, as far as it still is as it was written.
+        Undo the writes of the log, the last one first.
+
+        Only values that are still as they were written are restored.
+
+        Args:
+            sg: The client (SGExtended, Shotgun or Mockgun).
 
         Returns:
-            What was set back, and what was not, with the reasons: somebody has changed it since, its outcome is not
-            known, or there is no way back, as for uploads.
+            The writes that were undone, and those that were not, with the reason: a value was changed later, the
+            outcome of the write is unknown, or the method cannot be undone, such as an upload.
         """
         wanted: Dict[Tuple[str, int], List[str]] = {}
         for entry in self.entries:
             if entry.entity_type and entry.entity_id and entry.method in ("create", "update"):
                 wanted.setdefault((entry.entity_type, entry.entity_id), []).extend(entry.new)
-        there = values_there(sg, wanted)
-        done: List[Entry] = []
-        left: List[Tuple[Entry, str]] = []
+        present = read_present_values(sg, wanted)
+        done: List[UndoEntry] = []
+        left: List[Tuple[UndoEntry, str]] = []
         for entry in reversed([entry for entry in self.entries if not entry.has_failed]):
             try:
-                why = _set_back(sg, entry, there)
-                if why is None and entry.method == "delete":  # it is there again
+                reason = _undo(sg, entry, present)
+                if reason is None and entry.method == "delete":  # the entity exists again
                     key = (entry.entity_type or "", entry.entity_id or 0)
-                    there.update(values_there(sg, {key: wanted.get(key, [])}))
+                    present.update(read_present_values(sg, {key: wanted.get(key, [])}))
             except CallError as error:
-                why = str(error)
-            if why is None:
+                reason = str(error)
+            if reason is None:
                 done.append(entry)
-            elif why:
-                left.append((entry, why))
-        return Undone(done, left)
+            elif reason:
+                left.append((entry, reason))
+        return UndoResult(done, left)
 
 
 def _may_be_done(error: BaseException) -> bool:
     """
-    Tell whether a write that failed so may be done nevertheless.
+    Return whether a write that raised this error may have been done.
     """
     return isinstance(error, (OutcomeUnknown, PartialSuccessError)) or not isinstance(error, Exception)
 
 
-def _set_back(sg: Any, entry: Entry, there: Dict[Tuple[str, int], Row]) -> Optional[str]:
+def _undo(sg: Any, entry: UndoEntry, present: Dict[Tuple[str, int], Row]) -> Optional[str]:
     """
-    Set one write back; return why not, an empty text if there was nothing to set back.
+    Undo one write. Return the reason if that is not possible, an empty text if there was nothing to undo.
     """
     if entry.method not in ("update", *_OPPOSITE) or entry.entity_type is None:
-        return "there is no way back from it."
+        return "this method cannot be undone."
     if entry.entity_id is None:
-        return "nobody knows whether it was done: look for it on the site."
-    row = there.get((entry.entity_type, entry.entity_id))
+        return "it is unknown whether it was done. Check the site."
+    row = present.get((entry.entity_type, entry.entity_id))
     if entry.method == "update":
-        return _set_fields_back(sg, entry, row)
+        return _restore_fields(sg, entry, row)
     if entry.method == "create":
         if row is None:
-            return "it is retired already."
+            return "the entity is retired already."
         changed = [name for name in _plain(entry.new) if not is_same(row.get(name), entry.new[name])]
         if changed:
-            return f"somebody has changed {', '.join(changed)} since: it is left."
+            return f"{', '.join(changed)} changed later, so the entity is not retired."
     if getattr(sg, _OPPOSITE[entry.method])(entry.entity_type, entry.entity_id):
-        there.pop((entry.entity_type, entry.entity_id), None)
+        present.pop((entry.entity_type, entry.entity_id), None)
         return None
-    return "it was set back by somebody already." if entry.is_done else ""
+    return "it was undone already." if entry.is_done else ""
 
 
-def _set_fields_back(sg: Any, entry: Entry, row: Optional[Row]) -> Optional[str]:
+def _restore_fields(sg: Any, entry: UndoEntry, row: Optional[Row]) -> Optional[str]:
     if row is None:
-        return "it is not there any more."
+        return "the entity does not exist any more."
     assert entry.entity_type is not None
     assert entry.entity_id is not None
     still = {name for name in _plain(entry.new) if is_same(row.get(name), entry.new[name])}
@@ -272,9 +283,9 @@ def _set_fields_back(sg: Any, entry: Entry, row: Optional[Row]) -> Optional[str]
         row.update(back)
     if not changed:
         return None if back or still else ""
-    whose = [name for name in changed if name not in _IMAGES]
-    why = f"somebody has changed {', '.join(whose)} since" if whose else "an image cannot be set back"
-    return f"{why}; {', '.join(sorted(back)) or 'nothing'} was set back."
+    names = [name for name in changed if name not in _IMAGES]
+    reason = f"{', '.join(names)} changed later" if names else "an image cannot be restored"
+    return f"{reason}; restored: {', '.join(sorted(back)) or 'nothing'}."
 
 
 def _plain(fields: Row) -> List[str]:

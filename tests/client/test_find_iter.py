@@ -49,13 +49,13 @@ class Ids:
             self._change(self.ids)
         return page
 
-    def iterate(self, *, size, bound, limit=0):
+    def iterate(self, *, size, max_in_flight, limit=0):
         # A page travels as itself instead of as bytes.
         source = Source(
             read=lambda request, _look: self.read(request),
             fetch=lambda request, _sleep: self.read(request),
             decode=lambda _request, page: page,
-            bound=bound,
+            max_in_flight=max_in_flight,
             may_grow=lambda: True,
         )
         request = {**REQUEST, "paging": {"entities_per_page": size, "current_page": 1}, "sorts": BY_ID}
@@ -75,12 +75,12 @@ SPARSE = st.one_of(
 
 
 @settings(deadline=None)
-@given(ids=SPARSE, size=st.integers(1, 20), bound=st.integers(0, 6))
-def test_every_id_comes_once_and_in_order(ids, size, bound):
+@given(ids=SPARSE, size=st.integers(1, 20), max_in_flight=st.integers(0, 6))
+def test_every_id_comes_once_and_in_order(ids, size, max_in_flight):
     """
     However the ids lie, whatever the page size and however many pages are in flight.
     """
-    assert Ids(ids).iterate(size=size, bound=bound) == sorted(ids)
+    assert Ids(ids).iterate(size=size, max_in_flight=max_in_flight) == sorted(ids)
 
 
 @settings(deadline=None)
@@ -88,9 +88,9 @@ def test_every_id_comes_once_and_in_order(ids, size, bound):
     lasting=st.sets(st.integers(1, 300), min_size=1),
     fleeting=st.lists(st.integers(1, 300), max_size=60),
     size=st.integers(1, 20),
-    bound=st.integers(0, 6),
+    max_in_flight=st.integers(0, 6),
 )
-def test_what_exists_throughout_comes_exactly_once(lasting, fleeting, size, bound):
+def test_what_exists_throughout_comes_exactly_once(lasting, fleeting, size, max_in_flight):
     """
     Others are created and retired at every request: those that stay come once each, in order, and none comes twice.
     """
@@ -101,7 +101,7 @@ def test_what_exists_throughout_comes_exactly_once(lasting, fleeting, size, boun
         if number is not None and number not in lasting:
             ids ^= {number}
 
-    found = Ids(lasting, change=change).iterate(size=size, bound=bound)
+    found = Ids(lasting, change=change).iterate(size=size, max_in_flight=max_in_flight)
 
     assert [n for n in found if n in lasting] == sorted(lasting)
     assert len(found) == len(set(found))
@@ -113,7 +113,7 @@ def test_evenly_spread_ids_take_few_more_requests_than_pages():
     """
     site = Ids(range(1, 40_001, 4))
 
-    assert len(site.iterate(size=100, bound=4)) == 10_000
+    assert len(site.iterate(size=100, max_in_flight=4)) == 10_000
     assert site.requests <= 125
 
 
@@ -123,7 +123,7 @@ def test_a_wide_gap_is_crossed_in_few_requests():
     """
     site = Ids({*range(1, 1001), *range(1_000_000, 1_001_000)})
 
-    assert len(site.iterate(size=500, bound=4)) == 2000
+    assert len(site.iterate(size=500, max_in_flight=4)) == 2000
     assert site.requests <= 50
 
 

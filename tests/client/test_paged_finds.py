@@ -12,7 +12,7 @@ from fix_native import make_client, meet
 from fix_servers import GUARD, Last, http_reply, results
 
 from sgextended import HTTPStatusError, OutcomeUnknown
-from sgextended.client import codec as wire
+from sgextended.client.protocol import codec
 
 
 def serve_pages(total, **odd):
@@ -70,7 +70,7 @@ def test_one_page_is_one_request_and_no_thread(make_site_server, monkeypatch):
     """
     server = make_site_server(read=serve_pages(1))
     client = make_client(server)
-    monkeypatch.setattr("sgextended.client.prefetch.Prefetcher.ask", lambda *_: pytest.fail("pages are read ahead"))
+    monkeypatch.setattr("sgextended.client.prefetch.Prefetcher.submit", lambda *_: pytest.fail("pages are read ahead"))
 
     assert len(client.find("Shot", [])) == 1
     assert len(client.find("Shot", [], limit=5)) == 1
@@ -112,7 +112,7 @@ def test_pages_are_asked_for_before_the_first_is_decoded(make_site_server, monke
     """
     Page 2 is on its way while page 1 is decoded.
     """
-    asked, decode = threading.Event(), wire.decode_page
+    asked, decode = threading.Event(), codec.decode_page
 
     def answer(_request):
         asked.set()
@@ -122,7 +122,7 @@ def test_pages_are_asked_for_before_the_first_is_decoded(make_site_server, monke
         assert asked.wait(GUARD)
         return decode(*args, **kwargs)
 
-    monkeypatch.setattr(wire, "decode_page", decode_once_asked)
+    monkeypatch.setattr(codec, "decode_page", decode_once_asked)
     server = make_site_server(read=serve_pages(2, page2=answer))
 
     assert len(make_client(server).find("Shot", [])) == 2
@@ -200,14 +200,14 @@ def test_ctrl_c_leaves_no_thread_and_no_connection_behind(make_site_server, monk
     An interrupt between two pages ends the reading; all connections are free for the next call.
     """
     client = make_client(make_site_server(read=serve_pages(30)), connections=3)
-    decode, pages = wire.decode_page, itertools.count(1)
+    decode, pages = codec.decode_page, itertools.count(1)
 
     def interrupted(*args, **kwargs):
         if next(pages) == 4:
             raise KeyboardInterrupt
         return decode(*args, **kwargs)
 
-    monkeypatch.setattr(wire, "decode_page", interrupted)
+    monkeypatch.setattr(codec, "decode_page", interrupted)
     with pytest.raises(KeyboardInterrupt):
         client.find("Shot", [])
     threads = [thread for thread in threading.enumerate() if thread.name.startswith("sgextended-page")]

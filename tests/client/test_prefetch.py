@@ -15,11 +15,11 @@ from sgextended.client.prefetch import Closed, Prefetcher
 LONG = 3600
 
 
-def make_ahead(fetch, *, bound=4, may_grow=lambda: True, patience=LONG):
+def make_ahead(fetch, *, max_in_flight=4, may_grow=lambda: True, patience=LONG):
     """
     Return what fetches numbers ahead with *fetch*.
     """
-    return Prefetcher(fetch, bound=bound, may_grow=may_grow, patience=patience)
+    return Prefetcher(fetch, max_in_flight=max_in_flight, may_grow=may_grow, patience=patience)
 
 
 def take_in_order(ahead):
@@ -28,9 +28,9 @@ def take_in_order(ahead):
     """
     line = deque()
     for number in itertools.count(1):
-        line.append(ahead.ask(number))
+        line.append(ahead.submit(number))
         if not ahead.has_room():
-            yield ahead.take(line.popleft())
+            yield ahead.result(line.popleft())
 
 
 def threads_of_pages():
@@ -89,7 +89,7 @@ def test_no_more_in_flight_than_the_bound():
             busy -= 1
         return number
 
-    ahead = make_ahead(fetch, bound=4)
+    ahead = make_ahead(fetch, max_in_flight=4)
     list(itertools.islice(take_in_order(ahead), 40))
     ahead.close()
 
@@ -100,10 +100,10 @@ def test_there_is_room_for_twice_as_many_as_are_in_flight():
     """
     As long as nobody has to wait, two are in flight and two more wait to be taken.
     """
-    ahead = make_ahead(lambda number, _sleep: number, bound=8)
+    ahead = make_ahead(lambda number, _sleep: number, max_in_flight=8)
     asked = []
     while ahead.has_room():
-        asked.append(ahead.ask(len(asked)))
+        asked.append(ahead.submit(len(asked)))
     ahead.close()
 
     assert len(asked) == 4
@@ -119,10 +119,10 @@ def test_the_longer_a_caller_waits_the_more_are_in_flight():
         eight.wait(GUARD)
         return number
 
-    ahead = make_ahead(fetch, bound=8, patience=0.01)
-    asked = [ahead.ask(number) for number in range(8)]
+    ahead = make_ahead(fetch, max_in_flight=8, patience=0.01)
+    asked = [ahead.submit(number) for number in range(8)]
 
-    assert ahead.take(asked[0]) == 0
+    assert ahead.result(asked[0]) == 0
     ahead.close()
 
 
@@ -131,12 +131,12 @@ def test_with_no_bound_the_caller_fetches():
     With a bound of 0 everything is fetched when it is taken, by who takes it.
     """
     fetched = []
-    ahead = make_ahead(lambda number, _sleep: fetched.append(threading.current_thread()) or number, bound=0)
-    asked = ahead.ask(7)
+    ahead = make_ahead(lambda number, _sleep: fetched.append(threading.current_thread()) or number, max_in_flight=0)
+    asked = ahead.submit(7)
 
     assert not ahead.has_room()
     assert fetched == []
-    assert ahead.take(asked) == 7
+    assert ahead.result(asked) == 7
     assert fetched == [threading.current_thread()]
 
 
@@ -210,7 +210,7 @@ def test_others_that_use_the_connections_keep_it_from_growing():
         names.add(threading.current_thread().name)
         return number
 
-    ahead = make_ahead(fetch, bound=8, may_grow=lambda: False)
+    ahead = make_ahead(fetch, max_in_flight=8, may_grow=lambda: False)
     list(itertools.islice(take_in_order(ahead), 50))
     ahead.close()
 

@@ -1,7 +1,7 @@
 """
-The private names of shotgun_api3 that ``NativeClient`` and ``identity.py`` rely on, with their signatures.
+The private names of shotgun_api3 that ``sgextended/client`` uses, with their signatures.
 
-A version that changes one of them fails here, by name, before anything else breaks in a stranger way.
+If a version of shotgun_api3 changes one of them, a test here fails and names it.
 """
 
 import ast
@@ -13,13 +13,12 @@ import pytest
 from shotgun_api3 import shotgun
 from shotgun_api3.shotgun import ClientCapabilities, ServerCapabilities, Shotgun, _Config
 
-from sgextended.client import credentials as identity
-from sgextended.client import native_client as native
+from sgextended.client import native_client, page_reads, sessions
 from sgextended.client.native_client import NativeClient
-from sgextended.client.transfers import downloads, uploads
-from sgextended.client.transfers import transfer as transfers
+from sgextended.client.protocol import credentials
+from sgextended.client.transfers import downloads, transfer, uploads
 
-MODULES = (identity, native, transfers, uploads, downloads)
+MODULES = (credentials, native_client, page_reads, sessions, transfer, uploads, downloads)
 SOURCE = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in MODULES)
 
 # Every method that NativeClient overrides or calls, with its parameters as we count on them.
@@ -103,7 +102,7 @@ def test_property_is_one(name):
 
 def test_overrides_are_pinned():
     """
-    Every native name that NativeClient defines again stands in the table above, so that none is forgotten.
+    Every native name that NativeClient overrides is in the table above.
     """
     parts = NativeClient.__mro__[: NativeClient.__mro__.index(Shotgun)]
     ours = {name for part in parts for name in vars(part) if name in vars(Shotgun) and not name.startswith("__")}
@@ -131,14 +130,14 @@ def test_private_names_in_the_source_are_pinned(official):
 @pytest.mark.parametrize("name", CONFIG)
 def test_config_has_the_attributes_that_we_count_on(official, name):
     """
-    The official configuration has each attribute that native.py reads, sets or hides.
+    The official configuration has each attribute that the sources read, set or hide.
     """
     assert name in vars(official.config)
 
 
 def test_config_attributes_in_the_source_are_pinned():
     """
-    Every attribute that native.py takes from a configuration is pinned here.
+    Every attribute that the sources read from a configuration is pinned here.
     """
     read = {
         node.attr
@@ -161,7 +160,7 @@ def test_class_has_the_constants_that_we_count_on(name):
 @pytest.mark.parametrize("name", INSTANCE)
 def test_client_has_the_attributes_that_we_count_on(official, name):
     """
-    The official client keeps each attribute where native.py looks for it.
+    The official client keeps each attribute where the sources read it.
     """
     assert name in vars(official)
 

@@ -355,7 +355,7 @@ def test_plain_http_warns(host):
     """
     A key that would travel in clear is worth a warning, once it is known where to.
     """
-    with pytest.warns(UserWarning, match=f"http://{host} .*in clear"):
+    with pytest.warns(UserWarning, match=f"http://{host} .*sent unencrypted"):
         NativeClient(Site(url=f"http://{host}", script_name="robot", api_key=KEY))
 
 

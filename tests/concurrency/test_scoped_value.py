@@ -17,9 +17,10 @@ from sgextended.concurrency.scoped_value import NO_BLOCK, ScopedValue
 from sgextended.http import cancellation, deadline
 from sgextended.http.cancellation import CancelToken
 from sgextended.observe import trace
-from sgextended.observe.call_events import RECORDER, in_hook, is_in_hook
+from sgextended.observe.call_events import in_hook, is_in_hook
 from sgextended.wrapper.current import set_for
 from sgextended.wrapper.hooks_mixin import _is_in_dry_run
+from sgextended.writes.write_events import RECORDER
 
 
 @pytest.fixture

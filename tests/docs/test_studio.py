@@ -28,6 +28,6 @@ def test_examples_run(make_site, tmp_path, monkeypatch, capsys):
     assert shot["description"] == "The last of the bridge."
     assert "done: create Shot" in printed
     assert "Projects are retired by production" in printed
-    assert "made with read_only=True" in printed
+    assert "created with read_only=True" in printed
     assert re.search(r"create Shot +project", printed)
-    assert "4 set back, 0 left." in printed
+    assert "4 undone, 0 not undone." in printed

@@ -28,7 +28,7 @@ has_export = pytest.mark.skipif(
 )
 
 
-def head_of(*lines, version="1.1"):
+def request_head(*lines, version="1.1"):
     """
     Return the head of a response with these header lines and no others.
     """
@@ -175,7 +175,7 @@ def test_a_body_without_any_length_is_cut_off(use, make_use):
     """
     HTTP/1.1 without length, chunks and Connection: close does not tell where the body ends, so its end is a failure.
     """
-    head = head_of(f"Content-Type: {use.content}")
+    head = request_head(f"Content-Type: {use.content}")
 
     fails(make_use(Last(head + use.body)))
 
@@ -184,7 +184,7 @@ def test_a_head_that_ends_early_is_cut_off(use, make_use):
     """
     A connection that ends within the head of a response is a failure, at each of its bytes.
     """
-    head = head_of(f"Content-Type: {use.content}", f"Content-Length: {len(use.body)}")
+    head = request_head(f"Content-Type: {use.content}", f"Content-Length: {len(use.body)}")
     asking = make_use(*(Last(head[:size]) for size in range(len(head))))
 
     for _ in head:
@@ -195,7 +195,7 @@ def test_a_head_that_ends_early_is_cut_off_although_the_connection_is_to_close(u
     """
     The same holds where an early Connection: close would make a body without length whole.
     """
-    head = head_of("Connection: close", f"Content-Type: {use.content}")
+    head = request_head("Connection: close", f"Content-Type: {use.content}")
     asking = make_use(*(Last(head[:size]) for size in range(len(head))))
 
     for _ in head:
@@ -206,7 +206,7 @@ def test_a_body_that_is_shorter_than_its_length_is_cut_off(use, make_use):
     """
     A body that lacks its last byte is a failure.
     """
-    head = head_of(f"Content-Type: {use.content}", f"Content-Length: {len(use.body)}")
+    head = request_head(f"Content-Type: {use.content}", f"Content-Length: {len(use.body)}")
 
     fails(make_use(Last(head + use.body[:-1])))
 
@@ -215,7 +215,7 @@ def test_chunks_that_end_early_are_cut_off(use, make_use):
     """
     A body in chunks is a failure at each byte before its last chunk, also where all content has come.
     """
-    head = head_of(f"Content-Type: {use.content}", "Transfer-Encoding: chunked")
+    head = request_head(f"Content-Type: {use.content}", "Transfer-Encoding: chunked")
     size = max(20, len(use.body) // 2)
     body = chunked(use.body, size)
     sizes = range(len(body) - 2) if len(body) < 200 else [0, 1, size, *range(len(body) - 12, len(body) - 2)]
@@ -229,7 +229,7 @@ def test_chunks_without_a_size_are_refused(use, make_use):
     """
     A chunk whose size is no number is a failure.
     """
-    head = head_of(f"Content-Type: {use.content}", "Transfer-Encoding: chunked")
+    head = request_head(f"Content-Type: {use.content}", "Transfer-Encoding: chunked")
     asking = make_use(*(Last(head + size + b"\r\n" + use.body + b"\r\n0\r\n\r\n") for size in (b"xyz", b"", b"-5")))
 
     for _ in range(3):
@@ -270,7 +270,7 @@ def test_a_body_that_ends_with_its_connection_is_whole(use, make_use, version, l
     """
     With Connection: close, and over HTTP/1.0, the end of the connection is the end of the body.
     """
-    head = head_of(*lines, f"Content-Type: {use.content}", version=version)
+    head = request_head(*lines, f"Content-Type: {use.content}", version=version)
     asking = make_use(*[Last(head + use.body)] * 2)
 
     assert [asking.run(), asking.run()] == [use.expected] * 2
@@ -282,7 +282,7 @@ def test_chunks_with_extensions_and_trailers_are_whole(use, make_use, extension,
     """
     Extensions of chunks and trailers after them are read past, and the connection is used again.
     """
-    head = head_of(f"Content-Type: {use.content}", "Transfer-Encoding: chunked")
+    head = request_head(f"Content-Type: {use.content}", "Transfer-Encoding: chunked")
     reply = head + chunked(use.body, extension=extension, trailers=trailers)
     asking = make_use(reply, reply)
 
@@ -294,7 +294,7 @@ def test_a_head_with_bare_line_feeds_is_accepted(use, make_use):
     """
     Lines of a head may end with LF alone; the connection is used again.
     """
-    head = head_of(f"Content-Type: {use.content}", f"Content-Length: {len(use.body)}").replace(b"\r\n", b"\n")
+    head = request_head(f"Content-Type: {use.content}", f"Content-Length: {len(use.body)}").replace(b"\r\n", b"\n")
     asking = make_use(head + use.body, head + use.body)
 
     assert [asking.run(), asking.run()] == [use.expected] * 2
@@ -305,7 +305,7 @@ def test_a_folded_header_is_accepted(use, make_use):
     """
     A header that continues in the next line is one header, and the headers after it count.
     """
-    head = head_of("X-Trace: a,", " b,", "\tc", f"Content-Type: {use.content}", f"Content-Length: {len(use.body)}")
+    head = request_head("X-Trace: a,", " b,", "\tc", f"Content-Type: {use.content}", f"Content-Length: {len(use.body)}")
     asking = make_use(head + use.body, head + use.body)
 
     assert [asking.run(), asking.run()] == [use.expected] * 2
@@ -317,7 +317,7 @@ def test_the_same_length_twice_is_accepted(use, make_use):
     Two equal Content-Length headers are one.
     """
     length = f"Content-Length: {len(use.body)}"
-    head = head_of(length, f"Content-Type: {use.content}", length)
+    head = request_head(length, f"Content-Type: {use.content}", length)
     asking = make_use(head + use.body, head + use.body)
 
     assert [asking.run(), asking.run()] == [use.expected] * 2
@@ -330,8 +330,8 @@ def test_two_different_lengths_are_refused(use, make_use, right_first):
     Two different Content-Length headers do not tell where the body ends: the request fails, its connection is closed.
     """
     lengths = [f"Content-Length: {len(use.body) - less}" for less in ((0, 1) if right_first else (1, 0))]
-    head = head_of(f"Content-Type: {use.content}", *lengths)
-    whole = head_of(f"Content-Type: {use.content}", f"Content-Length: {len(use.body)}") + use.body
+    head = request_head(f"Content-Type: {use.content}", *lengths)
+    whole = request_head(f"Content-Type: {use.content}", f"Content-Length: {len(use.body)}") + use.body
     asking = make_use(head + use.body, whole)
 
     fails(asking)
@@ -359,8 +359,8 @@ def test_compressed_calls_are_unpacked(make_site_server, coding, pack, in_chunks
         packed = pack(own_record(request).partition(b"\r\n\r\n")[2])
         lines = ["Content-Type: application/json", f"Content-Encoding: {coding}"]
         if in_chunks:
-            return head_of(*lines, "Transfer-Encoding: chunked") + chunked(packed, 10)
-        return head_of(*lines, f"Content-Length: {len(packed)}") + packed
+            return request_head(*lines, "Transfer-Encoding: chunked") + chunked(packed, 10)
+        return request_head(*lines, f"Content-Length: {len(packed)}") + packed
 
     server = make_site_server(read=read)
     client = make_client(server, retry=ONE_TRY)

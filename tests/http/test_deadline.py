@@ -270,7 +270,7 @@ def test_waiting_for_what_another_thread_asks_ends_at_the_deadline(make_site_ser
     thread = threading.Thread(target=ask)
     thread.start()
     assert asked.wait(GUARD)
-    with pytest.raises(TransportTimeout, match=r"Another thread is still fetching .* 0\.2 s"), second.deadline(SHORT):
+    with pytest.raises(TransportTimeout, match=r"Another thread is still requesting .* 0\.2 s"), second.deadline(SHORT):
         second.find("Shot", [])
     server.close()
     thread.join(GUARD)

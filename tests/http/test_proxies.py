@@ -199,7 +199,7 @@ def test_refused_tunnel_was_not_sent(make_site_server, authority, guarded_proxy,
     """
     server = make_site_server(tls=authority.server_context)
     client = make_proxied(server, f"{USER}:wr0ng-w@rd@{guarded_proxy.address}")
-    with pytest.raises(Unreachable, match=f"The proxy {guarded_proxy.address} does not lead to {server.url}") as caught:
+    with pytest.raises(Unreachable, match=f"{guarded_proxy.address} did not connect to {server.url}") as caught:
         client._call_rpc("create", {})
 
     assert not caught.value.sent
@@ -211,7 +211,7 @@ def test_site_that_is_down_is_told_from_its_proxy(unused_port, open_proxy, autho
     """
     url = f"https://127.0.0.1:{unused_port}"
     site = Site(url=url, proxy=open_proxy.address, ca_file=authority.ca_file, retry=AT_ONCE, **IDENTITY)
-    with pytest.raises(Unreachable, match=f"The proxy {open_proxy.address} does not lead to {url}.*502") as caught:
+    with pytest.raises(Unreachable, match=f"The proxy {open_proxy.address} did not connect to {url}.*502") as caught:
         NativeClient(site).info()
 
     assert not caught.value.sent
@@ -234,7 +234,7 @@ def test_certificates_are_checked_through_the_tunnel(make_site_server, authority
     A site whose authority is not trusted is refused behind a proxy too, with the setting to change.
     """
     server = make_site_server(tls=authority.server_context)
-    with pytest.raises(TLSError, match="set ca_file"):
+    with pytest.raises(TLSError, match="Set ca_file"):
         make_client(server, proxy=open_proxy.address).info()
 
     assert server.requests == []

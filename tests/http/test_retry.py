@@ -20,7 +20,7 @@ from sgextended import (
     TransportTimeout,
 )
 from sgextended.http.deadline import deadline
-from sgextended.http.retry import BUSY, Backoff, Kind, kind_of, may_repeat, persist
+from sgextended.http.retry import BUSY, Backoff, RequestKind, may_repeat, request_kind, send_with_retries
 
 READS = [
     "info",
@@ -56,9 +56,9 @@ IDEMPOTENT = [
 ]
 ONCE = ["create", "schema_field_create", "a_studios_own", "upload", "batch", "nav_search_string", ""]
 TABLE = [
-    *((rpc, Kind.READ) for rpc in READS),
-    *((rpc, Kind.IDEMPOTENT) for rpc in IDEMPOTENT),
-    *((rpc, Kind.ONCE) for rpc in ONCE),
+    *((rpc, RequestKind.READ) for rpc in READS),
+    *((rpc, RequestKind.IDEMPOTENT) for rpc in IDEMPOTENT),
+    *((rpc, RequestKind.ONCE) for rpc in ONCE),
 ]
 
 
@@ -67,7 +67,7 @@ def test_kind_is_as_studied(rpc, kind):
     """
     Each call has the kind that the study of shotgun_api3 gave it; an unknown one must not be repeated.
     """
-    assert kind_of(rpc) is kind
+    assert request_kind(rpc) is kind
 
 
 def test_every_native_call_is_studied():
@@ -84,20 +84,20 @@ def test_every_native_call_is_studied():
 @pytest.mark.parametrize(
     ("requests", "kind"),
     [
-        ([], Kind.IDEMPOTENT),
-        (["update"], Kind.IDEMPOTENT),
-        (["update", "delete", "update"], Kind.IDEMPOTENT),
-        (["create"], Kind.ONCE),
-        (["update", "create"], Kind.ONCE),
-        (["update", "a_studios_own"], Kind.ONCE),
-        ([None], Kind.ONCE),
+        ([], RequestKind.IDEMPOTENT),
+        (["update"], RequestKind.IDEMPOTENT),
+        (["update", "delete", "update"], RequestKind.IDEMPOTENT),
+        (["create"], RequestKind.ONCE),
+        (["update", "create"], RequestKind.ONCE),
+        (["update", "a_studios_own"], RequestKind.ONCE),
+        ([None], RequestKind.ONCE),
     ],
 )
 def test_batch_is_as_harmless_as_its_worst_request(requests, kind):
     """
     A batch may be repeated only if each of its requests may.
     """
-    assert kind_of("batch", [{"request_type": each} for each in requests]) is kind
+    assert request_kind("batch", [{"request_type": each} for each in requests]) is kind
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_wait_doubles():
     assert policy.wait(2, 0.5) == 0.5
 
 
-# --- persist
+# --- send_with_retries
 
 
 class Script:
@@ -180,9 +180,11 @@ class Script:
             raise outcome
         return outcome
 
-    def persist(self, kind, **settings):
+    def send_with_retries(self, kind, **settings):
         policy = RetryPolicy(**{"attempts": 4, "first_wait": 1.0, **settings})
-        return persist(self, rpc="some_call", kind=kind, policy=policy, sleep=self.slept.append, draw=lambda: 1.0)
+        return send_with_retries(
+            self, rpc="some_call", kind=kind, policy=policy, sleep=self.slept.append, draw=lambda: 1.0
+        )
 
 
 def unsent():
@@ -203,22 +205,22 @@ def test_persist_returns_the_first_answer():
     """
     script = Script("answer")
 
-    assert script.persist(Kind.ONCE) == "answer"
+    assert script.send_with_retries(RequestKind.ONCE) == "answer"
     assert (script.sends, script.slept) == (1, [])
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", RequestKind)
 def test_persist_repeats_what_was_never_sent(kind):
     """
     Any call is tried again after a failure before it was sent, with growing waits.
     """
     script = Script(unsent(), unsent(), "answer")
 
-    assert script.persist(kind) == "answer"
+    assert script.send_with_retries(kind) == "answer"
     assert script.slept == [1.0, 2.0]
 
 
-@pytest.mark.parametrize("kind", [Kind.READ, Kind.IDEMPOTENT])
+@pytest.mark.parametrize("kind", [RequestKind.READ, RequestKind.IDEMPOTENT])
 @pytest.mark.parametrize("failure", [lost, *(lambda code=code: status(code) for code in sorted(BUSY))])
 def test_persist_repeats_what_is_harmless(kind, failure):
     """
@@ -226,21 +228,21 @@ def test_persist_repeats_what_is_harmless(kind, failure):
     """
     script = Script(failure(), "answer")
 
-    assert script.persist(kind) == "answer"
+    assert script.send_with_retries(kind) == "answer"
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", RequestKind)
 def test_persist_repeats_what_was_turned_away(kind):
     """
     Too many requests: the server did nothing, so any call waits and comes again.
     """
     script = Script(status(429, retry_after=3.0), "answer")
 
-    assert script.persist(kind) == "answer"
+    assert script.send_with_retries(kind) == "answer"
     assert script.slept == [3.0]
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", RequestKind)
 @pytest.mark.parametrize("code", [301, 400, 401, 403, 404])
 def test_persist_raises_a_refusal_at_once(kind, code):
     """
@@ -249,14 +251,16 @@ def test_persist_raises_a_refusal_at_once(kind, code):
     script = Script(status(code))
 
     with pytest.raises(HTTPStatusError) as caught:
-        script.persist(kind)
+        script.send_with_retries(kind)
 
     assert caught.value.errcode == code
     assert not isinstance(caught.value, OutcomeUnknown)
     assert script.sends == 1
 
 
-@pytest.mark.parametrize(("kind", "error"), [(Kind.READ, HTTPStatusError), (Kind.IDEMPOTENT, OutcomeUnknown)])
+@pytest.mark.parametrize(
+    ("kind", "error"), [(RequestKind.READ, HTTPStatusError), (RequestKind.IDEMPOTENT, OutcomeUnknown)]
+)
 def test_persist_raises_a_server_error_at_once(kind, error):
     """
     500 is the site's own mistake: the same question gives the same mistake; a write may have been done before it.
@@ -264,7 +268,7 @@ def test_persist_raises_a_server_error_at_once(kind, error):
     script = Script(status(500))
 
     with pytest.raises(error, match="500"):
-        script.persist(kind)
+        script.send_with_retries(kind)
 
     assert script.sends == 1
 
@@ -277,7 +281,7 @@ def test_persist_says_when_a_write_may_be_done_in_the_end(last):
     script = Script(lost(), *[last() for _ in range(3)])
 
     with pytest.raises(OutcomeUnknown, match=r"may or may not have done it\. It may be sent again"):
-        script.persist(Kind.IDEMPOTENT)
+        script.send_with_retries(RequestKind.IDEMPOTENT)
 
 
 @pytest.mark.parametrize("last", [lambda: status(429), unsent])
@@ -288,7 +292,7 @@ def test_persist_says_when_a_write_is_surely_not_done(last):
     script = Script(*[last() for _ in range(4)])
 
     with pytest.raises(TransportError) as caught:
-        script.persist(Kind.IDEMPOTENT)
+        script.send_with_retries(RequestKind.IDEMPOTENT)
     assert not isinstance(caught.value, OutcomeUnknown)
 
 
@@ -299,8 +303,8 @@ def test_persist_never_repeats_an_uncertain_write(failure):
     """
     script = Script(failure())
 
-    with pytest.raises(OutcomeUnknown, match=r"'some_call' was sent, and then: .* look on the site first") as caught:
-        script.persist(Kind.ONCE)
+    with pytest.raises(OutcomeUnknown, match=r"'some_call' was sent, and then: .* Check on the site") as caught:
+        script.send_with_retries(RequestKind.ONCE)
 
     assert (script.sends, script.slept) == (1, [])
     assert caught.value.rpc == "some_call"
@@ -314,7 +318,7 @@ def test_persist_tells_an_uncertain_write_after_an_unsent_one():
     script = Script(unsent(), lost())
 
     with pytest.raises(OutcomeUnknown) as caught:
-        script.persist(Kind.ONCE)
+        script.send_with_retries(RequestKind.ONCE)
 
     assert caught.value.attempts == 2
 
@@ -326,7 +330,7 @@ def test_persist_gives_up_after_its_attempts():
     script = Script(*(lost() for _ in range(4)))
 
     with pytest.raises(TransportError) as caught:
-        script.persist(Kind.READ)
+        script.send_with_retries(RequestKind.READ)
 
     assert (caught.value.attempts, caught.value.rpc) == (4, "some_call")
     assert script.slept == [1.0, 2.0, 4.0]
@@ -339,7 +343,7 @@ def test_persist_stops_at_what_lasts():
     script = Script(TransportError("not trusted", sent=False, lasting=True))
 
     with pytest.raises(TransportError):
-        script.persist(Kind.READ)
+        script.send_with_retries(RequestKind.READ)
 
     assert script.sends == 1
 
@@ -350,7 +354,7 @@ def test_persist_waits_as_asked():
     """
     script = Script(status(429, retry_after=7.5), "answer")
 
-    script.persist(Kind.READ)
+    script.send_with_retries(RequestKind.READ)
 
     assert script.slept == [7.5]
 
@@ -362,7 +366,7 @@ def test_persist_does_not_wait_for_hours():
     script = Script(status(503, retry_after=86_400.0))
 
     with pytest.raises(HTTPStatusError) as caught:
-        script.persist(Kind.READ, longest_asked=60)
+        script.send_with_retries(RequestKind.READ, longest_asked=60)
 
     assert caught.value.retry_after == 86_400.0
     assert script.slept == []
@@ -375,13 +379,13 @@ def test_persist_lets_other_errors_through():
     script = Script(KeyError("x"))
 
     with pytest.raises(KeyError):
-        script.persist(Kind.READ)
+        script.send_with_retries(RequestKind.READ)
 
     assert script.sends == 1
 
 
 @given(
-    kind=st.sampled_from(Kind),
+    kind=st.sampled_from(RequestKind),
     sent=st.booleans(),
     code=st.sampled_from([None, 403, 429, 500, 502, 503, 504]),
     lasting=st.booleans(),
@@ -392,7 +396,7 @@ def test_no_write_is_repeated_once_it_was_sent(kind, sent, code, lasting):
     """
     error = TransportError("x", sent=sent, lasting=lasting) if code is None else status(code)
 
-    if may_repeat(kind, error) and kind is Kind.ONCE:
+    if may_repeat(kind, error) and kind is RequestKind.ONCE:
         assert not error.sent or code == 429
 
 
@@ -414,8 +418,8 @@ class Clock:
 
 def through(backoff, clock, script):
     policy = RetryPolicy(attempts=4, first_wait=1.0)
-    return persist(
-        script, rpc="read", kind=Kind.READ, policy=policy, backoff=backoff, sleep=clock.sleep, draw=lambda: 1.0
+    return send_with_retries(
+        script, rpc="read", kind=RequestKind.READ, policy=policy, backoff=backoff, sleep=clock.sleep, draw=lambda: 1.0
     )
 
 
@@ -451,9 +455,9 @@ def test_a_site_that_is_too_busy_closes_the_backoff(code, closed):
         clock.sleep(seconds)
 
     policy = RetryPolicy(attempts=2, first_wait=1.0)
-    persist(
+    send_with_retries(
         HookProxy(status(code, retry_after=9.0), "answer"),
-        rpc="read", kind=Kind.READ, policy=policy, backoff=backoff, sleep=sleep, draw=lambda: 1.0,
+        rpc="read", kind=RequestKind.READ, policy=policy, backoff=backoff, sleep=sleep, draw=lambda: 1.0,
     )  # fmt: skip
 
     assert left == [0.0, closed, 0.0]
@@ -468,9 +472,9 @@ def test_who_gives_up_leaves_the_backoff_closed(asked, closed):
     backoff = Backoff(Clock())
 
     with pytest.raises(HTTPStatusError):
-        persist(
+        send_with_retries(
             Script(status(429, retry_after=asked)),
-            rpc="read", kind=Kind.READ, policy=RetryPolicy(attempts=1), backoff=backoff,
+            rpc="read", kind=RequestKind.READ, policy=RetryPolicy(attempts=1), backoff=backoff,
         )  # fmt: skip
     assert backoff.left() == closed
 
@@ -503,17 +507,17 @@ def test_a_wait_at_the_backoff_ends_with_the_deadline():
 
 def test_an_answer_to_a_repeated_write_is_made_again():
     """
-    What the first attempt may have done is told from what the second found, and only then.
+    The response to a repeated write is adapted only if an earlier attempt may have been executed.
     """
     settings = {
         "rpc": "delete",
-        "kind": Kind.IDEMPOTENT,
+        "kind": RequestKind.IDEMPOTENT,
         "policy": RetryPolicy(first_wait=0),
-        "again": "{}, again".format,
+        "adapt_repeated": "{}, again".format,
     }
 
-    assert persist(Script("done"), **settings) == "done"
-    assert persist(Script(unsent(), "done"), **settings) == "done"
-    assert persist(Script(status(429), "done"), **settings) == "done"
-    assert persist(Script(lost(), "done"), **settings) == "done, again"
-    assert persist(Script(status(502), "done"), **settings) == "done, again"
+    assert send_with_retries(Script("done"), **settings) == "done"
+    assert send_with_retries(Script(unsent(), "done"), **settings) == "done"
+    assert send_with_retries(Script(status(429), "done"), **settings) == "done"
+    assert send_with_retries(Script(lost(), "done"), **settings) == "done, again"
+    assert send_with_retries(Script(status(502), "done"), **settings) == "done, again"

@@ -135,9 +135,9 @@ def test_a_line_that_asks_too_often_is_named(sg):
             sg.create("Shot", {"code": "a"})
 
     (advice,) = trace.advice()
-    assert "observe/test_trace.py:" in advice
-    assert "asked 'create Shot' 21 times in " in advice
-    assert advice.endswith("send one sg.batch")
+    assert "test_trace.py:" in advice
+    assert "called 'create Shot' 21 times in " in advice
+    assert advice.endswith("use one sg.batch")
     assert str(trace).endswith(advice)
 
 

@@ -90,8 +90,8 @@ def test_schema_tells_of_fields(demo_site, make_sg):
         ("Shot", "Cut In", "Shot has no field 'Cut In'. Did you mean 'sg_cut_in'"),
         ("Task", "entity.Shto.code", "Task.entity does not link to 'Shto'. Did you mean 'Shot'"),
         ("Shot", "sg_sequence.Version.code", "Shot.sg_sequence does not link to 'Version'. It links to Sequence."),
-        ("Shot", "code.Shot.code", "Shot.code is no link: nothing lies behind it"),
-        ("Task", "entity.code", "does not say through which type it goes"),
+        ("Shot", "code.Shot.code", "Shot.code is not a link, so the path cannot continue"),
+        ("Task", "entity.code", "has no entity type after the link"),
         ("Script", "code", "no entity type 'Script' on http.* Did you mean 'ApiUser'"),
     ],
 )
@@ -157,7 +157,7 @@ def test_schema_is_read_again_when_it_is_too_old():
     What was read is used up to its greatest age, and no longer; a clock that was set back makes it old too.
     """
     clock, client = Clock(), Described()
-    schema = SiteSchema(client, kept=SchemaCache(clock), max_age=60)
+    schema = SiteSchema(client, cache=SchemaCache(clock), max_age=60)
     schema.fields("Shot")
     clock.now += 60
     assert "field1" in schema.fields("Shot")
@@ -173,7 +173,7 @@ def test_unknown_field_is_looked_up_again_before_it_is_refused():
     A field that is newer than what is kept is found; one that is not there costs a request in ten seconds, not each.
     """
     clock, client = Clock(), Described()
-    schema = SiteSchema(client, kept=SchemaCache(clock), max_age=3600)
+    schema = SiteSchema(client, cache=SchemaCache(clock), max_age=3600)
     schema.fields("Shot")
     clock.now += 11
 
@@ -249,7 +249,7 @@ def kept_in(folder, client, **options):
     """
     Return a schema that has nothing in memory.
     """
-    return SiteSchema(client, folder=folder, who="studio", **{"max_age": 60, **options})
+    return SiteSchema(client, folder=folder, user="studio", **{"max_age": 60, **options})
 
 
 def test_schema_on_disk_is_used_by_the_next_process(folder):
@@ -270,10 +270,10 @@ def test_schema_on_disk_grows_old(folder):
     What is too old on disk is read again, from the site.
     """
     clock, client = Clock(), Described()
-    kept_in(folder, client, kept=SchemaCache(clock)).fields("Shot")
+    kept_in(folder, client, cache=SchemaCache(clock)).fields("Shot")
     clock.now += 61
 
-    assert "field2" in kept_in(folder, client, kept=SchemaCache(clock)).fields("Shot")
+    assert "field2" in kept_in(folder, client, cache=SchemaCache(clock)).fields("Shot")
 
 
 def test_sites_and_identities_do_not_mix_on_disk(folder):
@@ -283,7 +283,7 @@ def test_sites_and_identities_do_not_mix_on_disk(folder):
     client = Described()
     kept_in(folder, client).fields("Shot")
 
-    assert "field2" in SiteSchema(client, folder=folder, who="other").fields("Shot")
+    assert "field2" in SiteSchema(client, folder=folder, user="other").fields("Shot")
 
 
 def test_broken_file_is_read_again(folder):
@@ -306,7 +306,7 @@ def test_folder_that_others_may_write_to_is_refused(folder):
     """
     folder.chmod(0o770)
 
-    with pytest.raises(ConfigurationError, match=r"others may write there.*chmod go-w"):
+    with pytest.raises(ConfigurationError, match=r"other users may write to that folder.*chmod go-w"):
         kept_in(folder, Described()).fields("Shot")
 
 

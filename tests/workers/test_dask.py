@@ -1,9 +1,7 @@
 """
-`sg.map` on a real Dask cluster of processes: what travels, what comes back, and how many requests there are at once.
+`sg.map` on a real Dask cluster of processes: pickling, results, failures and limits.
 """
 
-import asyncio
-import concurrent.futures
 import functools
 import itertools
 import json
@@ -13,7 +11,7 @@ import sys
 import threading
 
 import pytest
-from fix_dask import PATIENCE, Unloadable, call, note, noted, wait_until
+from fix_dask import PATIENCE, Unloadable, call_for_victims, note, noted, wait_until
 from fix_extended import KEY
 from fix_workers import Counting, Studio, fail, shots_and_worker
 
@@ -25,9 +23,10 @@ from sgextended import (
     SGExtended,
     Site,
     WorkerError,
-    WorkerLost,
 )
-from sgextended.dask import Cluster
+from sgextended.workers import dask_cluster
+from sgextended.workers.dask_cluster import DaskCluster
+from sgextended.workers.dask_scheduler import NAME
 from sgextended.workers.map import AHEAD
 
 SCRIPT = """
@@ -62,7 +61,7 @@ with Client(sys.argv[1]) as client:
 @pytest.fixture
 def executor(dask_client):
     """
-    What a user gives to ``sg.map``.
+    The executor that a user passes to ``sg.map``.
     """
     return dask_client.get_executor()
 
@@ -86,7 +85,7 @@ def run(request, sg, dask_client):
 
 
 def claims_of(dask_cluster):
-    return dask_cluster.scheduler.plugins[sgextended.dask.NAME].claims._runs
+    return dask_cluster.scheduler.plugins[NAME].claims._runs
 
 
 # --- What travels
@@ -94,7 +93,7 @@ def claims_of(dask_cluster):
 
 def test_results_come_in_order(run):
     """
-    A lambda is worked on in other processes, and its results are those of the items in order.
+    A lambda runs in other processes, and its results are in the order of the items.
     """
     seen = list(run(lambda _sg, item: (item * 2, os.getpid()), range(20)))
 
@@ -140,7 +139,7 @@ def test_what_stands_in_a_script_travels(dask_cluster):
 
 def test_a_literal_key_is_refused_before_anything_begins(executor, dask_site, dask_client):
     """
-    What no pickle may hold is refused by the call, with the way out.
+    The call refuses a wrapper with a literal key, and the message says what to do.
     """
     sg = SGExtended(site=Site(url=dask_site.url, script_name="robot", api_key=KEY))
 
@@ -152,13 +151,13 @@ def test_a_literal_key_is_refused_before_anything_begins(executor, dask_site, da
 
 def test_keys_do_not_travel(sg, dask_site):
     """
-    What is sent to the cluster does not hold the key.
+    The data sent to the cluster does not contain the key.
     """
     sent = []
 
-    class Listening(Cluster):
+    class Listening(DaskCluster):
         def dumps(self, value):
-            sent.append(Cluster.dumps(value))
+            sent.append(DaskCluster.dumps(value))
             return sent[-1]
 
     class Client:
@@ -174,7 +173,7 @@ def test_keys_do_not_travel(sg, dask_site):
 
 def test_a_function_that_cannot_travel_is_refused(sg, executor):
     """
-    What even cloudpickle cannot write is refused by the call.
+    The call refuses a function that cloudpickle cannot write.
     """
     lock = threading.Lock()
 
@@ -194,12 +193,12 @@ def test_items_and_results_that_cannot_travel_are_failures_of_their_own(run):
     assert first == 1
     assert "cannot be sent to a worker" in str(unsent.error)
     assert "cannot load the work: ValueError" in str(unread.error)
-    assert "It was done, but its result cannot be sent back" in str(unreturned.error)
+    assert "The work was done, but its result cannot be sent back" in str(unreturned.error)
 
 
 def test_a_result_that_cannot_travel_leaves_the_others_of_its_chunk(run):
     """
-    The results beside it come back.
+    The other results of the chunk are returned.
     """
     one, failure, three = run(
         lambda _sg, item: threading.Lock() if item == 2 else item, [1, 2, 3], on_error="collect", chunksize=3
@@ -210,7 +209,7 @@ def test_a_result_that_cannot_travel_leaves_the_others_of_its_chunk(run):
 
 def test_the_same_call_again_is_worked_on_again(run, tmp_path):
     """
-    Dask's habit to give the result of an equal call does not hold for work with effects.
+    Dask does not return the cached result of an equal call, because the work has side effects.
     """
     function = functools.partial(_noting, notes=str(tmp_path / "notes"))
     first = run(function, range(3))
@@ -230,7 +229,7 @@ def _noting(_sg, item, *, notes):
 @pytest.mark.parametrize("chunksize", [None, 3])
 def test_failures_are_collected(run, chunksize):
     """
-    Each failure comes in the place of its result, with an error whose class stands in a function.
+    Each failure is in the place of its result, also if the class of the error is defined inside a function.
     """
     seen = list(run(fail, range(5), on_error="collect", chunksize=chunksize))
 
@@ -240,7 +239,7 @@ def test_failures_are_collected(run, chunksize):
 
 def test_a_failure_ends_the_map(run):
     """
-    The first failure is raised with its item, and sys.exit in the work is one that no worker dies of.
+    The first failure is raised with its item; sys.exit in the work is a failure too, and ends no worker.
     """
     with pytest.raises(WorkerError, match="The work on 1 failed: SystemExit: 3") as caught:
         list(run(lambda _sg, item: sys.exit(3) if item == 1 else item, range(1000)))
@@ -254,7 +253,7 @@ def test_results_come_as_they_are_ready(run, make_door):
     """
     others_done = threading.Event()
     door = make_door(lambda _item, _pid: others_done.wait(PATIENCE) and "go")
-    function = functools.partial(_calling, address=door.address, victims=[0])
+    function = functools.partial(call_for_victims, address=door.address, victims=[0])
     found = run(function, range(4), ordered=False)
     first = [next(found) for _ in range(3)]
     others_done.set()
@@ -265,7 +264,7 @@ def test_results_come_as_they_are_ready(run, make_door):
 
 def test_a_journal_leaves_what_is_done(run, tmp_path):
     """
-    The same call again does only what is left.
+    The same call again processes only the remaining items.
     """
     function, journal = _Noting(tmp_path), tmp_path / "run.jsonl"
 
@@ -284,7 +283,7 @@ class _Noting:
 
 def test_progress_is_told(run):
     """
-    A function is told how far it is.
+    A progress function is called.
     """
     told = []
     list(run(lambda _sg, item: item, range(3), progress=lambda *call: told.append(call)))
@@ -294,10 +293,10 @@ def test_progress_is_told(run):
 
 def test_time_that_is_up_ends_the_map(run, make_door):
     """
-    After its seconds the map says how many are done, and what runs is finished.
+    When the time is up, the map raises with the number of finished items, and running items are finished.
     """
     door = make_door(lambda _item, _pid: threading.Event().wait(0.5))
-    function = functools.partial(_calling, address=door.address, victims=range(50))
+    function = functools.partial(call_for_victims, address=door.address, victims=range(50))
     with pytest.raises(MapTimeout, match=r"within 0\.3 s: 0 items are done"):
         list(run(function, range(50), timeout=0.3))
 
@@ -316,12 +315,6 @@ class _Named:
         return self.function(*args)
 
 
-def _calling(_sg, item, *, address, victims):
-    if item in victims:
-        call(address, item)
-    return item
-
-
 def _tasks_that_wait(dask_worker):
     return sum(task.state == "ready" for task in dask_worker.state.tasks.values())
 
@@ -338,21 +331,21 @@ def gate(make_door):
 
     door = make_door(answer)
     door.opened = opened
-    door.function = functools.partial(_calling, address=door.address, victims=range(50))
+    door.function = functools.partial(call_for_victims, address=door.address, victims=range(50))
     return door
 
 
 def test_leaving_early_finishes_what_runs_and_begins_nothing_more(sg, executor, gate, tmp_path, monkeypatch):
     """
-    What had begun when the loop was left is in the journal; nothing else begins, then or later.
+    Items that had begun when the loop was left are in the journal; no other item is begun.
     """
-    withdraw = Cluster._withdraw
+    withdraw = DaskCluster._withdraw
 
     async def withdrawing(self):
         await withdraw(self)
         gate.opened.set()
 
-    monkeypatch.setattr(Cluster, "_withdraw", withdrawing)
+    monkeypatch.setattr(DaskCluster, "_withdraw", withdrawing)
     journal = tmp_path / "run.jsonl"
     found = sg.map(_Named(gate.function), range(50), executor=executor, journal=journal, ordered=False)
     next(found)
@@ -367,7 +360,7 @@ def test_leaving_early_finishes_what_runs_and_begins_nothing_more(sg, executor, 
 
 def test_leaving_early_begins_nothing_more_without_claims(sg, dask_client, dask_cluster, gate):
     """
-    Without claims what has not begun is cancelled too.
+    Without claims, items that have not begun are cancelled too.
     """
     found = sgextended.dask.map(sg, gate.function, range(50), client=dask_client, idempotent=True, ordered=False)
     next(found)
@@ -384,11 +377,11 @@ def test_leaving_early_begins_nothing_more_without_claims(sg, dask_client, dask_
 
 def test_a_bounded_number_of_items_is_taken_ahead(dask_client, sg):
     """
-    From endless items as many are taken as fit the threads of the cluster.
+    The number of items taken ahead depends on the threads of the cluster.
     """
     taken = []
     found = sg.map(
-        lambda _sg, item: item, map(taken.append, itertools.count()), workers=1, executor=Cluster(dask_client)
+        lambda _sg, item: item, map(taken.append, itertools.count()), workers=1, executor=DaskCluster(dask_client)
     )
     next(found)
     found.close()
@@ -398,12 +391,12 @@ def test_a_bounded_number_of_items_is_taken_ahead(dask_client, sg):
 
 def test_a_cluster_that_grows_is_noticed(dask_client, monkeypatch):
     """
-    The number of threads is asked for again after a while.
+    The number of threads is read again after a while.
     """
     counted = threading.Event()
-    with Cluster(dask_client) as cluster:
+    with DaskCluster(dask_client) as cluster:
         assert cluster._max_workers == 2
-        monkeypatch.setattr(sgextended.dask, "_COUNT_EVERY", 0.0)
+        monkeypatch.setattr(dask_cluster, "_COUNT_EVERY", 0.0)
         cluster._threads = 1
         count = cluster._count_again
 
@@ -416,165 +409,3 @@ def test_a_cluster_that_grows_is_noticed(dask_client, monkeypatch):
         cluster._max_workers  # noqa: B018 - has them counted again
         assert counted.wait(PATIENCE)
         assert cluster._max_workers == 2
-
-
-# --- The client
-
-
-def test_the_client_of_the_thread_is_used(sg, dask_client):
-    """
-    Without a client the one that was made last is used.
-    """
-    with dask_client.as_current():
-        assert list(sgextended.dask.map(sg, lambda _sg, item: item, [1])) == [1]
-
-
-def test_without_a_client_the_way_out_is_said(sg, monkeypatch):
-    """
-    No client, and no Dask, are configuration errors.
-    """
-    import distributed
-
-    def none():
-        raise ValueError("No global client found")
-
-    monkeypatch.setattr(distributed, "get_client", none)
-    with pytest.raises(ConfigurationError, match="There is no Dask client"):
-        sgextended.dask.map(sg, fail, [1])
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ConfigurationError, match=r"pip install \"sgextended\[dask\]\""):
-        sgextended.dask.map(sg, fail, [1])
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"retries": -1}, {"retries": True}, {"max_requests": 0}, {"max_requests": "8"}, {"on_error": "x"}]
-)
-def test_options_that_cannot_work_are_refused_at_once(sg, dask_client, wrong):
-    """
-    They are refused by the call; the message has the value.
-    """
-    ((name, value),) = wrong.items()
-
-    with pytest.raises(ConfigurationError, match=f"{name}={value!r}"):
-        sgextended.dask.map(sg, fail, [1], client=dask_client, **wrong)
-
-
-def test_an_asynchronous_client_is_refused(sg):
-    """
-    Its loop cannot be waited for.
-    """
-
-    class Client:
-        asynchronous = True
-
-    with pytest.raises(ConfigurationError, match="is asynchronous"):
-        sgextended.dask.map(sg, fail, [1], client=Client())
-
-
-def test_what_an_executor_was_made_with_holds(dask_client, sg):
-    """
-    An executor that is bound to one worker works there.
-    """
-    here = min(dask_client.scheduler_info()["workers"])
-    pid = dask_client.run(os.getpid, workers=[here])[here]
-    executor = dask_client.get_executor(workers=[here])
-
-    assert set(sg.map(lambda _sg, _item: os.getpid(), range(6), executor=executor)) == {pid}
-
-
-def test_other_executors_are_left_as_they_are():
-    """
-    Only Dask's own executor is replaced.
-    """
-    with concurrent.futures.ThreadPoolExecutor(1) as executor:
-        assert sgextended.dask.cluster_of(executor) is None
-
-
-def test_the_scheduler_keeps_nothing_of_a_map(run, dask_cluster):
-    """
-    When a map is over its claims and its tasks are gone.
-    """
-    list(run(lambda _sg, item: item, range(10)))
-
-    assert not claims_of(dask_cluster)
-
-
-def test_the_scheduler_keeps_no_task_that_failed(run, dask_client, dask_cluster):
-    """
-    Not even while the error is looked at, whose traceback holds what was given.
-    """
-    with pytest.raises(WorkerError) as caught:
-        list(run(lambda _sg, item: item, [Unloadable()]))
-    wait_until(dask_client, lambda: not dask_cluster.scheduler.tasks)
-
-    assert isinstance(caught.value, WorkerError)
-
-
-def test_a_client_that_ends_loses_no_item_silently(sg, dask_cluster, make_door):
-    """
-    Items whose futures the cluster cancels are errors, each with its item.
-    """
-    from distributed import Client
-
-    client = Client(dask_cluster)
-    called, closed = threading.Event(), threading.Event()
-    door = make_door(lambda _item, _pid: called.set() or (closed.wait(PATIENCE) and None))
-    found = sg.map(
-        functools.partial(_calling, address=door.address, victims=[1, 2, 3]),
-        [1, 2, 3],
-        executor=client.get_executor(),
-        on_error="collect",
-    )
-
-    def end():
-        called.wait(PATIENCE)
-        client.close()
-        closed.set()
-
-    ended = threading.Thread(target=end)
-    ended.start()
-    lost = [each for each in found if isinstance(each, Failure)]
-    ended.join(PATIENCE)
-
-    assert [each.item for each in lost] == [1, 2, 3]
-    assert {type(each.error) for each in lost} == {WorkerLost}
-
-
-class Gone:
-    """
-    A client whose connection to the scheduler, and whose loop, are gone.
-    """
-
-    asynchronous = False
-
-    class loop:  # noqa: N801 - as Dask calls it
-        add_callback = staticmethod(lambda *_: None)
-
-    def sync(self, *_args, **_kwargs):
-        raise RuntimeError("IOLoop is closed")
-
-    async def nthreads(self, **_options):
-        raise OSError("closed")
-
-
-def test_nobody_waits_for_a_cluster_that_is_gone():
-    """
-    What was given to a client that is gone can be cancelled, and ends without an error of its own.
-    """
-    cluster = Cluster(Gone())
-    pending = cluster.submit(print, [(0, "x")], None)
-
-    assert pending.cancel()
-    assert not concurrent.futures.wait([pending], timeout=PATIENCE).not_done
-    cluster.__exit__()
-
-
-def test_threads_that_cannot_be_counted_are_those_of_before():
-    """
-    The number stays, and nothing is raised into Dask's loop.
-    """
-    cluster = Cluster(Gone())
-    cluster._threads = 5
-    asyncio.run(cluster._count_again())
-
-    assert cluster._max_workers == 5

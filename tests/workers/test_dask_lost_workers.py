@@ -1,5 +1,5 @@
 """
-Workers of a Dask cluster that are killed in the middle: no item is lost, and none is begun twice unless it may be.
+Dask workers that are killed during the work: no item is lost, and none is begun twice unless it is idempotent.
 """
 
 import functools
@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import sgextended.dask
 from sgextended import Failure, MapTimeout, SGExtended, WorkerError, WorkerLost
-from sgextended.dask import NAME, Claims
+from sgextended.workers.dask_scheduler import NAME, Claims
+from sgextended.workers.dask_tasks import Claim
 
 pytestmark = pytest.mark.slow  # workers are started again
 
@@ -34,7 +35,7 @@ def shots(dask_site, make_sg):
 @pytest.fixture
 def notes(tmp_path):
     """
-    The file that says what has begun.
+    The file that lists the items that have begun.
     """
     return str(tmp_path / "notes")
 
@@ -75,7 +76,7 @@ class Killing:
 
     def results(self, found):
         """
-        Return what comes of each item, by its id.
+        Return the result of each item, by its id.
         """
         for each in found:
             number, result = (each.item["id"], each) if isinstance(each, Failure) else each
@@ -108,7 +109,7 @@ def check(results, shots, lost):
         if shot in lost:
             assert isinstance(result, Failure)
             assert (result.item, type(result.error), result.error.item) == (shot, WorkerLost, shot)
-            assert f"had begun with Shot {shot['id']} ({shot['code']})" in str(result.error)
+            assert f"The worker of Shot {shot['id']} ({shot['code']}) was lost after it had begun" in str(result.error)
         else:
             assert result == shot["code"]
 
@@ -129,7 +130,7 @@ def test_a_killed_worker_loses_no_item_and_repeats_none(sg, dask_client, killing
 
 def test_a_chunk_goes_on_behind_the_item_that_was_lost(sg, dask_client, killing, shots, notes):
     """
-    In a chunk, what was done before is lost with it, since its result is; what was not begun is done.
+    The finished items of a lost chunk are lost too; the items that had not begun are processed.
     """
     found = sg.map(
         killing(shots[4], beside=[shots[3]]),
@@ -146,9 +147,9 @@ def test_a_chunk_goes_on_behind_the_item_that_was_lost(sg, dask_client, killing,
 
 def test_a_lost_item_ends_a_map_that_raises(sg, dask_client, killing, shots, notes):
     """
-    The error names the item, and says what is known and what to do.
+    The error names the item, and says what happened and what to do.
     """
-    with pytest.raises(WorkerLost, match=r"begun with Shot \d+ \(sh000\) was lost.*idempotent=True") as caught:
+    with pytest.raises(WorkerLost, match=r"worker of Shot \d+ \(sh000\) was lost.*idempotent=True") as caught:
         list(sg.map(killing(shots[0], beside=shots), shots, executor=dask_client.get_executor()))
 
     assert caught.value.item == shots[0]
@@ -169,7 +170,7 @@ def test_what_dask_gives_up_is_handed_out_again(sg, dask_client, dask_cluster, k
 
 def test_the_time_is_up_though_the_only_worker_is_gone(sg, dask_client, killing, shots):
     """
-    Nobody waits for an item whose worker is lost when no other can take it.
+    The map does not wait for an item if its worker is lost and no other worker exists.
     """
     here = min(dask_client.scheduler_info()["workers"])
     executor = dask_client.get_executor(workers=[here])
@@ -193,7 +194,7 @@ def test_the_time_is_up_though_the_only_worker_is_gone(sg, dask_client, killing,
 
 def test_what_is_safe_to_repeat_is_repeated(sg, dask_client, killing, shots, notes):
     """
-    An idempotent function loses nothing, and begins again with what was lost.
+    With idempotent=True lost items are repeated, and no item is lost.
     """
     function = killing(shots[5], beside=shots)
     results = list(sgextended.dask.map(sg, function, shots, client=dask_client, idempotent=True))
@@ -208,7 +209,7 @@ def test_what_dask_gives_up_is_retried_as_often_as_allowed(
     sg, dask_client, dask_cluster, killing, shots, monkeypatch, retries, done
 ):
     """
-    A lost item is handed out again so many times, and then is a failure that names it.
+    A lost item is submitted again *retries* times, and is then a failure that names it.
     """
     monkeypatch.setattr(dask_cluster.scheduler, "allowed_failures", 0)
     (result,) = sgextended.dask.map(
@@ -217,7 +218,7 @@ def test_what_dask_gives_up_is_retried_as_often_as_allowed(
 
     assert (result == (shots[0]["id"], "sh000")) is done
     assert done or type(result.error) is WorkerLost
-    assert done or f"Each worker that Shot {shots[0]['id']} (sh000) was given to was lost" in str(result.error)
+    assert done or f"Each worker of Shot {shots[0]['id']} (sh000) was lost" in str(result.error)
 
 
 # --- The claims
@@ -243,7 +244,7 @@ def claims():
 @given(st.lists(st.integers(min_value=0, max_value=3000), max_size=50))
 def test_a_number_is_granted_once(numbers):
     """
-    Whatever is claimed in whatever order, each number is granted to the first who asks, and to nobody else.
+    In any order of claims, each number is granted to the first claim only.
     """
     claims = Claims(Scheduler())
     claims.open("map", "client")
@@ -255,7 +256,7 @@ def test_a_number_is_granted_once(numbers):
 
 def test_what_was_withdrawn_is_not_granted(claims):
     """
-    The answer tells tasks that have begun from those that have not, and those that nobody works on any more.
+    The result distinguishes tasks that have begun, tasks that have not, and tasks without a worker.
     """
     claims.claim("map", 1)
     claims.claim("map", 2)
@@ -283,11 +284,11 @@ def test_nothing_is_granted_when_the_map_is_over(claims, end):
 
 def test_a_task_that_comes_late_does_not_begin(dask_client):
     """
-    A worker that asks for an item of a map that is over is told so.
+    Claiming an item of a finished map raises an error.
     """
 
     def work():
-        with sgextended.dask.Claim("over").item(0, "x"):
+        with Claim("over").item(0, "x"):
             return "begun"
 
     with pytest.raises(WorkerError, match="'x' was not begun: its map is over"):

@@ -12,12 +12,12 @@ from fix_servers import ScriptedSite, page, results
 
 import sgextended.dask
 from sgextended import PoolTimeout, SGExtended, Site
-from sgextended.http.transport import AROUND
+from sgextended.http.transport import REQUEST_CONTEXT
 
 
 class InFlight:
     """
-    Answers with four pages, and counts the requests in flight; each stays a moment, so that others can come.
+    Responds with four pages, and counts the requests in flight; each takes a moment, so that others can arrive.
 
     With *want*, those after the first page stay until so many have come.
     """
@@ -43,7 +43,7 @@ class InFlight:
 
 def count_shots(sg, _item):
     """
-    Return how many shots there are, on several pages.
+    Return the number of shots, read from several pages.
     """
     return len(sg.find("Shot", [], limit=2000))
 
@@ -73,7 +73,7 @@ def test_the_cluster_sends_no_more_requests_at_once_than_allowed(dask_client, sl
 
 def test_a_turn_that_does_not_come_in_time_is_an_error(dask_client, slow_site):
     """
-    Who may not ask within the deadline is told why; nothing was sent.
+    A call that may not send within its deadline raises an error that says why; nothing was sent.
     """
     from distributed import Semaphore
 
@@ -82,7 +82,7 @@ def test_a_turn_that_does_not_come_in_time_is_an_error(dask_client, slow_site):
         (failure,) = sgextended.dask.map(sg, _within, [0.2], client=dask_client, max_requests=1, on_error="collect")
 
     assert isinstance(failure.error, PoolTimeout)
-    assert "0.2 s that the caller allows: 1 requests of the cluster are under way" in str(failure.error)
+    assert "0.2 s that the caller allows: 1 requests of the cluster are in flight" in str(failure.error)
     assert not [each for each in slow_site.sent("read") if each.payload["params"][1]["type"] == "Task"]
 
 
@@ -93,7 +93,7 @@ def _within(sg, seconds):
 
 def test_each_request_is_surrounded(make_server):
     """
-    What a cluster sets is around every single request of its context, and is given the deadline.
+    The context manager of a cluster surrounds each request, and receives the deadline.
     """
     inside, seen, pages = [], [], InFlight()
     lock = threading.Lock()
@@ -112,7 +112,7 @@ def test_each_request_is_surrounded(make_server):
 
     server = make_server(kind=ScriptedSite, read=answer)
     sg = SGExtended(site=Site(url=server.url, script_name="robot", api_key=KEY))
-    with AROUND.bind(around), sg.deadline(30):
+    with REQUEST_CONTEXT.bind(around), sg.deadline(30):
         assert count_shots(sg, None) == 4
 
     assert len(seen) >= 4

@@ -1,5 +1,5 @@
 """
-`SGPool`: instances that are not lent again, and leases that are not ended as they should be.
+`SGPool`: broken instances, and leases that are not ended properly.
 """
 
 import gc
@@ -64,7 +64,7 @@ def in_a_circle():
 )
 def test_broken_instance_is_closed_and_replaced(make_pool, error):
     """
-    A failure of the connection, whatever its type, and an interruption at any point end the instance.
+    After a connection failure of any type, or an interruption, the instance is closed.
     """
     pool = make_pool(max_size=1)
     with pytest.raises(type(error)), pool.lease() as first:
@@ -93,7 +93,7 @@ def test_broken_instance_is_closed_and_replaced(make_pool, error):
 )
 def test_other_errors_break_nothing(make_pool, error):
     """
-    Faults of the site, the user's own errors, files that are not there and waits for another pool do no harm.
+    Faults of the site, the user's own errors, missing files and timeouts of another pool do not break the instance.
     """
     pool = make_pool(max_size=1)
     with pytest.raises(type(error)), pool.lease() as first:
@@ -106,7 +106,7 @@ def test_other_errors_break_nothing(make_pool, error):
 
 def test_broken_instance_makes_room_for_who_waits(make_pool):
     """
-    Who waits longest makes a new one in its place, once the broken one is closed.
+    After a broken instance is closed, the caller that waits longest creates a new one.
     """
     alive, most = [], []
 
@@ -156,7 +156,7 @@ def test_broken_instance_that_cannot_be_closed_frees_its_place(make_pool, caplog
 
 def test_closed_instance_is_not_lent_again(make_pool):
     """
-    Who closes what was lent to them ends it, without any error.
+    An instance that was closed during its lease is replaced, without an error.
     """
     pool = make_pool(Closable, max_size=1)
     with pool.lease() as first:
@@ -169,7 +169,7 @@ def test_closed_instance_is_not_lent_again(make_pool):
 
 def test_instance_closed_while_idle_is_not_lent(make_pool):
     """
-    What somebody closes after their lease is found closed at the next one.
+    An instance that was closed after its lease is not leased again.
     """
     pool = make_pool(Closable, max_size=1)
     with pool.lease() as first:
@@ -183,7 +183,7 @@ def test_instance_closed_while_idle_is_not_lent(make_pool):
 
 def test_failing_is_closed_costs_no_place(make_pool):
     """
-    An instance that cannot even tell whether it is closed is closed, and its error is seen.
+    An instance whose is_closed raises is closed, and the error is raised.
     """
 
     class Odd(Instance):
@@ -224,7 +224,7 @@ def test_lease_is_for_one_block(make_pool):
     """
     pool = make_pool()
     lease = pool.lease()
-    with lease, pytest.raises(PoolError, match="one block: ask the pool for another"):
+    with lease, pytest.raises(PoolError, match="one block"):
         lease.__enter__()
     with pytest.raises(PoolError, match="one block"):
         lease.__enter__()
@@ -235,7 +235,7 @@ def test_lease_is_for_one_block(make_pool):
 
 def test_abandoned_lease_frees_its_place_and_lends_nothing_twice(make_pool):
     """
-    Where a lease was thrown away while its instance is in use, nobody else gets it; the next lease warns of it.
+    If a lease was dropped while its instance is in use, the instance is not leased again; the next lease warns of it.
     """
     pool = make_pool(max_size=1)
     with warnings.catch_warnings():

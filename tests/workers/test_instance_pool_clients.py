@@ -1,5 +1,5 @@
 """
-`SGPool` with what studios put into it, over real sockets: their classes, the official client, clients of others.
+`SGPool` with the factories that studios use, over real sockets: their classes, the official client, other objects.
 """
 
 import threading
@@ -62,7 +62,7 @@ def test_pool_of_a_studio_class_lends_its_methods():
 @pytest.mark.parametrize("kind", ["official", "ours"])
 def test_callers_read_their_own_answers(any_site, make_sg, monkeypatch, kind):
     """
-    Eight threads over three instances each read what they asked for, and there are never more than three connections.
+    Eight threads that share three instances each read their own response, over at most three connections.
     """
     for name, value in any_site.environment().items():
         monkeypatch.setenv(name, value)
@@ -100,7 +100,7 @@ def test_callers_read_their_own_answers(any_site, make_sg, monkeypatch, kind):
 @pytest.mark.parametrize("kind", ["official", "ours"])
 def test_instance_whose_connection_broke_is_replaced(shot_server, site, kind):
     """
-    After an answer that breaks off, the next caller has another instance; after a fault of the site the same one.
+    After a response that breaks off, the next caller has another instance; after a fault of the site the same one.
     """
     make = {
         "official": lambda: shotgun_api3.Shotgun(shot_server.url, "robot", KEY),
@@ -140,7 +140,7 @@ def fault(message):
 
 def test_pool_of_whatever_has_no_close():
     """
-    A factory may make anything: what cannot be closed is let go.
+    A factory may return any object; an object without close is dropped.
     """
     with SGPool(dict, max_size=1) as pool:
         with pool.lease() as first:

@@ -13,7 +13,7 @@ from sgextended.concurrency.wake_up import WakeUp
 
 def test_close_closes_what_is_free_and_then_what_comes_back(make_pool):
     """
-    Closing does not take an instance from who has it.
+    Closing the pool does not close a leased instance before its lease ends.
     """
     pool = make_pool()
     with pool.lease() as free:
@@ -40,7 +40,7 @@ def test_closed_pool_lends_nothing(make_pool):
         pass
     pool.close()
 
-    with pytest.raises(PoolClosed, match=r"This pool of Instance is closed.*make a new one"):
+    with pytest.raises(PoolClosed, match=r"This pool of Instance is closed.*Create a new"):
         pool.lease().__enter__()
 
 
@@ -65,7 +65,7 @@ def test_close_wakes_who_waits(make_pool):
 
 def test_close_waits_for_what_is_leased(make_pool):
     """
-    With wait it returns when the leased ones have come back and their own close is over.
+    With wait it returns after the leased instances were returned and closed.
     """
     closing, go, order = threading.Event(), threading.Event(), []
 
@@ -99,7 +99,7 @@ def test_close_waits_for_what_is_leased(make_pool):
 
 def test_close_waits_while_instances_are_made(make_pool):
     """
-    An instance in the making when the pool is closed is lent, and waited for.
+    An instance that is being created when the pool is closed is leased, and close waits for it.
     """
     making, go = threading.Event(), threading.Event()
 
@@ -135,12 +135,12 @@ def test_close_waits_for_nothing_where_nothing_is_leased(make_pool):
 
 def test_close_gives_up_at_its_limit(make_pool):
     """
-    What is still leased then is named in numbers, and closed when it comes back; closing again waits again.
+    The error has the number of leased instances, which are closed when they are returned; closing again waits again.
     """
     pool = make_pool(max_size=4)
     with pool.lease() as first, pool.lease() as second:
         with pytest.raises(
-            PoolTimeout, match=r"pool of Instance is closed, and 2 of at most 4 .* within 0\.01 s"
+            PoolTimeout, match=r"pool of Instance is closed, but 2 of at most 4 .* within 0\.01 s"
         ) as caught:
             pool.close(wait=True, timeout=0.01)
         with pytest.raises(PoolClosed):
@@ -153,7 +153,7 @@ def test_close_gives_up_at_its_limit(make_pool):
 
 def test_close_succeeds_at_the_last_moment(make_pool, monkeypatch):
     """
-    Where the last instance comes back just when the time is up, the pool is closed and no error raised.
+    If the last instance is returned just when the time is up, no error is raised.
     """
     pool = make_pool()
     lease = pool.lease()
@@ -171,7 +171,7 @@ def test_close_succeeds_at_the_last_moment(make_pool, monkeypatch):
 
 def test_close_waits_as_long_as_the_pool_by_default(make_pool):
     """
-    Without a limit of its own it is the pool's.
+    Without a timeout, close uses that of the pool.
     """
     pool = make_pool(timeout=0.01)
 
@@ -200,8 +200,8 @@ def test_close_serves_several_who_wait(make_pool):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"timeout": 5}, r"write close\(wait=True, timeout=5\)"),
-        ({"wait": True, "timeout": float("inf")}, "Nothing waits for ever"),
+        ({"timeout": 5}, r"Write close\(wait=True, timeout=5\)"),
+        ({"wait": True, "timeout": float("inf")}, "never waits for ever"),
         ({"wait": True, "timeout": float("nan")}, "timeout=nan"),
     ],
 )

@@ -14,7 +14,7 @@ from sgextended import PoolClosed
 @FORK_WARNING
 def test_child_starts_empty(make_pool):
     """
-    A child lends instances of its own, although all of the parent's are leased.
+    A child leases instances of its own, although all instances of the parent are leased.
     """
     pool = make_pool(max_size=1)
 

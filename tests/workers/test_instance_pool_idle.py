@@ -1,5 +1,5 @@
 """
-`SGPool`: what becomes of instances that nobody uses.
+`SGPool`: idle instances are closed.
 """
 
 import gc
@@ -15,7 +15,7 @@ from sgextended import SGPool
 
 class Nap:
     """
-    What the watching thread sleeps on: it tells for how long, and time passes when the test says so.
+    The sleep of the closing thread: it reports the duration, and the test lets the time pass.
     """
 
     def __init__(self, clock):
@@ -88,7 +88,7 @@ def test_idle_instances_stay_until_then(make_pool, clock):
 
 def test_only_the_longest_idle_expire(make_pool, clock):
     """
-    What was used meanwhile stays.
+    Instances that were used in between stay.
     """
     pool = make_pool(max_idle=60)
     with pool.lease() as first, pool.lease() as second:
@@ -121,7 +121,7 @@ def test_without_max_idle_nothing_expires(make_pool, clock):
 
 def test_failure_to_close_is_logged_and_costs_no_place(make_pool, clock, caplog):
     """
-    An expired instance that cannot be closed is no reason to fail the next caller, and leaves its place.
+    An expired instance whose close raises does not fail the next caller, and frees its place.
     """
 
     class Stubborn(Instance):
@@ -144,7 +144,7 @@ def test_failure_to_close_is_logged_and_costs_no_place(make_pool, clock, caplog)
 
 def test_instances_without_close_expire_too(make_pool, clock):
     """
-    What has no ``close`` is let go.
+    An instance without ``close`` is dropped.
     """
     pool = make_pool(object, max_idle=60)
     with pool.lease():
@@ -158,7 +158,7 @@ def test_instances_without_close_expire_too(make_pool, clock):
 
 def test_expired_instance_frees_its_place_for_a_lease_without_time(make_pool, clock):
     """
-    A full pool whose instance has expired serves at once, and there are never two.
+    A full pool replaces an expired instance at once, and never has two.
     """
     alive, most = [], []
 
@@ -182,7 +182,7 @@ def test_expired_instance_frees_its_place_for_a_lease_without_time(make_pool, cl
 
 def test_without_idle_time_nothing_is_lent_twice(make_pool):
     """
-    With max_idle=0 an instance is closed when it comes back.
+    With max_idle=0 an instance is closed when it is returned.
     """
     pool = make_pool(max_idle=0)
     with pool.lease() as first:
@@ -197,7 +197,7 @@ def test_without_idle_time_nothing_is_lent_twice(make_pool):
 
 def test_idle_instances_expire_after_a_minute_by_default(clock):
     """
-    A pool that was told nothing keeps no instance for longer than firewalls keep its connection.
+    With the default, no instance is kept for longer than firewalls keep its connection.
     """
     pool = SGPool(Instance, clock=clock)
     with pool.lease() as first:
@@ -215,7 +215,7 @@ def test_idle_instances_expire_after_a_minute_by_default(clock):
 
 def test_idle_instances_expire_without_traffic(watched, nap):
     """
-    A thread closes what has expired although nobody uses the pool, and ends when there is nothing left.
+    A thread closes expired instances although the pool is not used, and ends when there are no instances.
     """
     with watched.lease() as instance:
         pass
@@ -231,7 +231,7 @@ def test_idle_instances_expire_without_traffic(watched, nap):
 
 def test_thread_looks_again_when_something_may_expire(watched, nap, clock):
     """
-    What was used meanwhile is looked at when its own time is up, and one thread looks after all of them.
+    One thread closes each instance when its own time is up.
     """
     with watched.lease() as first, watched.lease() as second:
         pass
@@ -253,7 +253,7 @@ def test_thread_looks_again_when_something_may_expire(watched, nap, clock):
 
 def test_thread_waits_for_what_is_leased(watched, nap):
     """
-    A lease that outlasts max_idle is left alone, and what it held is watched after it.
+    A lease longer than max_idle is not interrupted, and its instance expires after it.
     """
     with watched.lease() as instance:
         assert nap.seconds() == 60
@@ -269,7 +269,7 @@ def test_thread_waits_for_what_is_leased(watched, nap):
 
 def test_thread_starts_again_with_the_next_instance(watched, nap):
     """
-    A pool that ran empty watches what it makes after that.
+    After the pool was empty, a new instance starts the thread again.
     """
     for number in (1, 2):
         with watched.lease() as instance:
@@ -284,7 +284,7 @@ def test_thread_starts_again_with_the_next_instance(watched, nap):
 @pytest.mark.parametrize("end", ["close", "forget"])
 def test_thread_ends_with_its_pool(make_pool, end):
     """
-    A pool that is closed, or that nobody has any more, leaves no thread behind.
+    A pool that is closed or garbage-collected leaves no thread behind.
     """
     pool = make_pool(max_idle=60)
     with pool.lease():
@@ -301,7 +301,7 @@ def test_thread_ends_with_its_pool(make_pool, end):
 
 def test_pool_works_where_no_thread_can_be_started(make_pool, clock, monkeypatch):
     """
-    Without a thread, what has expired is closed when the pool is used next.
+    Without a thread, expired instances are closed when the pool is used next.
     """
 
     def refuse(_thread):

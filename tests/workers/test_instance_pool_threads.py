@@ -19,7 +19,7 @@ OUTCOMES = [None, ValueError("the user's own"), TransportError("lost")]
 
 class Made:
     """
-    Instances of one pool: each knows whether it is open, and all that ever were are known.
+    Instances of one pool; the class knows all of them, and which are open.
     """
 
     def __init__(self):
@@ -45,7 +45,7 @@ class Closable(Instance):
 
 class Calls(RuleBasedStateMachine):
     """
-    One thread that leases, ends leases in any order and way, closes what it should not, and lets time pass.
+    One thread that leases, ends leases in any order and way, closes instances without the pool, and lets time pass.
     """
 
     @initialize(max_size=st.integers(1, 4), max_idle=st.sampled_from([None, 0, 10]))
@@ -137,7 +137,7 @@ def eager_switches():
 
 class Crowd:
     """
-    Threads that lease at the same time and end their leases in every way; what must not be is noted.
+    Threads that lease at the same time and end their leases in every way; violations are noted.
     """
 
     def __init__(self, max_size, plans, max_idle):

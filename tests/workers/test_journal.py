@@ -1,5 +1,5 @@
 """
-The journal of a map: what is done stays done, whatever ended the run before.
+The journal of a map: finished items stay finished, however the run before ended.
 """
 
 import concurrent.futures
@@ -20,7 +20,7 @@ from sgextended.workers.map import Options, run
 
 class Maker:
     """
-    Makes what a worker works with: nothing.
+    Makes the *sg* of a worker: None.
     """
 
     def __call__(self):
@@ -103,7 +103,7 @@ def test_what_is_left_is_done(path):
 
 def test_leaving_the_loop_loses_nothing_that_is_done(path):
     """
-    What was done when the loop was left, its result taken or not, is not done again.
+    Items that were done when the loop was left are not repeated, whether or not their result was consumed.
     """
     results = work(range(50), path)
     next(results)
@@ -117,7 +117,7 @@ def test_leaving_the_loop_loses_nothing_that_is_done(path):
 
 def test_ctrl_c_at_any_moment_loses_nothing_that_is_done(path, ctrl_c):
     """
-    Ctrl-C while an item is handed out ends the map, and what was handed out is in the journal.
+    Ctrl-C while an item is submitted ends the map, and submitted items are in the journal.
     """
 
     class Interrupted(concurrent.futures.ThreadPoolExecutor):
@@ -167,7 +167,7 @@ def test_known_and_new_items_come_together(path, ordered, chunksize):
 @given(cut=st.integers(min_value=1, max_value=400))
 def test_a_torn_end_is_left_out(tmp_path_factory, cut):
     """
-    Wherever the file was cut, the next run goes on: nothing is wrong, and nothing but the torn line is done again.
+    Wherever the file was cut, the next run resumes; only the item of the incomplete line is repeated.
     """
     path = tmp_path_factory.mktemp("journal") / "run.jsonl"
     DONE.clear()
@@ -185,7 +185,7 @@ def test_a_torn_end_is_left_out(tmp_path_factory, cut):
 
 def test_a_broken_line_in_the_middle_is_no_journal(path):
     """
-    What cannot be read, and is not the last line, is refused with its number; the file stays as it is.
+    An invalid line that is not the last is refused with its number; the file is not changed.
     """
     list(work(range(3), path))
     lines = path.read_bytes().splitlines(keepends=True)
@@ -199,18 +199,18 @@ def test_a_broken_line_in_the_middle_is_no_journal(path):
 
 def test_another_file_is_no_journal(path):
     """
-    A file with something else in it is refused, and not written to.
+    A file with other content is refused, and not written to.
     """
     path.write_text("shot,status\nsh010,ip\n")
 
-    with pytest.raises(ConfigurationError, match="is no journal"):
+    with pytest.raises(ConfigurationError, match="is not a journal"):
         work(range(3), path)
     assert path.read_text() == "shot,status\nsh010,ip\n"
 
 
 def test_the_journal_of_another_function_is_refused(path):
     """
-    Results of one function are not taken for those of another.
+    A journal of another function is refused.
     """
     list(work(range(3), path))
 
@@ -226,7 +226,7 @@ def test_a_second_run_at_the_same_time_is_refused(path):
     first = work(range(50), path)
     next(first)
 
-    with pytest.raises(ConfigurationError, match="Another run writes"):
+    with pytest.raises(ConfigurationError, match="Another run is writing"):
         list(work(range(50), path))
     first.close()
     assert len(list(work(range(50), path))) == 50
@@ -234,7 +234,7 @@ def test_a_second_run_at_the_same_time_is_refused(path):
 
 def test_entities_are_told_apart_by_type_and_id(path):
     """
-    An entity found anew, with other fields, is the same item.
+    An entity with other fields is the same item.
     """
     seen = []
 
@@ -253,11 +253,11 @@ def test_entities_are_told_apart_by_type_and_id(path):
 
 def test_other_items_need_a_key(path):
     """
-    What has neither type and id nor is a text or number is told apart by a function, or refused.
+    Items other than entities, texts and whole numbers need a key function, or are refused.
     """
     items = [(1, "a"), (2, "b")]
 
-    with pytest.raises(ConfigurationError, match="give key="):
+    with pytest.raises(ConfigurationError, match="Pass key="):
         list(work(items, path, other))
     assert list(work(items, path, other, key=lambda item: item[1])) == items
     assert [json.loads(line).get("key") for line in path.read_bytes().splitlines()] == [None, "a", "b"]
@@ -296,7 +296,7 @@ def test_unicode_survives(path):
 
 def test_a_run_that_was_made_earlier_keeps_what_another_has_done_meanwhile(path):
     """
-    The journal is read again when the work begins: what was appended since is neither done again nor cut off.
+    The journal is read again when the work begins: items appended in between are neither repeated nor cut off.
     """
     late = work(range(6), path)
     list(work(range(4), path))
@@ -309,7 +309,7 @@ def test_a_run_that_was_made_earlier_keeps_what_another_has_done_meanwhile(path)
 
 def test_a_journal_that_was_deleted_before_the_work_is_begun_anew(path):
     """
-    What stood in a file that is gone is worked on, as in a run without one.
+    If the file was deleted, all its items are processed again.
     """
     list(work(range(3), path))
     results = work(range(3), path)
@@ -360,9 +360,9 @@ def test_a_result_that_json_cannot_hold_is_a_failure_of_its_item(path, function,
     results = list(work(range(3), path, function, on_error="collect", chunksize=3))
 
     assert [results[0], results[2]] == [0, 2]
-    assert "It was done, but the journal cannot hold its result" in str(results[1].error)
+    assert "The work was done, but the journal cannot store its result" in str(results[1].error)
     assert caplog.records == []
-    with pytest.raises(WorkerError, match="The work on 1 failed: WorkerError: It was done"):
+    with pytest.raises(WorkerError, match="The work on 1 failed: WorkerError: The work was done"):
         list(work(range(3), path, function))
 
 
@@ -379,7 +379,7 @@ def test_names_that_are_no_utf8_survive(path):
 @pytest.mark.parametrize("key", [None, 7, ("a", 1), b"a"])
 def test_a_key_that_is_no_text_is_refused(path, key):
     """
-    JSON would make something else of it, so nothing is begun.
+    A key that is not a text is refused before an item is begun, because JSON would change it.
     """
     with pytest.raises(ConfigurationError, match="must return a text"):
         list(work([1, 2], path, key=lambda _item: key))
@@ -400,10 +400,10 @@ def test_the_work_may_change_its_item(path):
     assert '"key": "Shot:1"' in path.read_text()
 
 
-@pytest.mark.parametrize(("place", "reason"), [("missing/run.jsonl", "no folder"), (".", "Is a directory")])
+@pytest.mark.parametrize(("place", "reason"), [("missing/run.jsonl", "The folder"), (".", "Is a directory")])
 def test_a_place_for_no_journal_is_refused_at_once(tmp_path, place, reason):
     """
-    Where no file can be, the call itself says so.
+    The call refuses a path where no file can be created.
     """
     with pytest.raises(ConfigurationError, match=reason):
         work([1], tmp_path / place)
@@ -411,18 +411,18 @@ def test_a_place_for_no_journal_is_refused_at_once(tmp_path, place, reason):
 
 def test_a_text_of_one_line_is_no_journal(path):
     """
-    A file without the end of a line is not taken for the torn beginning of a journal, and not written to.
+    A file of one incomplete line that is not the beginning of a journal is refused, and not written to.
     """
     path.write_text("notes of mine")
 
-    with pytest.raises(ConfigurationError, match="is no journal"):
+    with pytest.raises(ConfigurationError, match="is not a journal"):
         work([1], path)
     assert path.read_text() == "notes of mine"
 
 
 def test_a_full_disk_ends_the_work_and_tears_no_line(path):
     """
-    What cannot be written ends the map, also where failures are collected; what stands in the file can be gone on with.
+    A write error ends the map, also if failures are collected; the file can be resumed.
     """
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -3,7 +3,6 @@ Running a function over many items: order, laziness, bounds and failures.
 """
 
 import concurrent.futures
-import gc
 import signal
 import threading
 
@@ -20,7 +19,7 @@ from sgextended.workers.map import AHEAD
 @given(st.lists(st.integers(), max_size=30), st.integers(min_value=1, max_value=6))
 def test_results_are_those_of_the_items_in_order(items, workers):
     """
-    The results are what map gives, whatever the number of items and workers.
+    The results are those of the builtin map, for any number of items and workers.
     """
     assert list(work(lambda _sg, item: (item, item * 2), items, workers)) == [(item, item * 2) for item in items]
 
@@ -43,7 +42,7 @@ def test_results_keep_the_order_of_the_items_when_the_first_is_slow():
 
 def test_nothing_happens_before_the_first_result_is_asked_for():
     """
-    Making the iterator takes no item and starts no thread.
+    Creating the iterator takes no item and starts no thread.
     """
     source = Source()
     before = threading.active_count()
@@ -131,7 +130,7 @@ def test_wrapper_may_be_false():
 
 def test_failure_names_its_item():
     """
-    The error of one item says which, and has the first error as its cause.
+    The error names the item, and has the original error as its cause.
     """
 
     def function(_sg, item):
@@ -202,7 +201,7 @@ def test_stop_iteration_in_the_work_is_a_failure():
 
 def test_failure_to_make_a_wrapper_is_a_failure_of_the_item():
     """
-    Where a worker cannot make its wrapper the reason is in the message.
+    If a worker cannot create its wrapper, the reason is in the message.
     """
 
     def make():
@@ -228,7 +227,7 @@ def test_failure_of_the_items_is_raised_as_it_is():
 @pytest.mark.parametrize("chunksize", [1, 4])
 def test_failure_of_the_items_comes_after_the_results_before_it(chunksize):
     """
-    What was taken before the generator of items failed is worked on, and its results come first.
+    Items taken before the generator failed are processed, and their results come first.
     """
 
     def items():
@@ -245,7 +244,7 @@ def test_failure_of_the_items_comes_after_the_results_before_it(chunksize):
 @pytest.mark.parametrize(("ordered", "on_error"), [(True, "raise"), (True, "collect"), (False, "collect")])
 def test_what_its_executor_has_cancelled_is_a_failure(ordered, on_error):
     """
-    An executor that is shut down in the middle ends the map with a failure for each item: nobody waits for ever.
+    If the executor is shut down, each remaining item is a failure, and the map does not wait for ever.
     """
     begun, submitted, go = threading.Event(), threading.Event(), threading.Event()
     executor = concurrent.futures.ThreadPoolExecutor(1)
@@ -280,7 +279,7 @@ def test_what_its_executor_has_cancelled_is_a_failure(ordered, on_error):
 
 def test_leaving_early_begins_nothing_more():
     """
-    Whoever leaves the loop waits for what runs; what has not begun never does.
+    Leaving the loop waits for running items; no other item is begun.
     """
     first_runs, leave = threading.Event(), threading.Event()
     begun = []
@@ -309,7 +308,7 @@ def test_leaving_early_begins_nothing_more():
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="Windows sends signals to processes only")
 def test_ctrl_c_is_seen_though_it_ends_no_wait():
     """
-    A signal that comes just before the caller waits, or is given to another thread, is not left until an item is done.
+    A signal just before a wait, or delivered to another thread, is handled before the next item is done.
     """
     pressed = [threading.Event(), threading.Event()]
 
@@ -348,7 +347,7 @@ def test_bad_number_of_workers_is_refused_at_once(workers):
 
 def test_threads_are_named():
     """
-    The threads of the workers say whose they are.
+    The names of the worker threads say what they belong to.
     """
     (name,) = work(lambda _sg, _item: threading.current_thread().name, [1])
 
@@ -381,7 +380,7 @@ def test_results_come_as_they_are_ready():
 @pytest.mark.parametrize("ordered", [True, False])
 def test_failures_can_be_collected(ordered, chunksize):
     """
-    Each failure comes in the place of its result, with its item and its error, and the others are done.
+    Each failure is in the place of its result, with item and error, and the other items are processed.
     """
     results = list(work(fails_at_odd, range(7), on_error="collect", ordered=ordered, chunksize=chunksize))
     failures = [each for each in results if isinstance(each, Failure)]
@@ -404,7 +403,7 @@ def test_chunks_change_no_result(chunksize):
 
 def test_a_failure_in_a_chunk_ends_it():
     """
-    What stands after a failed item in its chunk is not begun; what stands before it has its result.
+    Items after a failed item in its chunk are not begun; those before it have their results.
     """
     begun = []
 
@@ -423,7 +422,7 @@ def test_a_failure_in_a_chunk_ends_it():
 
 def test_a_failure_stops_the_feeding_before_its_turn():
     """
-    When a later item fails while an earlier one still runs, nothing more is begun meanwhile.
+    When a later item fails while an earlier one still runs, no more items are begun.
     """
     failed, source = threading.Event(), Source()
 
@@ -444,7 +443,7 @@ def test_a_failure_stops_the_feeding_before_its_turn():
 
 def test_an_sg_that_cannot_be_made_is_the_failure_of_its_item():
     """
-    A worker that cannot begin says so with the item that it had taken.
+    If the *sg* of a worker cannot be created, the item that the worker had taken fails.
     """
 
     def make():
@@ -452,69 +451,3 @@ def test_an_sg_that_cannot_be_made_is_the_failure_of_its_item():
 
     with pytest.raises(WorkerError, match="The work on 7 failed: ConfigurationError: no site"):
         list(work(lambda _sg, item: item, [7], make=make))
-
-
-# --- Executors
-
-
-def test_an_executor_of_ones_own_is_used_and_left_open():
-    """
-    Threads that somebody else keeps do the work, and can be used after it.
-    """
-    with concurrent.futures.ThreadPoolExecutor(2, thread_name_prefix="mine") as executor:
-        names = set(work(lambda _sg, _item: threading.current_thread().name[:4], range(9), executor=executor))
-
-        assert names == {"mine"}
-        assert executor.submit(int, "7").result() == 7
-
-
-def test_leaving_early_cancels_what_an_executor_has_not_begun():
-    """
-    With an executor that is left open nothing of the map is begun after the loop was left.
-    """
-    begun, go = [], threading.Event()
-
-    def function(_sg, item):
-        begun.append(item)
-        assert item == 0 or go.wait(GUARD)
-        return item
-
-    with concurrent.futures.ThreadPoolExecutor(1) as executor:
-        results = work(function, range(50), 1, executor=executor)
-        next(results)
-        go.set()
-        results.close()
-        before = len(begun)
-        executor.submit(int).result()
-
-    assert len(begun) == before <= 3
-
-
-def test_a_map_that_a_worker_of_its_own_collects_ends_too():
-    """
-    Garbage is collected in any thread: where it is one of the workers, it does not wait for itself, and all ends.
-    """
-    left, collected = threading.Event(), threading.Event()
-    before = set(threading.enumerate())
-
-    def function(_sg, item):
-        if item:
-            assert left.wait(GUARD)
-            gc.collect()
-            collected.set()
-
-    holder = {"results": work(function, range(9), 1)}
-    holder["itself"] = holder
-    next(holder["results"])
-    gc.disable()
-    try:
-        del holder
-        left.set()
-        assert collected.wait(GUARD)
-    finally:
-        gc.enable()
-    own = {thread for thread in threading.enumerate() if thread.name.startswith("sgextended-")} - before
-    for thread in own:
-        thread.join(GUARD)
-
-    assert not [thread for thread in own if thread.is_alive()]

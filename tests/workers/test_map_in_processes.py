@@ -70,7 +70,7 @@ def test_a_studios_class_works_in_processes(executor):
 
 def test_a_process_makes_one_wrapper_and_keeps_it(executor):
     """
-    However many items a process works on, and in however many maps, it has one wrapper for each of its threads.
+    For any number of items and maps, a process has one wrapper for each of its threads.
     """
     sg = SGExtended()
     seen = [who for _ in range(3) for *_rest, who in sg.map(shots_and_worker, range(8), executor=executor)]
@@ -80,7 +80,7 @@ def test_a_process_makes_one_wrapper_and_keeps_it(executor):
 
 def test_a_failure_comes_back_with_its_item(executor):
     """
-    An error that cannot be pickled comes as its text, in the place of the item.
+    An error that cannot be pickled is returned as its text, in the place of the item.
     """
     first, *_ = results = list(SGExtended().map(fail, [1, 2], executor=executor, on_error="collect"))
 
@@ -103,7 +103,7 @@ def test_a_worker_class_works_in_processes(executor, tmp_path):
 
 def test_a_process_that_dies_loses_the_items_in_flight_by_name(environment):
     """
-    What was done stays done, and each item that went with the process is a failure of its own.
+    Finished items keep their results, and each item that was lost with the process is a failure of its own.
     """
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
         results = list(SGExtended().map(die, range(6), workers=1, executor=executor, on_error="collect"))
@@ -116,7 +116,7 @@ def test_a_process_that_dies_loses_the_items_in_flight_by_name(environment):
 
 def test_a_literal_key_is_refused_before_anything_begins(executor, server):
     """
-    What no pickle may hold is refused by the call, with the way out.
+    The call refuses a wrapper with a literal key, and the message says what to do.
     """
     sg = SGExtended(site=Site(url=server.url, script_name="robot", api_key=KEY))
 
@@ -128,7 +128,7 @@ def test_a_function_that_cannot_travel_is_refused(executor):
     """
     A lambda cannot be sent to a process that imports what it runs.
     """
-    with pytest.raises(ConfigurationError, match="stands in a module"):
+    with pytest.raises(ConfigurationError, match="is defined in a"):
         SGExtended().map(lambda _sg, item: item, range(3), executor=executor)
 
 
@@ -145,21 +145,21 @@ def test_a_failure_ends_the_map(executor):
 
 def test_results_that_cannot_travel_are_failures_of_their_own(executor):
     """
-    One that cannot be sent costs no other of its chunk, and one that cannot be read does not break the executor.
+    A result that cannot be sent loses no other of its chunk; one that cannot be read does not break the executor.
     """
     map_ = SGExtended().map
     sent = list(map_(returns_what_cannot_travel, [0, 1, 3], executor=executor, on_error="collect", chunksize=3))
     read = list(map_(returns_what_cannot_travel, [0, 2, 3], executor=executor, on_error="collect"))
 
     assert [sent[0], sent[2], read[0], read[2]] == [0, 3, 0, 3]
-    assert "It was done, but its result cannot be sent back" in str(sent[1].error)
-    assert "It was done, but its result cannot be read here: ValueError: not here" in str(read[1].error)
+    assert "The work was done, but its result cannot be sent back" in str(sent[1].error)
+    assert "The work was done, but its result cannot be read in this process: ValueError: not" in str(read[1].error)
     assert executor.submit(int, "7").result() == 7
 
 
 def test_workers_of_earlier_maps_are_ended_when_others_take_their_place(environment, tmp_path):
     """
-    A process that lives on keeps those of the last maps alone; what it lets go of is torn down.
+    A process keeps only the workers of the last maps; the others are torn down.
     """
     notes = [tmp_path / f"notes {number}" for number in range(KEPT_RECIPES + 1)]
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:

@@ -1,5 +1,5 @@
 """
-Running a function over many items: its time, its progress, and what is refused.
+The options of a map: time limit, progress, and options that are refused.
 """
 
 import concurrent.futures
@@ -17,7 +17,7 @@ from sgextended.http import deadline
 
 def test_time_that_is_up_ends_the_map():
     """
-    After its seconds the map says how many are done, begins nothing more, and finishes what runs.
+    When the time is up, the map raises with the number of finished items, begins no more, and finishes running items.
     """
     stop, begun = threading.Event(), []
 
@@ -39,7 +39,7 @@ def test_time_that_is_up_ends_the_map():
 
 def test_time_that_is_up_is_seen_where_nothing_is_waited_for():
     """
-    Items without end that come more slowly than they are done end with the time; what was begun is handed back.
+    An endless, slow generator ends with the time limit; the results of begun items are returned.
     """
     done, last = threading.Semaphore(0), time.monotonic() + GUARD
 
@@ -66,7 +66,7 @@ def test_a_loop_that_takes_its_time_gets_what_was_done_in_time():
 
 def test_a_call_that_ends_with_the_time_of_the_map_is_no_failure_of_its_item():
     """
-    Whoever notices first that the time is up, worker or map: it is `MapTimeout`, with the worker's error as its cause.
+    Whether a worker or the map notices first that the time is up, `MapTimeout` is raised.
     """
 
     def function(_sg, item):
@@ -87,7 +87,7 @@ def test_a_call_that_ends_with_the_time_of_the_map_is_no_failure_of_its_item():
 
 def test_workers_have_the_deadline_of_the_map():
     """
-    What the function asks the site ends with the map's time, or with that of the block around it.
+    Calls of the function end with the time limit of the map, or with the deadline of the block around it.
     """
     seen = list(work(lambda _sg, _item: deadline.current().seconds, [1], timeout=60))
     with deadline.deadline(30):
@@ -102,7 +102,7 @@ def test_workers_have_the_deadline_of_the_map():
 
 def test_a_function_is_told_how_far_it_is():
     """
-    It is called in the thread that iterates, with what is done, what failed and how many there are.
+    It is called in the thread that iterates, with the numbers of done, failed and all items.
     """
     told = []
 
@@ -117,7 +117,7 @@ def test_a_function_is_told_how_far_it_is():
 
 def test_the_total_of_a_generator_is_not_known():
     """
-    None is told as the total of items that are no collection.
+    The total of a generator is None.
     """
     told = []
     list(work(fails_at_odd, (n for n in (0, 2)), progress=lambda *call: told.append(call)))
@@ -158,11 +158,11 @@ def generating(_sg, item):
 
 @pytest.mark.parametrize(
     ("function", "reason"),
-    [(None, "cannot be called"), ([1, 2], "first, and then"), (asynchronous, "await"), (generating, "a generator")],
+    [(None, "not callable"), ([1, 2], "first, and then"), (asynchronous, "coroutine"), (generating, "a generator")],
 )
 def test_what_would_do_nothing_is_refused_at_once(function, reason):
     """
-    What cannot be called, and what does nothing when it is called, is refused before an item is taken.
+    A value that is not callable, and a function whose call does nothing, are refused before an item is taken.
     """
     source = Source()
 

@@ -18,7 +18,7 @@ class Terminal(io.StringIO):
 @pytest.fixture(params=["rich", "plain"])
 def show(request, monkeypatch):
     """
-    Runs a function on a terminal, with rich and without it, and returns what was shown.
+    Runs a function on a terminal, with rich and without it, and returns the output.
     """
     if request.param == "rich":
         pytest.importorskip("rich")
@@ -37,7 +37,7 @@ def show(request, monkeypatch):
 
 def test_a_bar_shows_how_far_it_is(show):
     """
-    What is done and what failed, of how many.
+    The bar shows the numbers of done, failed and all items.
     """
 
     def work():
@@ -79,7 +79,7 @@ def test_nothing_is_shown_where_there_is_no_terminal(monkeypatch, progress):
 @pytest.mark.parametrize("stderr", [None, object()])
 def test_nothing_is_shown_where_stderr_is_no_stream(monkeypatch, stderr):
     """
-    A program with windows may have none, or a thing of its own in its place.
+    In a program with windows stderr may be None, or an object of the host.
     """
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", stderr)

@@ -14,7 +14,7 @@ from sgextended import ConfigurationError, SGExtended, SGWorker, WorkerError
 @define(slots=False, eq=False)
 class Noting(SGWorker):
     """
-    A worker that notes what is done to it, and by which thread.
+    A worker that notes its calls, and their threads.
     """
 
     notes: list = field(kw_only=True)
@@ -91,7 +91,7 @@ def test_a_failing_teardown_keeps_no_other_from_being_called(site):
 
 def test_a_worker_that_cannot_be_set_up_fails_its_items(site):
     """
-    What setup raises is the failure of the item that the worker had taken; it is not torn down.
+    An exception in setup is the failure of the item that the worker had taken; teardown is not called.
     """
     ended = []
 
@@ -113,7 +113,7 @@ def test_a_worker_that_cannot_be_set_up_fails_its_items(site):
 
 def test_the_options_of_map_are_told_from_those_of_the_class(site):
     """
-    What is no option of map is an argument of each instance.
+    Options that map does not have are arguments of each instance.
     """
     told = []
     results = Noting.map(
@@ -127,7 +127,7 @@ def test_the_options_of_map_are_told_from_those_of_the_class(site):
 
 def test_clones_of_workers_are_closed(site):
     """
-    The wrappers that map makes for its workers are closed after it; the one that mapped is not.
+    The wrappers that map creates for its workers are closed after it; the caller's wrapper is not.
     """
     sg, seen = SGExtended(site=site), []
     list(sg.map(lambda worker, _item: seen.append(worker), range(3), workers=2))
@@ -138,7 +138,7 @@ def test_clones_of_workers_are_closed(site):
 
 def test_a_client_that_was_handed_in_stays_open(shot_server):
     """
-    A wrapper around somebody else's client shares it with its workers, and closes it for nobody.
+    A wrapper around another library's client shares the client with its workers, and never closes it.
     """
     import shotgun_api3
 
@@ -167,14 +167,14 @@ def test_a_failing_teardown_hides_no_failure_of_the_work(site, caplog):
 
     with pytest.raises(WorkerError, match="The work on 1 failed: KeyError"):
         list(Failing.map([1], site=site))
-    assert ["could not be ended" in record.message for record in caplog.records if record.levelname == "WARNING"] == [
+    assert ["could not be closed" in record.message for record in caplog.records if record.levelname == "WARNING"] == [
         True
     ]
 
 
 def test_an_argument_that_nobody_takes_is_refused_at_once(site):
     """
-    A slip such as ``worker=`` is named by the call, before an instance is made.
+    The call refuses a misspelled option such as ``worker=`` before an instance is created.
     """
-    with pytest.raises(ConfigurationError, match=r"Neither map nor Noting can be given this: .*'worker'.*workers"):
+    with pytest.raises(ConfigurationError, match=r"Neither map nor Noting accepts .*'worker'.*workers"):
         Noting.map([1], worker=4, site=site, notes=[])

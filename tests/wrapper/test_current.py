@@ -1,5 +1,5 @@
 """
-``SGExtended.current()``: the wrapper of each thread and class, its end, and the block that sets another one.
+``SGExtended.current()``: the wrapper of each thread and class, its closing, and the block that sets another one.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ class Layout(Studio):
 
 def in_thread(function):
     """
-    Return what a function returns in a thread of its own, once that has ended.
+    Call a function in a new thread, wait for the end of the thread, and return the result.
     """
     outcome = []
 
@@ -52,7 +52,7 @@ def in_thread(function):
 @pytest.fixture
 def connections(shot_server):
     """
-    What became of the connections to the site: an event for each that is set when it has ended.
+    One event for each connection to the site, set when the connection has ended.
     """
     ended, converse = [], shot_server.converse
 
@@ -71,7 +71,7 @@ def connections(shot_server):
 
 def test_wrapper_is_closed_when_its_thread_ends(environment):
     """
-    What a thread had as current is closed once the thread is joined, each class's, and not before.
+    The current wrappers of a thread, one for each class, are closed after the thread has ended, and not before.
     """
 
     def work():
@@ -163,7 +163,7 @@ def test_failure_to_close_keeps_no_other_from_being_closed(environment, caplog):
 
 def test_end_of_the_process_is_quiet(environment):
     """
-    What the main thread and a daemon had as current is not closed at the end of the process, when nothing works.
+    The wrappers of the main thread and of a daemon are not closed at the end of the process.
     """
     script = """
 import os, threading, sgextended
@@ -245,7 +245,7 @@ def test_as_current_closes_nothing(environment, site):
 
 def test_as_current_holds_for_its_thread_alone(environment, site):
     """
-    Another thread has its own meanwhile.
+    Another thread keeps its own wrapper.
     """
     sg = Studio(site=site)
 
@@ -258,7 +258,7 @@ def test_as_current_holds_for_its_thread_alone(environment, site):
 
 def test_as_current_holds_for_its_task(environment, site):
     """
-    Two tasks of asyncio in one thread each have what they set, and so has the thread that one of them works in.
+    Two asyncio tasks in one thread each have the wrapper that they set, also in the worker threads of their calls.
     """
     wrappers = [Studio(site=site), Studio(site=site)]
 
@@ -285,7 +285,7 @@ def test_as_current_holds_for_its_task(environment, site):
 
 def test_as_current_holds_for_the_work_of_map(environment, site):
     """
-    What a block maps asks in the same name: its workers have the same current wrapper, and after the block their own.
+    The workers of a map in the block have the same current wrapper; after the block they have their own.
     """
     sg, items = Studio(site=site), range(4)
 
@@ -299,7 +299,7 @@ def test_as_current_holds_for_the_work_of_map(environment, site):
 
 def test_as_current_does_not_replace_what_was_closed(environment, site):
     """
-    A wrapper that is closed in its block is not replaced by the environment's, who may ask as somebody else.
+    A wrapper that is closed in its block is not replaced by one from the environment, whose credentials may differ.
     """
     sg = Studio(site=site)
 
@@ -311,7 +311,7 @@ def test_as_current_does_not_replace_what_was_closed(environment, site):
 
 def test_as_current_needs_no_environment(site):
     """
-    A test's wrapper is what the studio's code asks for, without any environment; a worker's too.
+    In the block no environment is needed; this applies to workers too.
     """
     job = Job(site=site)
 
@@ -321,7 +321,7 @@ def test_as_current_needs_no_environment(site):
 
 def test_as_current_acts_for_somebody_else(make_sg):
     """
-    With a site for sudo, code that asks for current() writes in another's name.
+    With sudo_as_login, code that calls current() writes as another user.
     """
     with LocalSite() as local, make_sg(local) as sg:
         local.add_user("ada", "pw")
@@ -346,7 +346,7 @@ def test_as_current_acts_for_somebody_else(make_sg):
 @FORK_WARNING
 def test_child_has_its_own(environment, shot_server):
     """
-    A forked child makes a wrapper of its own, on a connection of its own, and the parent's is as it was.
+    A forked child creates its own wrapper with its own connection; that of the parent is not changed.
     """
 
     def work():
@@ -376,7 +376,7 @@ def test_child_has_its_own(environment, shot_server):
 @FORK_WARNING
 def test_child_closes_nothing_of_the_parents_threads(environment, tmp_path):
     """
-    The threads that a child lacks take nothing with them: no wrapper of theirs is closed there.
+    A forked child does not close the wrappers of the parent's threads.
     """
     closed = tmp_path / "closed"
 
@@ -427,7 +427,7 @@ def test_child_keeps_what_a_block_has_set(environment, site):
 @FORK_WARNING
 def test_thread_of_a_child_closes_its_own(environment):
     """
-    A thread that a child starts closes what it had, as any other.
+    The wrapper of a thread that a child starts is closed at the end of the thread.
     """
 
     def child():

@@ -1,5 +1,5 @@
 """
-`SGExtended`: forwarding and its guards, subclassing, and making.
+`SGExtended`: forwarding, subclassing and construction.
 """
 
 import copy
@@ -15,8 +15,9 @@ from fix_servers import GUARD, page, results
 import sgextended
 from sgextended import ConfigurationError, NativeClient, SGExtended, Site
 from sgextended.wrapper.native_overrides import NativeOverrides
+from sgextended.wrapper.transfer_overrides import TransferOverrides
 
-# --- Forwarding, as R18 and R19 ask
+# --- Forwarding of native names
 
 
 def test_native_names_are_forwarded(site, shot_server):
@@ -42,7 +43,7 @@ def test_names_newer_than_the_stub_are_forwarded(site, monkeypatch):
 
 def test_missing_names_are_missing(site):
     """
-    A name that neither has is an AttributeError that says so.
+    A name that neither wrapper nor client has raises AttributeError.
     """
     with pytest.raises(AttributeError, match="no_such_name"):
         SGExtended(site=site).no_such_name  # noqa: B018 - reading is the point
@@ -129,16 +130,16 @@ def test_super_find_works(site):
     ["find", "find_one", "summarize", "create", "update", "delete", "revive", "batch", "upload", "upload_thumbnail",
      "download_attachment", "schema_read", "schema_entity_read", "schema_field_read", "close"],
 )  # fmt: skip
-def test_verbs_are_real_methods(name):
+def test_overridable_methods_are_real_methods(name):
     """
-    The verbs of R20 are methods of a class above the studio's, so that super() finds them.
+    The native methods that studios override are methods of a class above the studio's, so that super() finds them.
     """
-    assert callable(vars(NativeOverrides)[name])
+    assert callable({**vars(TransferOverrides), **vars(NativeOverrides)}[name])
 
 
-def test_verbs_pass_their_arguments_on(site):
+def test_overridable_methods_pass_their_arguments_on(site):
     """
-    Every overridden verb hands each argument to the client in its native place.
+    Every overridden method passes each argument to the client at its native position.
     """
     sg = SGExtended(site=site)
     created_at = ["now"] if "created_at" in inspect.signature(shotgun_api3.Shotgun.upload).parameters else []
@@ -186,7 +187,7 @@ def test_verbs_pass_their_arguments_on(site):
 
 def test_environment_is_read_without_arguments(environment, shot_server):
     """
-    SGExtended() is the environment's site, and costs no request until it is used.
+    SGExtended() uses the site of the environment, and sends no request until it is used.
     """
     sg = SGExtended()
     before = len(shot_server.requests)
@@ -211,7 +212,7 @@ def test_client_and_site_together_are_refused(site):
     """
     Two sources are one too many.
     """
-    with pytest.raises(ConfigurationError, match="either a client or a site, not both"):
+    with pytest.raises(ConfigurationError, match="both a client and a site"):
         SGExtended(NativeClient(site), site=make_site_like(site))
 
 
@@ -224,7 +225,7 @@ def make_site_like(site):
 )
 def test_what_is_no_client_is_refused(wrong):
     """
-    An address, a class or anything else without ``find`` is refused with the two ways to write it.
+    A URL, a class or any other object without ``find`` is refused; the message shows two valid calls.
     """
     with pytest.raises(ConfigurationError, match=r"SGExtended\(site=Site\(\.\.\.\)\), or SGExtended\.connect"):
         SGExtended(wrong)
@@ -252,7 +253,7 @@ def test_plain_shotgun_is_wrapped(shot_server):
 
 def test_plain_shotgun_is_safe_to_share(shot_server):
     """
-    Threads that share a wrapped Shotgun, directly and through clones, each get their own answer.
+    Threads that share a wrapped Shotgun, directly and through clones, each receive their own response.
     """
     shot_server.answers["read"] = lambda request: results(
         page({"type": "Shot", "id": request.payload["params"][1]["filters"]["conditions"][0]["values"][0]})
@@ -272,7 +273,7 @@ def test_site_of_a_plain_shotgun_is_explained(shot_server):
     """
     sg = Studio(shotgun_api3.Shotgun(shot_server.url, "robot", KEY, connect=False))
 
-    with pytest.raises(ConfigurationError, match=r"use Studio\.from_shotgun\(sg\)"):
+    with pytest.raises(ConfigurationError, match=r"Use Studio\.from_shotgun\(sg\)"):
         sg.site  # noqa: B018 - reading is the point
 
 
@@ -286,7 +287,7 @@ def test_wrapper_around_a_wrapper_shares_its_client(site):
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_adopt_makes_a_safe_client(shot_server, wrapped):
+def test_from_shotgun_makes_a_safe_client(shot_server, wrapped):
     """
     A Shotgun, or a wrapper around one, is adopted without being used.
     """
@@ -301,11 +302,11 @@ def test_adopt_makes_a_safe_client(shot_server, wrapped):
     assert native._connection is None
 
 
-def test_adopt_refuses_a_mockgun(make_mockgun):
+def test_from_shotgun_refuses_a_mockgun(make_mockgun):
     """
-    A Mockgun leads nowhere, so there is nothing to adopt.
+    A Mockgun has no site, so from_shotgun refuses it.
     """
-    with pytest.raises(ConfigurationError, match="says which site it is for"):
+    with pytest.raises(ConfigurationError, match="has no site and credentials"):
         SGExtended.from_shotgun(make_mockgun())
 
 
@@ -314,7 +315,7 @@ def test_adopt_refuses_a_mockgun(make_mockgun):
 
 def test_connect_on_the_class_takes_native_arguments(shot_server):
     """
-    The arguments of Shotgun make a wrapper of the class, which has asked the site.
+    connect takes the arguments of Shotgun, returns a wrapper of the class, and sends a request to the site.
     """
     sg = Studio.connect(shot_server.url, "robot", KEY)
 
@@ -325,7 +326,7 @@ def test_connect_on_the_class_takes_native_arguments(shot_server):
 
 def test_connect_without_connecting_sends_nothing(shot_server):
     """
-    connect=False asks nothing, as native.
+    connect=False sends no request, as native.
     """
     sg = SGExtended.connect(shot_server.url, "robot", KEY, connect=False)
 
@@ -335,7 +336,7 @@ def test_connect_without_connecting_sends_nothing(shot_server):
 
 def test_connect_on_an_instance_is_native(site, shot_server):
     """
-    On an instance connect asks the site, and returns nothing.
+    On an instance connect sends a request, and returns None.
     """
     assert SGExtended(site=site).connect() is None
     assert [request.rpc for request in shot_server.requests] == ["info"]

@@ -32,7 +32,7 @@ def test_mockgun_works(make_mockgun):
 
 def test_mockgun_lacks_what_it_lacks(make_mockgun):
     """
-    What a Mockgun has not is an AttributeError that names it.
+    A name that a Mockgun lacks raises AttributeError.
     """
     with pytest.raises(AttributeError, match="summarize"):
         SGExtended(make_mockgun()).summarize("Shot", [], [])

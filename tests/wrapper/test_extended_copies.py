@@ -26,7 +26,7 @@ DUPLICATES = {
 @pytest.mark.parametrize("studio_class", [SGExtended, Studio, Attributed, Job])
 def test_duplicates_keep_class_identity_and_attributes(shot_server, duplicate, studio_class):
     """
-    Whatever way it is copied, a wrapper stays of its class, on its site, with the studio's attributes.
+    Every kind of copy keeps the class, the site, the credentials and the studio's attributes.
     """
     sg = studio_class(site=make_site(shot_server, allow_pickle_secrets=True))
     sg.own = {"deep": [1, 2]}
@@ -61,7 +61,7 @@ def test_duplicates_keep_attrs_fields(shot_server, duplicate, studio_class):
 @pytest.mark.parametrize("duplicate", DUPLICATES.values(), ids=DUPLICATES)
 def test_duplicates_have_a_client_of_their_own(shot_server, duplicate):
     """
-    What is set on the configuration of one does not show on the other.
+    A change of one copy's configuration does not affect the other.
     """
     sg = SGExtended(site=make_site(shot_server, allow_pickle_secrets=True))
 
@@ -102,7 +102,7 @@ def test_pickle_with_a_literal_key_is_refused(site):
 
 def test_vars_show_no_key(site):
     """
-    What a debugger lists of a wrapper has no key.
+    vars() of a wrapper contains no key.
     """
     sg = SGExtended(site=site)
 

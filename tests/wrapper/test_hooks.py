@@ -1,5 +1,5 @@
 """
-The hooks of a studio's own layer: what they are told, what they may change, and what they cost nobody else.
+The hooks of a studio's class: their arguments, their effects, and their absence in plain wrappers.
 """
 
 import gc
@@ -14,6 +14,7 @@ import pytest
 import shotgun_api3
 from fix_extended import KEY, SHOT
 from fix_extended import make_site as make_scripted
+from fix_hooks import WRITES
 from fix_native import failing
 from fix_servers import Last, http_reply, page
 
@@ -37,7 +38,7 @@ WRITING = {
 
 class Telling(SGExtended):
     """
-    A studio's class that writes down what its hooks are told.
+    A studio's class that records the calls of on_call.
     """
 
     @property
@@ -59,7 +60,7 @@ class Strict(SGExtended):
 
 class Stamping(SGExtended):
     """
-    A mix-in that adds a field to what is created.
+    A mix-in that adds a field to each create.
     """
 
     def before_write(self, write):
@@ -87,7 +88,7 @@ class Both(Upper, Stamping):
 
 class Audited(Telling):
     """
-    A studio's class whose hooks ask and write themselves.
+    A studio's class whose hooks read and write themselves.
     """
 
     def before_write(self, write):
@@ -105,9 +106,9 @@ class Audited(Telling):
 # --- on_call
 
 
-def test_calls_of_every_kind_are_told(site, shot_server):
+def test_calls_of_every_kind_are_reported(site, shot_server):
     """
-    Native, domain and forwarded calls are told alike, with what they were about and how much came.
+    Native, domain and forwarded calls are all reported, with entity type and number of rows.
     """
     sg = Telling(site=site)
     shot_server.answers["preferences_read"] = {}
@@ -126,9 +127,9 @@ def test_calls_of_every_kind_are_told(site, shot_server):
     assert 0 < read.seconds < 60
 
 
-def test_failures_are_told_with_their_class(site, shot_server):
+def test_failures_are_reported_with_their_class(site, shot_server):
     """
-    A fault of the site and a lost connection are told as what the caller gets.
+    A fault of the site and a lost connection are reported with the class that the caller receives.
     """
     sg = Telling(site=site)
     refusal = http_reply(b'{"exception": true, "message": "no", "error_code": 104}')
@@ -146,7 +147,7 @@ def test_failures_are_told_with_their_class(site, shot_server):
 
 def test_attempts_are_counted(shot_server):
     """
-    A call that was repeated is told once, with its attempts and the bytes of all of them.
+    A call that was retried is reported once, with its attempts and the bytes of all of them.
     """
     shot_server.answers["read"] = failing(http_reply(status=502), http_reply(status=502), then=page(SHOT))
     sg = Telling(site=make_scripted(shot_server, retry=RetryPolicy(first_wait=0)))
@@ -166,9 +167,9 @@ def shots(any_tls_site, make_sg):
     return any_tls_site
 
 
-def test_pages_that_threads_fetch_are_told(shots, make_site):
+def test_prefetched_pages_are_reported(shots, make_site):
     """
-    Each page is told once, in the thread that fetched it.
+    Each page is reported once, in the thread that fetched it.
     """
     threads = []
 
@@ -185,9 +186,9 @@ def test_pages_that_threads_fetch_are_told(shots, make_site):
     assert len(set(threads)) > 1
 
 
-def test_transfers_are_told(any_tls_site, make_site, tmp_path):
+def test_transfers_are_reported(any_tls_site, make_site, tmp_path):
     """
-    An upload and a download are told with the bytes of the file.
+    An upload and a download are reported with the bytes of the file.
     """
     sg = Telling(site=make_site(any_tls_site))
     step = sg.create("Step", {"code": "with a file"})
@@ -204,7 +205,7 @@ def test_transfers_are_told(any_tls_site, make_site, tmp_path):
 
 def test_a_hook_that_fails_is_logged(site, caplog):
     """
-    What goes wrong in on_call is in the log, and the call returns what it would have.
+    An exception in on_call is logged, and does not change the result of the call.
     """
 
     class Failing(SGExtended):
@@ -212,13 +213,13 @@ def test_a_hook_that_fails_is_logged(site, caplog):
             raise ZeroDivisionError
 
     assert Failing(site=site).find("Shot", []) == [SHOT]
-    assert "Failing.on_call failed" in caplog.text
+    assert "Failing.on_call raised" in caplog.text
     assert caplog.records[-1].levelno == logging.ERROR
 
 
 def test_a_hook_set_on_an_instance_is_called(site):
     """
-    For a look at what a script does, a function on the instance is enough.
+    A function that is set on an instance works as a hook.
     """
     sg, told = SGExtended(site=site), []
     sg.on_call = told.append
@@ -242,26 +243,10 @@ def test_every_native_name_is_known_to_read_or_to_write():
     assert READING - public <= {"from_shotgun", "clone", "find_iter", "watched_by", "export_page"}
 
 
-WRITES = {
-    "create": lambda sg: sg.create("Shot", {"code": "a"}),
-    "create that looks": lambda sg: sg.create("Shot", {"code": "a"}, unique_by=["code"]),
-    "update": lambda sg: sg.update("Shot", 7, {"code": "a"}),
-    "delete": lambda sg: sg.delete("Shot", 7),
-    "revive": lambda sg: sg.revive("Shot", 7),
-    "batch": lambda sg: sg.batch([{"request_type": "delete", "entity_type": "Shot", "entity_id": 7}]),
-    "upload": lambda sg: sg.upload("Shot", 7, __file__),
-    "upload_thumbnail": lambda sg: sg.upload_thumbnail("Shot", 7, __file__),
-    "forwarded": lambda sg: sg.follow({"type": "HumanUser", "id": 1}, SHOT),
-    "schema": lambda sg: sg.schema_field_create("Shot", "text", "Mood"),
-    "newer": lambda sg: sg.brand_new("Shot"),
-    "through the client": lambda sg: sg._sg.update("Shot", 7, {"code": "a"}),
-}
-
-
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 def test_a_refused_write_is_not_sent(site, shot_server, write, monkeypatch):
     """
-    What before_write raises comes to the caller, and nothing was sent.
+    The caller receives the exception of before_write, and nothing was sent.
     """
     monkeypatch.setattr(shotgun_api3.Shotgun, "brand_new", lambda self, _type: self.find("Shot", []), raising=False)
 
@@ -306,7 +291,7 @@ def test_arguments_of_other_methods_can_be_changed(site, shot_server):
 @pytest.mark.parametrize("wrong", [None, "other", {"code": "a"}])
 def test_a_hook_must_return_the_write(site, shot_server, wrong):
     """
-    A forgotten return, or another write, is refused with what to do.
+    A before_write that returns None, or another write, is refused; the message says what to do.
     """
 
     class Wrong(SGExtended):
@@ -318,9 +303,9 @@ def test_a_hook_must_return_the_write(site, shot_server, wrong):
     assert shot_server.requests == []
 
 
-def test_results_are_told_after_the_write(any_tls_site, make_site):
+def test_after_write_receives_the_results(any_tls_site, make_site):
     """
-    after_write is told each write with its result, those of a batch one by one.
+    after_write receives each write with its result, those of a batch one by one.
     """
     done = []
 
@@ -342,16 +327,14 @@ def test_results_are_told_after_the_write(any_tls_site, make_site):
 
 def test_a_failure_after_a_write_says_that_it_is_done(any_tls_site, make_site):
     """
-    What goes wrong in after_write is PartialSuccessError, which has what was written.
+    An exception in after_write becomes PartialSuccessError, which has the written entity.
     """
 
     class Failing(SGExtended):
         def after_write(self, write, result):
             raise ZeroDivisionError
 
-    with pytest.raises(
-        PartialSuccessError, match=r"create Step was done, and then Failing\.after_write failed"
-    ) as caught:
+    with pytest.raises(PartialSuccessError, match=r"create Step was done, but Failing\.after_write raised") as caught:
         Failing(site=make_site(any_tls_site)).create("Step", {"code": "done"})
     assert caught.value.entity["code"] == "done"
 
@@ -368,9 +351,9 @@ def test_what_a_hook_asks_calls_no_hooks(any_tls_site, make_site):
     assert sg.find_one("Step", [["code", "is", "audit of create Step"]]) is not None
 
 
-def test_handed_in_clients_have_hooks(make_mockgun):
+def test_wrapped_clients_have_hooks(make_mockgun):
     """
-    The methods of a Mockgun are told and can be refused.
+    The calls of a Mockgun are reported and can be refused.
     """
 
     class Careful(Telling, Strict):
@@ -403,7 +386,7 @@ def test_wrappers_of_one_client_have_their_own_hooks(site):
 
 def test_copies_keep_their_hooks(environment):
     """
-    Clones, pickles, the instances of a pool and the workers of a map are of the class, and so have its hooks.
+    Clones, pickles, the instances of a pool and the workers of a map have the hooks of the class.
     """
     sg = Strict()
     with SGPool(Strict, max_size=1) as pool, pool.lease() as lent:
@@ -421,7 +404,7 @@ def test_copies_keep_their_hooks(environment):
 
 def test_a_wrapper_without_hooks_calls_its_client(site):
     """
-    Nothing stands between a plain wrapper and its client.
+    A wrapper without hooks calls its client directly.
     """
     sg = SGExtended(site=site)
 
@@ -431,7 +414,7 @@ def test_a_wrapper_without_hooks_calls_its_client(site):
 
 def test_a_wrapper_with_hooks_ends_with_its_last_use(site):
     """
-    Its client does not keep it alive: it goes without the garbage collector.
+    The client does not keep the wrapper alive: it is freed without the garbage collector.
     """
     gc.disable()
     try:
@@ -448,7 +431,7 @@ def test_a_wrapper_with_hooks_ends_with_its_last_use(site):
 
 def test_a_method_keeps_its_wrapper_and_its_hooks(site, shot_server):
     """
-    A forwarded method of a wrapper that nobody else holds is refused as well.
+    A forwarded method keeps its wrapper alive, and its hooks apply.
     """
     follow = Strict(site=site).follow
 

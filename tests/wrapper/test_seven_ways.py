@@ -79,7 +79,7 @@ def run_in_threads(*targets):
 
 class Studio(SGExtended):
     """
-    What a studio writes: methods that use the wrapper, its client, and each other.
+    A studio's class: methods that use the wrapper, its client, and each other.
     """
 
     def find_late_tasks(self, entity, today="2026-11-22"):
@@ -144,7 +144,7 @@ def test_way_3_the_wrapper_is_the_worker(shot):
 
 def test_way_4_a_plain_function_bound_to_any_client(any_site, shot, tmp_path):
     """
-    The domain's functions take an SGExtended, an official client and a Mockgun alike.
+    The domain's functions accept an SGExtended, an official client and a Mockgun.
     """
     official = shotgun_api3.Shotgun(any_site.url, any_site.script_name, any_site.api_key, ca_certs=any_site.ca_file)
     bound_to_ours = functools.partial(find_tasks, SGExtended())
@@ -157,7 +157,7 @@ def test_way_4_a_plain_function_bound_to_any_client(any_site, shot, tmp_path):
 
 def test_way_4_a_mockgun(any_site, tmp_path):
     """
-    A Mockgun with the site's schema answers find_tasks, as a function and wrapped.
+    find_tasks works with a Mockgun that has the site's schema, as a function and as a method.
     """
     from shotgun_api3.lib.mockgun import generate_schema
 
@@ -229,7 +229,7 @@ def test_way_6_as_objects(project):
 
 def test_way_7_a_pool_that_lends(shot):
     """
-    A pool lends instances of the studio's class, to one caller at a time, and makes no more than its bound.
+    A pool leases instances of the studio's class to one caller at a time, and creates at most max_size.
     """
     made = []
 
@@ -254,7 +254,7 @@ def test_way_7_a_pool_that_lends(shot):
 
 def test_one_shared_sg_creates_each_record_once(any_site, project):
     """
-    Eight threads create fifty records each on one wrapper: 400 records, each what its creator asked for.
+    Eight threads create fifty records each on one wrapper: 400 records, each with the data of its creator.
     """
     sg = SGExtended()
     barrier = threading.Barrier(8)

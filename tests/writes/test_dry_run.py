@@ -8,8 +8,8 @@ import threading
 
 import pytest
 from fix_extended import SHOT
+from fix_hooks import WRITES
 from fix_servers import GUARD
-from test_hooks import WRITES
 
 from sgextended import ConfigurationError, ReadOnlyError, SGExtended
 
@@ -19,7 +19,7 @@ def test_a_read_only_wrapper_sends_no_write(site, shot_server, write):
     """
     Every kind of write is refused before anything is sent.
     """
-    with pytest.raises(ReadOnlyError, match=r"made with read_only=True\. Nothing was sent"):
+    with pytest.raises(ReadOnlyError, match=r"created with read_only=True\. Nothing was sent"):
         write(SGExtended(site=site, read_only=True))
     assert shot_server.requests == []
 
@@ -69,7 +69,7 @@ def write_some(sg, step):
 
 def test_a_dry_run_sends_nothing_that_writes(sg, step):
     """
-    The block's writes are put down with old and new values, and the site stays as it is.
+    The writes of the block are recorded with old and new values, and the site is not changed.
     """
     before = sg.summarize("Step", [], [{"field": "id", "type": "maximum"}])
     with sg.dry_run() as plan:
@@ -86,7 +86,7 @@ def test_a_dry_run_sends_nothing_that_writes(sg, step):
 
 def test_a_plan_is_a_table(sg, step):
     """
-    Its text has a line for each field, what is not there said to be so.
+    The text of a plan has a line for each field, and marks missing entities.
     """
     with sg.dry_run() as plan:
         sg.update("Step", step["id"], {"code": "after", "description": "x" * 60})
@@ -94,17 +94,17 @@ def test_a_plan_is_a_table(sg, step):
         sg.create("Task", {"content": "look", "step": step, "task_assignees": [{"type": "Group", "id": 3}]})
     lines = [line.split() for line in str(plan).splitlines()]
 
-    assert lines[0] == ["what", "field", "old", "new"]
+    assert lines[0] == ["write", "field", "old", "new"]
     assert lines[2] == ["update", "Step", str(step["id"]), "code", "before", "after"]
     assert lines[3] == ["description", "as", "it", "was", "x" * 37 + "..."]
-    assert lines[4] == ["update", "Step", "99999", "code", "(not", "there)", "nobody"]
+    assert lines[4] == ["update", "Step", "99999", "code", "(not", "found)", "nobody"]
     assert lines[6] == ["step", "Step", str(step["id"])]
     assert lines[7] == ["task_assignees", "Group", "3"]
 
 
 def test_a_plan_is_applied_once(sg, step):
     """
-    Applied, it writes all of it in order, with the true ids, and not a second time.
+    apply sends all writes in order, with real ids, and only once.
     """
     show = sg.create("Project", {"name": "planned"})
     with sg.dry_run() as plan:
@@ -117,13 +117,13 @@ def test_a_plan_is_applied_once(sg, step):
     assert results[0]["id"] > 0
     assert sg.find_one("Step", [["id", "is", results[0]["id"]]], retired_only=True) is not None
     assert results[-1]["step"]["id"] == results[-2]["id"]
-    with pytest.raises(ConfigurationError, match="All 6 writes of this plan have been applied"):
+    with pytest.raises(ConfigurationError, match="All 6 writes of this plan were applied before"):
         plan.apply()
 
 
 def test_list_modes_are_planned_as_they_come_out(sg):
     """
-    What is added to a list is shown with what is there.
+    The planned value of a list includes the present items.
     """
     users = [sg.create("Group", {"code": f"g{number}"}) for number in range(3)]
     show = sg.create("Project", {"name": "several"})
@@ -139,7 +139,7 @@ def test_list_modes_are_planned_as_they_come_out(sg):
 
 def test_threads_of_a_map_are_in_the_dry_run(sg, step):
     """
-    What the workers of a map in the block write is planned too.
+    The writes of a map's workers in the block are recorded too.
     """
     with sg.dry_run() as plan:
         list(sg.map(lambda sg, text: sg.update("Step", step["id"], {"code": text}), "abc", workers=3))
@@ -150,7 +150,7 @@ def test_threads_of_a_map_are_in_the_dry_run(sg, step):
 
 def test_what_workers_planned_is_applied_when_they_have_ended(any_tls_site, make_site):
     """
-    A map closes the wrappers of its workers; what they planned is written by others like them, hooks included.
+    A map closes the wrappers of its workers; apply sends their writes with clones, including hooks.
     """
     told = []
 
@@ -172,10 +172,10 @@ def test_what_workers_planned_is_applied_when_they_have_ended(any_tls_site, make
 
 def test_a_journal_is_refused_in_a_dry_run(sg, step, tmp_path):
     """
-    It would hold as done what is only planned, and the run that is meant would leave it out.
+    A journal in a dry run would record planned items as done, and the real run would skip them.
     """
     path = tmp_path / "run.jsonl"
-    with sg.dry_run() as plan, pytest.raises(ConfigurationError, match="leave journal= out"):
+    with sg.dry_run() as plan, pytest.raises(ConfigurationError, match="Leave journal= out"):
         sg.update_many([{**step, "description": "of many"}], fields="description", journal=path)
 
     assert (len(plan), path.exists()) == (0, False)
@@ -183,7 +183,7 @@ def test_a_journal_is_refused_in_a_dry_run(sg, step, tmp_path):
 
 def test_other_threads_are_refused_while_a_dry_run_lasts(sg, step):
     """
-    A thread that the block did not start with map is refused, rather than its write sent or lost; a clone is free.
+    A write of a thread that map did not start is refused, neither sent nor lost; a clone may write.
     """
     outcomes = []
 
@@ -224,9 +224,9 @@ def test_what_records_stays_in_its_process(environment, block):
     """
     sg = SGExtended()
     with getattr(sg, block)():
-        with pytest.raises(ConfigurationError, match="cannot go to another process"):
+        with pytest.raises(ConfigurationError, match="cannot be sent to another process"):
             pickle.dumps(sg)
-        with pytest.raises(ConfigurationError, match="is under way here already"), sg.dry_run():
+        with pytest.raises(ConfigurationError, match="is active in this thread"), sg.dry_run():
             pass
     pickle.dumps(sg)
 

@@ -1,5 +1,5 @@
 """
-After an uncertain create: looking for what it made, on the local site, over HTTP and HTTPS.
+Reconcile: search for the entities of a create with unknown outcome, on the local site, over HTTP and HTTPS.
 """
 
 import datetime
@@ -45,7 +45,7 @@ def link(entity):
 
 def uncertain(sg, site, call, kind="close-after"):
     """
-    Return what a write raises whose answer is lost after it was done.
+    Return the error of a write whose response is lost after the write was done.
     """
     with (
         site.faults.during(Mishap(kind=kind, rpc={"create", "batch"}, next=1)),
@@ -92,7 +92,7 @@ def test_what_an_uncertain_create_made_is_found(sg, site, project):
 
 def test_nothing_is_found_where_nothing_was_made(sg, site, project):
     """
-    When the request was lost before it was executed, the look finds nothing.
+    If the request was lost before it was executed, the search finds nothing.
     """
     data = {"code": "sh010", "project": link(project)}
     error = uncertain(sg, site, lambda sg: sg.create("Shot", data), kind="reset-before")
@@ -102,7 +102,7 @@ def test_nothing_is_found_where_nothing_was_made(sg, site, project):
 
 def test_what_others_have_made_is_not_found(sg, site, project, make_sg):
     """
-    The same values, created by somebody else, are somebody else's.
+    An entity with the same values that another user has created is not found.
     """
     person = {"firstname": "Ada", "lastname": "L", "email": "ada@studio.example", "login": site.url}
     sg.create("HumanUser", person)
@@ -143,16 +143,16 @@ def test_the_creates_of_a_batch_are_found(sg, site, project):
 
 def test_calls_that_create_nothing_cannot_be_reconciled(sg):
     """
-    For a call without an entity to look for, the error says so.
+    A call that creates no entity raises an error.
     """
     with pytest.raises(InvalidArgumentError, match="'schema_field_create' creates no entity"):
         sg.reconcile(OutcomeUnknown("?", rpc="schema_field_create"))
 
 
 @pytest.mark.parametrize("kind", ["close-after", "reset-after", "truncated", "garbled", "cut-off", "reset-before"])
-def test_reconcile_on_creates_once(sg, site, project, kind):
+def test_unique_by_creates_once(sg, site, project, kind):
     """
-    Whether the site did it or not, create returns the one shot that there is, with the fields asked for.
+    Whether or not the site has created the shot, create returns the only shot, with the requested fields.
     """
     with site.faults.during(Mishap(kind=kind, rpc={"create"}, next=1)) as mishap:
         shot = sg.create(
@@ -168,9 +168,9 @@ def test_reconcile_on_creates_once(sg, site, project, kind):
     assert "sg_status_list" in shot
 
 
-def test_reconcile_on_gives_up_in_the_end(sg, site, project):
+def test_unique_by_gives_up_in_the_end(sg, site, project):
     """
-    A site that loses every create makes it fail with the outcome unknown, after as many attempts as allowed.
+    If every create is lost, the call raises OutcomeUnknown after the allowed number of attempts.
     """
     data = {"code": "sh010", "project": link(project)}
     with site.faults.during(Mishap(kind="reset-before", rpc={"create"})) as mishap, pytest.raises(OutcomeUnknown):
@@ -179,7 +179,7 @@ def test_reconcile_on_gives_up_in_the_end(sg, site, project):
     assert mishap.happened == AT_ONCE.attempts
 
 
-def test_reconcile_on_is_safe_in_many_threads(sg, site, project):
+def test_unique_by_is_safe_in_many_threads(sg, site, project):
     """
     Eight threads whose creates are all lost after execution leave eight shots.
     """
@@ -215,7 +215,7 @@ def test_keys_that_the_site_cannot_look_for_are_refused(sg, keys):
     before = sg.requests_sent
     data = {"code": "sh010", "sg_frames": 1.5, "description": "x" * 256, "sg_movie": {"url": "https://x.example"}}
 
-    with pytest.raises(InvalidArgumentError, match="no Shot can be found by its"):
+    with pytest.raises(InvalidArgumentError, match="cannot search for the value of"):
         sg.create("Shot", data, unique_by=keys)
     assert sg.requests_sent == before
 
@@ -245,7 +245,7 @@ def test_what_says_when_and_by_whom_it_was_made_is_found(sg, site, project, tell
 
 def test_a_text_with_blanks_around_it_is_found(sg, site, project):
     """
-    The site strips texts, so that what it has made has another one than was sent.
+    The site strips texts, so the created entity has another text than was sent.
     """
     with site.faults.during(Mishap(kind="close-after", rpc={"create"}, next=1)):
         shot = sg.create("Shot", {"code": " sh010 ", "project": link(project)}, unique_by=("code", "project"))

@@ -1,5 +1,5 @@
 """
-Undo: what a block has written is set back, as far as nobody has changed it since.
+Undo: the writes of a block are undone, unless a value was changed later.
 """
 
 import datetime
@@ -36,7 +36,7 @@ def read(sg, *steps, retired_only=False):
 
 def write_some(sg, steps):
     """
-    Write in every way that can be set back; return the new step.
+    Call every method that can be undone; return the new step.
     """
     one, two = steps
     made = sg.create("Step", {"code": "made"})
@@ -53,9 +53,9 @@ def write_some(sg, steps):
 
 
 @pytest.mark.parametrize("from_file", [False, True])
-def test_a_block_is_set_back(sg, steps, tmp_path, from_file):
+def test_a_block_is_undone(sg, steps, tmp_path, from_file):
     """
-    Updates, creates, deletes and batches are set back in reverse, from memory or from the file.
+    Updates, creates, deletes and batches are undone in reverse order, from memory or from the file.
     """
     before = read(sg, *steps)
     with sg.undoable(tmp_path / "log") as log:
@@ -65,14 +65,14 @@ def test_a_block_is_set_back(sg, steps, tmp_path, from_file):
     undone = (UndoLog.read(tmp_path / "log") if from_file else log).undo(sg)
 
     assert undone
-    assert str(undone) == "6 set back, 0 left."
+    assert str(undone) == "6 undone, 0 not undone."
     assert read(sg, *steps) == before
     assert read(sg, made) == []
 
 
-def test_what_somebody_changed_since_is_left(sg, steps):
+def test_fields_that_were_changed_later_are_kept(sg, steps):
     """
-    A field that is not as it was written any more stays, and the undo says which.
+    A field that was changed later is not restored, and the result names it.
     """
     one, two = steps
     with sg.undoable() as log:
@@ -87,10 +87,10 @@ def test_what_somebody_changed_since_is_left(sg, steps):
 
     assert not undone
     assert str(undone).splitlines() == [
-        "0 set back, 3 left.",
-        f"delete Step {two['id']}: it was set back by somebody already.",
-        f"update Step {one['id']}: somebody has changed code since; description was set back.",
-        f"create Step {made['id']}: somebody has changed code since: it is left.",
+        "0 undone, 3 not undone.",
+        f"delete Step {two['id']}: it was undone already.",
+        f"update Step {one['id']}: code changed later; restored: description.",
+        f"create Step {made['id']}: code changed later, so the entity is not retired.",
     ]
     assert (read(sg, one)[0]["code"], read(sg, one)[0]["description"]) == ("theirs", "old")
 
@@ -103,12 +103,12 @@ def test_what_has_no_way_back_is_said(sg, steps, tmp_path):
     with sg.undoable() as log:
         sg.upload("Step", steps[0]["id"], str(tmp_path / "note.txt"))
 
-    assert str(log.undo(sg)).splitlines()[1] == f"upload Step {steps[0]['id']}: there is no way back from it."
+    assert str(log.undo(sg)).splitlines()[1] == f"upload Step {steps[0]['id']}: this method cannot be undone."
 
 
-def test_a_write_that_failed_is_not_set_back(sg, steps):
+def test_a_write_that_failed_is_not_undone(sg, steps):
     """
-    What the site refused is not in what is undone.
+    A write that the site refused is not undone.
     """
     with sg.undoable() as log, pytest.raises(Exception, match="no_such_field"):
         sg.update("Step", steps[0]["id"], {"no_such_field": 1})
@@ -118,7 +118,7 @@ def test_a_write_that_failed_is_not_set_back(sg, steps):
 
 def test_an_uncertain_create_is_named(shot_server):
     """
-    A create whose outcome nobody knows is left, and the undo says to look for it.
+    A create with unknown outcome is not undone, and the result says so.
     """
     shot_server.answers["create"] = lambda _request: Last(reset=True)
     sg = SGExtended(site=make_scripted(shot_server))
@@ -126,12 +126,12 @@ def test_an_uncertain_create_is_named(shot_server):
         sg.create("Shot", {"code": "maybe"})
     shot_server.answers["read"] = page()
 
-    assert "nobody knows whether it was done" in str(log.undo(sg))
+    assert "it is unknown whether it was done" in str(log.undo(sg))
 
 
 def test_the_file_is_written_before_the_write_is_sent(sg, steps, tmp_path):
     """
-    A process that dies while the write is under way leaves the old values; a torn line is left out.
+    A process that dies during a write leaves the old values in the file; an incomplete line is ignored.
     """
     seen = []
 
@@ -163,13 +163,13 @@ def test_datetimes_survive_the_file(tmp_path):
     assert UndoLog.read(tmp_path / "log").entries[0].old == {"d": when}
 
 
-def test_a_file_that_is_there_is_kept(sg, tmp_path):
+def test_an_existing_file_is_kept(sg, tmp_path):
     """
-    A log never overwrites a file, and a file that is none is refused.
+    A log never overwrites a file, and a file that is not a log is refused.
     """
     (tmp_path / "log").write_text("dear diary\n")
 
-    with pytest.raises(ConfigurationError, match="is there already"), sg.undoable(tmp_path / "log"):
+    with pytest.raises(ConfigurationError, match="exists already"), sg.undoable(tmp_path / "log"):
         pass
-    with pytest.raises(ConfigurationError, match="is no undo log: line 1"):
+    with pytest.raises(ConfigurationError, match="is not an undo log: line 1"):
         UndoLog.read(tmp_path / "log")

@@ -1,7 +1,7 @@
 """
-Downloading: a file comes piece by piece and takes its place when it is complete, and not before.
+Downloads: a file is received in chunks into a temporary file, which replaces the target when it is complete.
 
-The session of a site goes to the site alone: redirects are followed here, one by one.
+Only the site itself receives the session of the site. So redirects are followed here, one by one.
 """
 
 import contextlib
@@ -17,39 +17,39 @@ from typing import Any, BinaryIO, Callable, Iterator, NamedTuple, Optional, Tupl
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 from urllib.request import url2pathname
 
-from sgextended.client.credentials import RedactedStr, identity_of
+from sgextended.client.protocol.credentials import identity_of
 from sgextended.client.transfers.transfer import (
     CHUNK,
     EXPIRED,
     LOG,
-    LocalError,
+    ClientSideError,
     Progress,
-    Report,
+    ProgressCallback,
     Transfers,
-    known_as,
+    as_native_error,
     storage_message,
     without_query,
 )
 from sgextended.errors import HTTPStatusError, ShotgunFileDownloadError, TransportError, TransportTimeout
 from sgextended.http import deadline
 from sgextended.http.response import Response
-from sgextended.http.retry import BUSY, Kind
+from sgextended.http.retry import BUSY, RequestKind
 from sgextended.http.transport import retry_after
 from sgextended.observe.call_events import RequestStats
-from sgextended.secret import Secret
+from sgextended.secret import RedactedStr, Secret
 
-#: Seconds for which a session is new: if a new one is refused, another would be too.
-NEW = 60.0
+#: Seconds for which a session counts as new. If the site refuses a new session, it would refuse another one, too.
+NEW_SESSION_SECONDS = 60.0
 
-_MOST_REDIRECTS = 10
+_MAX_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-#: Where a site leads who has no session, or one that has expired.
-_LOGIN = "/user/login"
+#: The page to which a site redirects a request without a valid session.
+_LOGIN_PATH = "/user/login"
 
 
 class Downloads(Transfers):
     """
-    The downloads of a client.
+    The part of a client that downloads files.
     """
 
     def download_attachment(
@@ -58,11 +58,11 @@ class Downloads(Transfers):
         file_path: Optional[str] = None,
         attachment_id: Optional[int] = None,
         *,
-        progress: Optional[Report] = None,
+        progress: Optional[ProgressCallback] = None,
         timeout: Optional[float] = None,
     ) -> Any:
         """
-        Download a file: its bytes, or *file_path* once it is there: see `SGExtended.download_attachment`.
+        Download a file. Return its bytes, or *file_path* if that is given: see `SGExtended.download_attachment`.
         """
         if attachment is False:
             if type(attachment_id) is not int:
@@ -80,11 +80,11 @@ class Downloads(Transfers):
         known = attachment if isinstance(attachment, dict) else {"type": "Attachment", "id": attachment}
         if known.get("type") == "Attachment" and known.get("id"):
             fresh = self.get_attachment_download_url({"type": "Attachment", "id": known["id"]})
-        with deadline.deadline(timeout), known_as(ShotgunFileDownloadError), contextlib.ExitStack() as stack:
+        with deadline.deadline(timeout), as_native_error(ShotgunFileDownloadError), contextlib.ExitStack() as stack:
             file: BinaryIO = BytesIO()
             if file_path:
                 try:
-                    file = stack.enter_context(_taking_the_place_of(file_path))
+                    file = stack.enter_context(_atomic_file(file_path))
                 except OSError as error:
                     msg = f"Unable to write Attachment to disk using file_path. {error}"
                     raise OSError(msg) from error
@@ -92,68 +92,74 @@ class Downloads(Transfers):
             if url.lower().startswith("file:"):
                 receiver.copy(url)
             else:
-                self._receive(url, fresh, receiver)
+                self._download(url, fresh, receiver)
             return file_path or file.getvalue()  # type: ignore[attr-defined]  # without a path it is in memory
 
-    def _receive(self, url: str, fresh: Optional[str], receiver: "_Receiver") -> None:
+    def _download(self, url: str, fresh: Optional[str], receiver: "_Receiver") -> None:
         """
-        Let *receiver* have what an address leads to; where that has expired, what *fresh* leads to.
+        Download a URL into *receiver*. If the URL has expired, download *fresh* instead.
         """
         hops, refused = 0, None
         while True:
-            answer, token = self._get(url, refused, receiver)
-            if 200 <= answer.status < 300:
+            response, token = self._get_once(url, refused, receiver)
+            if 200 <= response.status < 300:
                 return
-            where = _redirect(url, answer)
-            if where is not None and not (token and urlsplit(where).path.startswith(_LOGIN)):
+            where = _redirect(url, response)
+            if where is not None and not (token and urlsplit(where).path.startswith(_LOGIN_PATH)):
                 hops += 1
-                if hops > _MOST_REDIRECTS:
-                    msg = f"Failed to open {without_query(url)}\nIt leads on and on: {hops} redirects, and no file."
+                if hops > _MAX_REDIRECTS:
+                    msg = (
+                        f"Failed to open {without_query(url)}\nThere were {hops} redirects and no file. "
+                        "Check the address of the file in a browser."
+                    )
                     raise TransportError(msg, lasting=True)
                 url = where
-            elif answer.status in EXPIRED and fresh not in (None, url):
+            elif response.status in EXPIRED and fresh not in (None, url):
                 url, fresh, hops = str(fresh), None, 0
-            elif token and not refused and (where or answer.status in (401, 403)) and self._has_new_session(token):
+            elif token and not refused and (where or response.status in (401, 403)) and self._has_new_session(token):
                 refused = token
             else:
-                raise _refusal(url, answer)
+                raise _refusal(url, response)
 
-    def _get(self, url: str, refused: Optional[Secret], receiver: "_Receiver") -> Tuple[Response, Optional[Secret]]:
+    def _get_once(
+        self, url: str, refused: Optional[Secret], receiver: "_Receiver"
+    ) -> Tuple[Response, Optional[Secret]]:
         """
-        Return the answer to one request, and the session that it was made with: None anywhere but at the site.
+        Send one request. Return the response, and the session token; None for servers other than the site.
         """
-        transport, path, own = self._way_to(url)
+        transport, path, own = self._transport_for_url(url)
         headers, token = self._headers(own=own), None
         if own:
             token = self._download_session(refused)
             headers["cookie"] = RedactedStr(f"_session_id={token.reveal()}")
 
         def send(stats: RequestStats) -> Response:
-            started, before, limits = time.monotonic(), receiver.received, self._patient_limits
+            started, before, limits = time.monotonic(), receiver.received, self._file_limits
             try:
-                answer = transport.send(
+                response = transport.send(
                     "GET", path, body=None, headers=headers, limits=limits, user=self.config, sink=receiver.begin
                 )
-                stats.received += len(answer.body)
+                stats.received += len(response.body)
             finally:
                 stats.received += receiver.received - before
-            LOG.debug("download: %d, %.3f s, %d bytes", answer.status, time.monotonic() - started, receiver.size)
-            if answer.status in BUSY:
-                raise _refusal(url, answer)
-            return answer
+            LOG.debug("download: %d, %.3f s, %d bytes", response.status, time.monotonic() - started, receiver.size)
+            if response.status in BUSY:
+                raise _refusal(url, response)
+            return response
 
-        answer: Response = self._carry_out(send, rpc="download", kind=Kind.READ, transport=transport)
-        return answer, token
+        response: Response = self._send_with_retries(send, rpc="download", kind=RequestKind.READ, transport=transport)
+        return response, token
 
     def _download_session(self, refused: Optional[Secret]) -> Secret:
         """
-        Return the session for downloads: asked for once per identity and process, and again when it was *refused*.
+        Return the session token for downloads. It is requested once per process and credentials, and again if the site
+        has *refused* it.
         """
         if refused is not None and refused == self.config.secret("session_token"):
-            self._renewed(refused)
+            self._renew_session(refused)
         transport, key = self._transport, ("download session", *identity_of(self.config).values())
         found = transport.once(key, self._new_download_session)
-        if found.token == refused and time.monotonic() - found.made > NEW:
+        if found.token == refused and time.monotonic() - found.made > NEW_SESSION_SECONDS:
             found = transport.renew(key, found, self._new_download_session)
         return found.token
 
@@ -166,7 +172,7 @@ class Downloads(Transfers):
 
 class _Session(NamedTuple):
     """
-    A session with which files are fetched, and when it was made, in seconds of the monotonic clock.
+    A session for downloads, and its time of creation in seconds of the monotonic clock.
     """
 
     token: Secret
@@ -175,43 +181,43 @@ class _Session(NamedTuple):
 
 class _Receiver:
     """
-    What takes the bytes of an answer, from the first on each time that an answer begins.
+    Writes the body of a response into a file. Each new response starts again with the first byte.
     """
 
     def __init__(self, file: BinaryIO, progress: Progress) -> None:
         self._file, self._progress = file, progress
         self.size = 0
-        self.received = 0  # by all attempts together
+        self.received = 0  # bytes of all attempts together
 
-    def begin(self, answer: Response) -> Optional[Callable[[bytes], object]]:
+    def begin(self, response: Response) -> Optional[Callable[[bytes], object]]:
         """
-        Take an answer that is the file; others keep their bytes.
+        Return `write` if the response is the file. Return None for other responses, which keep their body.
         """
-        if not 200 <= answer.status < 300:
+        if not 200 <= response.status < 300:
             return None
-        length = answer.headers.get("content-length", "")
+        length = response.headers.get("content-length", "")
         self.start(int(length) if length.isdigit() else None)
         return self.write
 
     def start(self, total: Optional[int]) -> None:
-        with _local():
+        with _file_errors():
             self._file.seek(0)
             self._file.truncate()
         self.size, self._progress.total = 0, total
-        self._progress.note(0, 0)
-        self._progress.tell()
+        self._progress.record(0, 0)
+        self._progress.report()
 
     def write(self, piece: bytes) -> None:
-        with _local():
+        with _file_errors():
             self._file.write(piece)
         self.size += len(piece)
         self.received += len(piece)
-        self._progress.note(0, self.size)
-        self._progress.tell()
+        self._progress.record(0, self.size)
+        self._progress.report()
 
     def copy(self, url: str) -> None:
         """
-        Take a file of this machine, as the paths of local storages are told.
+        Copy a file of this machine. The site gives ``file://`` URLs for files in local storages.
         """
         parts = urlsplit(url)
         limit = deadline.current()
@@ -226,97 +232,104 @@ class _Receiver:
         with source:
             self.start(os.fstat(source.fileno()).st_size)
             while True:
-                with _local():
+                with _file_errors():
                     piece = source.read(CHUNK)
                 if not piece:
                     return
                 self.write(piece)
                 if limit is not None and not limit.left():
-                    msg = f"{url} was not copied within the {limit.seconds} s that the caller allows."
+                    msg = (
+                        f"{url} was not copied within the {limit.seconds} s that the caller allows. "
+                        "Set a longer deadline."
+                    )
                     raise TransportTimeout(msg, sent=False)
 
 
 @contextlib.contextmanager
-def _local() -> Iterator[None]:
+def _file_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LocalError(error) from error
+        raise ClientSideError(error) from error
 
 
 @contextlib.contextmanager
-def _taking_the_place_of(path: Union[str, "os.PathLike[str]"]) -> Iterator[BinaryIO]:
+def _atomic_file(path: Union[str, "os.PathLike[str]"]) -> Iterator[BinaryIO]:
     """
-    Give a file to write to, which takes the place of the one at *path* when the block ends well; otherwise it goes, and
-    what was at *path* stays.
+    Return a context manager that yields a temporary file. When the block ends normally, the file replaces *path*.
+
+    After an exception the temporary file is deleted, and *path* is unchanged.
     """
-    there = Path(os.fsdecode(path))
-    is_there = there.exists()
-    if is_there and not os.access(there, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
-    is_plain = not is_there or there.is_file()
-    target = there.resolve()  # a link stays one
-    beside = target.with_name(f".sgextended-{os.urandom(8).hex()}.part")
+    given = Path(os.fsdecode(path))
+    exists = given.exists()
+    if exists and not os.access(given, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(given))
+    is_regular = not exists or given.is_file()
+    target = given.resolve()  # a symbolic link stays a link
+    temporary = target.with_name(f".sgextended-{os.urandom(8).hex()}.part")
     file: Optional[BinaryIO] = None
     try:
-        file = beside.open("xb") if is_plain else None
+        file = temporary.open("xb") if is_regular else None
     except OSError:
-        if not is_there:
+        if not exists:
             raise
     if file is None:
-        # A device or a pipe, or a file in a folder that takes no other one: all of it comes first, and then goes in.
-        with there.open("r+b" if is_plain else "wb") as old, tempfile.TemporaryFile() as spool:
+        # The target is a device or a pipe, or its folder is read-only: receive the whole file first, then copy it.
+        with given.open("r+b" if is_regular else "wb") as old, tempfile.TemporaryFile() as spool:
             yield spool
             spool.seek(0)
-            if is_plain:
+            if is_regular:
                 old.truncate()
             shutil.copyfileobj(spool, old)
         return
     try:
         with file:
             yield file
-        if is_there:
+        if exists:
             with contextlib.suppress(OSError):
-                shutil.copymode(target, beside)
-        beside.replace(target)
+                shutil.copymode(target, temporary)
+        temporary.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
-            beside.unlink()
+            temporary.unlink()
         raise
 
 
-def _redirect(url: str, answer: Response) -> Optional[str]:
+def _redirect(url: str, response: Response) -> Optional[str]:
     """
-    Return the address that an answer leads on to, if it does.
+    Return the URL to which a response redirects; None if it is no redirect.
     """
-    where = answer.headers.get("location")
-    if answer.status not in _REDIRECTS or not where:
+    where = response.headers.get("location")
+    if response.status not in _REDIRECTS or not where:
         return None
     where = quote(where, encoding="iso-8859-1", safe=string.punctuation)  # as urllib reads headers
     try:
         return urldefrag(urljoin(url, where)).url
     except ValueError as error:
-        msg = f"Failed to open {without_query(url)}\nIt leads on to what is no address: {error}."
+        msg = (
+            f"Failed to open {without_query(url)}\nThe server redirects to an invalid address: {error}. "
+            "Check the address of the file in a browser."
+        )
         raise TransportError(msg, lasting=True) from error
 
 
-def _refusal(url: str, answer: Response) -> HTTPStatusError:
+def _refusal(url: str, response: Response) -> HTTPStatusError:
     """
-    Return the error of an answer that is no file, in the words of the official client.
+    Return the error for a response that is no file, with the message of the official client.
     """
-    msg = f"Failed to open {without_query(url)}\nHTTP Error {answer.status}: {answer.reason}"
-    if answer.status == 400:
+    msg = f"Failed to open {without_query(url)}\nHTTP Error {response.status}: {response.reason}"
+    if response.status == 400:
         msg += "\nAttachment may not exist or is a local file?"
-    elif answer.status == 403:
-        message = storage_message(answer.body)
+    elif response.status == 403:
+        message = storage_message(response.body)
         msg += f" - {message}" if message else ""
-    elif answer.status in (409, 410) and answer.body:
-        msg += f"\n{answer.body.decode('utf-8', 'replace')}\n"  # a scan for malware is not over, or has found some
+    elif response.status in (409, 410) and response.body:
+        msg += f"\n{response.body.decode('utf-8', 'replace')}\n"  # a malware scan is running, or has found something
     return HTTPStatusError(
         msg,
         url=without_query(url),
-        errcode=answer.status,
-        errmsg=answer.reason,
-        headers=answer.headers,
-        retry_after=retry_after(answer.headers, time.time()),
+        errcode=response.status,
+        errmsg=response.reason,
+        headers=response.headers,
+        retry_after=retry_after(response.headers, time.time()),
     )

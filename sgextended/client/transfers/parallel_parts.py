@@ -1,5 +1,5 @@
 """
-Numbered pieces of work that are done at the same time, by a few threads, for a caller who waits for all of them.
+Run numbered pieces of work in a few threads, while the caller waits for all results.
 """
 
 import time
@@ -12,36 +12,36 @@ from sgextended.http.cancellation import CancelToken
 
 Result = TypeVar("Result")
 
-#: How the thread that runs waits between attempts.
+#: The function with which the current thread waits between attempts.
 PAUSE: "ScopedValue[Callable[[float], object]]" = ScopedValue("sgextended_pause", time.sleep)
 
-_TELL_EVERY = 0.1  # seconds
-#: Seconds for which a caller waits, when one piece has failed, until the others have stopped.
-_PATIENCE = 5.0
+_REPORT_INTERVAL = 0.1  # seconds
+#: Seconds that the caller waits for the other threads to stop when one piece has failed.
+_STOP_TIMEOUT = 5.0
 
 
 class Stopped(Exception):
     """
-    Another piece has failed, so that this one is not wanted any more.
+    Another piece has failed, so the result of this one is not needed.
     """
 
 
 def in_parallel(
-    work: Callable[[int, CancelToken], Result], count: int, workers: int, tell: Callable[[], object]
+    work: Callable[[int, CancelToken], Result], count: int, workers: int, report: Callable[[], object]
 ) -> List[Result]:
     """
-    Return what *work* returns for each number from 1 to *count*, done in threads, in the caller's context.
+    Call *work* with each number from 1 to *count*, in threads with the caller's context. Return the results in order.
 
     Args:
-        work: Is given the number, and the token that is cancelled when the result is not wanted any more.
+        work: Called with the number, and with a token that is cancelled when the result is not needed any more.
 
-        count: How many there are.
+        count: The number of pieces.
 
-        workers: How many threads work. Where none can be started, the caller works.
+        workers: The number of threads. If no thread can be started, the caller's thread does the work.
 
-        tell: Is called in the caller's thread, now and then.
+        report: Called in the caller's thread at the start, several times a second, and at the end.
     """
-    tell()
+    report()
     parts = _Parts(work, count)
     started = [start(parts.run, f"sgextended-part-{number}") for number in range(1, min(workers, count) + 1)]
     threads = [thread for thread in started if thread is not None]
@@ -49,20 +49,20 @@ def in_parallel(
         if not threads:
             parts.run()
         while not parts.is_over() and any(thread.is_alive() for thread in threads):
-            parts.wake.wait(_TELL_EVERY)
-            tell()
+            parts.wake.wait(_REPORT_INTERVAL)
+            report()
     finally:
         parts.stopped.cancel()
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + _STOP_TIMEOUT
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
-    tell()
+    report()
     return parts.results()
 
 
 class _Parts(Generic[Result]):
     """
-    What the threads have in common.
+    The state that the threads share.
     """
 
     def __init__(self, work: Callable[[int, CancelToken], Result], count: int) -> None:
@@ -70,7 +70,7 @@ class _Parts(Generic[Result]):
         self._numbers = iter(range(1, count + 1))
         self._done: Dict[int, Result] = {}
         self._failures: List[BaseException] = []
-        self.wake = WakeUp()  # the caller
+        self.wake = WakeUp()  # wakes the caller
         self.stopped = CancelToken()
 
     def run(self) -> None:
@@ -93,7 +93,7 @@ class _Parts(Generic[Result]):
 
     def is_over(self) -> bool:
         """
-        Return whether all is done, or something has failed.
+        Return whether all pieces are done, or one has failed.
         """
         return bool(self._failures) or len(self._done) == self._count
 

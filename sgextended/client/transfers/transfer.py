@@ -1,6 +1,5 @@
 """
-What uploads and downloads have in common: files that travel piece by piece, how far they are, the way to storage, and
-what is raised.
+The common parts of uploads and downloads: file parts as request bodies, progress, transports to storage, and errors.
 """
 
 import contextlib
@@ -13,7 +12,6 @@ from urllib.parse import urlsplit
 
 from attrs import evolve
 
-from sgextended.client.credentials import RedactedStr
 from sgextended.client.transfers.parallel_parts import PAUSE
 from sgextended.errors import ClientClosed, OutcomeUnknown, ShotgunError, TransportError
 from sgextended.http import deadline, retry
@@ -21,13 +19,15 @@ from sgextended.http.connection import Limits
 from sgextended.http.socket_opener import DEFAULT_PORTS, Endpoint
 from sgextended.http.transport import Transport, transport_to
 from sgextended.lazy_import import lazy_module
-from sgextended.observe.call_events import RequestStats, Watcher, tell
+from sgextended.observe.call_events import RequestStats, Watcher, notify
+from sgextended.secret import RedactedStr
 
 if TYPE_CHECKING:
     import html
 
     from shotgun_api3.shotgun import Shotgun
 
+    from sgextended.client.protocol.codec import LocalTime
     from sgextended.secret import Secret
     from sgextended.site import Site
 else:
@@ -36,22 +36,23 @@ else:
 LOG = logging.getLogger("sgextended")
 
 Result = TypeVar("Result")
+Sleep = Callable[[float], object]
 
-#: Is told how many bytes of a file have gone, and how many there are; None: nobody knows.
-Report = Callable[[int, Optional[int]], object]
+#: Called with the number of bytes transferred so far and the size of the file; None: the size is unknown.
+ProgressCallback = Callable[[int, Optional[int]], object]
 
-#: Bytes that are read and sent at a time. A socket's time limit holds for each, so that slow lines need small ones.
+#: Bytes that are read and sent at a time. A socket's time limit applies to each chunk, so slow lines need small ones.
 CHUNK = 1 << 16
 
-#: Statuses of storage that a fresh link may mend.
+#: The HTTP statuses of storage for an expired link. A new link may help.
 EXPIRED = frozenset({400, 401, 403})
 
 
-class LocalError(Exception):
+class ClientSideError(Exception):
     """
-    Something on this side of the connection failed: a file, or the caller's own function.
+    A local file, or a function of the caller, failed.
 
-    It wraps the reason, so that nobody on the way takes that for an error of the connection.
+    It wraps the reason, so that the layers between do not mistake an ``OSError`` for an error of the connection.
     """
 
     def __init__(self, reason: Exception) -> None:
@@ -61,49 +62,49 @@ class LocalError(Exception):
 
 class Progress:
     """
-    How much of a file has gone, and whom to tell. Parts may be noted in any thread.
+    The progress of one file, and the callback of the caller. Any thread may record a part.
 
-    What is told never gets less: a part that begins again is told of when it gets further than before.
+    The reported number never decreases: a part that starts again is reported once it exceeds the previous number.
     """
 
-    def __init__(self, report: Optional[Report]) -> None:
+    def __init__(self, report: Optional[ProgressCallback]) -> None:
         self.total: Optional[int] = None
         self._report = report
         self._parts: Dict[int, int] = {}
-        self._told = -1
+        self._reported = -1
 
-    def note(self, part: int, done: int) -> None:
+    def record(self, part: int, done: int) -> None:
         """
-        Note how many bytes of one part have gone.
+        Record how many bytes of one part were transferred.
         """
         self._parts[part] = done
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """
-        Tell the caller, if there is news; in the caller's own thread.
+        Call the caller's function if the number has increased. Runs in the caller's thread.
         """
         done = sum(self._parts.copy().values())
-        if self._report is None or done <= self._told:
+        if self._report is None or done <= self._reported:
             return
-        self._told = done
+        self._reported = done
         try:
             self._report(done, self.total)
         except Exception as error:
-            raise LocalError(error) from error
+            raise ClientSideError(error) from error
 
 
 class FilePart:
     """
-    A part of an open file as the body of a request, the whole of it unless said otherwise.
+    A part of an open file as the body of a request.
 
     Args:
-        file: The file. Nobody else moves in it meanwhile.
+        file: The file. No other code may change its position during the upload.
 
-        start: Where the part begins.
+        start: The offset of the part, in bytes.
 
-        size: How many bytes it has.
+        size: The size of the part, in bytes. None: all bytes from *start*.
 
-        moved: Is told how many of them have gone, after each piece.
+        moved: Called with the number of bytes sent, after each chunk.
     """
 
     def __init__(
@@ -119,15 +120,18 @@ class FilePart:
 
     def chunks(self) -> Iterator[bytes]:
         """
-        Yield the bytes, from the first on each time that it is called.
+        Yield the bytes. Each call starts with the first byte.
         """
         done = 0
         self._moved(done)
         while done < self.size:
             piece = self._read(done)
             if not piece:
-                msg = f"{self._file.name!r} was cut at {self._start + done} bytes while it was uploaded: do that again."
-                raise LocalError(_both(TransportError, ShotgunError)(msg, sent=False, lasting=True))
+                msg = (
+                    f"{self._file.name!r} was cut to {self._start + done} bytes by another program while it was "
+                    "uploaded. Upload it again."
+                )
+                raise ClientSideError(_combined_class(TransportError, ShotgunError)(msg, sent=False, lasting=True))
             yield piece
             done += len(piece)
             self._moved(done)
@@ -138,12 +142,12 @@ class FilePart:
                 self._file.seek(self._start)
             return self._file.read(min(CHUNK, self.size - done))
         except OSError as error:
-            raise LocalError(error) from error
+            raise ClientSideError(error) from error
 
 
-class Joined:
+class JoinedBody:
     """
-    Bytes and parts of files as the body of a request, one after the other.
+    A request body of several parts: bytes and parts of files, in this order.
     """
 
     def __init__(self, parts: List[Union[bytes, FilePart]]) -> None:
@@ -152,7 +156,7 @@ class Joined:
 
     def chunks(self) -> Iterator[bytes]:
         """
-        Yield the bytes, from the first on each time that it is called.
+        Yield the bytes. Each call starts with the first byte.
         """
         for part in self._parts:
             if isinstance(part, bytes):
@@ -161,39 +165,44 @@ class Joined:
                 yield from part.chunks()
 
 
-# --- What is raised
+# --- Errors
 
 
 @contextlib.contextmanager
-def known_as(native: Type[ShotgunError]) -> Iterator[None]:
+def as_native_error(native: Type[ShotgunError]) -> Iterator[None]:
     """
-    Let the failures of a block also be what the official client raises there, and what failed on this side be itself.
+    Make the transport errors of a block instances of an official exception class, too.
+
+    A `ClientSideError` is replaced by its reason.
+
+    Args:
+        native: The class that the official client raises there.
     """
     try:
         yield
-    except LocalError as error:
+    except ClientSideError as error:
         raise error.reason from error.reason.__cause__
     except TransportError as error:
         if not isinstance(error, native):
-            error.__class__ = _both(type(error), native)  # type: ignore[arg-type]  # a class that defines no hash
+            error.__class__ = _combined_class(type(error), native)  # type: ignore[arg-type]  # a class that defines no hash
         raise
 
 
 @functools.cache
-def _both(kind: Type[TransportError], native: Type[ShotgunError]) -> Type[TransportError]:
-    name = kind.__name__ if native is ShotgunError else native.__name__  # the one that says more
+def _combined_class(kind: Type[TransportError], native: Type[ShotgunError]) -> Type[TransportError]:
+    name = kind.__name__ if native is ShotgunError else native.__name__  # the more specific name
     return type(name, (kind, native), {"__module__": __name__, "__doc__": kind.__doc__, "__reduce__": _reduce})
 
 
 def _reduce(error: TransportError) -> Tuple[Any, ...]:
-    # A class that was made here is found again by what it was made of.
+    # pickle cannot import a generated class, so the pickle has its two bases.
     return _restore, (*type(error).__bases__, error.args, vars(error).copy())
 
 
 def _restore(
     kind: Type[TransportError], native: Type[ShotgunError], args: Tuple[str], state: Dict[str, Any]
 ) -> TransportError:
-    error = _both(kind, native)(*args)  # type: ignore[arg-type]  # as above
+    error = _combined_class(kind, native)(*args)  # type: ignore[arg-type]  # as above
     vars(error).update(state)
     return error
 
@@ -202,9 +211,9 @@ def _restore(
 
 if TYPE_CHECKING:
 
-    class Client(Shotgun):
+    class ClientBase(Shotgun):
         """
-        What transfers know of the client that they are a part of, see `sgextended.client.native_client.NativeClient`.
+        The attributes of `sgextended.client.native_client.NativeClient` that its mixin classes use.
         """
 
         config: Any
@@ -216,21 +225,34 @@ if TYPE_CHECKING:
         @property
         def _transport(self) -> Transport: ...
 
-        def _renewed(self, refused: Optional[Secret]) -> Optional[Secret]: ...
+        @property
+        def _local_zone(self) -> LocalTime: ...
+
+        @property
+        def site(self) -> Site: ...
+
+        def clone(self) -> Any: ...
+        def _of(self, site: Site) -> Any: ...
+        def _fail_if_closed(self) -> None: ...
+        def _renew_session(self, refused: Optional[Secret]) -> Optional[Secret]: ...
+        def _first_request(self, *args: Any, **kwargs: Any) -> Dict[str, Any]: ...
+        def _send_rpc(self, method: str, params: Any, read: Callable[[bytes], Any], *, sleep: Sleep = ...) -> Any: ...
+        def _call_with_session(self, method: str, params: Any, read: Callable[[bytes], Any]) -> Any: ...
+        def _result_of(self, reply: Any, method: str, params: Any) -> Any: ...
         def _make_call(self, verb: str, path: str, body: Any, headers: Any) -> Tuple[Tuple[int, str], Any, bytes]: ...  # type: ignore[override]  # bytes, not str
 else:
-    Client = object
+    ClientBase = object
 
 
-class Transfers(Client):
+class Transfers(ClientBase):
     """
-    How a client sends what is no call of the site's API.
+    The part of a client that sends requests with retries, to the site and to other servers.
     """
 
     @property
     def _limits(self) -> Limits:
         """
-        How long a request may wait that is sent now.
+        The time limits of a request that is sent now.
         """
         site, override = self._site, self.config.timeout_secs
         return Limits(
@@ -241,9 +263,9 @@ class Transfers(Client):
         )
 
     @property
-    def _patient_limits(self) -> Limits:
+    def _file_limits(self) -> Limits:
         """
-        The same for a file: it waits for a free connection for longer, since other files keep theirs for long.
+        The time limits of a file transfer. It waits longer for a free connection: other transfers keep theirs for long.
         """
         limits = self._limits
         limits.pool = max(self._site.pool_timeout, self._site.call_timeout)
@@ -251,15 +273,15 @@ class Transfers(Client):
 
     def _fail_if_closed(self) -> None:
         if self._closed:
-            msg = f"{self!r} is closed: make a new one, it costs nothing."
+            msg = f"{self!r} is closed, so it sends nothing. Create a new client; that costs no request."
             raise ClientClosed(msg)
 
-    def _way_to(self, url: str) -> Tuple[Transport, str, bool]:
+    def _transport_for_url(self, url: str) -> Tuple[Transport, str, bool]:
         """
-        Return the transport to where an address leads, the path there, and whether that is the site itself.
+        Return the transport for a URL, the path of the URL, and whether the URL leads to the site itself.
 
         Raises:
-            TransportError: It is no address that could be asked.
+            TransportError: The URL is not a valid http or https address.
         """
         own = self._transport
         try:
@@ -268,7 +290,10 @@ class Transfers(Client):
         except ValueError:
             parts, host, port = urlsplit(""), "", None
         if parts.scheme not in DEFAULT_PORTS or not host:
-            msg = f"{without_query(url)!r} is no address of a web server, so nothing can be sent there."
+            msg = (
+                f"Nothing was sent to {without_query(url)!r}: it is not a valid http or https address. "
+                "Check the address of the file."
+            )
             raise TransportError(msg, sent=False, lasting=True)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         site = own.endpoint
@@ -277,73 +302,73 @@ class Transfers(Client):
             return own, path, True
         host = f"[{host}]" if ":" in host else host
         endpoint = evolve(site, scheme=parts.scheme, host=host, port=port)
-        self._elsewhere[endpoint.url] = endpoint  # to leave it when the client is closed
+        self._elsewhere[endpoint.url] = endpoint  # close() leaves these connections, too
         return transport_to(endpoint), path, False
 
     def _headers(self, *, own: bool) -> Dict[str, str]:
         """
-        Return what every request says: who we are to the site, and nothing of it to others.
+        Return the headers of every request. Only requests to the site itself have the site's basic_auth.
         """
         headers = {"user-agent": "; ".join(self._user_agents), "accept-encoding": "identity"}
         if own and self.config.authorization:
             headers["authorization"] = RedactedStr(self.config.authorization)
         return headers
 
-    def _carry_out(
+    def _send_with_retries(
         self,
         send: Callable[[RequestStats], Result],
         *,
         rpc: str,
-        kind: retry.Kind,
+        kind: retry.RequestKind,
         transport: Transport,
         entity_type: Optional[str] = None,
         limit: Optional[float] = None,
-        written: Callable[[], Any] = lambda: None,
+        intended: Callable[[], Any] = lambda: None,
         policy: Optional[retry.RetryPolicy] = None,
-        again: Optional[Callable[[Result], Result]] = None,
+        adapt_repeated: Optional[Callable[[Result], Result]] = None,
         finish: Optional[Callable[[Result, RequestStats], Any]] = None,
         sleep: Optional[Callable[[float], object]] = None,
     ) -> Any:
         """
-        Return what *send* returns, repeated as `retry` allows; whoever watches is told of it.
+        Send a request with the retries that `retry` allows, return its result, and notify the watcher.
 
         Args:
-            send: Sends the request once, and counts what goes and comes.
+            send: Sends the request once, returns the result, and counts the bytes.
 
-            rpc: Name of the request.
+            rpc: The name of the request.
 
-            kind: What a second execution would do.
+            kind: The effect of a second execution.
 
-            transport: Where it goes.
+            transport: The transport to the server.
 
-            entity_type: What it is about.
+            entity_type: The entity type of the request.
 
-            limit: Seconds for all of it where the caller sets no deadline. None: no limit of the whole.
+            limit: The seconds for all attempts together, if the caller sets no deadline. None: no limit.
 
-            written: Returns what it is to write, without secrets.
+            intended: Returns the data that the request is to write, without secrets.
 
-            policy: How often it is tried. None: as the site says.
+            policy: The number of attempts and the waits. None: those of the site.
 
-            again: Makes the result of an answer to a repeated request.
+            adapt_repeated: Returns the result to use for the result of a repeated request.
 
-            finish: Makes what is returned of the result.
+            finish: Returns the final result for the result of *send*.
 
-            sleep: Waits so many seconds. None: as the thread that runs does.
+            sleep: Waits for a number of seconds. None: the function of the current thread.
         """
         self._fail_if_closed()
         stats, sent_at = RequestStats(), time.time()
         failure: Optional[Type[BaseException]] = (
-            None  # the class alone: the error would keep this frame, and itself, alive
+            None  # only the class: the error refers to this frame, which would keep the error alive
         )
         try:
             with deadline.deadline(None if deadline.current() else limit):
-                result = retry.persist(
+                result = retry.send_with_retries(
                     functools.partial(_counted, send, stats),
                     rpc=rpc,
                     kind=kind,
                     policy=policy or self._site.retry,
                     backoff=transport.backoff,
-                    again=again,
+                    adapt_repeated=adapt_repeated,
                     sleep=sleep or PAUSE.get(),
                 )
             return result if finish is None else finish(result, stats)
@@ -351,7 +376,7 @@ class Transfers(Client):
             failure = type(error)
             error.elapsed, error.entity_type = time.monotonic() - stats.started, entity_type
             if isinstance(error, OutcomeUnknown):
-                error.sent_at, error.clock_ahead, error.data = sent_at, transport.clock_ahead(), written()
+                error.sent_at, error.clock_ahead, error.data = sent_at, transport.clock_ahead(), intended()
             LOG.debug("%s: failed after %.3f s: %s", rpc, error.elapsed, error)
             raise
         except BaseException as error:
@@ -359,7 +384,7 @@ class Transfers(Client):
             raise
         finally:
             if self._watcher is not None:
-                tell(self._watcher, stats.call(rpc, entity_type, failure))
+                notify(self._watcher, stats.call(rpc, entity_type, failure))
 
 
 def _counted(send: Callable[[RequestStats], Result], stats: RequestStats) -> Result:
@@ -369,7 +394,7 @@ def _counted(send: Callable[[RequestStats], Result], stats: RequestStats) -> Res
 
 def without_query(url: str) -> str:
     """
-    Return an address without what may be a key: its query, which may be signed, and its user.
+    Return a URL without the parts that may hold a secret: its query, which may be signed, and its user.
     """
     address, question, _query = url.partition("?")
     scheme, separator, rest = address.partition("://")
@@ -379,7 +404,7 @@ def without_query(url: str) -> str:
 
 def storage_message(body: bytes) -> str:
     """
-    Return what storage says in its answer, if it says something; the rest of the answer may hold signatures.
+    Return the message in a response of storage, or "". The other parts of the response may hold signatures.
     """
     found = re.search(rb"<Message>([^<]+)</Message>", body)
     return html.unescape(found.group(1).decode("utf-8", "replace")) if found else ""

@@ -1,7 +1,7 @@
 """
-Uploading: forms and files to the site and to its storage, none of them in memory as a whole.
+Uploads: forms and files for the site and its storage. No file is loaded into memory as a whole.
 
-The official client still says what is sent, in which order; see `Uploads`.
+The official methods still decide which requests are sent, and in which order; see `Uploads`.
 """
 
 import contextlib
@@ -18,18 +18,17 @@ from urllib.parse import urlencode, urlsplit
 
 from attrs import define
 
-from sgextended.client.credentials import RedactedBytes, RedactedStr
-from sgextended.client.responses import status_error, web_page_error
+from sgextended.client.protocol.responses import http_status_error, web_page_error
 from sgextended.client.transfers.parallel_parts import Stopped, in_parallel
 from sgextended.client.transfers.transfer import (
     EXPIRED,
     LOG,
     FilePart,
-    Joined,
+    JoinedBody,
     Progress,
-    Report,
+    ProgressCallback,
     Transfers,
-    known_as,
+    as_native_error,
     storage_message,
     without_query,
 )
@@ -39,9 +38,10 @@ from sgextended.http import deadline, retry
 from sgextended.http.cancellation import CancelToken
 from sgextended.http.connection import Body
 from sgextended.http.response import Response
-from sgextended.http.retry import Kind
+from sgextended.http.retry import RequestKind
 from sgextended.http.transport import retry_after
 from sgextended.observe.call_events import RequestStats
+from sgextended.secret import RedactedBytes, RedactedStr
 
 if TYPE_CHECKING:
     import datetime
@@ -50,12 +50,12 @@ if TYPE_CHECKING:
 
 Row = Dict[str, Any]
 
-#: Parts of a file that are sent at the same time.
+#: The number of parts of one file that are sent at the same time.
 PARTS_AT_ONCE = 4
 
 _IMAGES = {"image": "upload_thumbnail", "filmstrip_image": "upload_filmstrip_thumbnail"}
-#: What an error may tell of a form: it may be logged.
-_TOLD = ("entity_type", "entity_id", "field_name", "display_name", "filename", "entities", "source_entity")
+#: The fields of a form that an error may contain. They hold no secrets, since errors are logged.
+_FIELDS_IN_ERRORS = ("entity_type", "entity_id", "field_name", "display_name", "filename", "entities", "source_entity")
 
 
 @define(eq=False, repr=False)
@@ -65,13 +65,13 @@ class _Upload:
     """
 
     progress: Progress
-    renew: Callable[[], Dict[str, Any]] = dict  # asks for another address to upload to
+    renew: Callable[[], Dict[str, Any]] = dict  # requests a new upload URL
 
 
 _current: "ScopedValue[Optional[_Upload]]" = ScopedValue("sgextended_upload", None)
 
-#: The attachments that the calls of this context have made, if somebody wants to know.
-_made: "ScopedValue[Optional[List[int]]]" = ScopedValue("sgextended_attachments", None)
+#: A list to which each upload of this context adds the id of its Attachment. None: no list.
+_made_attachments: "ScopedValue[Optional[List[int]]]" = ScopedValue("sgextended_attachments", None)
 
 
 def _upload() -> _Upload:
@@ -80,7 +80,9 @@ def _upload() -> _Upload:
 
 class Uploads(Transfers):
     """
-    The uploads of a client. The official methods check, choose the way and write the forms; what they send goes here.
+    The part of a client that uploads files.
+
+    The official methods validate the arguments, choose the storage and build the forms. This class sends them.
     """
 
     # --- The native methods
@@ -95,7 +97,7 @@ class Uploads(Transfers):
         tag_list: Optional[str] = None,
         created_at: "Optional[datetime.datetime]" = None,
         *,
-        progress: Optional[Report] = None,
+        progress: Optional[ProgressCallback] = None,
         timeout: Optional[float] = None,
     ) -> int:
         """
@@ -103,9 +105,9 @@ class Uploads(Transfers):
         """
         newer = () if created_at is None else (created_at,)
         names = (field_name, display_name, tag_list)
-        with deadline.deadline(timeout), _current.bind(_Upload(Progress(progress))), known_as(ShotgunError):
+        with deadline.deadline(timeout), _current.bind(_Upload(Progress(progress))), as_native_error(ShotgunError):
             attachment_id: int = super().upload(entity_type, entity_id, path, *names, *newer)
-        made = _made.get()
+        made = _made_attachments.get()
         if made is not None:
             made.append(attachment_id)
         return attachment_id
@@ -117,24 +119,24 @@ class Uploads(Transfers):
         source_entity: Any = None,
         filmstrip_thumbnail: bool = False,
         *,
-        progress: Optional[Report] = None,
+        progress: Optional[ProgressCallback] = None,
         timeout: Optional[float] = None,
         **kwargs: Any,
     ) -> Any:
         """
-        Share one thumbnail between entities, as the native method does; the list stays as it is.
+        Share one thumbnail between entities, as the native method does. The list *entities* is not changed.
 
-        *progress* and *timeout* are those of `upload`; *timeout* holds for all of it.
+        *progress* and *timeout* are those of `upload`. *timeout* limits the whole call.
 
         Raises:
-            PartialSuccessError: The thumbnail was uploaded to the first entity, and could not be shared with the others; the
-                error has its Attachment.
+            PartialSuccessError: The thumbnail was uploaded to the first entity, but sharing it with the others failed.
+                The error has the Attachment.
         """
         native: Any = list(entities) if isinstance(entities, list) else entities
         if progress is not None:
             kwargs["progress"] = progress
         made: List[int] = []
-        with deadline.deadline(timeout), _made.bind(made):
+        with deadline.deadline(timeout), _made_attachments.bind(made):
             try:
                 return super().share_thumbnail(native, thumbnail_path, source_entity, filmstrip_thumbnail, **kwargs)
             except Exception as error:
@@ -143,8 +145,9 @@ class Uploads(Transfers):
                 link = {"type": "Attachment", "id": made[0]}
                 first = f"{entities[0]['type']} {entities[0]['id']}"
                 msg = (
-                    f"The thumbnail was uploaded to {first} as Attachment {made[0]}, and could not be shared with the "
-                    f"other entities: {str(error).strip()} Share it with source_entity={first}; do not upload it again."
+                    f"The thumbnail was uploaded to {first} as Attachment {made[0]}, but sharing it with the other "
+                    f"entities failed: {str(error).strip()} Share it with source_entity={first}. Do not upload it "
+                    "again."
                 )
                 raise PartialSuccessError(msg, entity=link) from error
 
@@ -153,9 +156,9 @@ class Uploads(Transfers):
         Create an entity and return it, as the native method does.
 
         Raises:
-            PartialSuccessError: It was created, and an image could not be uploaded to it; the error has the entity.
+            PartialSuccessError: The entity was created, but the upload of an image failed. The error has the entity.
 
-            ShotgunError: An image is no file, or an empty one; nothing was created.
+            ShotgunError: The path of an image is not a file, or the file is empty. Nothing was created.
         """
         plain, images = _without_images(data)
         row: Row = super().create(entity_type, plain, return_fields)
@@ -172,9 +175,9 @@ class Uploads(Transfers):
         Set fields of an entity and return them, as the native method does.
 
         Raises:
-            PartialSuccessError: The other fields were set, and an image could not be uploaded; the error has the entity.
+            PartialSuccessError: The other fields were set, but the upload of an image failed. The error has the entity.
 
-            ShotgunError: An image is no file, or an empty one; nothing was set.
+            ShotgunError: The path of an image is not a file, or the file is empty. Nothing was set.
         """
         plain, images = _without_images(data)
         row: Any = super().update(entity_type, entity_id, plain, multi_entity_update_modes)
@@ -182,14 +185,14 @@ class Uploads(Transfers):
 
     def _with_images(self, row: Row, images: Mapping[str, str], done: str) -> Row:
         """
-        Return a row with the images that are uploaded to it.
+        Upload images to an entity and return its row with the new values of the image fields.
 
         Args:
             row: The row, with its type and id.
 
-            images: Paths by field.
+            images: The paths of the images, by field.
 
-            done: What was done before. Empty: nothing.
+            done: A sentence for error messages that describes the previous steps. Empty: there were none.
         """
         for name, path in images.items():
             try:
@@ -200,31 +203,31 @@ class Uploads(Transfers):
                     raise
                 why, left = str(error).strip(), f"{_IMAGES[name]}({row['type']!r}, {row['id']}, {str(path)!r})"
                 msg = (
-                    f"{done}, and then its {name} failed: {why} Do not send the rest again: look whether the image is "
-                    f"there, and if not, {left} is what is left."
+                    f"{done}, but then the upload of its {name} failed: {why} Do not send the other fields again. "
+                    f"Check whether the image was uploaded. If not, call {left}."
                 )
                 raise PartialSuccessError(msg, entity=row) from error
-            done = done or f"{row['type']} {row['id']} has got its {name}"
+            done = done or f"The {name} of {row['type']} {row['id']} was uploaded"
         return row
 
     # --- Forms
 
     def _send_form(self, url: str, params: Dict[str, Any]) -> str:
         """
-        Return the text that the site answers to a form. Files among *params* are closed.
+        Send a form and return the text of the response. The files among *params* are closed.
         """
         files = {name: value for name, value in params.items() if isinstance(value, io.IOBase)}
         fields = {name: value for name, value in params.items() if name not in files}
-        with contextlib.ExitStack() as stack, known_as(ShotgunError):
+        with contextlib.ExitStack() as stack, as_native_error(ShotgunError):
             for file in files.values():
                 stack.callback(file.close)
             token = self.config.secret("session_token")
-            text = self._form_answer(url, fields, files)
-            if text.startswith("0") and self._has_replaced(token):
-                text = self._form_answer(url, fields, files)  # it was refused, so it was not carried out
+            text = self._form_response(url, fields, files)
+            if text.startswith("0") and self._is_session_renewed(token):
+                text = self._form_response(url, fields, files)  # the site did not execute the first one
             return text
 
-    def _form_answer(self, url: str, fields: Dict[str, Any], files: Dict[str, Any]) -> str:
+    def _form_response(self, url: str, fields: Dict[str, Any], files: Dict[str, Any]) -> str:
         path = urlsplit(url).path
         rpc = path.rpartition("/")[2]
         kind, body = self._form(fields, files)
@@ -237,28 +240,31 @@ class Uploads(Transfers):
             stats.received += len(reply)
             LOG.debug("%s: %d, %.3f s", rpc, status[0], time.monotonic() - started)
             if not 200 <= status[0] < 300:
-                raise status_error(self.config.server, status, reply_headers, reply)
+                raise http_status_error(self.config.server, status, reply_headers, reply)
             if reply.lstrip()[:1] == b"<":
                 raise web_page_error(self.config.server, reply)
-            if reply[:1] != b"0" and rpc in _ANSWERS and not re.match(_ANSWERS[rpc], reply):
-                msg = f"The answer of {self.config.server} to {rpc} is cut off or garbled ({len(reply)} bytes)."
+            if reply[:1] != b"0" and rpc in _RESPONSE_PATTERNS and not re.match(_RESPONSE_PATTERNS[rpc], reply):
+                msg = (
+                    f"The response of {self.config.server} to {rpc} is cut off or garbled ({len(reply)} bytes). "
+                    "Check on the site whether the upload is there before you repeat it."
+                )
                 raise TransportError(msg)
             return reply.decode("utf-8", "replace")
 
-        text: str = self._carry_out(
+        text: str = self._send_with_retries(
             send,
             rpc=rpc,
-            kind=retry.kind_of(rpc),
+            kind=retry.request_kind(rpc),
             transport=self._transport,
             entity_type=fields.get("entity_type"),
             limit=None if files else self._site.call_timeout,
-            written=lambda: {name: fields[name] for name in _TOLD if name in fields},
+            intended=lambda: {name: fields[name] for name in _FIELDS_IN_ERRORS if name in fields},
         )
         return text
 
     def _form(self, fields: Dict[str, Any], files: Dict[str, Any]) -> Tuple[str, Union[bytes, Body]]:
         """
-        Return the content type and the body of a form, who asks included.
+        Return the content type and the body of a form, including the credentials.
         """
         fields = {**fields, **self._auth_params()}
         if not files:
@@ -266,27 +272,28 @@ class Uploads(Transfers):
         return _multipart(fields, files, _upload().progress)
 
     def _auth_params(self) -> Dict[str, Any]:
-        # The official client keeps them in variables of its own while it uploads; there they do not show.
+        # The official client keeps the values in local variables, which a crash report shows. So they are redacted.
         found = super()._auth_params()
         return {name: RedactedStr(value) if isinstance(value, str) else value for name, value in found.items()}
 
-    def _has_replaced(self, session: "Optional[Secret]") -> bool:
+    def _is_session_renewed(self, session: "Optional[Secret]") -> bool:
         """
-        Tell whether a session had expired and there is a new one: a form does not say why it was refused.
+        Return whether the session had expired and was renewed. The response to a form does not give the reason for a
+        refusal.
         """
         if session is None or self._site.renew_session is None:
             return False
-        self.find_one("HumanUser", [["id", "is", 0]])  # a call says so, and renews it
+        self.find_one("HumanUser", [["id", "is", 0]])  # an ordinary call reports an expired session, and renews it
         return bool(self.config.secret("session_token") != session)
 
     # --- Storage
 
     def _get_attachment_upload_info(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:
-        ask = functools.partial(super()._get_attachment_upload_info, *args, **kwargs)
-        info = ask()
+        request_info = functools.partial(super()._get_attachment_upload_info, *args, **kwargs)
+        info = request_info()
 
         def renew() -> Dict[str, Any]:
-            info.update(ask())  # what the official client links at the end is then the new one
+            info.update(request_info())  # the official client then links the new upload to the entity
             return info
 
         _upload().renew = renew
@@ -295,7 +302,7 @@ class Uploads(Transfers):
     def _upload_file_to_storage(self, path: str, storage_url: str) -> None:
         upload = _upload()
         with Path(path).open("rb") as file:
-            part = FilePart(file, moved=_tell(upload.progress))
+            part = FilePart(file, moved=_on_bytes_sent(upload.progress))
             upload.progress.total = part.size
             self._put(storage_url, part, _content_type(path), lambda: upload.renew()["upload_url"])
 
@@ -307,7 +314,7 @@ class Uploads(Transfers):
 
         def send(number: int, stopped: CancelToken) -> str:
             def moved(done: int) -> None:
-                progress.note(number, done)
+                progress.record(number, done)
                 if stopped.is_cancelled:
                     raise Stopped
 
@@ -320,59 +327,60 @@ class Uploads(Transfers):
                 return self._put(link(), part, kind, link, needs="ETag").headers["etag"]
 
         workers = min(PARTS_AT_ONCE, self._site.connections)
-        etags = in_parallel(send, -(-size // step), workers, progress.tell)
+        etags = in_parallel(send, -(-size // step), workers, progress.report)
         self._complete_multipart_upload(upload_info, name, etags)
 
-    def _put(self, url: str, part: FilePart, kind: str, another: Callable[[], str], *, needs: str = "") -> Response:
+    def _put(self, url: str, part: FilePart, kind: str, new_url: Callable[[], str], *, needs: str = "") -> Response:
         """
-        Return the answer of storage that has taken a part; where its link has expired, by *another* one.
+        Send a part to storage and return the response. If the URL has expired, send the part to *new_url* once more.
         """
         try:
             return self._put_once(url, part, kind, needs)
         except HTTPStatusError as error:
             if error.errcode not in EXPIRED:
                 raise
-        return self._put_once(another(), part, kind, needs)
+        return self._put_once(new_url(), part, kind, needs)
 
     def _put_once(self, url: str, part: FilePart, kind: str, needs: str) -> Response:
-        transport, path, own = self._way_to(url)
+        transport, path, own = self._transport_for_url(url)
 
         def send(stats: RequestStats) -> Response:
             headers = {**self._headers(own=own), "content-type": kind}
             started = time.monotonic()
             stats.sent += part.size
-            answer = transport.send(
-                "PUT", path, body=part, headers=headers, limits=self._patient_limits, user=self.config
+            response = transport.send(
+                "PUT", path, body=part, headers=headers, limits=self._file_limits, user=self.config
             )
-            stats.received += len(answer.body)
+            stats.received += len(response.body)
             seconds = time.monotonic() - started
-            LOG.debug("put: %d, %.3f s, %d bytes sent", answer.status, seconds, part.size)
-            if not 200 <= answer.status < 300:
-                raise _storage_error(url, answer)
-            if needs and not answer.headers.get(needs.lower()):
+            LOG.debug("put: %d, %.3f s, %d bytes sent", response.status, seconds, part.size)
+            if not 200 <= response.status < 300:
+                raise _storage_error(url, response)
+            if needs and not response.headers.get(needs.lower()):
                 msg = (
-                    f"Storage at {without_query(url)} took a part and gave no {needs} for it, without which it is lost."
+                    f"The response of storage at {without_query(url)} has no {needs}, without which the uploaded part "
+                    "is lost. Upload the file again."
                 )
                 raise TransportError(msg)
-            return answer
+            return response
 
-        answer: Response = self._carry_out(send, rpc="put", kind=Kind.STORE, transport=transport)
-        return answer
+        response: Response = self._send_with_retries(send, rpc="put", kind=RequestKind.STORE, transport=transport)
+        return response
 
 
-def _storage_error(url: str, answer: Response) -> TransportError:
-    message = storage_message(answer.body)
-    msg = f"Storage at {without_query(url)} answered the upload with HTTP status {answer.status}: {answer.reason}"
+def _storage_error(url: str, response: Response) -> TransportError:
+    message = storage_message(response.body)
+    msg = f"Storage at {without_query(url)} refused the upload with HTTP status {response.status}: {response.reason}"
     msg += f" ({message})." if message else "."
-    if answer.status == 400 and b"<Code>RequestTimeout</Code>" in answer.body:
-        return TransportError(msg, sent=False)  # the bytes came too slowly
+    if response.status == 400 and b"<Code>RequestTimeout</Code>" in response.body:
+        return TransportError(msg, sent=False)  # storage received the bytes too slowly
     return HTTPStatusError(
         msg,
         url=without_query(url),
-        errcode=answer.status,
-        errmsg=answer.reason,
-        headers=answer.headers,
-        retry_after=retry_after(answer.headers, time.time()),
+        errcode=response.status,
+        errmsg=response.reason,
+        headers=response.headers,
+        retry_after=retry_after(response.headers, time.time()),
     )
 
 
@@ -380,21 +388,21 @@ def _content_type(path: str) -> str:
     return mimetypes.guess_type(Path(path).name)[0] or "application/octet-stream"
 
 
-def _tell(progress: Progress) -> Callable[[int], None]:
+def _on_bytes_sent(progress: Progress) -> Callable[[int], None]:
     """
-    Return what is to be told of a file that is sent in the caller's thread, as one part.
+    Return the callback for a file that is sent as one part, in the caller's thread.
     """
 
     def moved(done: int) -> None:
-        progress.note(0, done)
-        progress.tell()
+        progress.record(0, done)
+        progress.report()
 
     return moved
 
 
 def _multipart(fields: Dict[str, Any], files: Mapping[str, BinaryIO], progress: Progress) -> Tuple[str, Body]:
     """
-    Return the content type and the body of a form with files, byte for byte as the official client writes it.
+    Return the content type and the body of a form with files. The bytes are those of the official client.
     """
     boundary = str(uuid.uuid4())
     head = []
@@ -404,7 +412,7 @@ def _multipart(fields: Dict[str, Any], files: Mapping[str, BinaryIO], progress: 
     parts: List[Union[bytes, FilePart]] = [RedactedBytes("".join(head).encode())]
     for name, file in files.items():
         filename = os.fsdecode(file.name).rpartition("/")[2]
-        part = FilePart(file, moved=_tell(progress))
+        part = FilePart(file, moved=_on_bytes_sent(progress))
         progress.total = part.size
         headers = (
             f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{filename}"\r\n'
@@ -412,15 +420,16 @@ def _multipart(fields: Dict[str, Any], files: Mapping[str, BinaryIO], progress: 
         )
         parts += [headers.encode(), part, b"\r\n"]
     parts.append(f"--{boundary}--\r\n\r\n".encode())
-    return f"multipart/form-data; boundary={boundary}", Joined(parts)
+    return f"multipart/form-data; boundary={boundary}", JoinedBody(parts)
 
 
 def _without_images(data: Row) -> Tuple[Row, Dict[str, str]]:
     """
-    Return the data of an entity without the images that are to be uploaded, and those.
+    Return the data of an entity without its images, and the paths of the images by field.
 
     Raises:
-        ShotgunError: One of them is no file, or empty; as the upload would say, but before anything was done.
+        ShotgunError: A path is not a file, or the file is empty. The upload would raise the same error, but only after
+            the entity was created.
     """
     images = {name: data[name] for name in _IMAGES if data.get(name)}
     for path in images.values():
@@ -433,13 +442,13 @@ def _without_images(data: Row) -> Tuple[Row, Dict[str, str]]:
             raise ShotgunError(msg)
     plain = {name: value for name, value in data.items() if name not in images}
     if "filmstrip_image" in images:
-        plain["filmstrip_image"] = None  # the official client looks whether the site knows them, and sends nothing
+        plain["filmstrip_image"] = None  # so the official client checks whether the site supports filmstrips
     return plain, images
 
 
-# What forms are answered with when they did what they should: the id of what they made, or a link with its particulars.
+# The responses of forms that succeeded: the id of the new entity, or a link and its parameters.
 _ID, _LINK = rb"1:\d+", rb"1\n\S+"
-_ANSWERS = {
+_RESPONSE_PATTERNS = {
     "upload_file": _ID,
     "publish_thumbnail": _ID,
     "api_link_file": _ID,

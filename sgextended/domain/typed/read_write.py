@@ -33,7 +33,7 @@ from typing import (
     Union,
 )
 
-from sgextended.client.gc_pause import GCPause
+from sgextended.client.protocol.gc_pause import GCPause
 from sgextended.domain.arguments import Entity, Row, conditions_of
 from sgextended.domain.clients import Finder
 from sgextended.domain.entities import get

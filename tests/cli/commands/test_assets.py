@@ -154,7 +154,7 @@ def test_an_unreachable_site_is_named(command, environment, monkeypatch):
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         monkeypatch.setenv("SHOTGUN_URL", url)
-        monkeypatch.setitem(retry.persist.__kwdefaults__, "sleep", lambda seconds: None)
+        monkeypatch.setitem(retry.send_with_retries.__kwdefaults__, "sleep", lambda seconds: None)
         status, out, err = command("assets")
 
     assert (status, out) == (1, "")

@@ -59,7 +59,7 @@ def test_every_mistake_is_reported_with_its_place(command, environment, files, d
         (5, '"ten"', "Shot.sg_cut_in takes a whole number, not 'ten'."),
         (10, '"idd"', "Shot has no field 'idd'. Did you mean 'id'?"),
         (11, '"cod"', "Shot has no field 'cod'. Did you mean 'code'?"),
-        (13, '"rdyy"', "Shot.sg_status_list is never 'rdyy'. Did you mean 'rdy'?"),
+        (13, '"rdyy"', "Shot.sg_status_list has no value 'rdyy'. Did you mean 'rdy'?"),
         (14, '"a"', "Shot has no field 'cod'. Did you mean 'code'?"),
         (15, '"Shoot"', f"There is no entity type 'Shoot' on {demo_site.url}. Did you mean 'Shot'?"),
         (16, '"cod"', "Shot has no field 'cod'. Did you mean 'code'?"),

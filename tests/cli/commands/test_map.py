@@ -136,7 +136,7 @@ MISTAKES = [
     (["tools:tasksx", "Shot"], "tools has no 'tasksx'. Did you mean 'tasks'?"),
     (["tools:Studio.cod", "Shot"], "tools has no 'Studio.cod'. Did you mean 'code'?"),
     (["tools:NOT_A_FUNCTION", "Shot"], "tools:NOT_A_FUNCTION is not a function. It is 5."),
-    (["tools:asynchronous", "Shot"], "sgextended: asynchronous is asynchronous: nobody would await it"),
+    (["tools:asynchronous", "Shot"], "sgextended: asynchronous is a coroutine function"),
     (["tools:alone", "Shot"], "tools:alone(sg) cannot be called with (sg, entity): too many positional arguments."),
     (["no_such_tools:tasks", "Shot"], "There is no module 'no_such_tools', neither in"),
     (["no_such/tools.py:tasks", "Shot"], "There is no file 'no_such/tools.py' in"),

@@ -310,9 +310,9 @@ def test_server_that_is_not_there_is_a_download_error(site, unused_port):
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/a", "http://[::1/a", "http:///a", "gopher", "http://h:x/"])
 def test_address_that_cannot_be_asked_is_refused(site, url):
     """
-    What is no address of a web server is an error that says so.
+    A download from an invalid address raises an error with the reason.
     """
-    with pytest.raises(ShotgunFileDownloadError, match="no address of a web server"):
+    with pytest.raises(ShotgunFileDownloadError, match="is not a valid http or https address"):
         client_of(site).download_attachment({"url": url})
 
 

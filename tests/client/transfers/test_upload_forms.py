@@ -245,9 +245,9 @@ def test_error_of_a_transfer_survives_pickling(kind, protocol):
     """
     What transfers raise arrives in another process as what it was: class, message, attributes, both ways to catch it.
     """
-    from sgextended.client.transfers.transfer import known_as
+    from sgextended.client.transfers.transfer import as_native_error
 
-    with pytest.raises(kind) as caught, known_as(ShotgunError):
+    with pytest.raises(kind) as caught, as_native_error(ShotgunError):
         raise kind("The site did not answer.", rpc="upload_file", attempts=3)
     error = pickle.loads(pickle.dumps(caught.value, protocol))
 
@@ -265,7 +265,7 @@ def test_page_instead_of_an_answer_is_named(form_site, make_file):
     portal = http_reply(b"<html><title>Sign in</title></html>", headers={"content-type": "text/html"})
     form_site.answers["upload_file"] = lambda _request: portal
 
-    with pytest.raises(OutcomeUnknown, match=r"A web page.*Sign in.*came instead of an answer"):
+    with pytest.raises(OutcomeUnknown, match=r"responded with a web page.*Sign in.*instead of JSON"):
         client_of(form_site).upload("Shot", 12, make_file())
 
 
@@ -358,7 +358,7 @@ def test_row_is_in_the_error_of_its_image(make_server, make_file, verb, field, n
     given = ("Shot",) if verb == "create" else ("Shot", 12)
 
     with pytest.raises(
-        PartialSuccessError, match=rf"Shot 12 was {verb}d, and then its {field} failed: .*501"
+        PartialSuccessError, match=rf"Shot 12 was {verb}d, but then the upload of its {field} failed: .*501"
     ) as caught:
         getattr(sg, verb)(*given, {"code": "a", field: make_file()})
 
@@ -392,7 +392,8 @@ def test_first_image_is_something_to_keep(make_server, make_file):
     site = images_site(make_server, publish_thumbnail=lambda _request: next(bad))
 
     with pytest.raises(
-        PartialSuccessError, match="Shot 12 has got its image, and then its filmstrip_image failed"
+        PartialSuccessError,
+        match="image of Shot 12 was uploaded, but then the upload of its filmstrip_image failed",
     ) as caught:
         client_of(site).update("Shot", 12, {"image": make_file(), "filmstrip_image": make_file()})
 

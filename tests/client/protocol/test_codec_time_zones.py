@@ -12,13 +12,13 @@ import time
 
 import pytest
 import strategies
+from fix_codec import NATIVE, SteadyTime, native_page, outcome, typed
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from shotgun_api3 import shotgun
 from shotgun_api3.lib import sgtimezone
-from test_codec import NATIVE, SteadyTime, native_page, outcome, typed
 
-from sgextended.client import codec as wire
+from sgextended.client.protocol import codec
 
 pytestmark = pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process cannot be set here")
 
@@ -119,7 +119,7 @@ def with_each_parser(function):
     """
     with pytest.MonkeyPatch.context() as patch:
         fast = outcome(function)
-        patch.setattr(wire, "_fast_loads", lambda: None)
+        patch.setattr(codec, "_fast_loads", lambda: None)
         return [fast, outcome(function)]
 
 
@@ -132,8 +132,8 @@ def test_answers_are_read_as_native_in_each_zone(zone, utc, data):
     body = data.draw(strategies.page_bodies_with(zone.texts))
     client, local = NATIVE[utc], zone.local(utc=utc)
     field = client.client_caps.local_path_field
-    page = with_each_parser(lambda: wire.decode_page(body, local=local, local_path_field=field))
-    answer = with_each_parser(lambda: wire.decode(body, local=local))
+    page = with_each_parser(lambda: codec.decode_page(body, local=local, local_path_field=field))
+    answer = with_each_parser(lambda: codec.decode(body, local=local))
 
     assert page == [outcome(native_page, client, body)] * 2
     assert answer == [outcome(lambda: client._transform_inbound(json.loads(body)))] * 2
@@ -148,7 +148,7 @@ def test_a_datetime_in_a_link_is_read_however_it_is_spelt(link, spelling):
     text = link % f'"2024-01-01T00:00:00{spelling}"'
     body = f'{{"results": {{"entities": [{{"id": 1, "link": {text}}}]}}}}'.encode()
 
-    read = wire.decode_page(body, local=None, local_path_field=None)
+    read = codec.decode_page(body, local=None, local_path_field=None)
 
     assert typed(read) == typed(native_page(NATIVE[False], body))
 
@@ -165,7 +165,7 @@ def test_each_change_of_clocks_is_read_as_native(zone, utc):
     texts = [strategies.to_wire(moment) for moment in moments]
     body = json.dumps(texts).encode()
 
-    assert typed(wire.decode(body, local=zone.local(utc=utc))) == typed(NATIVE[utc]._transform_inbound(texts))
+    assert typed(codec.decode(body, local=zone.local(utc=utc))) == typed(NATIVE[utc]._transform_inbound(texts))
 
 
 @pytest.mark.parametrize("utc", [True, False])
@@ -183,7 +183,7 @@ def test_each_change_of_clocks_is_sent_as_native(zone, utc):
 
     expected = NATIVE[utc]._encode_payload(NATIVE[utc]._transform_outbound(clocks))
 
-    assert wire.encode(clocks, local=zone.local(utc=utc)) == expected
+    assert codec.encode(clocks, local=zone.local(utc=utc)) == expected
 
 
 def test_skipped_day_is_read_as_native(make_zone):
@@ -193,7 +193,7 @@ def test_skipped_day_is_read_as_native(make_zone):
     apia = make_zone("Pacific/Apia")
     texts = [strategies.to_wire(SKIPPED_DAY + 60 * minute) for minute in range(-2000, 2000)]
 
-    ours = wire.decode(json.dumps(texts).encode(), local=apia.local(utc=True))
+    ours = codec.decode(json.dumps(texts).encode(), local=apia.local(utc=True))
 
     assert typed(ours) == typed(NATIVE[True]._transform_inbound(texts))
 
@@ -206,9 +206,9 @@ def test_process_that_changes_its_zone_reads_as_native(make_zone, then):
     zone = make_zone("EST5EDT,M3.2.0,M11.1.0")
     texts = [strategies.to_wire(1_710_000_000 + 3600 * hour) for hour in range(24 * 40)]
     body = json.dumps(texts).encode()
-    first = typed(wire.decode(body, local=zone.local(utc=True)))
+    first = typed(codec.decode(body, local=zone.local(utc=True)))
     zone.enter(then)
-    second = typed(wire.decode(body, local=zone.local(utc=True)))
+    second = typed(codec.decode(body, local=zone.local(utc=True)))
 
     assert second == typed(NATIVE[True]._transform_inbound(texts))
     assert second != first

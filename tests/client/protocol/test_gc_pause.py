@@ -8,8 +8,8 @@ import weakref
 
 import pytest
 
-from sgextended.client import codec as wire
-from sgextended.client.gc_pause import GCPause
+from sgextended.client.protocol import codec
+from sgextended.client.protocol.gc_pause import GCPause
 
 LARGE = 10**6  # bytes
 
@@ -57,7 +57,7 @@ def test_what_was_read_is_not_walked_at_once():
     The objects of a large answer count among those that live long, so that the next small collection leaves them out.
     """
     gc.collect()
-    reply = wire.decode(json.dumps([{"id": n} for n in range(8000)]).encode(), local=None)
+    reply = codec.decode(json.dumps([{"id": n} for n in range(8000)]).encode(), local=None)
 
     assert len(gc.get_objects(generation=0)) < 8000
     assert len(reply) == 8000

@@ -1,5 +1,5 @@
 """
-The watch over secrets (`fix_secrets.py`): it finds what gets out, so that its silence means something.
+The search for leaked secrets (`fix_secrets.py`) finds each kind of leak.
 """
 
 import logging
@@ -54,7 +54,7 @@ def test_a_secret_that_gets_out_is_found(watch, leak, where):
 
 def test_what_is_no_secret_may_be_told(watch):
     """
-    Text without a secret in it is no leak, and what was said before the test began is not this test's.
+    Text without a secret is not a leak, and output from before the test is not attributed to it.
     """
     Secret(WORD)
     logging.getLogger("sgextended").debug("asking")

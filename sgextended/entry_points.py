@@ -1,5 +1,5 @@
 """
-The class of wrappers that a studio has registered: by an entry point of its package, or by an environment variable.
+The wrapper class that a studio has registered, by an entry point of its package or by an environment variable.
 """
 
 import functools
@@ -13,21 +13,21 @@ from sgextended.errors import ConfigurationError
 from sgextended.extended import SGExtended
 from sgextended.wrapper.current import set_for
 
-#: The group of entry points in which a package names its class.
+#: The group of the entry point that names the class.
 GROUP = "sgextended.wrappers"
-#: The variable that names a class as ``package.module:Class``; it goes before entry points.
+#: The environment variable that names the class, as ``package.module:Class``. It takes precedence over entry points.
 VARIABLE = "SGEXTENDED_CLASS"
 
 
 def registered_class() -> Type[SGExtended]:
     """
-    Return the class that a studio has registered; `SGExtended` where there is none.
+    Return the wrapper class that a studio has registered, or `SGExtended` if there is none.
 
-    It is what the variable ``SGEXTENDED_CLASS`` names, as ``package.module:Class``, or else the one entry point of the
-    group ``sgextended.wrappers`` that the installed packages have. What was looked up is kept for the process.
+    The environment variable ``SGEXTENDED_CLASS`` names it, as ``package.module:Class``. Without the variable, the entry
+    point of the group ``sgextended.wrappers`` in an installed package names it. The result is cached for the process.
 
     Raises:
-        ConfigurationError: It cannot be imported, is no subclass of `SGExtended`, or there are several.
+        ConfigurationError: The class cannot be imported, is not a subclass of `SGExtended`, or several are registered.
     """
     named = os.environ.get(VARIABLE)
     return _loaded(named, VARIABLE) if named else _from_entry_points()
@@ -35,11 +35,12 @@ def registered_class() -> Type[SGExtended]:
 
 def current() -> SGExtended:
     """
-    Return this thread's wrapper of the class that the studio has registered: ``SGExtended.current()`` where there is
-    none. In the block of `as_current` it is the wrapper that was set there, of whatever class.
+    Return this thread's wrapper of the registered class; see `registered_class`.
+
+    In a block of `SGExtended.as_current` it is the wrapper of that block, whatever its class.
     """
-    there: Any = set_for(SGExtended)
-    return there if there is not None else registered_class().current()
+    wrapper: Any = set_for(SGExtended)
+    return wrapper if wrapper is not None else registered_class().current()
 
 
 @functools.cache
@@ -49,7 +50,7 @@ def _from_entry_points() -> Type[SGExtended]:
         return SGExtended
     if len({each.value for each in found}) > 1:
         names = ", ".join(sorted(f"{each.name} = {each.value}" for each in found))
-        msg = f"Several packages register a class ({names}). Name one in {VARIABLE}, as package.module:Class."
+        msg = f"Several packages register a class ({names}). Set {VARIABLE} to one of them, as package.module:Class."
         raise ConfigurationError(msg)
     return _loaded(found[0].value, f"the entry point {found[0].name!r} of {GROUP}")
 
@@ -71,6 +72,6 @@ def _loaded(named: str, source: str) -> Type[SGExtended]:
         msg = f"{source} names {named!r}, which cannot be loaded: {error!r}. Write package.module:Class."
         raise ConfigurationError(msg) from error
     if not (isinstance(found, type) and issubclass(found, SGExtended)):
-        msg = f"{source} names {named!r}, which is no subclass of SGExtended."
+        msg = f"{source} names {named!r}, which is not a subclass of SGExtended. Name a subclass."
         raise ConfigurationError(msg)
     return found

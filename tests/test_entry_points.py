@@ -8,7 +8,7 @@ import pytest
 
 import sgextended
 from sgextended import ConfigurationError, SGExtended, registered_class
-from sgextended.wrapper import registered_class as registered
+from sgextended import entry_points as registered
 
 MODULE = """
 from sgextended import SGExtended
@@ -27,7 +27,7 @@ NOT_A_CLASS = 5
 @pytest.fixture(autouse=True)
 def afresh():
     """
-    What was looked up by earlier tests is forgotten, and what these look up by later ones.
+    Clear the caches before and after each test.
     """
     registered._from_entry_points.cache_clear()
     registered._loaded.cache_clear()
@@ -39,7 +39,7 @@ def afresh():
 @pytest.fixture
 def install(tmp_path, monkeypatch):
     """
-    Installs a package of a studio with its entry points, as far as Python looks.
+    Installs the metadata and the module of a studio's package with entry points.
     """
 
     def install(name, value):
@@ -61,7 +61,7 @@ def install(tmp_path, monkeypatch):
 
 def test_without_a_package_it_is_ours(install):
     """
-    Where nobody registers a class, it is SGExtended.
+    Without a registered class, SGExtended is used.
     """
     assert registered_class() is SGExtended
 
@@ -80,7 +80,7 @@ def test_a_package_registers_its_class(install, environment):
 
 def test_a_block_goes_before_what_is_registered(install, environment):
     """
-    In the block of as_current it is the wrapper that was set there, of whatever class.
+    In a block of as_current, current() returns the wrapper of the block, whatever its class.
     """
     install("studio", "studio_pipeline:StudioSG")
     plain = SGExtended()
@@ -107,12 +107,12 @@ def test_a_variable_decides_between_several(install, monkeypatch):
         ("studio_pipeline:NoSuch", "cannot be loaded: AttributeError"),
         ("no_such_module:StudioSG", "cannot be loaded: ModuleNotFoundError"),
         ("studio_pipeline", "cannot be loaded"),
-        ("studio_pipeline:NOT_A_CLASS", "is no subclass of SGExtended"),
+        ("studio_pipeline:NOT_A_CLASS", "is not a subclass of SGExtended"),
     ],
 )
 def test_what_cannot_be_used_is_explained(install, monkeypatch, value, message):
     """
-    A wrong name says where it stands and what is wrong.
+    The error for a wrong name says which setting has it, and what is wrong.
     """
     install("studio", "studio_pipeline:StudioSG")
     monkeypatch.setenv("SGEXTENDED_CLASS", value)

@@ -1,15 +1,15 @@
 """
-What one call is about, what it writes, and what to make of an answer that is none.
+The validation of responses: whether a response has the result of its call, and the error for a response that has not.
 """
 
 import re
 import time
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
-from sgextended.client.credentials import without_secrets
 from sgextended.errors import HTTPStatusError, OutcomeUnknown, TransportError
-from sgextended.http.retry import is_known
+from sgextended.http.retry import is_known_rpc
 from sgextended.http.transport import page_title, retry_after
+from sgextended.secret import without_secrets
 
 
 def entity_type(params: Any) -> Optional[str]:
@@ -17,10 +17,11 @@ def entity_type(params: Any) -> Optional[str]:
     return found if isinstance(found, str) else None
 
 
-def written(method: str, params: Any) -> Any:
+def intended_data(method: str, params: Any) -> Any:
     """
-    Return what a call was to write, in the words of the caller, without secrets: a dict of fields, or a batch's list of
-    requests; None for calls that write no fields.
+    Return the data that a call is to write, as the caller gave it, without secrets.
+
+    It is a dict of fields, or a list of requests for a batch. Return None for calls that write no fields.
     """
     if method == "batch":
         return [_batched(request) for request in params]
@@ -31,57 +32,60 @@ def written(method: str, params: Any) -> Any:
 
 
 def _batched(request: Any) -> Any:
-    told = {"request_type": request.get("request_type"), "entity_type": request.get("type")}
+    found = {"request_type": request.get("request_type"), "entity_type": request.get("type")}
     if "id" in request:
-        told["entity_id"] = request["id"]
-    data = written("create", request)
-    return told if data is None else {**told, "data": data}
+        found["entity_id"] = request["id"]
+    data = intended_data("create", request)
+    return found if data is None else {**found, "data": data}
 
 
-def as_first(method: str, params: Any, reply: Any) -> Any:
+def as_first_attempt(method: str, params: Any, reply: Any) -> Any:
     """
-    Return the answer to a repeated request as its first execution would have been answered, where that is known.
+    Return the response to a repeated request as the first attempt would have received it, where that is known.
+
+    The first attempt of a delete, for example, returns True. A second attempt returns False, as the entity is deleted.
 
     Raises:
-        OutcomeUnknown: The site refuses the repeated request because something is gone, which the first one may have
-            done.
+        OutcomeUnknown: The site refuses the repeated batch because an entity does not exist. The first attempt may have
+            deleted it.
     """
     if not isinstance(reply, dict):
         return reply
     results = reply.get("results")
-    if method in _DONE_ONCE and results is False:
-        return {**reply, "results": True}  # what is so now was done by the first
+    if method in _TRUE_ONLY_ONCE and results is False:
+        return {**reply, "results": True}  # the first attempt has done it
     if method == "batch" and isinstance(results, list):
-        return {**reply, "results": [_as_first_of_batch(*pair) for pair in zip(params, results)]}
-    if reply.get("exception") and _GONE.search(str(reply.get("message"))):
+        return {**reply, "results": [_as_first_attempt_of_request(*pair) for pair in zip(params, results)]}
+    if reply.get("exception") and _NOT_FOUND.search(str(reply.get("message"))):
         if method == "schema_field_delete":
             return {"results": True}
         if method == "batch" and any(request.get("request_type") == "delete" for request in params):
             msg = (
-                f"'batch' was sent more than once, and at last the site said: {str(reply['message']).strip()} Either "
-                "that was so before, and nothing was done, or an earlier attempt did all of it: look on the site."
+                f"'batch' was sent more than once, and the last response was: {str(reply['message']).strip()} Either "
+                "an earlier attempt did all of it, or the entity did not exist before and nothing was done. Check "
+                "which of these is true on the site."
             )
             raise OutcomeUnknown(msg, rpc=method)
     return reply
 
 
-_DONE_ONCE = frozenset({"delete", "revive"})
-_GONE = re.compile(r"does(n't| not) exist")
+_TRUE_ONLY_ONCE = frozenset({"delete", "revive"})
+_NOT_FOUND = re.compile(r"does(n't| not) exist")
 
 
-def _as_first_of_batch(request: Any, result: Any) -> Any:
-    return True if result is False and request.get("request_type") in _DONE_ONCE else result
+def _as_first_attempt_of_request(request: Any, result: Any) -> Any:
+    return True if result is False and request.get("request_type") in _TRUE_ONLY_ONCE else result
 
 
-def check_answer(method: str, params: Any, reply: Any) -> None:
+def validate_response(method: str, params: Any, reply: Any) -> None:
     """
-    See that an answer has what the official client takes from it without a look, and what says that a write was done.
+    Check that a response has the parts that the official client reads from it, and that it confirms a write.
 
     Raises:
-        ValueError: It has not.
+        ValueError: A part is missing.
     """
     if isinstance(reply, bytes) or (isinstance(reply, dict) and reply.get("exception")):
-        return  # not read yet, or a fault
+        return  # the body is not decoded yet, or the response is a fault
     check = _CHECKS.get(method)
     if check is None:
         return
@@ -97,8 +101,8 @@ def _check_entity(results: Any, _params: Any) -> str:
 
 
 def _check_batch(results: Any, params: Any) -> str:
-    whole = isinstance(results, list) and len(results) == len(params)
-    return "" if whole else f"it does not have {len(params)} results"
+    is_complete = isinstance(results, list) and len(results) == len(params)
+    return "" if is_complete else f"it does not have {len(params)} results"
 
 
 def _check_done(results: Any, _params: Any) -> str:
@@ -137,23 +141,26 @@ _CHECKS: Dict[str, Callable[[Any, Any], str]] = {
 }
 
 
-def may_be_text(method: str) -> bool:
+def may_be_non_json(method: str) -> bool:
     """
-    Tell whether an answer that is no JSON may be one: a page as a table is, and of calls that we do not know we cannot
-    say.
+    Return whether a body that is not JSON is a valid response to this method.
+
+    It is for export_page, which returns CSV, and for methods that sgextended does not know.
     """
-    return method == "export_page" or not is_known(method)
+    return method == "export_page" or not is_known_rpc(method)
 
 
-def status_error(server: str, status: Tuple[int, str], headers: Mapping[str, str], reply: bytes) -> HTTPStatusError:
+def http_status_error(
+    server: str, status: Tuple[int, str], headers: Mapping[str, str], reply: bytes
+) -> HTTPStatusError:
     code, text = status
     if code == 403:
-        # The page says why the site blocks this address.
+        # The body has the reason why the site blocks this address.
         text += f": {reply.decode('utf-8', 'replace')}"
     elif code == 503:
         text = "the site is down for maintenance or too busy"
     return HTTPStatusError(
-        f"{server} answered with HTTP status {code}: {text}.",
+        f"{server} responded with HTTP status {code}: {text}.",
         url=server,
         errcode=code,
         errmsg=text,
@@ -164,42 +171,45 @@ def status_error(server: str, status: Tuple[int, str], headers: Mapping[str, str
 
 def web_page_error(server: str, reply: bytes) -> TransportError:
     """
-    Return the error of an answer that is a web page.
+    Return the error for a response that is a web page.
     """
     msg = (
-        f"A web page{page_title(reply)} came instead of an answer from {server}: a proxy, a "
-        "sign-in portal or another server stands in its place. Check the address, and the network in a browser."
+        f"{server} responded with a web page{page_title(reply)} instead of JSON: a proxy, a sign-in portal or another "
+        "server has responded in place of the site. Check the address, and open it in a browser."
     )
     return TransportError(msg)
 
 
-def value_of(
+def decode_response(
     server: str,
     status: Tuple[int, str],
     headers: Mapping[str, str],
     reply: bytes,
     read: Callable[[bytes], Any],
     *,
-    may_be_text: bool,
+    may_be_non_json: bool,
 ) -> Any:
     """
-    Return what *read* makes of an answer; one that may be text, and is, as it came.
+    Return *read* of the body of a response. Return a body that is not JSON as it is, if *may_be_non_json*.
 
     Raises:
-        TransportError: It is no answer.
+        TransportError: The response is not a valid response of the site.
     """
     if status[0] >= 300:
-        raise status_error(server, status, headers, reply)
+        raise http_status_error(server, status, headers, reply)
     kind = headers.get("content-type", "application/json").lower()
     if kind.startswith("text/html"):
         raise web_page_error(server, reply)
     if not kind.startswith(("application/json", "text/javascript")):
-        if may_be_text:
+        if may_be_non_json:
             return reply
-        msg = f"What came from {server} is no answer but {kind.partition(';')[0]!r}, {len(reply)} bytes."
+        msg = (
+            f"{server} responded with {kind.partition(';')[0]!r} instead of JSON ({len(reply)} bytes): a proxy or "
+            "another server may have responded in place of the site. Check the address."
+        )
         raise TransportError(msg)
     try:
         return read(reply)
     except ValueError as error:
-        msg = f"The answer of {server} is cut off or garbled ({len(reply)} bytes): {error}."
+        msg = f"The response of {server} is cut off or garbled ({len(reply)} bytes): {error}."
         raise TransportError(msg) from error

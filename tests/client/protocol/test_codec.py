@@ -1,5 +1,5 @@
 """
-JSON to Python and back, held against the official client's own transforms, value by value and type by type.
+JSON to Python and back, compared with the official client's own transforms, value by value and type by type.
 """
 
 import copy
@@ -13,23 +13,17 @@ from pathlib import Path
 
 import pytest
 import strategies
+from fix_codec import LOCAL, NATIVE, SteadyTime, native_page, outcome, typed
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from processes import unmeasured
 from shotgun_api3.lib import sgtimezone
-from shotgun_api3.shotgun import SG_TIMEZONE, ServerCapabilities, Shotgun
+from shotgun_api3.shotgun import SG_TIMEZONE
 
-from sgextended.client import codec as wire
+from sgextended.client.protocol import codec
 
-NATIVE = {
-    utc: Shotgun("https://x.example", "robot", "key", connect=False, convert_datetimes_to_utc=utc)
-    for utc in (True, False)
-}
-for native in NATIVE.values():
-    native._server_caps = ServerCapabilities(native.config.server, {"version": [8, 60, 0]})
-LOCAL = {True: SG_TIMEZONE.local, False: None}
 GUARD = 120  # seconds after which a process that hangs fails its test
-MORE = settings(max_examples=int(os.environ.get("WIRE_EXAMPLES", "300")), deadline=None)
+MORE = settings(max_examples=int(os.environ.get("CODEC_EXAMPLES", "300")), deadline=None)
 
 # As POSIX rules, so that no zone files are needed: west with DST, half an hour off, half an hour of DST in the
 # south, and none.
@@ -42,22 +36,6 @@ ZONES = [
 ]
 
 
-class SteadyTime:
-    """
-    The time module, whose mktime forgets what it was asked before.
-
-    The hour that a clock shows twice is read by the C library in the light of the call before; the official client
-    and ours call it in another order, so a comparison needs one that gives the same answer each time.
-    """
-
-    def __getattr__(self, name):
-        return getattr(time, name)
-
-    def mktime(self, parts):
-        time.mktime((2024, 1, 1, 12, 0, 0, 0, 0, -1))
-        return time.mktime(parts)
-
-
 @pytest.fixture(autouse=True, scope="module")
 def steady_time():
     """
@@ -68,29 +46,6 @@ def steady_time():
         yield
 
 
-def typed(value):
-    """
-    Return a value with the type of each part, so that 1, 1.0 and True differ, as do equal times in two zones.
-    """
-    if isinstance(value, dict):
-        return ("dict", [(key, typed(inner)) for key, inner in value.items()])
-    if isinstance(value, (list, tuple)):
-        return (type(value), [typed(inner) for inner in value])
-    if isinstance(value, datetime.datetime):
-        return (type(value), value.isoformat(), type(value.tzinfo), value.fold)
-    return (type(value), repr(value))
-
-
-def outcome(function, *args):
-    """
-    Return what a function returns, typed, or the type of what it raises.
-    """
-    try:
-        return typed(function(*args))
-    except Exception as error:  # noqa: BLE001 - whatever it is, both must raise it
-        return type(error)
-
-
 @MORE
 @given(st.booleans(), strategies.answer_bodies)
 def test_decode_is_as_native(utc, body):
@@ -99,17 +54,7 @@ def test_decode_is_as_native(utc, body):
     """
     expected = outcome(lambda: NATIVE[utc]._transform_inbound(json.loads(body)))
 
-    assert outcome(lambda: wire.decode(body, local=LOCAL[utc])) == expected
-
-
-def native_page(client, body):
-    """
-    What the official client makes of a page: its transform, then what it does to the records.
-    """
-    reply = client._transform_inbound(json.loads(body))
-    if isinstance(reply, dict) and isinstance(reply.get("results"), dict):
-        client._parse_records(reply["results"].get("entities"))
-    return reply
+    assert outcome(lambda: codec.decode(body, local=LOCAL[utc])) == expected
 
 
 @pytest.fixture(params=["orjson", "json"])
@@ -118,7 +63,7 @@ def parser(request, monkeypatch):
     The parser that reads JSON: what the extra ``fast`` brings, and what Python has.
     """
     if request.param == "json":
-        monkeypatch.setattr(wire, "_fast_loads", lambda: None)
+        monkeypatch.setattr(codec, "_fast_loads", lambda: None)
     else:
         pytest.importorskip("orjson")
 
@@ -139,7 +84,7 @@ def test_decode_page_is_as_native(parser, utc, body):
     expected = outcome(native_page, client, body)
     field = client.client_caps.local_path_field
 
-    assert outcome(lambda: wire.decode_page(body, local=LOCAL[utc], local_path_field=field)) == expected
+    assert outcome(lambda: codec.decode_page(body, local=LOCAL[utc], local_path_field=field)) == expected
 
 
 @pytest.mark.parametrize("text", [*strategies.ODD_TEXTS, *strategies.EDGES])
@@ -151,7 +96,7 @@ def test_decode_reads_odd_texts_as_native(utc, text):
     body = json.dumps({"results": [{"at": text}]}).encode()
     expected = outcome(lambda: NATIVE[utc]._transform_inbound(json.loads(body)))
 
-    assert outcome(lambda: wire.decode(body, local=LOCAL[utc])) == expected
+    assert outcome(lambda: codec.decode(body, local=LOCAL[utc])) == expected
 
 
 @MORE
@@ -162,7 +107,7 @@ def test_encode_is_as_native(utc, value):
     """
     expected = outcome(lambda: NATIVE[utc]._encode_payload(NATIVE[utc]._transform_outbound(value)))
 
-    assert outcome(lambda: wire.encode(value, local=LOCAL[utc])) == expected
+    assert outcome(lambda: codec.encode(value, local=LOCAL[utc])) == expected
 
 
 @pytest.mark.parametrize("utc", [True, False])
@@ -174,7 +119,7 @@ def test_encode_sends_times_as_native(utc, at):
     A time is sent as today at that time.
     """
     before = NATIVE[utc]._encode_payload(NATIVE[utc]._transform_outbound([at]))
-    ours = wire.encode([at], local=LOCAL[utc])
+    ours = codec.encode([at], local=LOCAL[utc])
     after = NATIVE[utc]._encode_payload(NATIVE[utc]._transform_outbound([at]))
 
     assert ours in {before, after}  # midnight may come in between
@@ -188,7 +133,7 @@ def test_encode_leaves_its_argument_alone(value):
     """
     given_ = copy.deepcopy(value)
 
-    outcome(lambda: wire.encode(value, local=SG_TIMEZONE.local))
+    outcome(lambda: codec.encode(value, local=SG_TIMEZONE.local))
 
     assert typed(value) == typed(given_)
 
@@ -200,7 +145,7 @@ def test_a_datetime_comes_back_as_it_went(at):
     """
     sent = at.replace(microsecond=0, tzinfo=datetime.timezone.utc).astimezone(SG_TIMEZONE.local)
 
-    (back,) = wire.decode(wire.encode([sent], local=SG_TIMEZONE.local), local=SG_TIMEZONE.local)
+    (back,) = codec.decode(codec.encode([sent], local=SG_TIMEZONE.local), local=SG_TIMEZONE.local)
 
     assert back == sent
 
@@ -216,7 +161,7 @@ def test_clean_records_is_as_native(records):
     expected = outcome(NATIVE[True]._parse_records, copy.deepcopy(records))
     field = NATIVE[True].client_caps.local_path_field
 
-    assert outcome(lambda: wire.clean_records(copy.deepcopy(records), local_path_field=field)) == expected
+    assert outcome(lambda: codec.clean_records(copy.deepcopy(records), local_path_field=field)) == expected
 
 
 def test_clean_records_without_a_platform():
@@ -225,7 +170,7 @@ def test_clean_records_without_a_platform():
     """
     record = {"sg_path": {"link_type": "local", "local_path_linux": "/a"}}
 
-    assert wire.clean_records([copy.deepcopy(record)], local_path_field=None) == [record]
+    assert codec.clean_records([copy.deepcopy(record)], local_path_field=None) == [record]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
@@ -234,7 +179,7 @@ def test_encode_refuses_what_is_no_number(value):
     NaN and infinity are no JSON: they are refused here instead of by the site.
     """
     with pytest.raises(ValueError, match="not JSON compliant"):
-        wire.encode({"data": [value]}, local=None)
+        codec.encode({"data": [value]}, local=None)
 
 
 @pytest.mark.parametrize("value", [{1, 2}, b"abc", object(), 1j])
@@ -242,8 +187,8 @@ def test_encode_refuses_what_json_cannot_carry(value):
     """
     A value of another type is named with its type and the value.
     """
-    with pytest.raises(TypeError, match=f"A {type(value).__name__} cannot be sent to the site: ") as caught:
-        wire.encode({"data": [value]}, local=None)
+    with pytest.raises(TypeError, match=f"A {type(value).__name__} cannot be sent to the site, ") as caught:
+        codec.encode({"data": [value]}, local=None)
 
     assert repr(value)[:80] in str(caught.value)
 
@@ -253,7 +198,7 @@ def test_encode_does_not_quote_long_values():
     A value that is refused is quoted by its beginning only.
     """
     with pytest.raises(TypeError) as caught:
-        wire.encode(b"x" * 100_000, local=None)
+        codec.encode(b"x" * 100_000, local=None)
 
     assert len(str(caught.value)) < 150
 
@@ -264,7 +209,7 @@ def test_decode_refuses_what_is_no_json(body):
     A body that is cut off or no JSON is a ValueError.
     """
     with pytest.raises(ValueError):
-        wire.decode(body, local=None)
+        codec.decode(body, local=None)
 
 
 def test_decode_reads_deep_answers():
@@ -273,7 +218,7 @@ def test_decode_reads_deep_answers():
     """
     body = b"[" * 500 + b'"2024-01-01T00:00:00Z"' + b"]" * 500
 
-    value = wire.decode(body, local=None)
+    value = codec.decode(body, local=None)
     for _ in range(500):
         (value,) = value
 
@@ -299,7 +244,7 @@ def test_all_zones_are_as_native():
         subprocess.Popen(
             [sys.executable, "-W", "error", "-c", script],
             cwd=Path(__file__).parent,
-            env=unmeasured(TZ=zone, WIRE_EXAMPLES="50"),
+            env=unmeasured(TZ=zone, CODEC_EXAMPLES="50", PYTHONPATH=os.pathsep.join(sys.path)),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

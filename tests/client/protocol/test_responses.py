@@ -63,7 +63,7 @@ def test_page_instead_of_an_answer_is_explained(make_site_server):
     )
     client = make_client(make_site_server(read=lambda _request: page_of_portal))
 
-    with pytest.raises(TransportError, match=r"A web page \(Hotel WiFi\) came instead of an answer from 127.0.0.1"):
+    with pytest.raises(TransportError, match=r"127.0.0.1:\d+ responded with a web page \(Hotel WiFi\) instead"):
         client.find("Shot", [])
 
 

@@ -1,7 +1,7 @@
 """
-JSON to Python and back: what the official client does to every value, in one pass and in place.
+JSON to Python values and back, with the conversions of the official client, in one pass and in place.
 
-The official client's own transforms are the reference; tests hold this module against them.
+The official client's own transforms are the reference: tests compare this module with them.
 """
 
 import datetime
@@ -12,53 +12,53 @@ import re
 import time
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
-from sgextended.client.gc_pause import GCPause
+from sgextended.client.protocol.gc_pause import GCPause
 
 LocalTime = Optional[datetime.tzinfo]
 
-# The usual spelling of a time; anything else goes the official client's slow way.
+# The usual format of a time. Other formats are parsed as the official client does, which is slower.
 _TIME = re.compile(r"T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)Z\Z", re.ASCII)
-# What the official client tries to read as a datetime, however odd it looks.
-_UNUSUAL = re.compile(
+# The unusual formats that the official client tries to parse as a datetime.
+_UNUSUAL_DATETIME = re.compile(
     r"^(\d{4})\D?(0[1-9]|1[0-2])\D?([12]\d|0[1-9]|3[01])(\D?([01]\d|2[0-3])\D?([0-5]\d)\D?([0-5]\d)?\D?(\d{3})?)?$"
 )
 _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-_LENGTH = 20  # of a datetime on the wire
-_LAST = frozenset("Zz")  # with which it ends
-_ENDS = 200  # bytes at either end of a page, where it says whether another one follows
+_LENGTH = 20  # of a datetime in JSON
+_LAST_CHARACTERS = frozenset("Zz")  # of a datetime in JSON
+_ENDS = 200  # bytes at either end of a page, which contain has_next_page
 _LOWER_END = re.compile(rb'z"')
-_COLLECTOR = GCPause()
+_GC_PAUSE = GCPause()
 
 
 def encode(payload: Any, *, local: LocalTime) -> bytes:
     """
-    Return the JSON of a request, UTF-8.
+    Return the JSON of a request, encoded as UTF-8.
 
-    Datetimes are sent as UTC to the second, naive ones taken as *local*; with *local* None they are sent as they
-    stand. A time means today at that time.
+    Datetimes are converted to UTC, with a precision of a second. Naive datetimes are in the zone *local*. If *local* is
+    None, datetimes are sent without conversion. A time means that time today.
 
     Raises:
-        TypeError: A value is nothing that JSON can carry.
+        TypeError: JSON has no form for a value.
 
-        ValueError: A float is not a number or infinite, which the site cannot read.
+        ValueError: A float is NaN or infinite, which the site cannot read.
     """
 
     def default(value: Any) -> str:
         if isinstance(value, datetime.datetime):
-            return _stamp(value, local)
+            return _format_datetime(value, local)
         if isinstance(value, datetime.date):
             return value.strftime("%Y-%m-%d")
         if isinstance(value, datetime.time):
-            today = datetime.datetime.fromtimestamp(time.time())  # noqa: DTZ006 - local time is what is meant
+            today = datetime.datetime.fromtimestamp(time.time())  # noqa: DTZ006 - in local time, as the official client
             at = today.replace(hour=value.hour, minute=value.minute, second=value.second)
-            return _stamp(at, local)
-        msg = f"A {type(value).__name__} cannot be sent to the site: {value!r:.80}"
+            return _format_datetime(at, local)
+        msg = f"A {type(value).__name__} cannot be sent to the site, as JSON has no form for it: {value!r:.80}"
         raise TypeError(msg)
 
     return json.dumps(payload, ensure_ascii=False, default=default, allow_nan=False).encode("utf-8")
 
 
-def _stamp(value: datetime.datetime, local: LocalTime) -> str:
+def _format_datetime(value: datetime.datetime, local: LocalTime) -> str:
     if local is not None:
         if value.tzinfo is None:
             value = value.replace(tzinfo=local)
@@ -68,37 +68,41 @@ def _stamp(value: datetime.datetime, local: LocalTime) -> str:
 
 def decode(body: bytes, *, local: LocalTime) -> Any:
     """
-    Return what an answer's JSON says, its datetimes as datetimes: aware in *local*, or naive UTC with *local* None.
+    Return the decoded JSON of a response, with its datetime texts as datetimes.
+
+    The datetimes are aware, in the zone *local*. If *local* is None, they are naive, in UTC.
 
     Raises:
-        ValueError: The body is no JSON.
+        ValueError: The body is not JSON.
     """
-    with _COLLECTOR.paused(len(body)):
-        return _revived(_load(body), local)
+    with _GC_PAUSE.paused(len(body)):
+        return _with_datetimes(_load(body), local)
 
 
 def decode_page(body: bytes, *, local: LocalTime, local_path_field: Optional[str]) -> Any:
     """
-    Return what `decode` returns for an answer to ``read``, its records as `clean_records` leaves them.
+    Return the result of `decode` for a response to ``read``, with its records cleaned as by `clean_records`.
 
-    It looks at the records' own values, and at what is linked to them only where there may be a datetime.
+    The function is faster than these two: it searches linked entities only if there may be a datetime in them.
 
     Raises:
-        ValueError: The body is no JSON.
+        ValueError: The body is not JSON.
     """
-    with _COLLECTOR.paused(len(body)):
+    with _GC_PAUSE.paused(len(body)):
         reply = _load(body)
         try:
             records = reply["results"]["entities"]
-            seen = _revive_records(records, local, local_path_field)
-        except (TypeError, KeyError):  # no page but a fault, or what no site sends
-            return _revived(reply, local)
-        return _revived(reply, local) if _may_end_datetimes(body, seen) else reply
+            seen = _clean_page_records(records, local, local_path_field)
+        except (TypeError, KeyError):  # the response is a fault, or not from a site
+            return _with_datetimes(reply, local)
+        return _with_datetimes(reply, local) if _may_end_datetimes(body, seen) else reply
 
 
 def has_next_page(body: bytes) -> Optional[bool]:
     """
-    Tell whether an answer to ``read`` says that a page follows, as far as its ends show without reading it all.
+    Return whether another page follows a response to ``read``. Return None if the ends of the body do not show it.
+
+    The function searches only the ends of the body, without decoding it.
     """
     ends = body[-_ENDS:].replace(b" ", b"") + body[:_ENDS].replace(b" ", b"")
     if b'"has_next_page":true' in ends:
@@ -108,12 +112,12 @@ def has_next_page(body: bytes) -> Optional[bool]:
 
 def _may_end_datetimes(body: bytes, seen: int) -> bool:
     """
-    Tell whether a body may hold more than *seen* texts that end as a datetime does, in Z.
+    Return whether a body may contain more than *seen* texts that end in Z or z, as datetimes do.
     """
-    if b"\\" in body and (b"\\u005" in body or b"\\u007" in body):  # a Z may be spelt so
+    if b"\\" in body and (b"\\u005" in body or b"\\u007" in body):  # may be an escaped Z
         return True
     lower = len(_LOWER_END.findall(body))
-    # Counting one letter is much faster, and it nearly always stands at the end.
+    # Counting the letter alone is much faster, and nearly every Z is at the end of a text.
     return seen != lower + body.count(b"Z") and seen != lower + body.count(b'Z"')
 
 
@@ -123,35 +127,35 @@ def _load(body: bytes) -> Any:
         try:
             return loads(body)
         except ValueError:
-            pass  # json reads some of what orjson refuses, such as NaN or half a surrogate
+            pass  # json decodes some texts that orjson refuses, such as NaN or half a surrogate pair
     return json.loads(body)
 
 
 @functools.cache
 def _fast_loads() -> Optional[Callable[[bytes], Any]]:
-    # Imported when it is first needed: the package itself imports no extra.
+    # Imported at the first use: importing the package must not import an optional dependency.
     try:
         import orjson  # noqa: PLC0415
-    except Exception:  # noqa: BLE001 - at the end of the process an import may fail in any way, and json does as well
+    except Exception:  # noqa: BLE001 - at the end of the process an import may fail in any way; json then decodes
         return None
     return orjson.loads
 
 
-def _revive_records(records: Any, local: LocalTime, local_path_field: Optional[str]) -> int:
+def _clean_page_records(records: Any, local: LocalTime, local_path_field: Optional[str]) -> int:
     """
-    Replace the datetimes that are fields of records and clean the other fields, in place.
+    Convert the datetime texts among the fields of records and clean the other fields, in place.
 
     Returns:
-        How many texts were seen that end as a datetime does.
+        The number of texts that end in Z or z.
     """
-    seen, days = 0, _days(local)
+    seen, days = 0, _day_starts(local)
     for record in records:
         if type(record) is not dict:
             continue
         for key, value in record.items():
             kind = type(value)
             if kind is str:
-                if value[-1:] in _LAST:
+                if value[-1:] in _LAST_CHARACTERS:
                     seen += 1
                     if len(value) == _LENGTH:
                         record[key] = _to_datetime(value, days, local)
@@ -162,13 +166,13 @@ def _revive_records(records: Any, local: LocalTime, local_path_field: Optional[s
     return seen
 
 
-def _revived(reply: Any, local: LocalTime) -> Any:
+def _with_datetimes(reply: Any, local: LocalTime) -> Any:
     """
-    Return *reply* with each text that is a datetime replaced, in place, at any depth.
+    Replace each datetime text in *reply* by a datetime, in place and at any depth. Return *reply*.
     """
-    whole = [reply]  # a list around it lets a bare string be replaced like any other value
-    pending: List[Any] = [whole]
-    days = _days(local)
+    root = [reply]  # in a list, so that a bare string can be replaced like any other value
+    pending: List[Any] = [root]
+    days = _day_starts(local)
     while pending:
         container = pending.pop()
         items = container.items() if type(container) is dict else enumerate(container)
@@ -179,14 +183,15 @@ def _revived(reply: Any, local: LocalTime) -> Any:
                     container[key] = _to_datetime(value, days, local)
             elif kind is dict or kind is list:
                 pending.append(value)
-    return whole[0]
+    return root[0]
 
 
-class _Days(Dict[str, Optional[datetime.datetime]]):
+class _DayStarts(Dict[str, Optional[datetime.datetime]]):
     """
-    The first moment in UTC of each day, as a local datetime; None for what is no day, or changes its distance to UTC.
+    A cache: the start of each UTC day as a local datetime, by the text of the day.
 
-    Asking the zone for each datetime costs more than all else that is done to it.
+    The value is None for a text that is not a day, and for a day on which the UTC offset of the zone changes. Without
+    the cache, the conversion of each datetime would cost more than the rest of the decoding.
     """
 
     def __init__(self, local: LocalTime) -> None:
@@ -194,7 +199,7 @@ class _Days(Dict[str, Optional[datetime.datetime]]):
         self._local = local
 
     def __missing__(self, day: str) -> Optional[datetime.datetime]:
-        if len(self) >= _KEPT:
+        if len(self) >= _MAX_CACHED:
             self.clear()
         self[day] = found = self._start_of(day)
         return found
@@ -202,7 +207,7 @@ class _Days(Dict[str, Optional[datetime.datetime]]):
     def _start_of(self, day: str) -> Optional[datetime.datetime]:
         try:
             start = datetime.datetime.fromisoformat(day)
-            if start.isoformat()[:10] != day:  # newer Pythons read more spellings than one
+            if start.isoformat()[:10] != day:  # newer Python versions accept other formats, too
                 return None
             if self._local is None:
                 return start
@@ -213,13 +218,13 @@ class _Days(Dict[str, Optional[datetime.datetime]]):
         return start.replace(tzinfo=self._local) + shifts.pop() if len(shifts) == 1 else None
 
 
-class _Times(Dict[str, Optional[datetime.timedelta]]):
+class _TimesOfDay(Dict[str, Optional[datetime.timedelta]]):
     """
-    How far into its day each time is, by its usual spelling, such as ``"T09:30:00Z"``; None for any other text.
+    A cache: the time since midnight, by the usual text of a time, such as ``"T09:30:00Z"``; None for any other text.
     """
 
     def __missing__(self, text: str) -> Optional[datetime.timedelta]:
-        if len(self) >= _KEPT:
+        if len(self) >= _MAX_CACHED:
             self.clear()
         match = _TIME.match(text)
         found = None
@@ -230,28 +235,28 @@ class _Times(Dict[str, Optional[datetime.timedelta]]):
         return found
 
 
-_KEPT = 20_000
-_TIMES = _Times()
+_MAX_CACHED = 20_000
+_TIMES_OF_DAY = _TimesOfDay()
 
 
 @functools.lru_cache(maxsize=8)
-def _days_of(local: LocalTime, _zone: Tuple[Any, ...]) -> _Days:
-    return _Days(local)
+def _day_starts_of_zone(local: LocalTime, _zone: Tuple[Any, ...]) -> _DayStarts:
+    return _DayStarts(local)
 
 
-def _days(local: LocalTime) -> _Days:
-    # A process may change its zone.
-    return _days_of(local, (os.environ.get("TZ"), time.timezone, time.altzone, *time.tzname))
+def _day_starts(local: LocalTime) -> _DayStarts:
+    # A process may change its time zone while it runs, so the zone is part of the cache key.
+    return _day_starts_of_zone(local, (os.environ.get("TZ"), time.timezone, time.altzone, *time.tzname))
 
 
-def _to_datetime(text: str, days: _Days, local: LocalTime) -> Union[str, datetime.datetime]:
-    start, since = days[text[:10]], _TIMES[text[10:]]
+def _to_datetime(text: str, days: _DayStarts, local: LocalTime) -> Union[str, datetime.datetime]:
+    start, since = days[text[:10]], _TIMES_OF_DAY[text[10:]]
     if start is not None and since is not None:
         return start + since
-    if not _UNUSUAL.match(text):
+    if not _UNUSUAL_DATETIME.match(text):
         return text
     try:
-        value = datetime.datetime.strptime(text, _FORMAT)  # noqa: DTZ007 - the zone comes below
+        value = datetime.datetime.strptime(text, _FORMAT)  # noqa: DTZ007 - the zone is set below
     except ValueError:
         return text
     return value if local is None else _to_local(value, local)
@@ -263,12 +268,12 @@ def _to_local(value: datetime.datetime, local: datetime.tzinfo) -> datetime.date
 
 def clean_records(records: Any, *, local_path_field: Optional[str]) -> List[Any]:
     """
-    Return *records* as a list, with ``&lt;`` read as ``<`` and the paths of local files filled in, in place.
+    Return *records* as a list. Replace ``&lt;`` by ``<`` and set the paths of local files, in place.
 
     Args:
-        records: What a call returned: a list of records, one record, or nothing.
+        records: The result of a call: a list of records, one record, or nothing.
 
-        local_path_field: Key of a file's path on this platform, such as ``"local_path_linux"``.
+        local_path_field: The key of a file's path on this platform, such as ``"local_path_linux"``.
     """
     if not records:
         return []

@@ -1,0 +1,93 @@
+"""
+The credentials of an official client: its configuration with hidden secrets, and the `Site` for that configuration.
+"""
+
+import base64
+from typing import Any, Dict, Optional
+from urllib.parse import urlsplit
+
+from shotgun_api3.shotgun import _Config
+
+from sgextended.errors import ConfigurationError
+from sgextended.secret import Secret
+from sgextended.site import Site
+
+
+class _Hidden:
+    """
+    An attribute of the configuration whose value can be read by name, but is not in ``vars()``.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._slot = f"_hidden_{name}"
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        value = instance.__dict__.get(self._slot)
+        return value.reveal() if isinstance(value, Secret) else value() if value is not None else None
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        if isinstance(value, str):
+            value = Secret(value)
+        instance.__dict__[self._slot] = value if value is None or isinstance(value, Secret) else lambda: value
+
+
+class RedactingConfig(_Config):
+    """
+    The native configuration with hidden secrets: they are not in its repr or ``vars()``.
+    """
+
+    api_key = _Hidden()
+    user_password = _Hidden()
+    auth_token = _Hidden()
+    session_token = _Hidden()
+    authorization = _Hidden()
+    raw_http_proxy = _Hidden()
+    proxy_pass = _Hidden()
+    proxy_handler = _Hidden()  # it contains the password of the proxy
+
+    def secret(self, name: str) -> Optional[Secret]:
+        """
+        Return one of the hidden attributes as a `Secret`.
+        """
+        found: Optional[Secret] = self.__dict__.get(f"_hidden_{name}")
+        return found
+
+
+def site_of(shotgun: Any) -> Site:
+    """
+    Return the site and credentials of an official client.
+    """
+    if not hasattr(shotgun, "_Shotgun__ca_certs"):  # a Mockgun has an address, but no server
+        msg = f"{shotgun!r} has no site and credentials: it is not a shotgun_api3.Shotgun. Create a Site instead."
+        raise ConfigurationError(msg)
+    config = shotgun.config
+    address = urlsplit(shotgun.base_url)
+    basic_auth = None
+    if config.authorization:
+        basic_auth = base64.b64decode(config.authorization.partition(" ")[2]).decode("utf-8")
+    return Site(
+        url=f"{address.scheme}://{config.server}{address.path}",
+        basic_auth=basic_auth,
+        proxy=config.raw_http_proxy,
+        ca_file=shotgun._Shotgun__ca_certs,  # noqa: SLF001 - there is no public attribute
+        convert_datetimes_to_utc=config.convert_datetimes_to_utc,
+        localized=config.localized,
+        **identity_of(config),
+    )
+
+
+def identity_of(config: Any) -> Dict[str, Any]:
+    """
+    Return the credentials of a configuration as arguments of `Site`.
+
+    If it has several, the result is those that shotgun_api3 uses: login and password, then script, then session.
+    """
+    secret = config.secret if isinstance(config, RedactingConfig) else lambda name: getattr(config, name)
+    found = dict.fromkeys(("login", "password", "script_name", "api_key", "session_token"))
+    if config.user_login and config.user_password:
+        found.update(login=config.user_login, password=secret("user_password"))
+    elif config.script_name and config.api_key:
+        found.update(script_name=config.script_name, api_key=secret("api_key"))
+    elif config.session_token:
+        found.update(session_token=secret("session_token"))
+    return {**found, "sudo_as_login": config.sudo_as_login}

@@ -1,0 +1,83 @@
+"""
+`Sessions`: the sessions of a client with the site: starting one, renewing one that has expired.
+"""
+
+import functools
+from typing import Any, Dict, FrozenSet, Optional
+
+import attrs
+from shotgun_api3.shotgun import Shotgun
+
+from sgextended.client.transfers.transfer import ClientBase
+from sgextended.concurrency.scoped_value import ScopedValue
+from sgextended.http.retry import RetryPolicy
+from sgextended.secret import Secret
+from sgextended.site import Site
+
+#: The session tokens that a ``renew_session`` function of this thread is renewing. The requests of that function must
+#: not renew the same token again.
+_RENEWING: "ScopedValue[FrozenSet[Secret]]" = ScopedValue("sgextended_renewing", frozenset())
+
+
+class Sessions(ClientBase):
+    """
+    The part of a client that starts and renews sessions.
+    """
+
+    def _start_session(self, site: Site) -> None:
+        """
+        Exchange a one-time code for a session, once per process: the site accepts each code only once.
+        """
+        config = self.config
+        config.auth_token = site.auth_token
+        key = ("session", site.login, site.password, site.auth_token)
+        config.session_token = self._transport.once(key, functools.partial(Shotgun.get_session_token, self))
+        config.user_login = config.user_password = config.auth_token = None
+
+    def _renew_session(self, refused: Optional[Secret]) -> Optional[Secret]:
+        """
+        Use and return the session token that replaces one that the site has refused. Return None if there is no new
+        token.
+        """
+        renew, renewing = self._site.renew_session, _RENEWING.get()
+        if renew is None or refused is None or refused in renewing:
+            return None
+        site, transport = self.site, self._transport
+        with _RENEWING.bind(renewing | {refused}):
+            made = transport.once(("renewed", refused), lambda: renew(site))
+        seen = {refused}
+        new = refused
+        while made and (newer := made if isinstance(made, Secret) else Secret(made)) not in seen:
+            seen.add(newer)
+            new, made = newer, transport.known(("renewed", newer))  # the new token may have been replaced as well
+        if new == refused:
+            return None
+        self.config.session_token = new
+        return new
+
+    def authenticate_human_user(
+        self, user_login: str, user_password: str, auth_token: Optional[str] = None
+    ) -> Optional[Dict[str, Any]]:
+        """
+        Return the HumanUser that has this login and password. Return None if the site refuses them.
+
+        The native method changes the credentials of the client while it runs, also for calls of other threads. This
+        method changes those of a clone.
+        """
+        self._fail_if_closed()
+        site = attrs.evolve(self.site, retry=RetryPolicy(attempts=1))  # the site locks an account after some failures
+        found: Optional[Dict[str, Any]] = Shotgun.authenticate_human_user(
+            self._of(site), user_login, user_password, auth_token
+        )
+        return found
+
+    def get_session_token(self) -> str:
+        """
+        Return the token of a new session, as the native method does.
+
+        The native method also switches the client to that session, for all threads. This method leaves the client as
+        it is.
+        """
+        self._fail_if_closed()
+        token: str = Shotgun.get_session_token(self.clone())
+        return token
