@@ -4,6 +4,7 @@ One connection, and the request that is on it: whose it is, how far it got, and 
 
 import re
 import socket
+import ssl
 import string
 import time
 from typing import TYPE_CHECKING, Any, Iterator, List, Mapping, Optional, Protocol, Tuple, Union
@@ -233,7 +234,7 @@ class Connection:
         receive = request.receiver(sock)
         try:
             request.send_on(sock)
-        except BrokenPipeError as error:
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError) as error:
             raise_what_comes_from_elsewhere(error)
             request.whole, request.receiving = False, True
             # The server reads no more of the request, and may have said why.

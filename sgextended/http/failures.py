@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: What a connection raises when it fails.
 FAILURES = (OSError, http.HTTPError, CutOff, Malformed, DeadlinePassed, ProxyRefused, UnicodeError)
 
+#: The ends of a connection, as TLS has them.
+_ENDS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 _NO_CONNECTION = "accepted no connection"
 
@@ -44,7 +46,7 @@ def translated(error: Exception, endpoint: Endpoint, request: InFlightRequest) -
         return Unreachable(msg, sent=sent)
     if isinstance(error, (http.ConnectTimeoutError, socket.timeout)):
         return _timeout(url, request)
-    if isinstance(error, (ssl.SSLError, ssl.CertificateError)):
+    if isinstance(error, (ssl.SSLError, ssl.CertificateError)) and not (request.begun and isinstance(error, _ENDS)):
         return _tls_error(error, url, sent=sent)
     return TransportError(_what_was_lost(error, url), sent=sent)
 
@@ -126,9 +128,8 @@ def reason_of(error: BaseException) -> str:
     seen = set()
     while error not in seen:
         seen.add(error)
-        inner = (
-            error.__cause__ or getattr(error, "reason", None) or next(iter(error.args[1:]), None) or error.__context__
-        )
+        # Not the context: that is what the caller was handling when it made the call.
+        inner = error.__cause__ or getattr(error, "reason", None) or next(iter(error.args[1:]), None)
         if isinstance(inner, BaseException):
             error = inner
     if isinstance(error, OSError) and error.strerror:
