@@ -4,6 +4,7 @@ Telling an error of a connection from an exception that other code raised meanwh
 
 import functools
 import signal
+import socket
 from opcode import opmap
 from types import CodeType
 from typing import Any, Set
@@ -15,6 +16,9 @@ _LIBRARIES = frozenset({
     "encodings", "eventlet", "gevent", "http", "select", "selectors", "socket", "ssl", "urllib3",
 })  # fmt: skip
 
+#: Packages that have classes of such errors.
+_MAKERS = _LIBRARIES | {"builtins", "sgextended", "zlib"}
+
 
 def raise_what_comes_from_elsewhere(error: BaseException) -> None:
     """
@@ -24,31 +28,59 @@ def raise_what_comes_from_elsewhere(error: BaseException) -> None:
     raise a ``TimeoutError``. That is an ``OSError``, as the errors of sockets are, and must not be taken for one. Where
     urllib3 has raised an error of its own because of it, the first one is raised.
     """
-    wrapper, root = None, error
-    while root.__cause__ is not None:
-        wrapper, root = root, root.__cause__
-    if root.args and _is_raised_here(root):  # without arguments: thrown into the thread as a bare class
-        return
+    # The outermost one that is not of a connection: what it was raised from is its own.
+    wrapper, found = None, error
+    while _is_raised_here(found):
+        if found.__cause__ is None:
+            return
+        wrapper, found = found, found.__cause__
     if wrapper is not None:
         wrapper.__cause__ = wrapper.__context__ = None  # the two would keep each other alive
     try:
-        raise root
+        raise found
     finally:
-        del error, wrapper, root  # and so would the traceback and this frame
+        del error, wrapper, found  # and so would the traceback and this frame
+
+
+def raise_what_comes_from_a_signal_handler(error: BaseException) -> None:
+    """
+    Raise an exception again if a signal handler has raised it; otherwise do nothing.
+
+    A handler may make calls of its own. Their errors say, for instance, that nothing was sent. That holds for those
+    calls, and not for the call that the signal has interrupted.
+    """
+    if _came_through_a_signal_handler(error):
+        try:
+            raise error
+        finally:
+            del error  # the traceback and this frame would keep each other alive
+
+
+def _came_through_a_signal_handler(error: BaseException) -> bool:
+    handlers = _codes_of_signal_handlers()
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code in handlers:
+            return True
+        traceback = traceback.tb_next
+    return False
 
 
 def _is_raised_here(error: BaseException) -> bool:
+    if not error.args:  # thrown into the thread as a bare class
+        return False
+    if type(error).__module__.partition(".")[0] not in _MAKERS:
+        return False
+    if isinstance(error, socket.timeout) and error.errno is None and not str(error).endswith("timed out"):
+        return False  # the words of sockets; gevent throws its own errors, and its users' errors, in the same way
+    if _came_through_a_signal_handler(error):
+        return False
     traceback = error.__traceback__
     if traceback is None:
         return True
-    handlers = _codes_of_signal_handlers()
-    while True:
-        frame = traceback.tb_frame
-        if frame.f_code in handlers:
-            return False
-        if traceback.tb_next is None:
-            break
+    while traceback.tb_next is not None:
         traceback = traceback.tb_next
+    frame = traceback.tb_frame
     module = str(frame.f_globals.get("__name__"))
     if module.startswith("sgextended.http.") or module.partition(".")[0] in _LIBRARIES:
         return True

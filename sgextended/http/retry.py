@@ -21,6 +21,7 @@ from sgextended.errors import (
     TransportTimeout,
 )
 from sgextended.http import cancellation, deadline
+from sgextended.http.elsewhere import raise_what_comes_from_a_signal_handler
 
 Result = TypeVar("Result")
 
@@ -221,10 +222,12 @@ def persist(
         try:
             result = _send(send, kind)
         except PoolTimeout as error:
+            raise_what_comes_from_a_signal_handler(error)
             if uncertain:
                 raise _unknown(rpc, kind, attempt, error) from error
             raise
         except TransportError as error:
+            raise_what_comes_from_a_signal_handler(error)
             error.rpc, error.attempts, last = rpc, attempt, error
             if kind in _WRITES and error.sent and not _surely_refused(error):
                 uncertain = True
