@@ -56,6 +56,8 @@ class ConnectionPool:
     def __init__(self, opener: Opener, bound: int) -> None:
         self._opener, self._bound = opener, bound
         self._idle: Deque[Connection] = deque()
+        #: Takes a connection back. It is written in C, so that no exception can come at its beginning.
+        self.give_back = self._idle.append
         self._made: List[ref[Connection]] = []  # all that live, and some that do not
         self._waiters: Deque[_Waiter] = deque()
         self._counts: List[List[int]] = []  # of the requests of each connection that was made
@@ -86,11 +88,10 @@ class ConnectionPool:
         """
         return None if self._waiters else self._free()
 
-    def give_back(self, connection: Connection) -> None:
+    def wake_next(self) -> None:
         """
-        Take a connection back, and wake the caller that has waited for longest.
+        Wake the caller that has waited for longest.
         """
-        self._idle.append(connection)
         if self._waiters:
             self._wake_first()
 
@@ -191,6 +192,9 @@ class ConnectionPool:
             if first is waiter:
                 return True
             if time.monotonic() - first.looked < _GONE:
+                if waiter not in self._waiters:  # it was taken for gone: the whole process may have stood still
+                    self._waiters.appendleft(waiter)
+                    continue
                 return False
             with suppress(ValueError):
                 self._waiters.remove(first)
