@@ -13,18 +13,32 @@ from sgextended.wakeup import LOOK_AGAIN, WakeUp
 Result = TypeVar("Result")
 
 
-class _Flight:
+class _Waiter:
     """
-    One result that is being made.
+    One call that waits for a result.
     """
 
-    __slots__ = ("__weakref__", "error", "is_over", "thread", "waiting")
+    __slots__ = ("error", "wake")
+
+    def __init__(self) -> None:
+        self.wake = WakeUp()
+        self.error: Optional[Exception] = None
+
+
+class _Flight:
+    """
+    One result that is being made. It lives as long as the loop of `SingleFlight.once` that makes the result.
+
+    No variable holds it: an exception that somebody keeps also keeps the variables of its frames, and the others would
+    wait for this result for ever.
+    """
+
+    __slots__ = ("__weakref__", "is_over", "thread", "waiting")
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
         self.is_over = False
-        self.error: Optional[Exception] = None  # for those that wait
-        self.waiting: List[WakeUp] = []
+        self.waiting: List[_Waiter] = []
 
 
 class SingleFlight:
@@ -37,7 +51,7 @@ class SingleFlight:
 
     def __init__(self) -> None:
         self._results: Dict[Hashable, Any] = {}
-        # The thread that makes a result holds it; so what an exception has thrown away is gone here.
+        # The thread that makes a result holds it; what an exception has thrown away is gone here.
         self._flights: Dict[Hashable, ref[_Flight]] = {}
         self._waits_for: Dict[int, ref[_Flight]] = {}  # by thread
 
@@ -60,18 +74,16 @@ class SingleFlight:
         """
         results = self._results
         while key not in results:
-            mine = _Flight()
-            found = self._flights.setdefault(key, ref(mine))
-            flight = found()
-            if flight is None or flight.is_over:  # thrown away by an exception
+            for mine in map(ref, [_Flight()]):  # the loop alone holds it
+                found = self._flights.setdefault(key, mine)
+                if found is mine:
+                    return self._made(key, make, mine)
+            if _is_over(found):  # thrown away by an exception
                 if self._flights.get(key) is found:
                     self._flights.pop(key, None)
-            elif flight is mine:
-                return self._made(key, make, mine)
-            elif self._waits_for_me(flight):
+            elif self._waits_for_me(found):
                 return results.setdefault(key, make())  # type: ignore[no-any-return]
             else:
-                del flight
                 self._wait(found)
         return results[key]  # type: ignore[no-any-return]
 
@@ -87,31 +99,31 @@ class SingleFlight:
         self._results.pop(again, None)
         return new
 
-    def _made(self, key: Hashable, make: Callable[[], Result], flight: _Flight) -> Result:
+    def _made(self, key: Hashable, make: Callable[[], Result], mine: "ref[_Flight]") -> Result:
+        failure: Optional[Exception] = None  # for those that wait
         try:
             return self._results.setdefault(key, make())  # type: ignore[no-any-return]
         except Exception as error:
             # Not where the deadline or the cancelling of this one call may be the reason.
             if deadline.current() is None and not isinstance(error, cancellation.RequestCancelled):
-                flight.error = error
+                failure = error
             raise
         finally:
-            flight.is_over = True
-            found = self._flights.get(key)
-            if found is not None and found() is flight:
+            for waiter in getattr(mine(), "waiting", []):
+                waiter.error = failure
+            setattr(mine(), "is_over", True)  # noqa: B010 - no variable holds it
+            if self._flights.get(key) is mine:
                 self._flights.pop(key, None)
-            for wake in list(flight.waiting):
-                wake.set()
+            for waiter in getattr(mine(), "waiting", []):
+                waiter.wake.set()
+            failure = None  # the error holds this frame
 
     def _wait(self, found: "ref[_Flight]") -> None:
-        limit, token, wake = deadline.current(), cancellation.current(), WakeUp()
-        flight = found()
-        if flight is None:
-            return
-        flight.waiting.append(wake)
+        limit, token, waiter = deadline.current(), cancellation.current(), _Waiter()
+        getattr(found(), "waiting", []).append(waiter)
         self._waits_for[threading.get_ident()] = found
         try:
-            while not flight.is_over:
+            while not _is_over(found):
                 if token is not None:
                     token.raise_if_cancelled()
                 if limit is not None and not limit.left():
@@ -120,26 +132,28 @@ class SingleFlight:
                         f"{limit.seconds} s that the caller allows are over."
                     )
                     raise TransportTimeout(msg, sent=False)
-                del flight  # the thread that makes the result is to be the only one that holds it
-                wake.wait(LOOK_AGAIN if limit is None else min(LOOK_AGAIN, limit.left()))
-                flight = found()
-                if flight is None:
-                    return
+                waiter.wake.wait(LOOK_AGAIN if limit is None else min(LOOK_AGAIN, limit.left()))
         finally:
             self._waits_for.pop(threading.get_ident(), None)
-        if flight.error is not None:
-            raise flight.error
+        if waiter.error is not None:
+            raise waiter.error
 
-    def _waits_for_me(self, flight: _Flight) -> bool:
+    def _waits_for_me(self, found: "ref[_Flight]") -> bool:
         """
         Return whether the thread that makes a result waits, perhaps through others, for the one that calls this.
         """
         me, seen = threading.get_ident(), set()
-        while flight.thread != me:
-            seen.add(flight.thread)
-            found = self._waits_for.get(flight.thread)
-            following = found() if found is not None else None
-            if following is None or following.thread in seen:
-                return False
-            flight = following
-        return True
+        following: Optional[ref[_Flight]] = found
+        while following is not None:
+            thread: Optional[int] = getattr(following(), "thread", None)  # None: it is gone
+            if thread == me:
+                return True
+            if thread is None or thread in seen:
+                break
+            seen.add(thread)
+            following = self._waits_for.get(thread)
+        return False
+
+
+def _is_over(found: "ref[_Flight]") -> bool:
+    return getattr(found(), "is_over", True)
