@@ -15,7 +15,6 @@ import os
 import sys
 import typing
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from typing import (
     TYPE_CHECKING,
@@ -38,6 +37,7 @@ from sgextended.errors import SGExtendedError
 from sgextended.http.cancellation import CancelToken, RequestCancelled, under
 from sgextended.native import NativeClient
 from sgextended.scoped import Block
+from sgextended.thread_executor import Threads
 
 Async = TypeVar("Async", bound="AsyncSGExtended")
 Result = TypeVar("Result")
@@ -179,7 +179,7 @@ class _Call(Generic[Result]):
 
     def __init__(
         self,
-        threads: ThreadPoolExecutor,
+        threads: Threads,
         function: Callable[[], Result],
         *,
         context: Optional[Context] = None,
@@ -285,7 +285,7 @@ class _Feed:
         items: What has come and was not taken yet.
     """
 
-    def __init__(self, threads: ThreadPoolExecutor, begin: Callable[[], Any]) -> None:
+    def __init__(self, threads: Threads, begin: Callable[[], Any]) -> None:
         self._threads, self._begin = threads, begin
         self._context, self._token = copy_context(), CancelToken()
         self._iterator: Any = None
@@ -338,11 +338,11 @@ class _Feed:
 
 # --- Threads: as many as connections, and one for a client that is lent to one call at a time
 
-_threads: "WeakKeyDictionary[Any, ThreadPoolExecutor]" = WeakKeyDictionary()
+_threads: "WeakKeyDictionary[Any, Threads]" = WeakKeyDictionary()
 _inherited: List[Any] = []
 
 
-def _threads_of(sg: Any) -> ThreadPoolExecutor:
+def _threads_of(sg: Any) -> Threads:
     """
     Return the threads of the site that a wrapper asks; they are kept as long as its connections are.
     """
@@ -354,7 +354,7 @@ def _threads_of(sg: Any) -> ThreadPoolExecutor:
         # No lock, since the garbage collector may run a finalizer here that calls this too. Of two that are made at the
         # same time, setdefault keeps one; the other has started no thread yet.
         bound = owner.endpoint.connections if ours else 1
-        threads = _threads.setdefault(owner, ThreadPoolExecutor(bound, thread_name_prefix="sgextended-aio"))
+        threads = _threads.setdefault(owner, Threads(bound, thread_name_prefix="sgextended-aio"))
     return threads
 
 

@@ -9,6 +9,7 @@ import functools
 import itertools
 import logging
 import os
+import sys
 import threading
 import time
 import warnings
@@ -396,6 +397,8 @@ class SGPool(Generic[Lent]):
             return
         wake = self._wake
         watched = ref(self, lambda _: wake.set())  # a pool that is gone needs no thread
+        if sys.is_finalizing():
+            return  # ``start`` would wait for ever for a thread that never runs
         name, args = f"sgextended-pool-{self._name}", (watched, wake, max(self._max_idle, SHORTEST_PAUSE))
         self._watcher = threading.Thread(target=_close_idle, args=args, name=name, daemon=True)
         try:

@@ -14,9 +14,10 @@ import logging
 import os
 import pickle
 import signal
+import sys
 import threading
 from collections import deque
-from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future
 from typing import TYPE_CHECKING, Any, Callable, Deque, Iterable, Iterator, List, Optional, Sized, Union
 
 from attrs import evolve, frozen
@@ -118,10 +119,17 @@ def run(
     if cluster is not None:
         options = evolve(options, executor=cluster, guard=options.guard or cluster.guard)
     crew = Crew(function, make, collect=options.on_error == "collect", guard=options.guard)
-    if cluster is not None or isinstance(options.executor, ProcessPoolExecutor):
+    if cluster is not None or _is_of_processes(options.executor):
         _check_that_it_travels(crew, function, pickle.dumps if cluster is None else cluster.dumps)
     total = len(items) if isinstance(items, Sized) else None
     return _Run(crew, iter(items), total, options, journal, limit).results()
+
+
+def _is_of_processes(executor: Optional[Executor]) -> bool:
+    # The import takes long, and Python refuses it once its main thread has ended. A caller who has such an executor has
+    # imported the module.
+    process = sys.modules.get("concurrent.futures.process")
+    return process is not None and isinstance(executor, process.ProcessPoolExecutor)
 
 
 def check_function(function: Callable[..., Any]) -> None:
