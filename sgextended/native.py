@@ -27,6 +27,7 @@ from sgextended.downloads import Downloads
 from sgextended.errors import ConfigurationError
 from sgextended.hooks import Tally, Watcher, rows_in
 from sgextended.http import cancellation, retry
+from sgextended.http.elsewhere import raise_what_comes_from_a_signal_handler
 from sgextended.http.opening import Endpoint
 from sgextended.http.retry import RetryPolicy
 from sgextended.http.transport import Transport, all_transports, transport_to
@@ -295,7 +296,8 @@ class NativeClient(Uploads, Downloads, Shotgun):
         while True:
             try:
                 return self._persist(method, params, read, include_auth_params=include_auth_params, finish=finish)
-            except AuthenticationFault:  # noqa: PERF203 - refused, so it was not carried out
+            except AuthenticationFault as error:  # noqa: PERF203 - refused, so it was not carried out
+                raise_what_comes_from_a_signal_handler(error)
                 token = self._renewed(token) if renewals < _MOST_RENEWALS else None
                 renewals += 1
                 if token is None:

@@ -10,6 +10,7 @@ import pytest
 from fix_http import find_by_id, own_record
 from fix_native import make_client
 from fix_servers import GUARD, results
+from shotgun_api3 import AuthenticationFault
 
 from sgextended import PoolTimeout, TransportError
 from sgextended.http.elsewhere import raise_what_comes_from_elsewhere
@@ -36,6 +37,10 @@ def from_a_pool(_number, _frame):
     raise PoolTimeout("the caller's limit", pool="of the caller", waited=1)
 
 
+def from_a_call_that_was_refused(_number, _frame):
+    raise AuthenticationFault("the caller's limit")
+
+
 @pytest.fixture
 def ring():
     """
@@ -53,7 +58,14 @@ def ring():
 
 
 @pytest.mark.parametrize(
-    "handler", [from_another, from_one_without_traceback, from_a_call_that_sent_nothing, from_a_pool]
+    "handler",
+    [
+        from_another,
+        from_one_without_traceback,
+        from_a_call_that_sent_nothing,
+        from_a_pool,
+        from_a_call_that_was_refused,
+    ],
 )
 @pytest.mark.parametrize("call", ["find", "create"])
 def test_a_handler_s_exception_reaches_the_caller(make_site_server, ring, handler, call):
@@ -70,16 +82,16 @@ def test_a_handler_s_exception_reaches_the_caller(make_site_server, ring, handle
 
     shot = {"type": "Shot", "id": 1}
     server = make_site_server(read=slowly(own_record), create=slowly(lambda _request: results(shot)))
-    client = make_client(server)
+    client = make_client(server, session_token="old", renew_session=lambda _site: "new")
     client.server_caps  # noqa: B018 - requested before the signal comes
     calls = {"find": lambda: find_by_id(client, 1), "create": lambda: client.create("Shot", {"code": "a"})}
 
     ring(handler)
-    with pytest.raises((OSError, TransportError), match=r"^the caller's limit$") as caught:
+    with pytest.raises((OSError, TransportError, AuthenticationFault), match=r"^the caller's limit$") as caught:
         calls[call]()
     go_on.set()
 
-    assert caught.type in (TimeoutError, TransportError, PoolTimeout)
+    assert caught.type in (TimeoutError, TransportError, PoolTimeout, AuthenticationFault)
     assert len(server.requests) == 2  # with that for the version of the site
 
 
