@@ -15,7 +15,6 @@ import os
 import sys
 import typing
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from typing import (
     TYPE_CHECKING,
@@ -37,6 +36,7 @@ from sgextended.concurrency.scoped_value import Block
 from sgextended.errors import SGExtendedError
 from sgextended.http.cancellation import CancelToken, RequestCancelled, under
 from sgextended.observe import trace
+from sgextended.workers.thread_executor import Threads
 from sgextended.wrapper.async_methods import AsyncMethods
 
 Async = TypeVar("Async", bound="AsyncSGExtended")
@@ -189,7 +189,7 @@ class _Call(Generic[Result]):
 
     def __init__(
         self,
-        threads: ThreadPoolExecutor,
+        threads: Threads,
         function: Callable[[], Result],
         *,
         context: Optional[Context] = None,
@@ -295,7 +295,7 @@ class _IteratorReader:
         items: The items that were read and not consumed yet.
     """
 
-    def __init__(self, threads: ThreadPoolExecutor, make_iterator: Callable[[], Any]) -> None:
+    def __init__(self, threads: Threads, make_iterator: Callable[[], Any]) -> None:
         self._threads, self._make_iterator = threads, make_iterator
         self._context, self._token = copy_context(), CancelToken()
         self._iterator: Any = None
@@ -348,11 +348,11 @@ class _IteratorReader:
 
 # --- Threads: as many as connections; one for a wrapped client, which executes one call at a time
 
-_threads: "WeakKeyDictionary[Any, ThreadPoolExecutor]" = WeakKeyDictionary()
+_threads: "WeakKeyDictionary[Any, Threads]" = WeakKeyDictionary()
 _inherited: List[Any] = []
 
 
-def _threads_of(sg: Any) -> ThreadPoolExecutor:
+def _threads_of(sg: Any) -> Threads:
     """
     Return the threads for the site of a wrapper. They live as long as the connections of the site.
     """
@@ -364,7 +364,7 @@ def _threads_of(sg: Any) -> ThreadPoolExecutor:
         # No lock: the garbage collector may run a finalizer here that calls this function too. If two executors are
         # created at the same time, setdefault keeps one; the other has not started a thread.
         limit = owner.endpoint.connections if ours else 1
-        threads = _threads.setdefault(owner, ThreadPoolExecutor(limit, thread_name_prefix="sgextended-aio"))
+        threads = _threads.setdefault(owner, Threads(limit, thread_name_prefix="sgextended-aio"))
     return threads
 
 

@@ -34,6 +34,7 @@ from sgextended.client.transfers.downloads import Downloads
 from sgextended.client.transfers.uploads import Uploads
 from sgextended.http import cancellation, retry
 from sgextended.http.retry import RetryPolicy
+from sgextended.http.signal_errors import reraise_error_of_signal_handler
 from sgextended.http.socket_opener import Endpoint
 from sgextended.http.transport import Transport, all_transports, transport_to
 from sgextended.observe.call_events import RequestStats, Watcher, rows_in
@@ -291,7 +292,8 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
         while True:
             try:
                 return self._send_rpc(method, params, read, include_auth_params=include_auth_params, finish=finish)
-            except AuthenticationFault:  # noqa: PERF203 - the site did not execute the call
+            except AuthenticationFault as error:  # noqa: PERF203 - the site did not execute the call
+                reraise_error_of_signal_handler(error)
                 token = self._renew_session(token) if renewals < _MAX_RENEWALS else None
                 renewals += 1
                 if token is None:

@@ -4,6 +4,7 @@ One connection and its request in flight: how far the request got, and how anoth
 
 import re
 import socket
+import ssl
 import string
 import time
 from typing import TYPE_CHECKING, Any, Iterator, List, Mapping, Optional, Protocol, Tuple, Union
@@ -256,7 +257,7 @@ class Connection:
         receive = request.receiver(sock)
         try:
             request.send_on(sock)
-        except BrokenPipeError as error:
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError) as error:
             reraise_foreign_error(error)
             request.is_fully_sent, request.is_awaiting_response = False, True
             # The server has stopped reading the request, and may have sent a response with the reason.

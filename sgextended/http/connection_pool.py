@@ -55,6 +55,8 @@ class ConnectionPool:
     def __init__(self, opener: Opener, bound: int) -> None:
         self._opener, self._bound = opener, bound
         self._idle: Deque[Connection] = deque()
+        #: Gives a connection back. It is written in C, so that no exception can come at its beginning.
+        self.give_back = self._idle.append
         self._made: List[ref[Connection]] = []  # of all connections; some references are dead
         self._waiters: Deque[_Waiter] = deque()
         self._counts: List[List[int]] = []  # the number of requests of each connection so far
@@ -85,11 +87,10 @@ class ConnectionPool:
         """
         return None if self._waiters else self._free()
 
-    def give_back(self, connection: Connection) -> None:
+    def wake_next(self) -> None:
         """
-        Give a connection back, and wake the caller that has waited longest.
+        Wake the caller that has waited longest.
         """
-        self._idle.append(connection)
         if self._waiters:
             self._wake_first()
 
@@ -190,6 +191,9 @@ class ConnectionPool:
             if first is waiter:
                 return True
             if time.monotonic() - first.looked < _GONE:
+                if waiter not in self._waiters:  # it was taken for gone: the whole process may have stood still
+                    self._waiters.appendleft(waiter)
+                    continue
                 return False
             with suppress(ValueError):
                 self._waiters.remove(first)

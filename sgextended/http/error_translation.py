@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: The exception classes of failed connections.
 FAILURES = (OSError, http.HTTPError, CutOff, Malformed, DeadlinePassed, ProxyRefused, UnicodeError)
 
+#: The ends of a connection, as TLS has them.
+_ENDS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 _NO_CONNECTION = "accepted no connection"
 
@@ -45,7 +47,8 @@ def translate_error(error: Exception, endpoint: Endpoint, request: InFlightReque
         return Unreachable(msg, sent=sent)
     if isinstance(error, (http.ConnectTimeoutError, socket.timeout)):
         return _timeout_error(url, request)
-    if isinstance(error, (ssl.SSLError, ssl.CertificateError)):
+    is_end = request.begun and isinstance(error, _ENDS)
+    if isinstance(error, (ssl.SSLError, ssl.CertificateError)) and not is_end:
         return _tls_error(error, url, sent=sent)
     return TransportError(_lost_connection_message(error, url), sent=sent)
 
@@ -137,9 +140,8 @@ def reason_of(error: BaseException) -> str:
     seen = set()
     while error not in seen:
         seen.add(error)
-        inner = (
-            error.__cause__ or getattr(error, "reason", None) or next(iter(error.args[1:]), None) or error.__context__
-        )
+        # Not the context: that is what the caller was handling when it made the call.
+        inner = error.__cause__ or getattr(error, "reason", None) or next(iter(error.args[1:]), None)
         if isinstance(inner, BaseException):
             error = inner
     if isinstance(error, OSError) and error.strerror:

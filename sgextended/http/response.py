@@ -11,9 +11,12 @@ from attrs import field, frozen
 #: Returns some of the next bytes, at most the given number; no bytes if the connection has ended.
 Receive = Callable[[int], bytes]
 
-_CHUNK = 1 << 16  # bytes to receive at a time
+#: Bytes to receive at a time: more than a TLS record has. With a smaller number, TLS would keep the rest of a record. Bytes
+#: that a server sends beyond its response would stay there unseen, and the next request would take them for its response.
+_CHUNK = 1 << 16
 _LONGEST_HEAD = 1 << 18  # bytes
 _LONGEST_LINE = 1 << 16  # bytes, of a chunked body
+_MOST_DIGITS = 18  # of a length in bytes
 _MOST_INTERIM = 100  # interim responses before the final one
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 
@@ -123,8 +126,7 @@ def _read_head(receive: Receive, data: bytes) -> Tuple[_Head, bytes]:
 
 def _parsed(text: str) -> _Head:
     first, *lines = text.split("\n")
-    version, _, rest = first.rstrip("\r").partition(" ")
-    code, _, reason = rest.partition(" ")
+    version, code, reason = [*first.split(None, 2), "", "", ""][:3]
     if not version.startswith("HTTP/1.") or len(code) != 3 or not (code.isascii() and code.isdigit()):
         msg = f"it begins with {first[:40]!r}"
         raise Malformed(msg)
@@ -175,8 +177,7 @@ class _Body:
         """
         if self._length is not None:
             return self._counted(self._length)
-        coding = self._head.headers.get("transfer-encoding", "")
-        if coding.lower().rpartition(",")[2].strip() == "chunked":
+        if _coding_of(self._head).rpartition(",")[2].strip() == "chunked":
             return self._chunked()
         self._is_framed = False
         is_last = self._head.version == "HTTP/1.0" or "close" in self._connection()
@@ -189,31 +190,36 @@ class _Body:
         """
         Return whether the connection can be used for another request. Call it after the body was read.
         """
-        if self._data or not self._is_framed:
+        if self._data or not self._is_framed or (self._head.status == 204 and self._has_forbidden_body()):
             return False
         connection = self._connection()
         if self._head.version == "HTTP/1.0":
             return "keep-alive" in connection
         return "close" not in connection
 
+    def _has_forbidden_body(self) -> bool:
+        # Some servers send one nevertheless. It may come later, and would be taken for the next response.
+        headers = self._head.headers
+        return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
     def _connection(self) -> str:
         return self._head.headers.get("connection", "").lower()
 
-    def _more(self, left: int, length: Optional[int] = None) -> bytes:
-        piece = self._receive(min(left, _CHUNK))
+    def _more(self) -> bytes:
+        piece = self._receive(_CHUNK)
         if not piece:
             msg = "it ends within its body"
-            raise CutOff(msg if length is None else f"{msg}, after {length - left} of {length} bytes")
+            raise CutOff(msg)
         return piece
 
     def _counted(self, length: int) -> Iterator[bytes]:
-        data = self._data
-        piece, self._data = data[:length], data[length:]
-        left = length - len(piece)
-        if piece:
-            yield piece
+        left = length
         while left:
-            piece = self._more(left, length)
+            data = self._data or self._receive(_CHUNK)
+            if not data:
+                msg = f"it ends within its body, after {length - left} of {length} bytes"
+                raise CutOff(msg)
+            piece, self._data = (data, b"") if len(data) <= left else (data[:left], data[left:])
             left -= len(piece)
             yield piece
 
@@ -241,7 +247,7 @@ class _Body:
             if len(self._data) > _LONGEST_LINE:
                 msg = "a line in its body does not end"
                 raise Malformed(msg)
-            self._data += self._more(_CHUNK)
+            self._data += self._more()
         line, _, self._data = self._data.partition(b"\n")
         return line.rstrip(b"\r")
 
@@ -259,17 +265,21 @@ def _length_of(head: _Head) -> Optional[int]:
     """
     if head.status in (204, 304):
         return 0
-    if "transfer-encoding" in head.headers:
+    if _coding_of(head) not in ("", "identity"):
         return None
     text = head.headers.get("content-length")
     if text is None:
         return None
     lengths = {each.strip() for each in text.split(",")}
     length = lengths.pop()
-    if lengths or not (length.isascii() and length.isdigit()):
+    if lengths or not (length.isascii() and length.isdigit()) or len(length) > _MOST_DIGITS:
         msg = f"its length is {text[:40]!r}"
         raise Malformed(msg)
     return int(length)
+
+
+def _coding_of(head: _Head) -> str:
+    return head.headers.get("transfer-encoding", "").strip().lower()
 
 
 def _decompressed(body: bytes, coding: Optional[str]) -> bytes:

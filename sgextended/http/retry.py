@@ -22,6 +22,7 @@ from sgextended.errors import (
     TransportTimeout,
 )
 from sgextended.http import cancellation, deadline
+from sgextended.http.signal_errors import reraise_error_of_signal_handler
 
 Result = TypeVar("Result")
 
@@ -228,10 +229,12 @@ def send_with_retries(
         try:
             result = _send(send, kind)
         except PoolTimeout as error:
+            reraise_error_of_signal_handler(error)
             if uncertain:
                 raise _outcome_unknown(rpc, kind, attempt, error) from error
             raise
         except TransportError as error:
+            reraise_error_of_signal_handler(error)
             error.rpc, error.attempts, last = rpc, attempt, error
             if kind in _WRITES and error.sent and not _is_refused(error):
                 uncertain = True

@@ -17,72 +17,83 @@ from sgextended.http import cancellation, deadline
 Result = TypeVar("Result")
 
 
-class _Flight:
+class _Waiter:
     """
-    One result that a thread is making.
+    One call that waits for a result.
     """
 
-    __slots__ = ("__weakref__", "error", "is_over", "thread", "waiting")
+    __slots__ = ("error", "wake")
+
+    def __init__(self) -> None:
+        self.wake = WakeUp()
+        self.error: Optional[Exception] = None
+
+
+class _Flight:
+    """
+    One result that is being made. It lives as long as the loop of `SingleFlight.once` that makes the result.
+
+    No variable holds it: an exception that somebody keeps also keeps the variables of its frames, and the others would
+    wait for this result for ever.
+    """
+
+    __slots__ = ("__weakref__", "is_over", "thread", "waiting")
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
         self.is_over = False
-        self.error: Optional[Exception] = None  # raised in the waiting threads
-        self.waiting: List[WakeUp] = []
+        self.waiting: List[_Waiter] = []
 
 
 class SingleFlight:
     """
     Results by key, each made once.
 
-    No lock is held while a result is made, since that runs code of callers. If the thread that makes a result waits for
-    the calling thread, the calling thread makes the result itself instead of waiting.
+    No lock is held while a result is made, since that runs foreign code. A caller that cannot wait, because the thread
+    that makes the result waits for it in turn, makes the result itself.
     """
 
     def __init__(self) -> None:
         self._results: Dict[Hashable, Any] = {}
-        # Only the thread that makes a result refers to its flight. So the entry of an interrupted thread is dead.
+        # The thread that makes a result holds it; what an exception has thrown away is gone here.
         self._flights: Dict[Hashable, ref[_Flight]] = {}
         self._waits_for: Dict[int, ref[_Flight]] = {}  # by thread
 
     def known(self, key: Hashable) -> Any:
         """
-        Return the result for a key; None if there is none.
+        Return the result for a key; None where there is none.
         """
         return self._results.get(key)
 
     def once(self, key: Hashable, make: Callable[[], Result]) -> Result:
         """
-        Return the result for a key. The first call makes it with *make*.
+        Return the result for a key; the first call makes it.
 
-        Other calls wait for the first one until their own deadline. If it fails, they raise the same exception. A later
-        call tries again.
+        Calls that wait for the first, each until its own deadline, share its failure. A later call tries again.
 
         Raises:
-            TransportTimeout: The deadline passed while another thread was making the result.
+            TransportTimeout: The deadline passed while another thread was making it.
 
-            RequestCancelled: The call was cancelled while another thread was making the result.
+            RequestCancelled: The call was cancelled while another thread was making it.
         """
         results = self._results
         while key not in results:
-            mine = _Flight()
-            found = self._flights.setdefault(key, ref(mine))
-            flight = found()
-            if flight is None or flight.is_over:  # its thread was interrupted by an exception
+            for mine in map(ref, [_Flight()]):  # the loop alone holds it
+                found = self._flights.setdefault(key, mine)
+                if found is mine:
+                    return self._made(key, make, mine)
+            if _is_over(found):  # thrown away by an exception
                 if self._flights.get(key) is found:
                     self._flights.pop(key, None)
-            elif flight is mine:
-                return self._made(key, make, mine)
-            elif self._waits_for_me(flight):
+            elif self._waits_for_me(found):
                 return results.setdefault(key, make())  # type: ignore[no-any-return]
             else:
-                del flight
                 self._wait(found)
         return results[key]  # type: ignore[no-any-return]
 
     def renew(self, key: Hashable, old: object, make: Callable[[], Result]) -> Result:
         """
-        Return the result that replaces *old* for a key. It is made once for all calls with the same *old*.
+        Return the result for a key that replaces *old*; it is made once for all calls that have the same old one.
         """
         known = self._results.get(key)
         if known is not None and known != old:
@@ -92,31 +103,31 @@ class SingleFlight:
         self._results.pop(again, None)
         return new
 
-    def _made(self, key: Hashable, make: Callable[[], Result], flight: _Flight) -> Result:
+    def _made(self, key: Hashable, make: Callable[[], Result], mine: "ref[_Flight]") -> Result:
+        failure: Optional[Exception] = None  # for those that wait
         try:
             return self._results.setdefault(key, make())  # type: ignore[no-any-return]
         except Exception as error:
             # Other calls do not share a failure that the deadline or the cancelling of this call may have caused.
             if deadline.current() is None and not isinstance(error, cancellation.RequestCancelled):
-                flight.error = error
+                failure = error
             raise
         finally:
-            flight.is_over = True
-            found = self._flights.get(key)
-            if found is not None and found() is flight:
+            for waiter in getattr(mine(), "waiting", []):
+                waiter.error = failure
+            setattr(mine(), "is_over", True)  # noqa: B010 - no variable holds it
+            if self._flights.get(key) is mine:
                 self._flights.pop(key, None)
-            for wake in list(flight.waiting):
-                wake.set()
+            for waiter in getattr(mine(), "waiting", []):
+                waiter.wake.set()
+            failure = None  # the error holds this frame
 
     def _wait(self, found: "ref[_Flight]") -> None:
-        limit, token, wake = deadline.current(), cancellation.current(), WakeUp()
-        flight = found()
-        if flight is None:
-            return
-        flight.waiting.append(wake)
+        limit, token, waiter = deadline.current(), cancellation.current(), _Waiter()
+        getattr(found(), "waiting", []).append(waiter)
         self._waits_for[threading.get_ident()] = found
         try:
-            while not flight.is_over:
+            while not _is_over(found):
                 if token is not None:
                     token.raise_if_cancelled()
                 if limit is not None and not limit.left():
@@ -125,26 +136,28 @@ class SingleFlight:
                         f"and the {limit.seconds} s that the caller allows are over. Set a longer deadline."
                     )
                     raise TransportTimeout(msg, sent=False)
-                del flight  # only the thread that makes the result may refer to its flight
-                wake.wait(LOOK_AGAIN if limit is None else min(LOOK_AGAIN, limit.left()))
-                flight = found()
-                if flight is None:
-                    return
+                waiter.wake.wait(LOOK_AGAIN if limit is None else min(LOOK_AGAIN, limit.left()))
         finally:
             self._waits_for.pop(threading.get_ident(), None)
-        if flight.error is not None:
-            raise flight.error
+        if waiter.error is not None:
+            raise waiter.error
 
-    def _waits_for_me(self, flight: _Flight) -> bool:
+    def _waits_for_me(self, found: "ref[_Flight]") -> bool:
         """
-        Return whether the thread that makes a result waits for the calling thread, directly or through other threads.
+        Return whether the thread that makes a result waits, perhaps through others, for the one that calls this.
         """
         me, seen = threading.get_ident(), set()
-        while flight.thread != me:
-            seen.add(flight.thread)
-            found = self._waits_for.get(flight.thread)
-            following = found() if found is not None else None
-            if following is None or following.thread in seen:
-                return False
-            flight = following
-        return True
+        following: Optional[ref[_Flight]] = found
+        while following is not None:
+            thread: Optional[int] = getattr(following(), "thread", None)  # None: it is gone
+            if thread == me:
+                return True
+            if thread is None or thread in seen:
+                break
+            seen.add(thread)
+            following = self._waits_for.get(thread)
+        return False
+
+
+def _is_over(found: "ref[_Flight]") -> bool:
+    return getattr(found(), "is_over", True)

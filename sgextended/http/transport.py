@@ -151,6 +151,7 @@ class Transport:
         finally:
             if connection is not None:
                 pool.give_back(connection)
+                pool.wake_next()
                 if not self._users:
                     pool.close_idle()
         self._last_date = (response.headers.get("date", ""), time.time())
@@ -185,7 +186,7 @@ class Transport:
                 self._forget_dead_users()
 
     def _forget_dead_users(self) -> None:
-        for key, each in list(self._users.items()):
+        for key, each in self._users.copy().items():  # a list of items lets the collector run
             if each() is None:
                 self._users.pop(key, None)
         self._most_users = max(_CLEAN_UP_AT, 2 * len(self._users))
@@ -269,7 +270,7 @@ def transport_to(endpoint: Endpoint) -> Transport:
 
 
 def _forget_unused(transports: Dict[Endpoint, Transport]) -> None:
-    for endpoint, transport in list(transports.items()):
+    for endpoint, transport in transports.copy().items():
         if not transport.has_users():
             transports.pop(endpoint, None)
             transport.close_idle()

@@ -9,6 +9,7 @@ import functools
 import itertools
 import logging
 import os
+import sys
 import threading
 import time
 import warnings
@@ -327,6 +328,8 @@ class SGPool(Generic[Instance]):
         closer = self._idle_closer
         if self._max_idle is None or self._closed or (closer is not None and closer.is_alive()):
             return
+        if sys.is_finalizing():
+            return  # ``start`` would wait for a thread that never runs
         wake = self._wake
         pool_ref = ref(self, lambda _: wake.set())  # ends the thread when the pool is garbage-collected
         name, args = f"sgextended-pool-{self._name}", (pool_ref, wake, max(self._max_idle, SHORTEST_PAUSE))

@@ -13,9 +13,10 @@ import logging
 import os
 import pickle
 import signal
+import sys
 import threading
 from collections import deque
-from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future
 from typing import TYPE_CHECKING, Any, Callable, Deque, Iterable, Iterator, List, Optional, Sized, Union
 
 from attrs import evolve, frozen
@@ -131,10 +132,17 @@ def run(
         options = evolve(options, executor=cluster)
     guard = None if cluster is None else cluster.guard
     group = WorkerGroup(function, make, collect=options.on_error == "collect", guard=guard)
-    if cluster is not None or isinstance(options.executor, ProcessPoolExecutor):
+    if cluster is not None or _is_process_pool(options.executor):
         _check_picklable(group, function, pickle.dumps if cluster is None else cluster.dumps)
     total = len(items) if isinstance(items, Sized) else None
     return _Run(group, iter(items), total, options, journal, limit).results()
+
+
+def _is_process_pool(executor: Optional[Executor]) -> bool:
+    # Not imported here: the import takes long, and Python refuses it once its main thread has ended. A caller that has such
+    # an executor has imported the module.
+    process = sys.modules.get("concurrent.futures.process")
+    return process is not None and isinstance(executor, process.ProcessPoolExecutor)
 
 
 def check_function(function: Callable[..., Any]) -> None:

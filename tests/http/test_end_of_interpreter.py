@@ -114,3 +114,60 @@ def test_calls_over_tls_at_the_end_are_done(make_server, authority, when, before
     program = PROGRAMS[when] + BEFORE
 
     assert run_program("-c", program, "ours", server.url, before, CA_FILE=authority.ca_file) == "released 7\nfound 4\n"
+
+
+WORK = """
+def release():
+    print("mapped", list(sg.map(lambda sg, number: sg.find_one("Shot", [])["id"], range(3))), flush=True)
+    print("made", len(sg.create_many("Shot", [{"code": code} for code in "ab"]).results), flush=True)
+    with pool.lease() as leased:
+        print("leased", leased.find_one("Shot", [])["id"], flush=True)
+    async def look():
+        return (await sg.aio.find_one("Shot", []))["id"]
+    print("awaited", asyncio.run(look()), flush=True)
+import asyncio
+from sgextended import SGPool
+pool = SGPool(sg.clone)
+"""
+
+
+@pytest.mark.parametrize("when", ["atexit", "a thread that goes on"])
+def test_work_for_threads_is_done_at_the_end(make_server, when):
+    """
+    Once the main thread has ended, Python takes no more work for the threads of an executor: `map`, `create_many` and
+    `aio` are done all the same.
+    """
+    server = make_site(make_server, batch=[{"type": "Shot", "id": 1}, {"type": "Shot", "id": 2}])
+    if when == "atexit":
+        last = "import atexit\natexit.register(release)\n"
+    else:
+        last = (
+            "import threading\n"
+            "def later():\n    threading.main_thread().join()\n    release()\n"
+            "threading.Thread(target=later).start()\n"
+        )
+
+    told = run_program("-c", CLIENT + WORK + last, "ours", server.url, "at first")
+
+    assert told == "mapped [7, 7, 7]\nmade 2\nleased 7\nawaited 7\n"
+
+
+def test_a_lease_in_del_at_the_end_does_not_hang(make_server):
+    """
+    A pool starts no thread when the interpreter ends: Python would wait for ever for its beginning.
+    """
+    server = make_site(make_server)
+    program = (
+        CLIENT
+        + """
+from sgextended import SGPool
+pool = SGPool(sg.clone)
+class Lock:
+    def __del__(self, pool=pool):
+        with pool.lease() as leased:
+            print("leased", leased.find_one("Shot", [])["id"], flush=True)
+Lock.one = Lock()
+"""
+    )
+
+    assert run_program("-c", program, "ours", server.url, "at first") == "leased 7\n"

@@ -345,3 +345,24 @@ def test_all_connections_are_there_after_losses(make_site_server):
     together.wait(GUARD)
 
     assert [call.end() for call in calls] == [HELD, HELD + 1, HELD + 2]
+
+
+def test_a_caller_that_was_taken_for_gone_gets_its_turn(busy):
+    """
+    The process stands still, so that each waiting call looks to the others as if it were gone, and loses its place.
+    It takes a place again, and does not wait until there is no other call in the queue.
+    """
+    client = busy.client()
+    waiters = client._transport._pool._waiters
+    first = InThread(lambda: find_by_id(client, 1))
+    first.until_blocked()
+    second = InThread(lambda: find_by_id(client, 2))
+    second.until_blocked()
+
+    waiters.popleft()  # as the second call does when it has not seen the first one look for long
+    with soon():
+        while len(waiters) < 2:
+            time.sleep(0.01)
+    busy.let_go()
+
+    assert (first.end(), second.end()) == (1, 2)
