@@ -36,7 +36,8 @@ from sgextended.http import cancellation, retry
 from sgextended.http.retry import RetryPolicy
 from sgextended.http.socket_opener import Endpoint
 from sgextended.http.transport import Transport, all_transports, transport_to
-from sgextended.observe.call_events import RequestStats, Watcher, rows_in
+from sgextended.observe.call_events import RequestStats, rows_in
+from sgextended.observe.watchers import Watcher
 from sgextended.schema.site_schema import schema_cache_of
 from sgextended.secret import RedactedBytes, RedactedStr
 from sgextended.site import Site

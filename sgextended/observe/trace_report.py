@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set, Tupl
 
 from attrs import define, field, frozen
 
-from sgextended.observe import trace
-
 if TYPE_CHECKING:
     from sgextended.observe.call_events import Call
 
@@ -128,11 +126,11 @@ class Trace:
     def __init__(self) -> None:
         self._records: List[_Record] = []
 
-    def add(self, call: "Call") -> None:
+    def add(self, call: "Call", question: Optional[Question]) -> None:
         """
         Record a finished request. Any thread may call this.
         """
-        self._records.append(_Record(call, trace.current_question(), time.perf_counter(), threading.get_ident()))
+        self._records.append(_Record(call, question, time.perf_counter(), threading.get_ident()))
 
     def by_rpc(self) -> Dict[str, Sum]:
         """

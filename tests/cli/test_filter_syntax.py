@@ -217,7 +217,7 @@ WRONG_VALUES = [
     ("Shot", "created_at in_last a DAY", "A number of units is expected here", "a"),
     ("Shot", "created_at in_last 0 DAY", "A number of units is expected here", "0"),
     ("Shot", "created_at in_last 7 MONHT", "'MONHT' is no unit. Did you mean 'MONTH'?", "MONHT"),
-    ("Shot", "created_at in_last 7 parsecs", "Use one of HOUR, DAY, WEEK, MONTH, YEAR.", "parsecs"),
+    ("Shot", "created_at in_last 7 parsecs", "There are HOUR, DAY, WEEK, MONTH, YEAR.", "parsecs"),
     ("Shot", "created_at in_calendar_day today", "A whole number is expected here", "today"),
 ]
 

@@ -393,7 +393,7 @@ def test_wait_for_anothers_session_is_bounded(site):
     first.start()
     is_asked.wait(5)
 
-    with pytest.raises(TransportTimeout, match="Another thread is still fetching"):
+    with pytest.raises(TransportTimeout, match="Another thread is still requesting"):
         sg.download_attachment(7, timeout=0.1)
     first.join(5)
 
