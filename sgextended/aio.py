@@ -187,7 +187,7 @@ class _Call(Generic[Result]):
     ) -> None:
         self._token = token or CancelToken()
         if trace.current():
-            trace.note_question()  # the thread does not see who asks
+            trace.record_method_call()  # the thread does not see who asks
         self._job = threads.submit((context or copy_context()).run, self._work, function)
         self.ended: asyncio.Future[Result] = asyncio.wrap_future(self._job)
 

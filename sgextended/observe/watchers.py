@@ -44,7 +44,7 @@ def notify(watcher: Watcher, call: Call) -> None:
     An exception of ``on_call`` is logged, not raised: it does not change the result of the request.
     """
     for each in trace.current():
-        each.add(call, trace.current_question())
+        each.add(call, trace.current_method_call())
     if is_in_hook():
         return
     with in_hook():

@@ -377,9 +377,7 @@ def test_a_body_that_is_not_taken_says_so(make_server):
     transport = make_transport(make_server(lambda _request: None, kind=Deaf))
     limits = Limits(connect=GUARD, read=GUARD, pool=GUARD, deadline=Deadline.after(0.2))
 
-    with pytest.raises(
-        TransportTimeout, match=r"did not read the whole request within the 0\.2 s"
-    ) as caught:
+    with pytest.raises(TransportTimeout, match=r"did not read the whole request within the 0\.2 s") as caught:
         post(transport, bytes(30_000_000), limits=limits)
     assert not caught.value.sent
 
