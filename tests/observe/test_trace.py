@@ -39,8 +39,6 @@ def here(offset=0):
 def lines_of(trace):
     sums = trace.by_line_and_rpc().items()
     return {(line.file, line.number): (kind, cost.method_calls) for (line, kind), cost in sums}
-        (line.file, line.number): (kind, cost.method_calls) for (line, kind), cost in trace.by_line_and_rpc().items()
-    }
 
 
 def test_calls_are_counted_by_line_and_rpc(sg):
