@@ -197,7 +197,7 @@ class _Call(Generic[Result]):
     ) -> None:
         self._token = token or CancelToken()
         if trace.current():
-            trace.note_question()  # the thread does not see the calling line
+            trace.record_method_call()  # the thread does not see the calling line
         self._job = threads.submit((context or copy_context()).run, self._work, function)
         self.ended: asyncio.Future[Result] = asyncio.wrap_future(self._job)
 

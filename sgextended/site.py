@@ -146,8 +146,8 @@ class Site:
     def _validate_timeout(self, attribute: Any, value: float) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
             msg = (
-                f"{attribute.name}={value!r} is not valid, as no call may wait forever. Give a finite number of seconds "
-                "above 0."
+                f"{attribute.name}={value!r} is not valid, as no call may wait forever. Give a finite number of "
+                "seconds above 0."
             )
             raise ConfigurationError(msg)
 

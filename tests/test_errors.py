@@ -89,7 +89,7 @@ def test_error_attributes_are_those_given(error_class):
 @pytest.mark.parametrize("error_class", CLASSES)
 def test_error_needs_only_a_message(error_class):
     """
-    One positional message makes any error, as R11 asks: it is what unpickling gives.
+    Every error can be created from one positional message, which is what unpickling passes.
     """
     assert str(error_class(MESSAGE)) == MESSAGE
 

@@ -37,7 +37,8 @@ from sgextended.http.retry import RetryPolicy
 from sgextended.http.signal_errors import reraise_error_of_signal_handler
 from sgextended.http.socket_opener import Endpoint
 from sgextended.http.transport import Transport, all_transports, transport_to
-from sgextended.observe.call_events import RequestStats, Watcher, rows_in
+from sgextended.observe.call_events import RequestStats, rows_in
+from sgextended.observe.watchers import Watcher
 from sgextended.schema.site_schema import schema_cache_of
 from sgextended.secret import RedactedBytes, RedactedStr
 from sgextended.site import Site
@@ -329,13 +330,13 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
         body = self._request_body(method, params, include_auth_params=include_auth_params)
         what = " ".join(filter(None, (method, entity_type(params))))
 
-        def read_and_check(answer: bytes) -> Any:
-            reply = read(answer)
+        def read_and_validate(body: bytes) -> Any:
+            reply = read(body)
             validate_response(method, params, reply)
             return reply
 
         return self._send_with_retries(
-            lambda stats: self._post(what, body, read_and_check, stats, may_be_non_json=may_be_non_json(method)),
+            lambda stats: self._post(what, body, read_and_validate, stats, may_be_non_json=may_be_non_json(method)),
             rpc=method,
             kind=retry.request_kind(method, params),
             transport=self._transport,
@@ -410,8 +411,8 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
     def _http_request(  # type: ignore[override]  # as above
         self, verb: str, path: str, body: Optional[bytes], headers: Mapping[str, str]
     ) -> Tuple[Tuple[int, str], Dict[str, str], bytes]:
-        answer = self._transport.send(verb, path, body=body, headers=headers, limits=self._limits, user=self.config)
-        return (answer.status, answer.reason), dict(answer.headers), answer.body
+        response = self._transport.send(verb, path, body=body, headers=headers, limits=self._limits, user=self.config)
+        return (response.status, response.reason), dict(response.headers), response.body
 
     # --- Corrections of official methods
 

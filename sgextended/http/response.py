@@ -11,8 +11,9 @@ from attrs import field, frozen
 #: Returns some of the next bytes, at most the given number; no bytes if the connection has ended.
 Receive = Callable[[int], bytes]
 
-#: Bytes to receive at a time: more than a TLS record has. With a smaller number, TLS would keep the rest of a record. Bytes
-#: that a server sends beyond its response would stay there unseen, and the next request would take them for its response.
+#: Bytes to receive at a time: more than a TLS record has. With a smaller number, TLS would keep the rest of a record.
+#: Bytes that a server sends beyond its response would stay there unseen, and the next request would take them for its
+#: response.
 _CHUNK = 1 << 16
 _LONGEST_HEAD = 1 << 18  # bytes
 _LONGEST_LINE = 1 << 16  # bytes, of a chunked body

@@ -1,19 +1,11 @@
 """
-Call events: a `Call` describes one finished request, and is passed to the ``on_call`` method of a watcher.
-
-The module does not import `SGExtended`: any object with an ``on_call`` method can watch a client.
+Call events: a `Call` describes one finished request, `RequestStats` counts one request in flight.
 """
 
-import logging
 import time
-from typing import Any, Optional, Protocol, Type
+from typing import Any, Optional, Type
 
 from attrs import frozen
-
-from sgextended.concurrency.scoped_value import Block, ScopedValue
-from sgextended.observe import trace
-
-LOG = logging.getLogger("sgextended")
 
 
 @frozen(kw_only=True)
@@ -53,52 +45,6 @@ class Call:
     bytes_received: Optional[int] = None
     rows: Optional[int] = None
     error: Optional[Type[BaseException]] = None
-
-
-class Watcher(Protocol):
-    """
-    An object that is notified of each request, such as a wrapper.
-    """
-
-    def on_call(self, call: Call) -> None:
-        """
-        Receive a finished request.
-        """
-
-
-#: Whether a hook is running. Requests that a hook sends call no hooks; this prevents endless recursion.
-_in_hook: "ScopedValue[bool]" = ScopedValue("sgextended_in_hook", default=False)
-
-#: Return whether a hook is running.
-is_in_hook = _in_hook.get
-
-
-def in_hook() -> Block[None]:
-    """
-    Return a context manager in whose block no hooks are called.
-    """
-    return _in_hook.bind(True)
-
-
-def notify(watcher: Watcher, call: Call) -> None:
-    """
-    Add a finished request to the active traces and pass it to the watcher.
-
-    An exception of ``on_call`` is logged, not raised: it does not change the result of the request.
-    """
-    for each in trace.current():
-        each.add(call)
-    if is_in_hook():
-        return
-    with in_hook():
-        try:
-            watcher.on_call(call)
-        except Exception:
-            LOG.exception(
-                "%s.on_call raised an exception. The request that it received (%s) is not affected.",
-                type(watcher).__name__,
-                call,
-            )
 
 
 class RequestStats:

@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from sgextended.observe import trace_report
-    from sgextended.observe.trace_report import Line, Question, Trace
+    from sgextended.observe.trace_report import Line, MethodCall, Trace
 else:
     trace_report = lazy_module("sgextended.observe.trace_report")
 
 _traces: "ScopedValue[Tuple[Trace, ...]]" = ScopedValue("sgextended_traces", ())
 #: The current call of a wrapper's method. It is not reset after the call; the next call replaces it. Only traces read
 #: it.
-_question: "ContextVar[Optional[Question]]" = ContextVar("sgextended_question", default=None)
+_method_call: "ContextVar[Optional[MethodCall]]" = ContextVar("sgextended_method_call", default=None)
 _numbers = itertools.count(1)
 
 #: Return the active traces.
 current = _traces.get
 #: Return the current call of a wrapper's method, if a trace is active.
-current_question = _question.get
+current_method_call = _method_call.get
 
 
 def trace() -> "Block[Trace]":
@@ -45,7 +45,7 @@ def _begin(_held: object) -> "Tuple[Tuple[Trace, ...], Trace]":
     return (*_traces.get(), made), made
 
 
-def note_question() -> None:
+def record_method_call() -> None:
     """
     Record that a method of a wrapper is called, and the line that calls it.
 
@@ -53,7 +53,7 @@ def note_question() -> None:
     """
     line = _line_above(sys._getframe(1))  # noqa: SLF001 - the only way to get the frame
     if line is not None:
-        _question.set(trace_report.Question(line, next(_numbers)))
+        _method_call.set(trace_report.MethodCall(line, next(_numbers)))
 
 
 def _line_above(frame: "Optional[FrameType]") -> "Optional[Line]":

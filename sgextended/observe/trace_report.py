@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set, Tupl
 
 from attrs import define, field, frozen
 
-from sgextended.observe import trace
-
 if TYPE_CHECKING:
     from sgextended.observe.call_events import Call
 
@@ -48,7 +46,7 @@ _UNKNOWN = Line("", 0, "a task without a line of its own")
 
 
 @frozen
-class Question:
+class MethodCall:
     """
     One call of a method of a wrapper, which may send several requests.
     """
@@ -64,7 +62,7 @@ class _Record:
     """
 
     call: "Call"
-    question: Optional[Question]
+    method_call: Optional[MethodCall]
     ended: float
     thread: int
 
@@ -75,7 +73,7 @@ class Sum:
     The sums of some requests.
 
     Attributes:
-        questions: The number of calls of a wrapper's methods.
+        method_calls: The number of calls of a wrapper's methods.
 
         calls: The number of requests. A find of several pages sends several.
 
@@ -86,7 +84,7 @@ class Sum:
         failures: The number of requests that raised an exception.
     """
 
-    questions: int = 0
+    method_calls: int = 0
     calls: int = 0
     seconds: float = 0.0
     bytes: int = 0
@@ -102,15 +100,15 @@ class Sum:
         self.seconds += call.seconds
         self.bytes += (call.bytes_sent or 0) + (call.bytes_received or 0)
         self.failures += call.error is not None
-        self._numbers.add(record.question.number if record.question else None)
-        self.questions = len(self._numbers)
+        self._numbers.add(record.method_call.number if record.method_call else None)
+        self.method_calls = len(self._numbers)
 
     def to_dict(self) -> Dict[str, Any]:
         """
         Return the sums as a dict for JSON.
         """
         return {
-            "questions": self.questions,
+            "method_calls": self.method_calls,
             "calls": self.calls,
             "seconds": round(self.seconds, 6),
             "bytes": self.bytes,
@@ -128,11 +126,11 @@ class Trace:
     def __init__(self) -> None:
         self._records: List[_Record] = []
 
-    def add(self, call: "Call") -> None:
+    def add(self, call: "Call", method_call: Optional[MethodCall]) -> None:
         """
         Record a finished request. Any thread may call this.
         """
-        self._records.append(_Record(call, trace.current_question(), time.perf_counter(), threading.get_ident()))
+        self._records.append(_Record(call, method_call, time.perf_counter(), threading.get_ident()))
 
     def by_rpc(self) -> Dict[str, Sum]:
         """
@@ -170,10 +168,10 @@ class Trace:
         Return a sentence for each line that sends the same kind of request more than 20 times.
         """
         return [
-            f"{line} called '{kind}' {cost.questions} times in {cost.seconds:.2f} s: "
+            f"{line} called '{kind}' {cost.method_calls} times in {cost.seconds:.2f} s: "
             + _INSTEAD.get(kind.split()[0], "run several at the same time, with sg.map")
             for (line, kind), cost in self.by_line_and_rpc().items()
-            if cost.questions > OFTEN
+            if cost.method_calls > OFTEN
         ]
 
     def to_dict(self) -> Dict[str, Any]:
@@ -219,10 +217,10 @@ class Trace:
 
     def __str__(self) -> str:
         rows = [
-            (str(cost.questions), str(cost.calls), f"{cost.seconds:.3f}", _size(cost.bytes), kind, str(line))
+            (str(cost.method_calls), str(cost.calls), f"{cost.seconds:.3f}", _size(cost.bytes), kind, str(line))
             for (line, kind), cost in itertools.islice(self.by_line_and_rpc().items(), _SHOWN)
         ]
-        head = ("asked", "calls", "seconds", "bytes", "call", "line")
+        head = ("called", "calls", "seconds", "bytes", "call", "line")
         widths = [max(len(row[column]) for row in (head, *rows)) for column in range(4)]
         kinds = max(len(row[4]) for row in (head, *rows))
         table = [
@@ -244,7 +242,7 @@ def _kind(call: "Call") -> str:
 
 
 def _line(record: _Record) -> Line:
-    return record.question.line if record.question else _UNKNOWN
+    return record.method_call.line if record.method_call else _UNKNOWN
 
 
 def _size(number: int) -> str:

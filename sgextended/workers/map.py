@@ -139,8 +139,8 @@ def run(
 
 
 def _is_process_pool(executor: Optional[Executor]) -> bool:
-    # Not imported here: the import takes long, and Python refuses it once its main thread has ended. A caller that has such
-    # an executor has imported the module.
+    # Not imported here: the import takes long, and Python refuses it once its main thread has ended. A caller that has
+    # such an executor has imported the module.
     process = sys.modules.get("concurrent.futures.process")
     return process is not None and isinstance(executor, process.ProcessPoolExecutor)
 

@@ -60,7 +60,7 @@ class HooksMixin(NativeOverrides):
             close_ended()
         client = self._client
         if trace.current():
-            trace.note_question()
+            trace.record_method_call()
             return HookProxy(client, self)
         return HookProxy(client, self) if self._has_hooks() else client
 

@@ -13,7 +13,8 @@ from attrs import evolve
 
 from sgextended.client.native_client import NativeClient
 from sgextended.errors import ConfigurationError, PartialSuccessError
-from sgextended.observe.call_events import RequestStats, Watcher, in_hook, is_in_hook, notify, rows_in
+from sgextended.observe.call_events import RequestStats, rows_in
+from sgextended.observe.watchers import Watcher, in_hook, is_in_hook, notify
 from sgextended.writes.write_events import RECORDER, Row, Write, WriteWatcher
 
 #: Public names of a client that send no request.

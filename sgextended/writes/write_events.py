@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from sgextended.concurrency.scoped_value import ScopedValue
 from sgextended.errors import ReadOnlyError
-from sgextended.observe.call_events import Watcher
+from sgextended.observe.watchers import Watcher
 from sgextended.secret import without_secrets
 
 Row = Dict[str, Any]

@@ -17,7 +17,7 @@ from sgextended.concurrency.scoped_value import NO_BLOCK, ScopedValue
 from sgextended.http import cancellation, deadline
 from sgextended.http.cancellation import CancelToken
 from sgextended.observe import trace
-from sgextended.observe.call_events import in_hook, is_in_hook
+from sgextended.observe.watchers import in_hook, is_in_hook
 from sgextended.wrapper.current import set_for
 from sgextended.wrapper.hooks_mixin import _is_in_dry_run
 from sgextended.writes.write_events import RECORDER
@@ -94,7 +94,7 @@ def test_block_is_for_one_with_statement(variable):
     block = variable.bind(1)
     with block:
         pass
-    with pytest.raises(RuntimeError, match="Make another one"):
+    with pytest.raises(RuntimeError, match="Create another one"):
         block.__enter__()
 
 

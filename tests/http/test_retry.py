@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import shotgun_api3.shotgun
+from fix_retry import Script, lost, status, unsent
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,10 +18,8 @@ from sgextended import (
     PoolTimeout,
     RetryPolicy,
     TransportError,
-    TransportTimeout,
 )
-from sgextended.http.deadline import deadline
-from sgextended.http.retry import BUSY, Backoff, RequestKind, may_repeat, request_kind, send_with_retries
+from sgextended.http.retry import BUSY, RequestKind, may_repeat, request_kind, send_with_retries
 
 READS = [
     "info",
@@ -161,42 +160,6 @@ def test_wait_doubles():
 
 
 # --- send_with_retries
-
-
-class Script:
-    """
-    A send whose outcomes are written down; it counts the waits in between.
-    """
-
-    def __init__(self, *outcomes):
-        self.outcomes = list(outcomes)
-        self.slept = []
-        self.sends = 0
-
-    def __call__(self):
-        self.sends += 1
-        outcome = self.outcomes.pop(0)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-    def send_with_retries(self, kind, **settings):
-        policy = RetryPolicy(**{"attempts": 4, "first_wait": 1.0, **settings})
-        return send_with_retries(
-            self, rpc="some_call", kind=kind, policy=policy, sleep=self.slept.append, draw=lambda: 1.0
-        )
-
-
-def unsent():
-    return TransportError("refused", sent=False)
-
-
-def lost():
-    return TransportError("lost", sent=True)
-
-
-def status(code, retry_after=None):
-    return HTTPStatusError(f"status {code}", errcode=code, retry_after=retry_after)
 
 
 def test_persist_returns_the_first_answer():
@@ -400,112 +363,7 @@ def test_no_write_is_repeated_once_it_was_sent(kind, sent, code, lasting):
         assert not error.sent or code == 429
 
 
-class Clock:
-    """
-    Time that passes when somebody sleeps.
-    """
-
-    def __init__(self):
-        self.now, self.slept = 100.0, []
-
-    def __call__(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.now += seconds
-
-
-def through(backoff, clock, script):
-    policy = RetryPolicy(attempts=4, first_wait=1.0)
-    return send_with_retries(
-        script, rpc="read", kind=RequestKind.READ, policy=policy, backoff=backoff, sleep=clock.sleep, draw=lambda: 1.0
-    )
-
-
-def test_what_one_is_asked_to_wait_all_wait():
-    """
-    A Retry-After holds for whoever asks the same site next, however new its call.
-    """
-    clock = Clock()
-    backoff = Backoff(clock)
-    backoff.extend(7.0)
-    through(backoff, clock, Script("answer"))
-
-    assert clock.slept == [7.0]
-    assert clock.now == 107.0
-
-
-@pytest.mark.parametrize(("code", "closed"), [(429, 9.0), (503, 9.0), (502, 0.0), (504, 0.0)])
-def test_a_site_that_is_too_busy_closes_the_backoff(code, closed):
-    """
-    429 and 503 are about the site and hold for all; a backoffway's failure is about one request.
-    """
-    clock = Clock()
-    backoff = Backoff(clock)
-    left = []
-
-    class HookProxy(Script):
-        def __call__(self):
-            left.append(backoff.left())
-            return super().__call__()
-
-    def sleep(seconds):
-        left.append(backoff.left())
-        clock.sleep(seconds)
-
-    policy = RetryPolicy(attempts=2, first_wait=1.0)
-    send_with_retries(
-        HookProxy(status(code, retry_after=9.0), "answer"),
-        rpc="read", kind=RequestKind.READ, policy=policy, backoff=backoff, sleep=sleep, draw=lambda: 1.0,
-    )  # fmt: skip
-
-    assert left == [0.0, closed, 0.0]
-    assert clock.slept == [9.0]
-
-
-@pytest.mark.parametrize(("asked", "closed"), [(9.0, 9.0), (301.0, 0.0), (None, 0.0)])
-def test_who_gives_up_leaves_the_backoff_closed(asked, closed):
-    """
-    What the last attempt is asked to wait, the others wait too; unless it is longer than is obeyed.
-    """
-    backoff = Backoff(Clock())
-
-    with pytest.raises(HTTPStatusError):
-        send_with_retries(
-            Script(status(429, retry_after=asked)),
-            rpc="read", kind=RequestKind.READ, policy=RetryPolicy(attempts=1), backoff=backoff,
-        )  # fmt: skip
-    assert backoff.left() == closed
-
-
-def test_a_backoff_that_is_closed_for_longer_stays_so():
-    """
-    A short wait does not open what another has closed for longer.
-    """
-    clock = Clock()
-    backoff = Backoff(clock)
-    backoff.extend(60.0)
-    backoff.extend(1.0)
-
-    assert backoff.left() == 60.0
-
-
-def test_a_wait_at_the_backoff_ends_with_the_deadline():
-    """
-    Who may not wait as long as the site asks for fails at once, and nothing is sent.
-    """
-    clock, script = Clock(), Script("answer")
-    backoff = Backoff(clock)
-    backoff.extend(60.0)
-
-    with pytest.raises(TransportTimeout, match=r"within the 30 s .* asked all its clients to wait"), deadline(30):
-        through(backoff, clock, script)
-    assert script.sends == 0
-    assert clock.slept == []
-
-
-def test_an_answer_to_a_repeated_write_is_made_again():
+def test_response_to_a_repeated_write_is_adapted():
     """
     The response to a repeated write is adapted only if an earlier attempt may have been executed.
     """

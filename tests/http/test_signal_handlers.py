@@ -13,7 +13,7 @@ from fix_servers import GUARD, results
 from shotgun_api3 import AuthenticationFault
 
 from sgextended import PoolTimeout, TransportError
-from sgextended.http.elsewhere import raise_what_comes_from_elsewhere
+from sgextended.http.signal_errors import reraise_foreign_error
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers that signal")
 
@@ -115,8 +115,8 @@ def test_an_error_of_the_caller_is_no_error_of_a_socket(error):
         except OSError as caught:
             found = caught
         if raised is not error:
-            raise_what_comes_from_elsewhere(found)
+            reraise_foreign_error(found)
 
     with pytest.raises(type(error)) as reached:
-        raise_what_comes_from_elsewhere(found)
+        reraise_foreign_error(found)
     assert reached.value is error

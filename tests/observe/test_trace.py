@@ -37,7 +37,8 @@ def here(offset=0):
 
 
 def lines_of(trace):
-    return {(line.file, line.number): (kind, cost.questions) for (line, kind), cost in trace.by_line_and_rpc().items()}
+    sums = trace.by_line_and_rpc().items()
+    return {(line.file, line.number): (kind, cost.method_calls) for (line, kind), cost in sums}
 
 
 def test_calls_are_counted_by_line_and_rpc(sg):
@@ -54,7 +55,7 @@ def test_calls_are_counted_by_line_and_rpc(sg):
 
     assert lines_of(trace) == {find: ("read Shot", 1), shots: ("read Shot", 1), create: ("create Shot", 1)}
     assert {kind: cost.calls for kind, cost in trace.by_rpc().items()} == {"read Shot": 2, "create Shot": 1}
-    assert (trace.total.calls, trace.total.questions, trace.total.failures) == (3, 3, 0)
+    assert (trace.total.calls, trace.total.method_calls, trace.total.failures) == (3, 3, 0)
     assert trace.total.bytes > 300
     assert trace.total.seconds > 0
 
@@ -76,17 +77,17 @@ def test_outside_the_block_nothing_is_counted(sg):
 
 def test_pages_are_one_question(demo_site, make_sg):
     """
-    The pages of a find are fetched in threads; they belong to the line of the find, and are one question.
+    The pages of a find are fetched in threads. They belong to the line of the find, and to one method call.
     """
     sg = make_sg(demo_site)
     with sg.trace() as trace:
         line = here(1)
         rows = list(sg.find_iter("Shot", [], page_size=20))
 
-    (((file, number), (kind, questions)),) = lines_of(trace).items()
+    (((file, number), (kind, method_calls)),) = lines_of(trace).items()
     assert len(rows) > 500
     assert trace.total.calls > OFTEN
-    assert ((file, number), kind, questions) == (line, "read Shot", 1)
+    assert ((file, number), kind, method_calls) == (line, "read Shot", 1)
     assert trace.advice() == []
 
 
@@ -126,7 +127,7 @@ def test_tasks_are_traced_by_their_lines(sg):
 
 def test_a_line_that_asks_too_often_is_named(sg):
     """
-    More than twenty questions of one kind by one line: it is named, with what to do instead.
+    A line that makes more than twenty calls of one kind gets advice.
     """
     with sg.trace() as trace:
         for _ in range(OFTEN):

@@ -49,7 +49,7 @@ def test_place_in_a_nested_filter_is_shown(sg, demo_site):
 
     first, second = caught.value.problems
     assert first.place == ("filters", 1, "filters", 1, 2)
-    assert 'filters[1]["filters"][1][2]: Shot.sg_status_list is never' in str(first)
+    assert 'filters[1]["filters"][1][2]: Shot.sg_status_list has no value' in str(first)
     assert "in ['sg_status_list', 'is', 'inprogres']" in str(caught.value)
     assert str(second) == "fields[0]: Shot has no field 'cod'. Did you mean 'code'?"
     assert demo_site.ledger.count("read") == before

@@ -213,7 +213,7 @@ def test_a_hook_that_fails_is_logged(site, caplog):
             raise ZeroDivisionError
 
     assert Failing(site=site).find("Shot", []) == [SHOT]
-    assert "Failing.on_call raised" in caplog.text
+    assert "Failing.on_call raised an exception" in caplog.text
     assert caplog.records[-1].levelno == logging.ERROR
 
 

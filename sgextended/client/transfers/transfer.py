@@ -19,7 +19,8 @@ from sgextended.http.connection import Limits
 from sgextended.http.socket_opener import DEFAULT_PORTS, Endpoint
 from sgextended.http.transport import Transport, transport_to
 from sgextended.lazy_import import lazy_module
-from sgextended.observe.call_events import RequestStats, Watcher, notify
+from sgextended.observe.call_events import RequestStats
+from sgextended.observe.watchers import Watcher, notify
 from sgextended.secret import RedactedStr
 
 if TYPE_CHECKING:

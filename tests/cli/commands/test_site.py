@@ -149,7 +149,7 @@ def test_demo_with_trace_lists_its_requests():
     done = subprocess.run(command, capture_output=True, text=True, timeout=GUARD, check=True)
 
     head, *rows, total = done.stderr.splitlines()
-    assert head.split() == ["asked", "calls", "seconds", "bytes", "call", "line"]
+    assert head.split() == ["called", "calls", "seconds", "bytes", "call", "line"]
     assert {tuple(row.split()[5:7]) for row in rows} == {("summarize", "Asset"), ("read", "Project")}
     assert total.startswith("14 calls, ")
 

@@ -188,7 +188,7 @@ def test_redirects_lead_to_web_servers_alone(site, where):
     site.answers["7"] = to(where)
 
     with pytest.raises(
-        ShotgunFileDownloadError, match="not a valid http or https address|redirects to an invalid address"
+        ShotgunFileDownloadError, match=r"not a valid http or https address|redirects to an invalid address"
     ) as caught:
         client_of(site).download_attachment(7)
 
