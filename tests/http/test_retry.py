@@ -19,7 +19,7 @@ from sgextended import (
     RetryPolicy,
     TransportError,
 )
-from sgextended.http.retry import BUSY, RequestKind, may_repeat, request_kind
+from sgextended.http.retry import BUSY, RequestKind, may_repeat, request_kind, send_with_retries
 
 READS = [
     "info",
