@@ -20,10 +20,10 @@ LARGEST_FOLDER = 12  # modules
 #: The layers from top to bottom. A layer is a folder or a module of the package; "" is the package itself. A folder's
 #: layer does not include its subfolders and modules that have a layer of their own.
 LAYERS = (
-    "__main__", "cli/app", "cli/commands", "cli", "pytest_plugin",
+    "__main__", "cli/main", "cli/app", "cli/commands", "cli/shared", "cli", "pytest_plugin",
     "",
     "qt",
-    "extended",
+    "entry_points", "sg_worker", "extended",
     "aio", "wrapper",
     "domain/typed", "domain/query_fields", "domain",
     "dask", "workers",
@@ -39,7 +39,7 @@ LAYERS = (
 )  # fmt: skip
 #: The local site imports nothing of the layers, and has a table of its own in tests/localsite/test_layers.py.
 APART = "localsite"
-MAY_USE_APART = {"cli", "cli/app", "cli/commands", "pytest_plugin"}
+MAY_USE_APART = {"cli/commands", "pytest_plugin"}
 #: Folders that have one module for each subject or command.
 ANY_NUMBER_OF_MODULES = {"domain", "cli/commands"}
 EXTRAS = {
@@ -237,14 +237,14 @@ def test_core_imports_no_extra():
     uses = {
         (module, name.split(".")[0])
         for module, path in modules().items()
-        if layer_of(module) not in {APART, "cli/app", "cli/commands", "cli", "__main__"}
+        if layer_of(module) not in {APART, "cli/main", "cli/app", "cli/commands", "cli/shared", "cli", "__main__"}
         for name in imports_of(path, with_types=False)
         if name.split(".")[0] in EXTRAS
     }
 
     # Each is imported when it is first needed, except for qtpy. Without orjson or rich the module works all the same.
     assert {(layer_of(module).partition("/")[0], extra) for module, extra in uses} == {
-        ("client", "orjson"), ("workers", "rich"), ("dask", "distributed"), ("domain", "cattrs"), ("qt", "qtpy"),
+        ("client", "orjson"), ("workers", "rich"), ("dask", "distributed"), ("workers", "distributed"), ("domain", "cattrs"), ("qt", "qtpy"),
     }  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def translate_error(error: Exception, endpoint: Endpoint, request: InFlightReque
         return Unreachable(msg, sent=sent)
     if isinstance(error, (http.ConnectTimeoutError, socket.timeout)):
         return _timeout_error(url, request)
-    is_end = request.begun and isinstance(error, _ENDS)
+    is_end = request.is_started and isinstance(error, _ENDS)
     if isinstance(error, (ssl.SSLError, ssl.CertificateError)) and not is_end:
         return _tls_error(error, url, sent=sent)
     return TransportError(_lost_connection_message(error, url), sent=sent)

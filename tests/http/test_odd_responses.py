@@ -10,7 +10,7 @@ from fix_http import find_by_id, own_record, wanted_id
 from fix_native import make_client
 from fix_servers import ScriptedServer, ScriptedSite, http_reply, results
 
-from sgextended import RetryPolicy, StatusError, TransportError
+from sgextended import RetryPolicy, HTTPStatusError, TransportError
 
 ONE_TRY = RetryPolicy(attempts=1)
 
@@ -113,7 +113,7 @@ def test_why_a_server_reads_no_more_is_told(make_of, scheme):
     """
     _server, client = make_of(scheme, TooLarge, None)
 
-    with pytest.raises(StatusError, match="413"):
+    with pytest.raises(HTTPStatusError, match="413"):
         client._call_rpc("create", {"text": "x" * 20_000_000}, first=True)
 
 
