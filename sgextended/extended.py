@@ -23,8 +23,8 @@ from typing import (
 
 from attrs import Factory, define, field, setters
 
-from sgextended.client.locked_client import LockedClient
 from sgextended.client.native_client import NativeClient
+from sgextended.client.overrides import Overrides
 from sgextended.domain import (
     assets,
     bookings,
@@ -55,9 +55,8 @@ from sgextended.lazy_import import lazy_module
 from sgextended.observe.trace import trace
 from sgextended.site import Site
 from sgextended.workers.progress import Progress
-from sgextended.wrapper.connect import Connect
+from sgextended.wrapper.construction import Construction, private_client, wrapped_client
 from sgextended.wrapper.current import as_current, current_of
-from sgextended.wrapper.hooks_mixin import HooksMixin
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -80,37 +79,21 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def _private_client(wrapper: "SGExtended") -> NativeClient:
-    return NativeClient(wrapper._site or Site.from_env())  # noqa: SLF001 - part of the wrapper
-
-
-def _wrapped_client(sg: Any) -> Any:
-    """
-    Return the client that a wrapper of *sg* uses.
-    """
-    if isinstance(sg, SGExtended):
-        return sg._client  # noqa: SLF001 - part of the wrapper
-    if isinstance(sg, (NativeClient, LockedClient)):
-        return sg
-    # Check the instance, not its class: a mock or a studio's own wrapper may define the names on the instance only.
-    if isinstance(sg, (str, bytes, type, Site)) or not callable(getattr(sg, "find", None)):
-        msg = (
-            f"SGExtended(sg) wraps a client, but it was given a {type(sg).__name__}. Write SGExtended(site=Site(...)), "
-            "or SGExtended.connect(url, script_name, api_key)."
-        )
-        raise ConfigurationError(msg)
-    return LockedClient(sg)
-
-
-@define(slots=False, eq=False, repr=False)
-class SGExtended(HooksMixin):
+@define(slots=False, eq=False, repr=False, init=False)
+class SGExtended(Construction):
     """
     The object to use instead of ``shotgun_api3.Shotgun``: every native name, and methods for daily work.
 
     Any number of threads may share one wrapper, and creating another one costs nothing. Subclass it for a studio's own
     methods, with a plain ``class Studio(SGExtended)``.
 
+    ``SGExtended(base_url, script_name, api_key, ...)`` takes exactly the arguments of ``Shotgun(...)``, and
+    ``SGExtended(client)`` wraps a client. Without arguments the environment is read (`Site.from_env`).
+
     Args:
+        base_url: The address of the site, or a client. The parameters after it, up to *auth_token*, are those of
+            ``Shotgun``.
+
         sg: A client to wrap: a `NativeClient`, a ``Shotgun`` or a ``Mockgun``. The last two are not thread-safe, so
             they execute one call at a time; see `from_shotgun`.
 
@@ -132,8 +115,8 @@ class SGExtended(HooksMixin):
     _read_only: bool = field(default=False, alias="read_only", kw_only=True)
     _client: Any = field(  # pyright does not see a default that a decorator sets
         alias="sg",
-        default=Factory(_private_client, takes_self=True),
-        converter=_wrapped_client,
+        default=Factory(private_client, takes_self=True),
+        converter=wrapped_client,
         on_setattr=setters.convert,
     )
 
@@ -150,20 +133,6 @@ class SGExtended(HooksMixin):
             raise ConfigurationError(msg)
 
     # --- Making and copying
-
-    connect = Connect()
-
-    @classmethod
-    def from_shotgun(cls: Type[Wrapper], sg: Any) -> Wrapper:
-        """
-        Return a wrapper with a thread-safe client of its own, for the site, credentials and settings of a ``Shotgun``.
-
-        The ``Shotgun`` itself is neither used nor changed.
-
-        Args:
-            sg: The ``Shotgun``.
-        """
-        return cls(NativeClient.from_shotgun(_wrapped_client(sg)))
 
     @classmethod
     def current(cls: Type[Wrapper]) -> Wrapper:
@@ -487,3 +456,6 @@ class _CloneFactory:
 def _slots_of(owner: type) -> List[str]:
     slots = [name for base in owner.__mro__ for name in base.__dict__.get("__slots__", ())]
     return [name for name in slots if name not in ("__weakref__", "__dict__")]
+
+
+SGExtended.overrides = Overrides(SGExtended)

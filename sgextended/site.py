@@ -66,7 +66,7 @@ class Site:
         login: The login of a person. It needs *password*, and *auth_token* if the site requires a second factor. The
             one-time code is exchanged for a session once per process.
 
-        session_token: The token of an existing session.
+        session_token: The token of an existing session. *login* says whose session it is, if that is known.
 
         sudo_as_login: The login of the person for whom a script writes.
 
@@ -249,6 +249,8 @@ def _identity_problems(values: Mapping[str, Any], names: Mapping[str, str], *, n
     """
     given = {part for part, value in values.items() if value}
     pairs = [pair for pair in (("script_name", "api_key"), ("login", "password")) if given & set(pair)]
+    if "session_token" in given and "password" not in given:
+        pairs = [pair for pair in pairs if pair[0] != "login"]  # a login says whose session it is
     problems = [
         f"{names[missing]} is not set, and {names[other]} needs it"
         for pair in pairs

@@ -244,7 +244,8 @@ def test_core_imports_no_extra():
 
     # Each is imported when it is first needed, except for qtpy. Without orjson or rich the module works all the same.
     assert {(layer_of(module).partition("/")[0], extra) for module, extra in uses} == {
-        ("client", "orjson"), ("workers", "rich"), ("dask", "distributed"), ("workers", "distributed"), ("domain", "cattrs"), ("qt", "qtpy"),
+        ("client", "orjson"), ("workers", "rich"), ("dask", "distributed"), ("workers", "distributed"),
+        ("domain", "cattrs"), ("qt", "qtpy"),
     }  # fmt: skip
 
 

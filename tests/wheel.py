@@ -27,7 +27,7 @@ import urllib.request
 from sgextended import SGExtended
 from sgextended.localsite import LocalSite
 with LocalSite() as site:
-    sg = SGExtended.connect(site.url, site.script_name, site.api_key)
+    sg = SGExtended(site.url, site.script_name, site.api_key)
     project = sg.create("Project", {"name": "Wheel"})
     assert [found["name"] for found in sg.find_projects("wh*")] == ["Wheel"]
     for path, there in (("/records/Project", b"Wheel</a>"), ("/pages/style.css", b"color-scheme")):

@@ -6,9 +6,12 @@ import contextlib
 import functools
 import os
 import threading
-from typing import Any, List
+from types import FunctionType
+from typing import Any, Iterator, List
 from weakref import ref
 
+from sgextended.client.foreign_faults import make_catchable
+from sgextended.client.overrides import own_method, view_of
 from sgextended.errors import ConfigurationError
 from sgextended.schema.site_schema import SchemaCache
 
@@ -35,6 +38,16 @@ class LockedClient:
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._shared.client, name, value)
+
+    def with_overrides_of(self, wrapper: Any, name: str) -> Any:
+        """
+        Return an attribute of the client. Its own code calls the overrides of *wrapper*.
+        """
+        shared = self._shared
+        client = shared.client
+        if not isinstance(getattr(type(client), name, None), FunctionType):
+            return getattr(self, name)
+        return _LockedMethod(shared, own_method(client, view_of(client, wrapper, shared.unlocked), name))
 
     @property
     def schema_cache(self) -> SchemaCache:
@@ -76,6 +89,17 @@ class _Shared:
         self.lock = threading.RLock()
         self.schema_cache = SchemaCache()
 
+    @contextlib.contextmanager
+    def unlocked(self) -> Iterator[None]:
+        """
+        Release the lock in a ``with`` block, in which an override runs: it is foreign code.
+        """
+        self.lock.release()
+        try:
+            yield
+        finally:
+            self.lock.acquire()
+
 
 class _LockedMethod:
     """
@@ -88,7 +112,11 @@ class _LockedMethod:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with self._shared.lock:
-            return self.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
+            try:
+                return self.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
+            except Exception as error:
+                make_catchable(error)
+                raise
 
 
 #: The shared objects of all clients, oldest first. For each client, the first living one is used.

@@ -6,17 +6,19 @@ sgextended overrides and reads private names of shotgun_api3 only in this folder
 """
 
 import base64
+import contextlib
 import copy
 import functools
 import logging
 import time
 import warnings
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Type, TypeVar
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Type, TypeVar, Union
 
 import attrs
 from shotgun_api3.shotgun import SG_TIMEZONE, AuthenticationFault, Fault, ServerCapabilities, Shotgun
 
 from sgextended._version import __version__
+from sgextended.client.overrides import view_of
 from sgextended.client.page_reads import PageReads
 from sgextended.client.prefetch import Sleep
 from sgextended.client.protocol import codec
@@ -40,7 +42,7 @@ from sgextended.http.transport import Transport, all_transports, transport_to
 from sgextended.observe.call_events import RequestStats, rows_in
 from sgextended.observe.watchers import Watcher
 from sgextended.schema.site_schema import schema_cache_of
-from sgextended.secret import RedactedBytes, RedactedStr
+from sgextended.secret import RedactedBytes, RedactedStr, Secret
 from sgextended.site import Site
 
 LOG = logging.getLogger("sgextended")
@@ -89,12 +91,14 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
             http_proxy=site.proxy.native if site.proxy else None,
             connect=False,
             ca_certs=site.ca_file,
-            login=site.login,
+            login=site.login if site.password else None,
             password=site.password,  # type: ignore[arg-type]
             sudo_as_login=site.sudo_as_login,
             session_token=site.session_token,  # type: ignore[arg-type]
         )
         self.config.max_rpc_attempts = 1
+        if site.session_token:
+            self.config.user_login = site.login  # the user of the session; without a password it is not a credential
         self.config.localized = site.localized
         if site.basic_auth:
             coded = base64.b64encode(site.basic_auth.reveal().encode("utf-8"))
@@ -112,12 +116,12 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
         return self.__dict__["_config"]
 
     @config.setter
-    def config(self, _plain: Any) -> None:
+    def config(self, new: Any) -> None:
         # The official client assigns an empty configuration once, and fills it afterwards.
-        if "_config" in self.__dict__:
-            msg = "The configuration cannot be replaced: set its attributes, such as config.timeout_secs."
-            raise AttributeError(msg)
-        self.__dict__["_config"] = RedactingConfig(self)
+        if "_config" not in self.__dict__:
+            self.__dict__["_config"] = RedactingConfig(self)
+        else:
+            self.__dict__["_config"].take_over(new)
 
     @property
     def site(self) -> Site:
@@ -131,11 +135,27 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
         return self._site
 
     @classmethod
-    def from_shotgun(cls: Type[Client], shotgun: Any) -> Client:
+    def from_shotgun(
+        cls: Type[Client],
+        shotgun: Any,
+        *,
+        login: Optional[str] = None,
+        renew_session: Optional[Callable[[Site], Union[str, Secret, None]]] = None,
+    ) -> Client:
         """
         Return a client with the site, credentials and settings of a ``shotgun_api3.Shotgun``, which stays unchanged.
+
+        Args:
+            shotgun: The ``Shotgun``.
+
+            login: The login of the user whose session it is, if it uses a session; see `Site`.
+
+            renew_session: Returns a new session token; see `Site`.
         """
-        client = cls(shotgun.site if isinstance(shotgun, NativeClient) else site_of(shotgun))
+        site = shotgun.site if isinstance(shotgun, NativeClient) else site_of(shotgun)
+        if site.session_token:
+            site = attrs.evolve(site, login=login or site.login, renew_session=renew_session or site.renew_session)
+        client = cls(site)
         client.__setstate__(NativeClient.__getstate__(shotgun))
         return client
 
@@ -145,8 +165,16 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
         """
         return self._of(self.site)
 
+    def calling(self: Client, wrapper: Any, watcher: Optional[Watcher]) -> Client:
+        """
+        Return a view of this client whose own code calls the overrides of *wrapper*, see `view_of`.
+        """
+        view: Client = view_of(self, wrapper, contextlib.nullcontext)
+        view._watcher = watcher  # noqa: SLF001 - it is of the same class
+        return view
+
     def _of(self: Client, site: Site) -> Client:
-        other = type(self)(site)
+        other: Client = getattr(type(self), "client_class", type(self))(site)
         other.__setstate__(self.__getstate__())
         other._watcher = self._watcher  # noqa: SLF001 - it is of the same class
         return other
@@ -155,9 +183,9 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
         """
         Return a view of this client that notifies *watcher* of the requests sent through it.
         """
-        view = object.__new__(type(self))
+        view: Client = object.__new__(getattr(type(self), "client_class", type(self)))
         view.__dict__ = self.__dict__
-        view._watcher = watcher
+        view._watcher = watcher  # noqa: SLF001 - it is of the same class
         return view
 
     def __copy__(self: Client) -> Client:

@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 from shotgun_api3.shotgun import AuthenticationFault, Shotgun
 
 from sgextended.client import paging
+from sgextended.client.overrides import PRIVATE_NAMES
 from sgextended.client.protocol import codec
 from sgextended.client.protocol.responses import validate_response
 from sgextended.client.transfers.transfer import ClientBase
@@ -32,6 +33,8 @@ class PageReads(ClientBase):
         """
         Return all entities that match, as the native method does. Several pages are read at the same time.
         """
+        if self._has_own_way_to_send():
+            return super().find(*args, **kwargs)
         request = self._first_request(*args, **kwargs)
         has_several_pages = request.get("return_paging_info_without_counts")
         if has_several_pages is None:
@@ -46,6 +49,15 @@ class PageReads(ClientBase):
                 if limit and len(records) >= limit:
                     return records[:limit]
         return records
+
+    def _has_own_way_to_send(self) -> bool:
+        """
+        Return whether a private method such as ``_call_rpc`` was replaced. Then every page has to pass through it.
+        """
+        wrapper = getattr(self, "_sgextended_wrapper", None)
+        if wrapper is not None and wrapper.overrides.has_private(wrapper):
+            return True
+        return not PRIVATE_NAMES.isdisjoint(self.__dict__)
 
     def find_iter(
         self,
@@ -71,6 +83,9 @@ class PageReads(ClientBase):
                 msg = f"{name}={value!r}: give a whole number of at least {least}, or None."
                 raise ConfigurationError(msg)
         native = (entity_type, filters, fields, order, filter_operator, limit, retired_only, page)
+        if self._has_own_way_to_send():
+            native_find: Any = self.find
+            return iter(native_find(*native, include_archived_projects, additional_filter_presets))
         request = self._first_request(*native, include_archived_projects, additional_filter_presets)
         size = page_size or request["paging"]["entities_per_page"]
         request["paging"]["entities_per_page"] = min(size, limit) if limit else size

@@ -66,18 +66,25 @@ class Sessions(ClientBase):
         """
         self._fail_if_closed()
         site = attrs.evolve(self.site, retry=RetryPolicy(attempts=1))  # the site locks an account after some failures
-        found: Optional[Dict[str, Any]] = Shotgun.authenticate_human_user(
-            self._of(site), user_login, user_password, auth_token
-        )
+        client, wrapper = self._of(site), getattr(self, "_sgextended_wrapper", None)
+        if wrapper is not None:  # its overrides are called on a copy of the wrapper that has these credentials, too
+            copied = wrapper.clone()
+            copied._client = client  # noqa: SLF001 - part of the wrapper
+            client = client.calling(copied, self._watcher)
+        found: Optional[Dict[str, Any]] = Shotgun.authenticate_human_user(client, user_login, user_password, auth_token)
         return found
 
     def get_session_token(self) -> str:
         """
-        Return the token of a new session, as the native method does.
+        Return the token of a session. A process starts one session for each identity, as the native method starts one
+        for each instance.
 
         The native method also switches the client to that session, for all threads. This method leaves the client as
         it is.
         """
         self._fail_if_closed()
+        return self._download_session(None).reveal()
+
+    def _begin_session(self) -> str:
         token: str = Shotgun.get_session_token(self.clone())
         return token

@@ -204,7 +204,13 @@ class ScopedValue(Generic[Value]):
         Return the value of the innermost block.
         """
         entry = self._variable.get()
-        return self._default if entry is None else self._found(entry)[1]
+        if entry is None:
+            return self._default
+        found, value = self._found(entry)
+        if found is not entry:
+            # A dead block of this thread. Threads that are started from now on do not belong to it.
+            self._variable.set(found)
+        return value
 
     def bind(self, value: Value) -> "Block[None]":
         """

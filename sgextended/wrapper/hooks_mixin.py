@@ -3,9 +3,10 @@ The hooks that a studio's class overrides: they are called for native, domain an
 """
 
 import functools
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, SupportsIndex, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, ClassVar, Dict, List, SupportsIndex, Tuple, Union
 from weakref import ref
 
+from sgextended.client.native_client import NativeClient
 from sgextended.concurrency.scoped_value import Block
 from sgextended.errors import ConfigurationError, ReadOnlyError
 from sgextended.lazy_import import lazy_module
@@ -13,10 +14,11 @@ from sgextended.observe import trace
 from sgextended.observe.call_events import Call
 from sgextended.wrapper.current import ENDED, close_ended
 from sgextended.wrapper.native_overrides import NativeOverrides
-from sgextended.writes.interception import READING, HookProxy
+from sgextended.writes.interception import READING, HookProxy, OverridingClient
 from sgextended.writes.write_events import HOOKS, RECORDER, Write
 
 if TYPE_CHECKING:
+    import difflib
     from os import PathLike
 
     from sgextended.writes import dry_run as plans
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from sgextended.writes.dry_run import Plan
     from sgextended.writes.undo import UndoLog
 else:
+    difflib = lazy_module("difflib")
     plans = lazy_module("sgextended.writes.dry_run")
     undo = lazy_module("sgextended.writes.undo")
 
@@ -50,6 +53,7 @@ class HooksMixin(NativeOverrides):
 
     _client: Any
     _read_only: bool
+    overrides: ClassVar[Any]
 
     @property
     def _sg(self) -> Any:
@@ -62,7 +66,9 @@ class HooksMixin(NativeOverrides):
         if trace.current():
             trace.record_method_call()
             return HookProxy(client, self)
-        return HookProxy(client, self) if self._has_hooks() else client
+        if self._has_hooks():
+            return HookProxy(client, self)
+        return OverridingClient(client, self) if self.overrides.any(self) else client
 
     @_sg.setter
     def _sg(self, client: Any) -> None:
@@ -86,7 +92,12 @@ class HooksMixin(NativeOverrides):
         Return an attribute of the client. A write method looks up the active dry run or undo block when it is called,
         not when it is read.
         """
-        value = getattr(self._sg, name)
+        try:
+            value = getattr(self._sg, name)
+        except AttributeError as error:
+            if hasattr(type(self._client), name):
+                raise  # the attribute exists, and computing it failed
+            raise _unknown_name(self, name) from (None if isinstance(self._client, NativeClient) else error)
         return value if name in READING or not callable(value) else _Forwarded(self, name, value)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
@@ -212,6 +223,15 @@ class HooksMixin(NativeOverrides):
 
             result: The result of the native method; for a request of a batch, the result of that request.
         """
+
+
+def _unknown_name(sg: HooksMixin, name: str) -> AttributeError:
+    """
+    Return the error of a name that neither the wrapper nor its client has.
+    """
+    near = difflib.get_close_matches(name, [each for each in dir(sg) if not each.startswith("_")], 1)
+    hint = f" Did you mean: {near[0]!r}?" if near else ""
+    return AttributeError(f"{type(sg).__name__!r} object has no attribute {name!r}.{hint}")
 
 
 class _Forwarded:

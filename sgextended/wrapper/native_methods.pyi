@@ -5,9 +5,9 @@ Signatures of the native names that `SGExtended` forwards; see ``native_methods.
 from typing import Any, Dict, List, Optional
 from urllib.request import HTTPCookieProcessor
 
-from shotgun_api3.shotgun import ClientCapabilities, ServerCapabilities
+from shotgun_api3.shotgun import ClientCapabilities, ServerCapabilities, Shotgun
 
-class NativeMethods:
+class NativeMethods(Shotgun):
     MAX_ATTEMPTS: int
     BACKOFF: float
     base_url: str
@@ -34,7 +34,7 @@ class NativeMethods:
     def export_page(self, page_id: Any, format: Any, layout_name: Any = None) -> Any: ...
     def follow(self, user: Dict[str, Any], entity: Dict[str, Any]) -> Dict[str, Any]: ...
     def followers(self, entity: Dict[str, Any]) -> List[Dict[str, Any]]: ...
-    def following(
+    def following(  # type: ignore[override]
         self, user: Dict[str, Any], project: Optional[Dict[str, Any]] = None, entity_type: Optional[str] = None
     ) -> List[Dict[str, Any]]: ...
     def get_attachment_download_url(self, attachment: Any) -> str: ...
@@ -61,14 +61,14 @@ class NativeMethods:
         entity_type: str,
         field_name: str,
         properties: Dict[str, Any],
-        project_entity: Optional[Dict[str, Any]] = None,
+        project_entity: Optional[Dict[str, Any]] = None,  # type: ignore[override]
     ) -> bool: ...
     def set_session_uuid(self, session_uuid: str) -> None: ...
     def share_thumbnail(
         self,
         entities: List[Dict[str, Any]],
         thumbnail_path: Optional[str] = None,
-        source_entity: Optional[Dict[str, Any]] = None,
+        source_entity: Optional[Dict[str, Any]] = None,  # type: ignore[override]
         filmstrip_thumbnail: bool = False,
         **kwargs: Any,
     ) -> int: ...

@@ -65,7 +65,7 @@ class NativeOverrides(TransferOverrides):
         if self._validates:
             checks.check_call(self.site_schema(), method, {"entity_type": entity_type, **arguments})
 
-    def find(
+    def find(  # type: ignore[override]  # as Shotgun's types are narrower
         self,
         entity_type: str,
         filters: Any,
@@ -202,7 +202,7 @@ class NativeOverrides(TransferOverrides):
         entity_type: str,
         filters: Any,
         fields: Optional[List[str]] = None,
-        order: Optional[List[Dict[str, str]]] = None,
+        order: Optional[List[Dict[str, str]]] = None,  # type: ignore[override]  # as Shotgun's types are narrower
         filter_operator: Optional[str] = None,
         retired_only: bool = False,
         include_archived_projects: bool = True,
@@ -226,7 +226,7 @@ class NativeOverrides(TransferOverrides):
         filters: Any,
         summary_fields: List[Dict[str, str]],
         filter_operator: Optional[str] = None,
-        grouping: Optional[List[Dict[str, str]]] = None,
+        grouping: Optional[List[Dict[str, str]]] = None,  # type: ignore[override]  # as Shotgun's types are narrower
         include_archived_projects: bool = True,
     ) -> Dict[str, Any]:
         """
@@ -361,14 +361,14 @@ class NativeOverrides(TransferOverrides):
         results: List[Any] = self._sg.batch(requests)
         return results
 
-    def schema_read(self, project_entity: Optional[Row] = None) -> Dict[str, Dict[str, Any]]:
+    def schema_read(self, project_entity: Optional[Row] = None) -> Dict[str, Dict[str, Any]]:  # type: ignore[override]  # as Shotgun's types are narrower
         """
         Return the schema of all entity types and their fields, as the native method.
         """
         schema: Dict[str, Dict[str, Any]] = self._sg.schema_read(*unless_none(project_entity))
         return schema
 
-    def schema_entity_read(self, project_entity: Optional[Row] = None) -> Dict[str, Dict[str, Any]]:
+    def schema_entity_read(self, project_entity: Optional[Row] = None) -> Dict[str, Dict[str, Any]]:  # type: ignore[override]  # as Shotgun's types are narrower
         """
         Return the entity types with their display names, as the native method.
         """
@@ -379,7 +379,7 @@ class NativeOverrides(TransferOverrides):
         self,
         entity_type: str,
         field_name: Optional[str] = None,
-        project_entity: Optional[Row] = None,
+        project_entity: Optional[Row] = None,  # type: ignore[override]  # as Shotgun's types are narrower
     ) -> Dict[str, Dict[str, Any]]:
         """
         Return the schema of one entity type's fields, or of one field, as the native method.

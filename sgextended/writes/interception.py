@@ -12,6 +12,8 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 from attrs import evolve
 
 from sgextended.client.native_client import NativeClient
+from sgextended.client.overrides import own_method
+from sgextended.concurrency.scoped_value import ScopedValue
 from sgextended.errors import ConfigurationError, PartialSuccessError
 from sgextended.observe.call_events import RequestStats, rows_in
 from sgextended.observe.watchers import Watcher, in_hook, is_in_hook, notify
@@ -43,6 +45,61 @@ _PARAMETERS: Dict[str, Sequence[str]] = {
 _OPTIONS = frozenset({"progress", "timeout"})
 
 
+#: Whether a client runs its code for a write that was intercepted. Writes by overrides inside it belong to that write.
+_IN_WRITE: "ScopedValue[bool]" = ScopedValue("sgextended_in_write", False)
+
+
+class OverridingClient:
+    """
+    A client whose own code calls the overrides of a wrapper.
+
+    Each call creates one. A method that is called on it begins with the client's own code.
+
+    Args:
+        client: A `NativeClient`, or a `LockedClient` around a client of another library.
+
+        wrapper: The wrapper.
+    """
+
+    __slots__ = ("_client", "_wrapper")
+
+    def __init__(self, client: Any, wrapper: Any) -> None:
+        object.__setattr__(self, "_client", client)
+        object.__setattr__(self, "_wrapper", wrapper)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # copy and pickle look these up before __init__ has run
+            raise AttributeError(name)
+        return _attribute(self._client, self._wrapper, name, None)
+
+    @property
+    def __class__(self) -> Any:
+        # For isinstance: a library that gets this object takes it for the client.
+        return type(self._client)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._client, name, value)
+
+    def __dir__(self) -> List[str]:
+        return dir(self._client)
+
+    def __repr__(self) -> str:
+        return repr(self._client)
+
+
+def _attribute(client: Any, wrapper: Any, name: str, watcher: Optional[Watcher]) -> Any:
+    """
+    Return an attribute of a client for a call of a wrapper.
+    """
+    overrides = getattr(wrapper, "overrides", None)
+    has_overrides = overrides is not None and overrides.any(wrapper)
+    if not isinstance(client, NativeClient):
+        return client.with_overrides_of(wrapper, name) if has_overrides else getattr(client, name)
+    if not has_overrides:
+        return getattr(client if watcher is None else client.watched_by(watcher), name)
+    return own_method(client, client.calling(wrapper, watcher), name)
+
+
 class HookProxy:
     """
     A client that calls the hooks of a wrapper.
@@ -66,12 +123,17 @@ class HookProxy:
             raise AttributeError(name)
         client, watcher = self._client, self._watcher
         is_native = isinstance(client, NativeClient)
-        value = getattr(client.watched_by(watcher) if is_native else client, name)
+        value = _attribute(client, watcher, name, watcher if is_native else None)
         if name.startswith("_") or not callable(value):
             return value
         if not is_native and name not in _SILENT:
             value = _ReportedMethod(name, value, watcher)
         return value if name in READING else _WriteMethod(name, value, client, watcher)
+
+    @property
+    def __class__(self) -> Any:
+        # For isinstance: a library that gets this object takes it for the client.
+        return type(self._client)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._client, name, value)
@@ -121,6 +183,8 @@ class _WriteMethod:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         method: Callable[..., Any] = self.__wrapped__  # type: ignore[attr-defined]
+        if _IN_WRITE.get():
+            return method(*args, **kwargs)
         arguments = _WriteArguments.of(self._name, method, args, kwargs)
         watcher, recorder = self._watcher, RECORDER.get()
         watcher.raise_if_read_only(arguments.writes)
@@ -195,7 +259,8 @@ class _WriteArguments:
         Call the method with these arguments and return its result.
         """
         named = dict(self.arguments)
-        return method(*[named.pop(name) for name in self.names], **named)
+        with _IN_WRITE.bind(True):
+            return method(*[named.pop(name) for name in self.names], **named)
 
 
 def _as_request(request: Row, write: Write) -> Row:

@@ -172,7 +172,7 @@ def test_wrong_credentials_raise_what_the_official_client_raises(demo_site, cred
     """
     known = {"script_name": demo_site.script_name, "api_key": demo_site.api_key}
     official = shotgun_api3.Shotgun(demo_site.url, **{**known, **credentials})
-    ours = SGExtended.connect(demo_site.url, **{**known, **credentials})
+    ours = SGExtended(demo_site.url, **{**known, **credentials})
 
     with pytest.raises(shotgun_api3.AuthenticationFault) as theirs:
         official.find("Shot", [])

@@ -10,7 +10,7 @@ from fix_http import find_by_id, own_record, wanted_id
 from fix_native import make_client
 from fix_servers import ScriptedServer, ScriptedSite, http_reply, results
 
-from sgextended import RetryPolicy, HTTPStatusError, TransportError
+from sgextended import HTTPStatusError, RetryPolicy, TransportError
 
 ONE_TRY = RetryPolicy(attempts=1)
 

@@ -37,7 +37,7 @@ class Studio(SGExtended):
     A studio's own class: an override with super(), and methods of its own.
     """
 
-    def find(
+    def find(  # type: ignore[override]  # as Shotgun's types are narrower
         self,
         entity_type: str,
         filters: Any,
@@ -71,7 +71,7 @@ class Passing(SGExtended):
     The shortest override: what comes after the second argument is passed on as it is.
     """
 
-    def find(self, entity_type: str, filters: Any, *args: Any, **options: Any) -> List[Row]:
+    def find(self, entity_type: str, filters: Any, *args: Any, **options: Any) -> List[Row]:  # type: ignore[override]  # as Shotgun's types are narrower
         """
         Find what is not on hold.
         """
@@ -98,8 +98,8 @@ def making() -> None:
     assert_type(Studio(), Studio)
     assert_type(Studio(Shotgun("https://studio.example", "a", "b")), Studio)
     assert_type(Studio(site=Site.from_env()), Studio)
-    assert_type(SGExtended.connect("https://studio.example", "robot", "key"), SGExtended)
-    assert_type(Studio.connect("https://studio.example", login="ada", password="pw", connect=False), Studio)
+    assert_type(SGExtended("https://studio.example", "robot", "key"), SGExtended)
+    assert_type(Studio("https://studio.example", login="ada", password="pw", connect=False), Studio)
     assert_type(Studio.from_shotgun(Shotgun("https://studio.example")), Studio)
     assert_type(Studio.current(), Studio)
     assert_type(sgextended.current(), SGExtended)

@@ -40,27 +40,27 @@ class Rows(SGExtended):
     Overrides with other return types: rows as a TypedDict, records, nothing but dicts.
     """
 
-    def find(self, entity_type: str, filters: Any, *args: Any, **options: Any) -> List[ShotRow]:
+    def find(self, entity_type: str, filters: Any, *args: Any, **options: Any) -> List[ShotRow]:  # type: ignore[override]  # as Shotgun's types are narrower
         """
         Find rows of the studio's type.
         """
         return super().find(entity_type, filters, *args, **options)
 
-    def find_one(self, entity_type: str, filters: Any, *args: Any, **options: Any) -> Optional[ShotRecord]:
+    def find_one(self, entity_type: str, filters: Any, *args: Any, **options: Any) -> Optional[ShotRecord]:  # type: ignore[override]  # as Shotgun's types are narrower
         """
         Find a record.
         """
         found = self.find_as(ShotRecord, filters, limit=1)
         return found[0] if found else None
 
-    def create(self, entity_type: str, data: Dict[str, Any], *args: Any, **options: Any) -> ShotRow:
+    def create(self, entity_type: str, data: Dict[str, Any], *args: Any, **options: Any) -> ShotRow:  # type: ignore[override]  # as Shotgun's types are narrower
         """
         Create a row of the studio's type.
         """
         created: ShotRow = super().create(entity_type, data, *args, **options)
         return created
 
-    def update(
+    def update(  # type: ignore[override]  # as Shotgun's types are narrower
         self, entity_type: str, entity_id: int, data: Dict[str, Any], *args: Any, **options: Any
     ) -> Dict[str, str]:
         """

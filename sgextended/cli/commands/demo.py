@@ -22,7 +22,7 @@ To keep such a site running:
   [bold]{command} site --demo --port 8010 --script-name demo --api-key demo[/bold]
 Then try in Python ({python}):
   [bold]from sgextended import SGExtended[/bold]
-  [bold]sg = SGExtended.connect("http://127.0.0.1:8010", "demo", "demo")[/bold]
+  [bold]sg = SGExtended("http://127.0.0.1:8010", "demo", "demo")[/bold]
   [bold]print(sg.find_tasks(sg.find_shots()\\[0]))[/bold]"""
 
 
@@ -40,7 +40,7 @@ def command(workers: WorkersOption = 4, *, trace: TraceOption = False) -> None:
             "does.\n",
             highlight=False,
         )
-        sg = SGExtended.connect(site.url, site.script_name, site.api_key)
+        sg = SGExtended(site.url, site.script_name, site.api_key)
         report = assets.count_assets(sg, names=None, workers=workers)
         assets.show(report, output.Format.TABLE)
         with_one = assets.count_assets(sg, names=None, workers=1)

@@ -45,6 +45,16 @@ class RedactingConfig(_Config):
     proxy_pass = _Hidden()
     proxy_handler = _Hidden()  # it contains the password of the proxy
 
+    def take_over(self, other: Any) -> None:
+        """
+        Take all settings from another configuration: that of an official client, or a copy of this one.
+        """
+        for name, value in vars(other).items():
+            if name.startswith("_hidden_"):
+                self.__dict__[name] = value
+            elif name != "_sg":
+                setattr(self, name, value)
+
     def secret(self, name: str) -> Optional[Secret]:
         """
         Return one of the hidden attributes as a `Secret`.
@@ -89,5 +99,5 @@ def identity_of(config: Any) -> Dict[str, Any]:
     elif config.script_name and config.api_key:
         found.update(script_name=config.script_name, api_key=secret("api_key"))
     elif config.session_token:
-        found.update(session_token=secret("session_token"))
+        found.update(session_token=secret("session_token"), login=config.user_login)
     return {**found, "sudo_as_login": config.sudo_as_login}

@@ -164,7 +164,7 @@ class Downloads(Transfers):
         return found.token
 
     def _new_download_session(self) -> "_Session":
-        return _Session(Secret(self.get_session_token()), time.monotonic())
+        return _Session(Secret(self._begin_session()), time.monotonic())
 
     def _has_new_session(self, refused: Secret) -> bool:
         return self._download_session(refused) != refused

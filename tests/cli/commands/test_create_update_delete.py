@@ -17,7 +17,7 @@ def small_site():
     Return a site with a project, three assets and a shot.
     """
     with LocalSite() as site:
-        sg = SGExtended.connect(site.url, site.script_name, site.api_key)
+        sg = SGExtended(site.url, site.script_name, site.api_key)
         project = sg.create("Project", {"name": "Small"})
         assets = [sg.create("Asset", {"code": code, "project": project}) for code in "abc"]
         sg.create("Shot", {"code": "a", "project": project, "assets": assets})

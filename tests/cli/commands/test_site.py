@@ -51,7 +51,7 @@ def test_site_accepts_calls_and_stops_cleanly(start, sent):
     The first line has the address and the key. A signal ends the site without output, even with open connections.
     """
     process, fields = start("--tls")
-    with SGExtended.connect(fields["url"], fields["script_name"], fields["api_key"], ca_certs=fields["ca_file"]) as sg:
+    with SGExtended(fields["url"], fields["script_name"], fields["api_key"], ca_certs=fields["ca_file"]) as sg:
         sg.create("Project", {"name": "Served"})
 
         assert [project["name"] for project in sg.find_projects("served")] == ["Served"]
@@ -64,12 +64,12 @@ def test_site_keeps_its_records_in_the_file(start, tmp_path):
     """
     words = ("--db", "site.sqlite", "--script-name", "pipeline", "--api-key", "k-1")
     process, fields = start(*words)
-    created = SGExtended.connect(fields["url"], "pipeline", "k-1").create("Project", {"name": "Kept"})
+    created = SGExtended(fields["url"], "pipeline", "k-1").create("Project", {"name": "Kept"})
     ended(process, signal.SIGTERM)
     _process, again = start(*words)
 
     assert "api_key" not in fields
-    assert SGExtended.connect(again["url"], "pipeline", "k-1").find_projects("Kept")[0]["id"] == created["id"]
+    assert SGExtended(again["url"], "pipeline", "k-1").find_projects("Kept")[0]["id"] == created["id"]
 
 
 def test_a_port_that_is_taken_is_one_message(start):
@@ -91,7 +91,7 @@ def test_faults_are_switched_on(start):
     Each --fault simulates one fault, as often as its options say.
     """
     _process, fields = start("--fault", "status=500:rpc=create,next=1", "--fault", "latency=0.01:rpc=read")
-    sg = SGExtended.connect(fields["url"], fields["script_name"], fields["api_key"])
+    sg = SGExtended(fields["url"], fields["script_name"], fields["api_key"])
 
     with pytest.raises(Exception, match="500"):
         sg.create("Project", {"name": "Unlucky"})
@@ -117,7 +117,7 @@ def test_a_site_for_the_network_warns(start):
     A site that listens on all addresses prints one warning on stderr.
     """
     process, fields = start("--host", "0.0.0.0", "--direct-uploads")
-    with SGExtended.connect(fields["url"], fields["script_name"], fields["api_key"]) as sg:
+    with SGExtended(fields["url"], fields["script_name"], fields["api_key"]) as sg:
         assert sg.server_info["s3_direct_uploads_enabled"] is True
 
     status, _out, err = ended(process, signal.SIGTERM)
@@ -174,9 +174,9 @@ def test_site_serves_several_accounts(start, tmp_path, monkeypatch):
     process, fields = start(*words, "--access-log", "calls.log")
     script, person = process.stdout.readline().split(), process.stdout.readline().split()
     key = script[1].partition("=")[2]
-    with SGExtended.connect(fields["url"], "lighting", key) as sg:
+    with SGExtended(fields["url"], "lighting", key) as sg:
         assert sg.find_projects() == []
-    with SGExtended.connect(fields["url"], login="zoe", password="pa55") as sg:
+    with SGExtended(fields["url"], login="zoe", password="pa55") as sg:
         sg.create("Project", {"name": "Ours"})
     ended(process, signal.SIGTERM)
     process, again = start(*words)
@@ -185,7 +185,7 @@ def test_site_serves_several_accounts(start, tmp_path, monkeypatch):
     assert fields["url"].startswith("https://")
     assert (script[0], person) == ("script_name=lighting", ["login=zoe"])
     assert kept == ["script_name=lighting"]
-    with SGExtended.connect(again["url"], "lighting", key) as sg:
+    with SGExtended(again["url"], "lighting", key) as sg:
         assert [project["name"] for project in sg.find_projects()] == ["Ours"]
     log = (tmp_path / "calls.log").read_text()
     assert re.search(
@@ -223,12 +223,12 @@ def test_dumped_site_is_served_again(start, command, tmp_path, monkeypatch):
     The records of a file can be dumped to a folder while a site serves the file, and can be served from the folder.
     """
     process, fields = start("--db", "site.sqlite")
-    SGExtended.connect(fields["url"], fields["script_name"], fields["api_key"]).create("Project", {"name": "Dumped"})
+    SGExtended(fields["url"], fields["script_name"], fields["api_key"]).create("Project", {"name": "Dumped"})
     monkeypatch.chdir(tmp_path)
     status, _out, err = command("site", "dump", "data", "--db", "site.sqlite")
     ended(process, signal.SIGTERM)
     _process, again = start("--load", "data")
 
     assert (status, "to data." in err) == (0, True)
-    sg = SGExtended.connect(again["url"], again["script_name"], again["api_key"])
+    sg = SGExtended(again["url"], again["script_name"], again["api_key"])
     assert [project["name"] for project in sg.find_projects()] == ["Dumped"]
