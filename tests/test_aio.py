@@ -258,7 +258,7 @@ def test_the_stub_has_every_method():
     text = (Path(aio.__file__).parent / "wrapper" / "async_methods.pyi").read_text(encoding="utf-8")
     names = {name for name in dir(SGExtended) if not name.startswith("_")} | set(NATIVE) | set(STUBBED)
     plain = {name for name in names if not callable(getattr(SGExtended, name, len))} - set(aio.REQUEST_PROPERTIES)
-    made = {"from_shotgun", "validated", "clone", "connect", "current"}  # they make wrappers
+    made = {"from_shotgun", "from_toolkit", "validated", "clone", "connect", "current"}  # they make wrappers
     hooks = {"on_call", "before_write", "after_write", "raise_if_read_only"}  # the wrapper calls them
     values = {"MAX_ATTEMPTS", "BACKOFF", "base_url", "client_caps", "config"}
     missing = {name for name in names - plain - made - hooks - values if not _stands_in(text, name)}

@@ -216,14 +216,20 @@ def test_urllib3_is_imported_where_connections_are():
     assert importers_of("urllib3") == {"http/connection", "http/error_translation", "http/socket_opener"}
 
 
-def test_native_client_is_imported_in_the_client_only():
+def test_native_client_is_imported_in_few_layers():
     """
-    Only the client knows the official client; the exceptions know its exceptions.
+    The client knows the official client, the exceptions its exceptions, and the wrapper its signatures.
     """
     importers = importers_of("shotgun_api3")
 
     assert "client/native_client" in importers
-    assert {layer_of(module) for module in importers} == {"client", "client/transfers", "client/protocol", "errors"}
+    assert {layer_of(module) for module in importers} == {
+        "client",
+        "client/transfers",
+        "client/protocol",
+        "errors",
+        "wrapper",
+    }
     assert {name for name in imports_of(ROOT / "errors.py") if name.startswith("shotgun_api3")} == {
         "shotgun_api3.shotgun.ShotgunError",
         "shotgun_api3.shotgun.ShotgunFileDownloadError",

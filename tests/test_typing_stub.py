@@ -37,11 +37,7 @@ def stubbed():
 STUBBED = stubbed()
 NATIVE = sorted(name for name in dir(Shotgun) if not name.startswith("_"))
 OURS = {**vars(TransferOverrides), **vars(NativeOverrides), **vars(SGExtended)}  # the methods that are ours
-REAL = sorted(
-    name
-    for name in NATIVE
-    if name not in STUBBED and callable(OURS.get(name)) and name != "connect"  # see below
-)
+REAL = sorted(name for name in NATIVE if name not in STUBBED and callable(OURS.get(name)))
 
 
 def parameters_of(function):
@@ -122,11 +118,18 @@ def test_real_methods_are_those_of_the_style_guide():
     }  # fmt: skip
 
 
-def test_connect_takes_the_arguments_of_the_native_constructor():
+def test_the_constructor_takes_the_arguments_of_the_native_one():
     """
-    On the class, connect takes exactly what ``shotgun_api3.Shotgun`` takes.
+    The class takes what ``shotgun_api3.Shotgun`` takes, where the address may be left out; what is ours is keyword-only.
     """
-    assert parameters_of(SGExtended.connect.__call__) == parameters_of(Shotgun.__init__)
+    ours, native = parameters_of(SGExtended.__init__), parameters_of(Shotgun.__init__)
+
+    assert native[0][:2] == ours[0][:2]
+    assert ours[0][2] is None
+    assert ours[1 : len(native)] == native[1:]
+    assert [(name, kind) for name, kind, _default in ours[len(native) :]] == [
+        (name, inspect.Parameter.KEYWORD_ONLY) for name in ("sg", "site", "validate", "read_only")
+    ]
 
 
 def test_instance_names_exist():

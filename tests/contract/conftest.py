@@ -5,6 +5,7 @@ So their ids agree, and what a call returns on the one must equal what it return
 """
 
 import datetime
+import inspect
 import re
 from pathlib import Path
 from typing import Any, Callable, Iterator, Tuple
@@ -13,6 +14,7 @@ import pytest
 import shotgun_api3
 from PIL import Image
 
+from sgextended import SGExtended
 from sgextended.localsite import LocalSite
 
 #: What differs between two sites although all is right: when something happened, and secrets made at random.
@@ -50,15 +52,35 @@ def comparable(value: Any, url: str) -> Any:
     return type(value).__name__, zone, value
 
 
-@pytest.fixture(scope="module", params=["http", "https"])
-def pair(request, make_sg) -> Iterator[Pair]:
+def _through_super(name: str) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(super(Overriding, self), name)(*args, **kwargs)
+
+    return method
+
+
+#: A studio's subclass that overrides every public method of ``Shotgun`` and changes nothing.
+Overriding: Any = type(
+    "Overriding",
+    (SGExtended,),
+    {
+        name: _through_super(name)
+        for name, _method in inspect.getmembers(shotgun_api3.Shotgun, inspect.isfunction)
+        if not name.startswith("_")
+    },
+)
+
+
+@pytest.fixture(scope="module", params=["http", "https", "overriding"])
+def pair(request, make_site) -> Iterator[Pair]:
     """
-    Both clients on fresh sites, over HTTP and over HTTPS.
+    Both clients on fresh sites: over HTTP, over HTTPS, and ours with every method overridden.
     """
     tls = request.param == "https"
+    wrapper = Overriding if request.param == "overriding" else SGExtended
     with LocalSite(tls=tls) as theirs, LocalSite(tls=tls) as ours:
         official = shotgun_api3.Shotgun(theirs.url, theirs.script_name, theirs.api_key, ca_certs=theirs.ca_file)
-        with make_sg(ours) as sg:
+        with wrapper(site=make_site(ours)) as sg:
             yield Pair((theirs, official), (ours, sg))
         official.close()
 

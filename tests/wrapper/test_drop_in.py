@@ -331,34 +331,3 @@ def test_overrides_reach_through_a_foreign_client(arguments):
             return [{"type": "Shot", "id": 9}]
 
     assert Studio(shotgun_api3.Shotgun(*arguments)).find_one("Shot", []) == {"type": "Shot", "id": 9}
-
-
-# --- The whole class overridden
-
-
-def test_values_are_equal_where_everything_is_overridden(arguments):
-    """
-    A studio that overrides every public method with ``super()`` gets what the official client gives.
-    """
-
-    def through_super(name):
-        def method(self, *args, **kwargs):
-            return getattr(super(Everything, self), name)(*args, **kwargs)
-
-        return method
-
-    names = [name for name in PUBLIC if name not in {"close", "connect", "clone"}]
-    Everything = type("Everything", (SGExtended,), {name: through_super(name) for name in names})  # noqa: N806 - a class
-    ours, native = Everything(*arguments), shotgun_api3.Shotgun(*arguments)
-
-    for ask in (
-        lambda sg: sg.find("Shot", [], ["code", "created_at", "tasks"], limit=20),
-        lambda sg: sg.find_one("Task", [["sg_status_list", "is", "ip"]], ["content", "entity"]),
-        lambda sg: sg.summarize("Task", [], [{"field": "id", "type": "count"}]),
-        lambda sg: sg.schema_field_read("Shot", "code"),
-        lambda sg: sg.text_search("Ember", {"Project": []}),
-        lambda sg: sg.followers({"type": "Shot", "id": 1}),
-        lambda sg: sg.note_thread_read(1),
-        lambda sg: sg.info()["version"],
-    ):
-        assert ask(ours) == ask(native)

@@ -248,7 +248,7 @@ def test_a_refused_write_is_not_sent(site, shot_server, write, monkeypatch):
     """
     The caller receives the exception of before_write, and nothing was sent.
     """
-    monkeypatch.setattr(shotgun_api3.Shotgun, "brand_new", lambda self, _type: self.find("Shot", []), raising=False)
+    monkeypatch.setattr(NativeClient, "brand_new", lambda self, _type: self.find("Shot", []), raising=False)
 
     with pytest.raises(PermissionError, match="no "):
         write(Strict(site=site))

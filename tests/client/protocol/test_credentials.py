@@ -233,16 +233,17 @@ def test_adopt_refuses_what_has_no_site():
         NativeClient.from_shotgun(types.SimpleNamespace())
 
 
-def test_config_cannot_be_replaced(server):
+def test_a_replaced_config_gives_its_identity_and_settings(server):
     """
-    A configuration assigned as a whole would lose the identity without a word.
+    A configuration assigned as a whole is taken over, the hidden credentials too; the object stays the client's own.
     """
     client = make_client(server)
+    before = client.config
 
-    with pytest.raises(AttributeError, match="set its attributes"):
-        client.config = shotgun_api3.Shotgun(server.url, connect=False).config
+    client.config = shotgun_api3.Shotgun(server.url, "other", "other-key", connect=False).config
 
-    assert client.config.script_name == "robot"
+    assert client.config is before
+    assert (client.config.script_name, client.config.api_key) == ("other", "other-key")
 
 
 # --- Secrets
