@@ -120,7 +120,7 @@ def test_real_methods_are_those_of_the_style_guide():
 
 def test_the_constructor_takes_the_arguments_of_the_native_one():
     """
-    The class takes what ``shotgun_api3.Shotgun`` takes, where the address may be left out; what is ours is keyword-only.
+    The class takes what ``Shotgun`` takes, where the address may be left out; what is ours is keyword-only.
     """
     ours, native = parameters_of(SGExtended.__init__), parameters_of(Shotgun.__init__)
 

@@ -165,7 +165,7 @@ class Construction(HooksMixin):
             read_only: bool = False,
         ) -> None: ...
 
-        def __attrs_init__(self, **arguments: Any) -> None: ...
+        __attrs_init__: Any
 
     else:
 

@@ -72,7 +72,7 @@ class OverridingClient:
             raise AttributeError(name)
         return _attribute(self._client, self._wrapper, name, None)
 
-    @property
+    @property  # type: ignore[misc]  # typeshed has it writable
     def __class__(self) -> Any:
         # For isinstance: a library that gets this object takes it for the client.
         return type(self._client)
@@ -130,7 +130,7 @@ class HookProxy:
             value = _ReportedMethod(name, value, watcher)
         return value if name in READING else _WriteMethod(name, value, client, watcher)
 
-    @property
+    @property  # type: ignore[misc]  # typeshed has it writable
     def __class__(self) -> Any:
         # For isinstance: a library that gets this object takes it for the client.
         return type(self._client)
