@@ -24,7 +24,7 @@ from shotgun_api3.lib import mockgun
 
 from sgextended.localsite import LocalSite
 from sgextended.localsite.services.site_store import Store
-from sgextended.localsite.storage.stored_rows import insert_rows
+from sgextended.localsite.storage.single_row_writes import insert_rows
 
 KEY = "benchmark"
 FIELDS = ["content", "sg_status_list", "due_date", "duration", "entity", "step", "project", "task_assignees"]

@@ -13,7 +13,7 @@ import time
 from typing import Any, Callable, Dict, List, Tuple
 
 from sgextended import SGExtended, Site
-from sgextended.domain.query_fields.query_fields import add_query_fields
+from sgextended.domain.query_fields.query_field_values import add_query_fields
 from sgextended.localsite import LocalSite
 
 Row = Dict[str, Any]

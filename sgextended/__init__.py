@@ -38,16 +38,16 @@ from sgextended.observe.call_events import Call
 from sgextended.schema.site_schema import SiteSchema
 from sgextended.secret import Secret
 from sgextended.sg_worker import SGWorker
-from sgextended.site import Site
+from sgextended.site_settings import Site
 from sgextended.writes.write_events import Write
 
 if TYPE_CHECKING:
     from sgextended.aio import AsyncSGExtended as AsyncSGExtended
     from sgextended.aio import CallCancelled as CallCancelled
     from sgextended.domain.typed.record_classes import Link as Link
-    from sgextended.entry_points import current as current
-    from sgextended.entry_points import registered_class as registered_class
     from sgextended.observe.trace_report import Trace as Trace
+    from sgextended.studio_class import current as current
+    from sgextended.studio_class import registered_class as registered_class
     from sgextended.workers.instance_pool import SGPool as SGPool
     from sgextended.workers.map import Failure as Failure
     from sgextended.writes.dry_run import Plan as Plan
@@ -113,7 +113,7 @@ _LAZY = {
         "sgextended.domain.typed.record_classes": ("Link",),
         "sgextended.writes.dry_run": ("Plan", "PlannedWrite"),
         "sgextended.workers.instance_pool": ("SGPool",),
-        "sgextended.entry_points": ("current", "registered_class"),
+        "sgextended.studio_class": ("current", "registered_class"),
         "sgextended.observe.trace_report": ("Trace",),
         "sgextended.writes.undo": ("UndoLog", "UndoResult"),
         "sgextended.workers.map": ("Failure",),

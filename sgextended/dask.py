@@ -5,7 +5,7 @@ One function over many items on a Dask cluster: no item is lost, and no item is 
 from typing import Any, Callable, Iterable, Iterator, Optional, TypeVar
 
 from sgextended.errors import ConfigurationError
-from sgextended.workers.dask_cluster import RETRIES, DaskCluster
+from sgextended.workers.dask_executor import RETRIES, DaskCluster
 
 Item = TypeVar("Item")
 

@@ -47,13 +47,13 @@ from sgextended.domain import (
     versions,
 )
 from sgextended.domain import resolve as addresses
-from sgextended.domain.query_fields import query_fields, saved_pages
+from sgextended.domain.query_fields import page_records, query_field_values
 from sgextended.domain.typed import read_write
 from sgextended.errors import ClientClosed, ConfigurationError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 from sgextended.observe.trace import trace
-from sgextended.site import Site
+from sgextended.site_settings import Site
 from sgextended.workers.progress import Progress
 from sgextended.wrapper.construction import Construction, private_client, wrapped_client
 from sgextended.wrapper.current import as_current, current_of
@@ -401,8 +401,8 @@ class SGExtended(Construction):
     find_time_logs = time_logs.find_time_logs
     find_bookings = bookings.find_bookings
     find_users = users.find_users
-    add_query_fields = query_fields.add_query_fields
-    find_page = saved_pages.find_page
+    add_query_fields = query_field_values.add_query_fields
+    find_page = page_records.find_page
     find_groups = users.find_groups
     find_departments = users.find_departments
     me = users.me

@@ -16,13 +16,13 @@ from sgextended.lazy_import import lazy_module
 LAZY = [
     "asyncio", "concurrent.futures", "dask", "difflib", "distributed", "multiprocessing", "subprocess",
     "sgextended.aio", "sgextended.schema.validation", "sgextended.dask", "sgextended.domain.batches",
-    "sgextended.domain.query_fields.compute", "sgextended.domain.query_fields.query_field_reader",
+    "sgextended.domain.query_fields.compute", "sgextended.domain.query_fields.query_field_plan",
     "sgextended.domain.query_fields.row_owners", "sgextended.domain.query_fields.saved_filters",
     "sgextended.domain.query_fields.single_record_fields", "sgextended.domain.query_fields.site_requests",
     "sgextended.domain.typed.conversion", "sgextended.domain.typed.record_classes",
     "sgextended.workers.journal", "sgextended.writes.dry_run", "sgextended.workers.instance_pool",
-    "sgextended.entry_points", "sgextended.workers.worker_group", "sgextended.observe.trace_report",
-    "sgextended.writes.undo", "sgextended.workers.map", "sgextended.workers.dask_cluster",
+    "sgextended.studio_class", "sgextended.workers.worker_group", "sgextended.observe.trace_report",
+    "sgextended.writes.undo", "sgextended.workers.map", "sgextended.workers.dask_executor",
     "sgextended.workers.pool_lease",
 ]  # fmt: skip
 

@@ -99,7 +99,7 @@ def test_command_is_installed():
     scripts = found.select(group="console_scripts") if hasattr(found, "select") else found["console_scripts"]
     (script,) = {each.value for each in scripts if each.name == "sgextended"}
 
-    assert script == "sgextended.cli.main:main"
+    assert script == "sgextended.cli.entry_point:main"
 
 
 def test_metadata_has_what_people_read(dist):

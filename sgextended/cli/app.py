@@ -26,7 +26,7 @@ from sgextended.cli.commands import (
     whoami,
 )
 from sgextended.cli.commands import map as map_command  # not "map", which would hide the builtin
-from sgextended.cli.shared.errors import UsageError
+from sgextended.cli.shared.usage_error import UsageError
 from sgextended.errors import CallError, InvalidArgumentError
 
 app = typer.Typer(

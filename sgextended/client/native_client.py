@@ -18,11 +18,11 @@ import attrs
 from shotgun_api3.shotgun import SG_TIMEZONE, AuthenticationFault, Fault, ServerCapabilities, Shotgun
 
 from sgextended._version import __version__
+from sgextended.client.find_methods import PageReads
 from sgextended.client.overrides import view_of
-from sgextended.client.page_reads import PageReads
 from sgextended.client.prefetch import Sleep
 from sgextended.client.protocol import codec
-from sgextended.client.protocol.credentials import RedactingConfig, identity_of, site_of
+from sgextended.client.protocol.client_config import RedactingConfig, identity_of, site_of
 from sgextended.client.protocol.responses import (
     as_first_attempt,
     decode_response,
@@ -43,7 +43,7 @@ from sgextended.observe.call_events import RequestStats, rows_in
 from sgextended.observe.watchers import Watcher
 from sgextended.schema.site_schema import schema_cache_of
 from sgextended.secret import RedactedBytes, RedactedStr, Secret
-from sgextended.site import Site
+from sgextended.site_settings import Site
 
 LOG = logging.getLogger("sgextended")
 

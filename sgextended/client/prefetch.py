@@ -11,7 +11,7 @@ from collections import deque
 from contextlib import suppress
 from typing import Callable, Deque, Generic, List, Optional, TypeVar
 
-from sgextended.concurrency.threads import start
+from sgextended.concurrency.start_thread import start
 from sgextended.concurrency.wake_up import LOOK_AGAIN, WakeUp
 from sgextended.http.cancellation import CancelToken
 

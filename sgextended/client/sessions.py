@@ -12,7 +12,7 @@ from sgextended.client.transfers.transfer import ClientBase
 from sgextended.concurrency.scoped_value import ScopedValue
 from sgextended.http.retry import RetryPolicy
 from sgextended.secret import Secret
-from sgextended.site import Site
+from sgextended.site_settings import Site
 
 #: The session tokens that a ``renew_session`` function of this thread is renewing. The requests of that function must
 #: not renew the same token again.

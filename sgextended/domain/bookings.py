@@ -5,8 +5,8 @@ Find bookings of people, including vacations.
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.domain.arguments import ASSIGNEES, Day, Links, Names, Row
-from sgextended.domain.clients import Finder
-from sgextended.domain.conditions import Query
+from sgextended.domain.client_kinds import Finder
+from sgextended.domain.search import Query
 from sgextended.http.deadline import within
 
 BOOKING_FIELDS = (

@@ -16,7 +16,7 @@ from sgextended.domain.arguments import (
     to_link,
     values_of,
 )
-from sgextended.domain.clients import can_summarize
+from sgextended.domain.client_kinds import can_summarize
 from sgextended.domain.limits import BATCH_SIZE, WORKERS
 from sgextended.errors import ConfigurationError, InvalidArgumentError
 from sgextended.lazy_import import lazy_module

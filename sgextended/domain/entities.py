@@ -17,9 +17,9 @@ from sgextended.domain.arguments import (
     values_of,
 )
 from sgextended.domain.bulk_writes import create_once_by
-from sgextended.domain.clients import Finder, can_summarize, client_of
-from sgextended.domain.conditions import Query
+from sgextended.domain.client_kinds import Finder, can_summarize, client_of
 from sgextended.domain.limits import PAGE_SIZE, READ_THREADS
+from sgextended.domain.search import Query
 from sgextended.errors import AmbiguousError, InvalidArgumentError, NotFoundError, ShotgunError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module

@@ -7,9 +7,9 @@ import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
+from sgextended.domain.after_create import upload_file
 from sgextended.domain.arguments import Entity, FilePath, Row, check_text, existing_file, rows_of, to_link
 from sgextended.domain.entities import find_by_ids
-from sgextended.domain.followups import upload_file
 from sgextended.domain.limits import WORKERS
 from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within

@@ -6,8 +6,8 @@ import re
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from sgextended.domain.arguments import Names, Row, texts_of
-from sgextended.domain.clients import Finder
-from sgextended.domain.conditions import Query
+from sgextended.domain.client_kinds import Finder
+from sgextended.domain.search import Query
 from sgextended.errors import InvalidArgumentError
 
 # Matches "v003" in "sh010_v003", but nothing in "mov10".

@@ -4,6 +4,7 @@ Find notes with replies and attachments; write notes and replies.
 
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
+from sgextended.domain.after_create import attach_files
 from sgextended.domain.arguments import (
     ASSIGNEES,
     PEOPLE,
@@ -21,11 +22,10 @@ from sgextended.domain.arguments import (
     to_link,
     values_of,
 )
-from sgextended.domain.clients import Finder
-from sgextended.domain.conditions import Query
+from sgextended.domain.client_kinds import Finder
 from sgextended.domain.entities import find_by_ids, get
-from sgextended.domain.followups import attach_files
 from sgextended.domain.limits import PAGE_SIZE
+from sgextended.domain.search import Query
 from sgextended.domain.users import with_groups
 from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within

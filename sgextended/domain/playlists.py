@@ -17,9 +17,9 @@ from sgextended.domain.arguments import (
     to_link,
 )
 from sgextended.domain.bulk_writes import change_lists, update_many
-from sgextended.domain.clients import Finder
-from sgextended.domain.conditions import Query
+from sgextended.domain.client_kinds import Finder
 from sgextended.domain.entities import find_by_ids
+from sgextended.domain.search import Query
 from sgextended.domain.versions import VERSION_FIELDS
 from sgextended.errors import NotFoundError
 from sgextended.http.deadline import within

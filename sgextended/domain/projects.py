@@ -5,8 +5,8 @@ Find projects.
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.domain.arguments import PEOPLE, Ids, Links, Names, Row
-from sgextended.domain.clients import Finder
-from sgextended.domain.conditions import Query
+from sgextended.domain.client_kinds import Finder
+from sgextended.domain.search import Query
 from sgextended.http.deadline import within
 
 PROJECT_FIELDS = ("name", "tank_name", "sg_status", "sg_type", "archived")

@@ -16,10 +16,10 @@ from sgextended.domain.arguments import (
     ids_of,
     is_id,
 )
-from sgextended.domain.clients import Finder
-from sgextended.domain.conditions import Query
+from sgextended.domain.client_kinds import Finder
 from sgextended.domain.entities import find_by_ids
 from sgextended.domain.latest_selection import LatestSelector
+from sgextended.domain.search import Query
 from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within
 

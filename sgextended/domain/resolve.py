@@ -7,9 +7,9 @@ from typing import Any, Iterable, List, Mapping, Optional, Tuple, Union
 from urllib.parse import parse_qs, urlsplit
 
 from sgextended.domain.arguments import Entity, Links, Names, Row, fields_of, ids_of, texts_of, to_link
-from sgextended.domain.clients import Finder, client_of
-from sgextended.domain.conditions import Query
+from sgextended.domain.client_kinds import Finder, client_of
 from sgextended.domain.entities import get
+from sgextended.domain.search import Query
 from sgextended.errors import AmbiguousError, InvalidArgumentError, NotFoundError
 from sgextended.http.deadline import within
 

@@ -5,8 +5,8 @@ Find shots.
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.domain.arguments import Links, Names, Row
-from sgextended.domain.clients import Finder
-from sgextended.domain.conditions import Query
+from sgextended.domain.client_kinds import Finder
+from sgextended.domain.search import Query
 from sgextended.http.deadline import within
 
 SHOT_FIELDS = ("code", "sg_sequence", "sg_status_list", "description", "sg_cut_in", "sg_cut_out", "project")

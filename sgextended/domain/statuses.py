@@ -5,8 +5,8 @@ Find statuses: their names and colors, and which statuses a field offers, in whi
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from sgextended.domain.arguments import Entity, Names, Row, fields_of, to_link
-from sgextended.domain.clients import Finder
-from sgextended.domain.conditions import Query
+from sgextended.domain.client_kinds import Finder
+from sgextended.domain.search import Query
 from sgextended.errors import NotFoundError
 from sgextended.http.deadline import within
 

@@ -5,8 +5,8 @@ Find pipeline steps.
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.domain.arguments import LinksOrNames, Names, Row
-from sgextended.domain.clients import Finder
-from sgextended.domain.conditions import Query
+from sgextended.domain.client_kinds import Finder
+from sgextended.domain.search import Query
 from sgextended.http.deadline import within
 
 STEP_FIELDS = ("code", "short_name", "entity_type", "color", "list_order", "department")

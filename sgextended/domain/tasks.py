@@ -6,8 +6,8 @@ from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.domain.arguments import ASSIGNEES, Day, Links, LinksOrNames, Names, Row, SomeLinks, rows_of, to_link
 from sgextended.domain.bulk_writes import change_lists
-from sgextended.domain.clients import Finder
-from sgextended.domain.conditions import Query
+from sgextended.domain.client_kinds import Finder
+from sgextended.domain.search import Query
 from sgextended.domain.users import me, with_groups
 from sgextended.http.deadline import within
 

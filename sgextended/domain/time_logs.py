@@ -6,9 +6,9 @@ import datetime as dt
 from typing import Any, Iterable, List, Optional, Sequence
 
 from sgextended.domain.arguments import PEOPLE, Day, Entity, Links, LinksOrNames, Row, to_day, to_link
-from sgextended.domain.clients import Finder
-from sgextended.domain.conditions import Query
+from sgextended.domain.client_kinds import Finder
 from sgextended.domain.entities import get
+from sgextended.domain.search import Query
 from sgextended.domain.users import me
 from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within

@@ -15,9 +15,9 @@ from sgextended.domain.arguments import (
     to_link,
     values_of,
 )
-from sgextended.domain.clients import Finder, client_of
-from sgextended.domain.conditions import Query
+from sgextended.domain.client_kinds import Finder, client_of
 from sgextended.domain.entities import get
+from sgextended.domain.search import Query
 from sgextended.errors import ConfigurationError
 from sgextended.http.deadline import within
 

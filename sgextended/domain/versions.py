@@ -5,6 +5,7 @@ Find versions, find the latest ones, create a version.
 import functools
 from typing import Any, Iterable, List, Optional, Sequence
 
+from sgextended.domain.after_create import attach_files, run_followup
 from sgextended.domain.arguments import (
     PEOPLE,
     Entity,
@@ -19,11 +20,10 @@ from sgextended.domain.arguments import (
     to_link,
 )
 from sgextended.domain.bulk_writes import create_once_by
-from sgextended.domain.clients import Finder
-from sgextended.domain.conditions import Query
+from sgextended.domain.client_kinds import Finder
 from sgextended.domain.entities import get
-from sgextended.domain.followups import attach_files, run_followup
 from sgextended.domain.latest_selection import LatestSelector
+from sgextended.domain.search import Query
 from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within
 

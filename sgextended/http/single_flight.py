@@ -1,9 +1,9 @@
 """
 `SingleFlight`: results that are made once, by the first caller that needs them, while the others wait for it.
 
-`sgextended.concurrency.turns.Turns` does less: it lets threads work one after the other. Here the waiting callers share
-the failure of the first one, obey their own deadline and cancel token, and two results that wait for each other do not
-block. So neither class is built on the other.
+`sgextended.concurrency.keyed_turns.Turns` does less: it lets threads work one after the other. Here the waiting callers
+share the failure of the first one, obey their own deadline and cancel token, and two results that wait for each other
+do not block. So neither class is built on the other.
 """
 
 import threading

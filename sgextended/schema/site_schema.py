@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Hashable, Iterable, Itera
 
 from attrs import frozen
 
-from sgextended.concurrency.turns import Turns
+from sgextended.concurrency.keyed_turns import Turns
 from sgextended.errors import ConfigurationError, NotFoundError, ShotgunError
 from sgextended.lazy_import import lazy_module
 

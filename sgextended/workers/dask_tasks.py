@@ -12,7 +12,7 @@ from attrs import frozen
 from sgextended.errors import ConfigurationError, PoolTimeout, WorkerError, WorkerLost
 from sgextended.http.deadline import Deadline
 from sgextended.http.transport import REQUEST_CONTEXT
-from sgextended.workers.dask_scheduler import NAME
+from sgextended.workers.dask_claims import NAME
 from sgextended.workers.journal import name_of
 
 #: The message of `worker_lost` for an item whose work had begun.

@@ -18,10 +18,10 @@ from contextlib import suppress
 from typing import Any, Callable, ContextManager, Deque, Dict, Generic, List, Optional, Tuple
 from weakref import WeakSet, ref
 
-from sgextended.concurrency.closing import close
+from sgextended.concurrency.close_quietly import close
 from sgextended.concurrency.wake_up import LOOK_AGAIN, WakeUp
 from sgextended.errors import ConfigurationError, PoolClosed, PoolTimeout
-from sgextended.workers.broken_connection import breaks_connection, is_closed
+from sgextended.workers.connection_errors import breaks_connection, is_closed
 from sgextended.workers.pool_lease import Instance, Lease, LeaseState, Place
 
 LOG = logging.getLogger("sgextended")

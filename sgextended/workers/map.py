@@ -24,7 +24,7 @@ from attrs import evolve, frozen
 from sgextended.errors import ConfigurationError, MapTimeout, WorkerError, WorkerLost
 from sgextended.http.deadline import Deadline, current, until
 from sgextended.workers import thread_executor
-from sgextended.workers.dask_cluster import DaskCluster, cluster_of
+from sgextended.workers.dask_executor import DaskCluster, cluster_of
 from sgextended.workers.journal import Journal, name_of
 from sgextended.workers.progress import Progress, Reporter, reporter
 from sgextended.workers.worker_group import Outcome, WorkerGroup, outcomes_of, reason_of

@@ -5,7 +5,7 @@ The executor of ``sg.map``: threads, or the caller's thread if no thread can be 
 from concurrent.futures import Executor, Future
 from typing import Any, Callable
 
-from sgextended.concurrency.threads import start
+from sgextended.concurrency.start_thread import start
 
 
 def executor(workers: int, name: str) -> Executor:

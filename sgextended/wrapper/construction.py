@@ -11,7 +11,7 @@ from sgextended.client.locked_client import LockedClient
 from sgextended.client.native_client import NativeClient
 from sgextended.client.toolkit import ToolkitRenewal, connection_of
 from sgextended.errors import ConfigurationError
-from sgextended.site import Site, split_basic_auth
+from sgextended.site_settings import Site, split_basic_auth
 from sgextended.wrapper.hooks_mixin import HooksMixin
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections import deque
 from types import MappingProxyType
 from typing import Any, Callable, Deque, Dict, Iterable, List, Mapping, Optional, Tuple, Type, TypeVar
 
-from sgextended.concurrency.closing import close
+from sgextended.concurrency.close_quietly import close
 from sgextended.concurrency.scoped_value import Block, ScopedValue
 
 Wrapper = TypeVar("Wrapper")

@@ -5,11 +5,11 @@ The native methods that studios override, as real methods, so that ``super().fin
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence
 
 from sgextended.client.native_client import NativeClient
-from sgextended.domain.query_fields.query_fields import iter_with_query_fields, with_query_fields
+from sgextended.domain.query_fields.query_field_values import iter_with_query_fields, with_query_fields
 from sgextended.errors import OutcomeUnknown
 from sgextended.lazy_import import lazy_module
 from sgextended.schema.site_schema import SiteSchema, schema_cache_of
-from sgextended.site import SCHEMA_MAX_AGE
+from sgextended.site_settings import SCHEMA_MAX_AGE
 from sgextended.wrapper.transfer_overrides import TransferOverrides, unless_none
 from sgextended.writes.reconcile import create_once, reconcile
 
@@ -105,8 +105,8 @@ class NativeOverrides(TransferOverrides):
             additional_filter_presets: Preset filters, such as ``[{"preset_name": "LATEST", ...}]``.
 
             query_fields: Whether the query fields among *fields*, also dotted ones through links, get the values that
-                the web page shows, instead of None. `sgextended.domain.query_fields.query_fields` describes the cost,
-                and `add_query_fields` the values.
+                the web page shows, instead of None. The cost is in `sgextended.domain.query_fields.query_field_values`,
+                the values in `add_query_fields`.
         """
         self._check("find", entity_type, filters=filters, fields=fields, order=order, filter_operator=filter_operator)
         newer = _beyond_mockgun(include_archived_projects, additional_filter_presets)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from sgextended.cli.main import main
+from sgextended.cli.entry_point import main
 
 GUARD = 60  # seconds
 

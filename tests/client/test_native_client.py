@@ -20,7 +20,7 @@ from sgextended import (
     Site,
     TransportTimeout,
 )
-from sgextended.site import split_basic_auth
+from sgextended.site_settings import split_basic_auth
 
 # --- Cost
 

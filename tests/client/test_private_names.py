@@ -13,12 +13,12 @@ import pytest
 from shotgun_api3 import shotgun
 from shotgun_api3.shotgun import ClientCapabilities, ServerCapabilities, Shotgun, _Config
 
-from sgextended.client import native_client, page_reads, sessions
+from sgextended.client import find_methods, native_client, sessions
 from sgextended.client.native_client import NativeClient
-from sgextended.client.protocol import credentials
+from sgextended.client.protocol import client_config
 from sgextended.client.transfers import downloads, transfer, uploads
 
-MODULES = (credentials, native_client, page_reads, sessions, transfer, uploads, downloads)
+MODULES = (client_config, native_client, find_methods, sessions, transfer, uploads, downloads)
 SOURCE = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in MODULES)
 
 # Every method that NativeClient overrides or calls, with its parameters as we count on them.

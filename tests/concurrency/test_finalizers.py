@@ -11,7 +11,7 @@ import pytest
 from fix_interrupts import interrupted_everywhere
 from fix_pool import GUARD, Instance, counts
 
-from sgextended.concurrency.turns import Turns
+from sgextended.concurrency.keyed_turns import Turns
 from sgextended.http.cancellation import CancelToken
 from sgextended.http.single_flight import SingleFlight
 from sgextended.schema.site_schema import SchemaCache

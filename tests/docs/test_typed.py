@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from processes import unmeasured
 
-from sgextended.cli.main import main
+from sgextended.cli.entry_point import main
 
 ROOT = Path(__file__).parent.parent.parent
 TEXT = (ROOT / "docs" / "typed.md").read_text(encoding="utf-8")

@@ -16,8 +16,8 @@ from sgextended import ConfigurationError, InvalidArgumentError, SGExtended
 from sgextended.domain import entities, notes, playlists, published_files, statuses, versions
 from sgextended.domain import resolve as addresses
 from sgextended.domain.arguments import Ids, Links, LinksOrNames, Names
-from sgextended.domain.query_fields.query_fields import add_query_fields, find_with_query_fields
-from sgextended.domain.query_fields.saved_pages import find_page
+from sgextended.domain.query_fields.page_records import find_page
+from sgextended.domain.query_fields.query_field_values import add_query_fields, find_with_query_fields
 from sgextended.domain.tasks import assign, unassign
 from sgextended.localsite.custom_fields.query_field_definitions import CURRENT_PROJECT, condition, group
 

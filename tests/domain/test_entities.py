@@ -11,7 +11,7 @@ import shotgun_api3
 from sgextended import AmbiguousError, InvalidArgumentError, NotFoundError, SGExtended, TransportTimeout
 from sgextended.domain import entities
 from sgextended.localsite import LocalSite
-from sgextended.localsite.storage.stored_rows import insert_rows
+from sgextended.localsite.storage.single_row_writes import insert_rows
 
 GUARD = 5.0  # seconds
 

@@ -24,9 +24,9 @@ from sgextended import (
     Site,
     WorkerError,
 )
-from sgextended.workers import dask_cluster
-from sgextended.workers.dask_cluster import DaskCluster
-from sgextended.workers.dask_scheduler import NAME
+from sgextended.workers import dask_executor
+from sgextended.workers.dask_claims import NAME
+from sgextended.workers.dask_executor import DaskCluster
 from sgextended.workers.map import AHEAD
 
 SCRIPT = """
@@ -396,7 +396,7 @@ def test_a_cluster_that_grows_is_noticed(dask_client, monkeypatch):
     counted = threading.Event()
     with DaskCluster(dask_client) as cluster:
         assert cluster._max_workers == 2
-        monkeypatch.setattr(dask_cluster, "_COUNT_EVERY", 0.0)
+        monkeypatch.setattr(dask_executor, "_COUNT_EVERY", 0.0)
         cluster._threads = 1
         count = cluster._count_again
 

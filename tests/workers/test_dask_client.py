@@ -21,9 +21,9 @@ from sgextended import (
     WorkerError,
     WorkerLost,
 )
-from sgextended.workers import dask_cluster
-from sgextended.workers.dask_cluster import DaskCluster
-from sgextended.workers.dask_scheduler import NAME
+from sgextended.workers import dask_executor
+from sgextended.workers.dask_claims import NAME
+from sgextended.workers.dask_executor import DaskCluster
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_other_executors_are_left_as_they_are():
     Only Dask's own executor is replaced.
     """
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
-        assert dask_cluster.cluster_of(executor) is None
+        assert dask_executor.cluster_of(executor) is None
 
 
 def test_the_scheduler_keeps_nothing_of_a_map(run, dask_cluster):

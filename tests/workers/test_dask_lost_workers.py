@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import sgextended.dask
 from sgextended import Failure, MapTimeout, SGExtended, WorkerError, WorkerLost
-from sgextended.workers.dask_scheduler import NAME, Claims
+from sgextended.workers.dask_claims import NAME, Claims
 from sgextended.workers.dask_tasks import Claim
 
 pytestmark = pytest.mark.slow  # workers are started again

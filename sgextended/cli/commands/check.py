@@ -14,9 +14,9 @@ import typer
 from attrs import frozen
 
 from sgextended import SGExtended, SiteSchema
-from sgextended.cli.shared.errors import UsageError
 from sgextended.cli.shared.output import plural
 from sgextended.cli.shared.site_command import Connect, site_command
+from sgextended.cli.shared.usage_error import UsageError
 from sgextended.schema.validation import UNKNOWN, Place, problems_of
 
 #: The methods that are checked, with the name and types of the argument after the entity type. The types distinguish a

@@ -8,10 +8,10 @@ import typer
 
 from sgextended import SGExtended
 from sgextended.cli.shared import output
-from sgextended.cli.shared.errors import UsageError
 from sgextended.cli.shared.filter_syntax import parse_field_value
 from sgextended.cli.shared.options import FormatOption, IdArgument, TypeArgument
 from sgextended.cli.shared.site_command import Connect, site_command
+from sgextended.cli.shared.usage_error import UsageError
 from sgextended.errors import InvalidArgumentError, NotFoundError
 from sgextended.schema.site_schema import SiteSchema
 

@@ -8,9 +8,9 @@ from typing import Annotated, List
 import typer
 
 from sgextended.cli.shared.entity_query import NAME_FIELDS
-from sgextended.cli.shared.errors import UsageError
 from sgextended.cli.shared.options import TypeArgument
 from sgextended.cli.shared.site_command import Connect, site_command
+from sgextended.cli.shared.usage_error import UsageError
 from sgextended.schema.site_schema import SiteSchema
 
 

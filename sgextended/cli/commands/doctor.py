@@ -21,9 +21,9 @@ import sgextended
 from sgextended import SGExtended, Site
 from sgextended.cli.commands.whoami import user_and_site
 from sgextended.cli.shared import output
-from sgextended.cli.shared.errors import UsageError
 from sgextended.cli.shared.options import FormatOption
 from sgextended.cli.shared.site_command import Connect, site_command
+from sgextended.cli.shared.usage_error import UsageError
 from sgextended.errors import CallError, ConfigurationError, HTTPStatusError, TransportError
 from sgextended.http.retry import BUSY
 

@@ -21,10 +21,10 @@ from attrs import asdict, define, frozen
 from sgextended import SGExtended
 from sgextended.cli.shared import output, parquet_writer
 from sgextended.cli.shared.entity_query import Query
-from sgextended.cli.shared.errors import UsageError
 from sgextended.cli.shared.options import FilterOption, ProjectOption, TypeArgument
 from sgextended.cli.shared.run_items import INTERRUPTED
 from sgextended.cli.shared.site_command import Connect, site_command
+from sgextended.cli.shared.usage_error import UsageError
 from sgextended.errors import CallError
 from sgextended.schema.site_schema import SiteSchema
 from sgextended.workers.progress import reporter

@@ -17,10 +17,10 @@ from attrs import frozen
 from sgextended import Failure
 from sgextended.cli.shared import output, run_items
 from sgextended.cli.shared.entity_query import NAME_FIELDS, Query
-from sgextended.cli.shared.errors import UsageError
 from sgextended.cli.shared.load_function import file_to_upload, load_function
 from sgextended.cli.shared.options import FilterOption, FormatOption, ProjectOption, TypeArgument
 from sgextended.cli.shared.site_command import Connect, site_command
+from sgextended.cli.shared.usage_error import UsageError
 from sgextended.errors import ConfigurationError
 
 #: How many entities are processed at the same time without --workers.

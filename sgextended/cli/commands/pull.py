@@ -26,9 +26,9 @@ from sgextended.cli.commands.pull_plan import (
     uploads_of,
 )
 from sgextended.cli.shared.entity_query import find_projects_by_name
-from sgextended.cli.shared.errors import UsageError
 from sgextended.cli.shared.output import plural
 from sgextended.cli.shared.site_command import Connect, site_command
+from sgextended.cli.shared.usage_error import UsageError
 from sgextended.errors import ShotgunError
 from sgextended.workers.progress import reporter
 

@@ -15,8 +15,8 @@ import typer
 from attrs import frozen
 
 from sgextended import SiteSchema
-from sgextended.cli.shared.errors import UsageError
 from sgextended.cli.shared.site_command import Connect, site_command
+from sgextended.cli.shared.usage_error import UsageError
 
 #: The Python type for each data type. A field that can be empty is Optional as well.
 _PYTHON = {

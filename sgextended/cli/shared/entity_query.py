@@ -7,9 +7,9 @@ from typing import Any, Dict, List, Optional, Sequence
 from attrs import field, frozen
 
 from sgextended import NotFoundError, SGExtended
-from sgextended.cli.shared.errors import UsageError
 from sgextended.cli.shared.filter_syntax import Filter, parse_filter, to_native_filters
 from sgextended.cli.shared.output import plural
+from sgextended.cli.shared.usage_error import UsageError
 from sgextended.schema.site_schema import SiteSchema, did_you_mean
 
 #: The fields that hold the name of an entity. Each entity type has at least one of them.

@@ -20,7 +20,7 @@ from typing import Any, Callable, Dict, List
 import typer
 
 from sgextended import Secret, Site
-from sgextended.cli.shared.errors import UsageError
+from sgextended.cli.shared.usage_error import UsageError
 from sgextended.schema.site_schema import did_you_mean
 
 #: The environment variable with the path of another profile file.

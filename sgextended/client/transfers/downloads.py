@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Callable, Iterator, NamedTuple, Optional, Tupl
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 from urllib.request import url2pathname
 
-from sgextended.client.protocol.credentials import identity_of
+from sgextended.client.protocol.client_config import identity_of
 from sgextended.client.transfers.transfer import (
     CHUNK,
     EXPIRED,

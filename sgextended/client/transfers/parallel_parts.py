@@ -6,7 +6,7 @@ import time
 from typing import Callable, Dict, Generic, List, TypeVar
 
 from sgextended.concurrency.scoped_value import ScopedValue
-from sgextended.concurrency.threads import start
+from sgextended.concurrency.start_thread import start
 from sgextended.concurrency.wake_up import WakeUp
 from sgextended.http.cancellation import CancelToken
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from sgextended.client.protocol.codec import LocalTime
     from sgextended.secret import Secret
-    from sgextended.site import Site
+    from sgextended.site_settings import Site
 else:
     html = lazy_module("html")
 

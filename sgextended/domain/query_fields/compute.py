@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from attrs import define, field, frozen
 
-from sgextended.domain.clients import can_summarize, is_refusal
+from sgextended.domain.client_kinds import can_summarize, is_refusal
 from sgextended.domain.limits import PAGE_SIZE
 from sgextended.domain.query_fields.row_owners import Owner, OwnerMatcher
 from sgextended.domain.query_fields.saved_filters import (
@@ -53,7 +53,7 @@ class NotComputed:
         reason: Why there is no value.
     """
 
-    __module__ = "sgextended.domain.query_fields.query_fields"
+    __module__ = "sgextended.domain.query_fields.query_field_values"
 
     field: str
     reason: str

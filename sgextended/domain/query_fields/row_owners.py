@@ -4,7 +4,7 @@ Find out which rows belong to which current entity, from the conditions of a que
 
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set
 
-from sgextended.domain.clients import can_summarize
+from sgextended.domain.client_kinds import can_summarize
 from sgextended.domain.query_fields.saved_filters import (
     CannotCompute,
     Condition,

@@ -5,7 +5,7 @@ Compute query fields that show single records: the first rows of each owner, in 
 import datetime as dt
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
-from sgextended.domain.clients import can_summarize, is_refusal
+from sgextended.domain.client_kinds import can_summarize, is_refusal
 from sgextended.domain.limits import PAGE_SIZE
 from sgextended.domain.query_fields.row_owners import Owner, OwnerMatcher
 from sgextended.domain.query_fields.saved_filters import (

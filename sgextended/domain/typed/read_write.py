@@ -35,7 +35,7 @@ from typing import (
 
 from sgextended.client.protocol.gc_pause import GCPause
 from sgextended.domain.arguments import Entity, Row, conditions_of
-from sgextended.domain.clients import Finder
+from sgextended.domain.client_kinds import Finder
 from sgextended.domain.entities import get
 from sgextended.errors import PartialSuccessError, RecordError
 from sgextended.lazy_import import lazy_module

@@ -13,7 +13,7 @@ from sgextended.localsite.calls import payload
 from sgextended.localsite.calls.note_threads import log_moment
 from sgextended.localsite.errors import DATABASE, Fault
 from sgextended.localsite.reading.row_reads import show
-from sgextended.localsite.storage.stored_rows import is_retired
+from sgextended.localsite.storage.single_row_writes import is_retired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sgextended.localsite.calls import payload
 from sgextended.localsite.errors import DATABASE, Fault
 from sgextended.localsite.reading.row_reads import link_lists, show
-from sgextended.localsite.storage.stored_rows import is_retired
+from sgextended.localsite.storage.single_row_writes import is_retired
 
 if TYPE_CHECKING:
     from sgextended.localsite.storage.transaction import Transaction

@@ -17,7 +17,7 @@ from sgextended.localsite.calls import payload
 from sgextended.localsite.errors import Fault, inspect
 from sgextended.localsite.reading.field_paths import Scope
 from sgextended.localsite.reading.row_reads import Search, find_ids, show
-from sgextended.localsite.storage.stored_rows import is_retired
+from sgextended.localsite.storage.single_row_writes import is_retired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

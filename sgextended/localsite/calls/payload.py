@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Optional
 
 from sgextended.localsite.errors import DATABASE, Fault, inspect
-from sgextended.localsite.storage.stored_rows import is_retired
+from sgextended.localsite.storage.single_row_writes import is_retired
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from sgextended.localsite.errors import Fault, inspect
 from sgextended.localsite.schedule.dependencies import replan_around
 from sgextended.localsite.schedule.working_days import set_day, work_days
 from sgextended.localsite.storage.data_types import parse_date
-from sgextended.localsite.storage.stored_rows import is_retired
+from sgextended.localsite.storage.single_row_writes import is_retired
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

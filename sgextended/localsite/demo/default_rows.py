@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sgextended.localsite.storage.stored_rows import insert_rows
+from sgextended.localsite.storage.single_row_writes import insert_rows
 
 if TYPE_CHECKING:
     from sgextended.localsite.storage.transaction import Transaction

@@ -29,11 +29,11 @@ from sgextended.localsite.custom_fields.field_imports import adopt_fields, resto
 from sgextended.localsite.files.file_store import keep
 from sgextended.localsite.schema.entity_types import CONTAINERS
 from sgextended.localsite.schema.link_relations import Listed, Through, relation_for
-from sgextended.localsite.storage.computed_fields import TRIGGERS
 from sgextended.localsite.storage.data_types import shown
 from sgextended.localsite.storage.display_names import display_name, link_name
 from sgextended.localsite.storage.entity_tables import is_stored
-from sgextended.localsite.storage.stored_rows import default_columns, insert_row, link_columns
+from sgextended.localsite.storage.single_row_writes import default_columns, insert_row, link_columns
+from sgextended.localsite.storage.trigger_fields import TRIGGERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

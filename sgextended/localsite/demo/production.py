@@ -19,7 +19,7 @@ from sgextended.localsite.demo import vocabulary as words
 from sgextended.localsite.demo.saved_pages import insert_pages, insert_query_fields
 from sgextended.localsite.schedule.dependencies import DEPENDENCY_TYPES
 from sgextended.localsite.schedule.working_days import Calendar
-from sgextended.localsite.storage.stored_rows import insert_rows, link_columns
+from sgextended.localsite.storage.single_row_writes import insert_rows, link_columns
 from sgextended.localsite.storage.transaction import MOMENT
 
 if TYPE_CHECKING:

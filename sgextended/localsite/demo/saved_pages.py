@@ -16,7 +16,7 @@ from sgextended.localsite.custom_fields.query_field_definitions import (
     group,
     single,
 )
-from sgextended.localsite.storage.stored_rows import insert_rows
+from sgextended.localsite.storage.single_row_writes import insert_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

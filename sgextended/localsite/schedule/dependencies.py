@@ -15,7 +15,7 @@ from sgextended.localsite.errors import DATABASE, Fault
 from sgextended.localsite.schedule.task_dates import PLANNED, Plan, PlanError, move, move_end, replan, respan
 from sgextended.localsite.schedule.working_days import Calendar, work_days
 from sgextended.localsite.storage.data_types import write_failed
-from sgextended.localsite.storage.stored_rows import update_row
+from sgextended.localsite.storage.single_row_writes import update_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 import attrs
 import sqlalchemy as sa
 
-from sgextended.localsite.storage.stored_rows import insert_row, update_row
+from sgextended.localsite.storage.single_row_writes import insert_row, update_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

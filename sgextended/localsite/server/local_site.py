@@ -20,7 +20,7 @@ from sgextended.localsite.server.running_site import RunningSite
 from sgextended.localsite.services.authentication import Authenticator
 from sgextended.localsite.services.ledger import Ledger
 from sgextended.localsite.services.site_store import Store
-from sgextended.localsite.storage.stored_rows import insert_row, link_columns, update_row
+from sgextended.localsite.storage.single_row_writes import insert_row, link_columns, update_row
 from sgextended.localsite.writing.row_writes import create
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sgextended.localsite.schema.entity_types import CONTAINERS, EntityType, Field, Schema, standard_schema
-from sgextended.localsite.storage.computed_fields import TRIGGERS
 from sgextended.localsite.storage.site_tables import site_tables
+from sgextended.localsite.storage.trigger_fields import TRIGGERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

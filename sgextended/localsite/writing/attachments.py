@@ -15,7 +15,13 @@ import sqlalchemy as sa
 from sgextended.localsite.errors import DATABASE, Fault, inspect
 from sgextended.localsite.files.file_store import keep
 from sgextended.localsite.storage.file_columns import image_attachment, image_value, is_pending
-from sgextended.localsite.storage.stored_rows import default_columns, insert_row, is_retired, link_columns, update_row
+from sgextended.localsite.storage.single_row_writes import (
+    default_columns,
+    insert_row,
+    is_retired,
+    link_columns,
+    update_row,
+)
 from sgextended.localsite.storage.transaction import MOMENT
 from sgextended.localsite.writing.file_values import created_columns, described, guessed_type, uploaded, without_image
 from sgextended.localsite.writing.link_writes import write_links

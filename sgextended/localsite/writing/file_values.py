@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sgextended.localsite.errors import DATABASE, Fault, inspect
 from sgextended.localsite.storage.data_types import write_failed, wrong_class
 from sgextended.localsite.storage.file_columns import PLATFORMS
-from sgextended.localsite.storage.stored_rows import insert_row, link_columns, update_row
+from sgextended.localsite.storage.single_row_writes import insert_row, link_columns, update_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sgextended.localsite.reading.row_reads import link_lists
 from sgextended.localsite.schedule.dependencies import DEPENDENCY_TYPES, check_type
 from sgextended.localsite.schema.link_relations import Listed, Relation, Reverse, Through, relation_for
-from sgextended.localsite.storage.stored_rows import insert_row, link_columns, retire_row, update_row
+from sgextended.localsite.storage.single_row_writes import insert_row, link_columns, retire_row, update_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,7 +15,7 @@ from sgextended.localsite.schema.link_relations import connection_ends
 from sgextended.localsite.storage.data_types import parse_link, stored, write_failed, wrong_class
 from sgextended.localsite.storage.display_names import generated_name
 from sgextended.localsite.storage.personal_values import keep
-from sgextended.localsite.storage.stored_rows import (
+from sgextended.localsite.storage.single_row_writes import (
     default_columns,
     insert_row,
     is_retired,

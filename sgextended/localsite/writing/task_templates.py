@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sgextended.localsite.storage.stored_rows import default_columns, insert_row, link_columns
+from sgextended.localsite.storage.single_row_writes import default_columns, insert_row, link_columns
 from sgextended.localsite.writing.link_writes import write_links
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ Query fields cost few calls, and have the values that one call for each record r
 import pytest
 
 from sgextended import SGExtended
-from sgextended.domain.query_fields.query_fields import NotComputed, add_query_fields
+from sgextended.domain.query_fields.query_field_values import NotComputed, add_query_fields
 from sgextended.localsite import LocalSite
 from sgextended.localsite.custom_fields.query_field_definitions import (
     ME,

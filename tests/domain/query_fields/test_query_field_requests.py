@@ -8,7 +8,7 @@ import pytest
 import shotgun_api3
 
 from sgextended import InvalidArgumentError, SGExtended
-from sgextended.domain.query_fields.query_fields import NotComputed, add_query_fields, find_with_query_fields
+from sgextended.domain.query_fields.query_field_values import NotComputed, add_query_fields, find_with_query_fields
 from sgextended.localsite.custom_fields.query_field_definitions import (
     CURRENT_PROJECT,
     ME,
@@ -386,7 +386,7 @@ def test_find_iter_gives_query_fields(sg, made, define, monkeypatch):
     """
     find_iter returns query fields too, computed for a number of entities at a time, also for a type without any.
     """
-    monkeypatch.setattr("sgextended.domain.query_fields.query_fields.PAGE_SIZE", 3)
+    monkeypatch.setattr("sgextended.domain.query_fields.query_field_values.PAGE_SIZE", 3)
     field = define(*TASKS)
 
     assert [row[field] for row in sg.find_iter("Shot", [], ["code", field], query_fields=True)] == [3, 2, 0, 1]

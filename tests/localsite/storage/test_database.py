@@ -75,7 +75,7 @@ def shot(storage):
     The number of a shot.
     """
     with storage.store.writing() as tx:
-        from sgextended.localsite.storage.stored_rows import insert_row
+        from sgextended.localsite.storage.single_row_writes import insert_row
 
         return insert_row(tx, "Shot", {"code": "s"})
 

@@ -23,7 +23,7 @@ from sgextended.domain.arguments import (
     to_link,
     values_of,
 )
-from sgextended.domain.clients import Finder
+from sgextended.domain.client_kinds import Finder
 from sgextended.errors import InvalidArgumentError
 
 #: From this number of links on, one "in" condition is sent, which a site accepts for any number. Fewer links are sent

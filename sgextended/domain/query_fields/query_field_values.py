@@ -27,10 +27,10 @@ from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 
 if TYPE_CHECKING:
-    from sgextended.domain.query_fields import query_field_reader
+    from sgextended.domain.query_fields import query_field_plan
     from sgextended.domain.query_fields.compute import NotComputed
 else:
-    query_field_reader = lazy_module("sgextended.domain.query_fields.query_field_reader")
+    query_field_plan = lazy_module("sgextended.domain.query_fields.query_field_plan")
 
 __all__ = ["NotComputed", "add_query_fields", "find_with_query_fields", "iter_with_query_fields", "with_query_fields"]
 
@@ -85,7 +85,7 @@ def add_query_fields(
             )
             raise InvalidArgumentError(msg)
         (entity_type,) = types
-        reader = query_field_reader.QueryFieldReader(sg, entity_type, user)
+        reader = query_field_plan.QueryFieldReader(sg, entity_type, user)
         if fields is None:
             wanted = reader.all_names()
         else:
@@ -177,7 +177,7 @@ def with_query_fields(
 
         user: Link to the person for whom "Me" stands. None: the current user.
     """
-    reader = query_field_reader.QueryFieldReader(sg, entity_type, user)
+    reader = query_field_plan.QueryFieldReader(sg, entity_type, user)
     plan = reader.plan(fields)
     return reader.finish(list(search(plan.requested)), plan)
 
@@ -192,7 +192,7 @@ def iter_with_query_fields(
     Yield the entities that a search finds, as `with_query_fields`. Query fields are computed for 500 entities at a
     time.
     """
-    reader = query_field_reader.QueryFieldReader(sg, entity_type)
+    reader = query_field_plan.QueryFieldReader(sg, entity_type)
     plan = reader.plan(fields)
     rows = iter(search(plan.requested))
     while chunk := list(itertools.islice(rows, PAGE_SIZE)):

@@ -8,7 +8,7 @@ import pytest
 
 import sgextended
 from sgextended import ConfigurationError, SGExtended, registered_class
-from sgextended import entry_points as registered
+from sgextended import studio_class as registered
 
 MODULE = """
 from sgextended import SGExtended

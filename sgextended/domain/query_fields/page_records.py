@@ -12,11 +12,11 @@ from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 
 if TYPE_CHECKING:
-    from sgextended.domain.query_fields import query_field_reader, saved_filters
-    from sgextended.domain.query_fields.query_field_reader import QueryFieldReader
+    from sgextended.domain.query_fields import query_field_plan, saved_filters
+    from sgextended.domain.query_fields.query_field_plan import QueryFieldReader
     from sgextended.domain.query_fields.saved_filters import Placeholder
 else:
-    query_field_reader = lazy_module("sgextended.domain.query_fields.query_field_reader")
+    query_field_plan = lazy_module("sgextended.domain.query_fields.query_field_plan")
     saved_filters = lazy_module("sgextended.domain.query_fields.saved_filters")
 
 _WIDGET = "SG.Widget.EntityQuery.EntityQueryPage"
@@ -85,7 +85,7 @@ def find_page(
     with within(sg, timeout):
         page = _page(sg, page_id)
         name = f"Page {page_id} {page['name']!r}"
-        reader = query_field_reader.QueryFieldReader(sg, "", me)
+        reader = query_field_plan.QueryFieldReader(sg, "", me)
         settings = _Settings(name, _settings(sg, page_id, reader, own_settings=own_settings))
         widget, panel = settings.widget(layout), settings.panel()
         options = widget.get("settings") or {}

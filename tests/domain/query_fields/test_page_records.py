@@ -8,7 +8,7 @@ import pytest
 import shotgun_api3
 
 from sgextended import ConfigurationError, InvalidArgumentError, NotFoundError, SGExtended
-from sgextended.domain.query_fields.saved_pages import find_page
+from sgextended.domain.query_fields.page_records import find_page
 from sgextended.localsite import LocalSite
 from sgextended.localsite.custom_fields.query_field_definitions import (
     CURRENT_PROJECT,

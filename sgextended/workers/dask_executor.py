@@ -16,7 +16,7 @@ from concurrent.futures import CancelledError, Executor, Future, InvalidStateErr
 from typing import Any, Callable, Dict, List, Optional, Union
 
 from sgextended.errors import ConfigurationError
-from sgextended.workers.dask_scheduler import NAME, claims_plugin
+from sgextended.workers.dask_claims import NAME, claims_plugin
 from sgextended.workers.dask_tasks import BEGUN_AND_LOST, Claim, dumps, run_task, worker_lost
 from sgextended.workers.worker_group import Numbered, Outcome
 

@@ -10,7 +10,7 @@ from shotgun_api3.shotgun import _Config
 
 from sgextended.errors import ConfigurationError
 from sgextended.secret import Secret
-from sgextended.site import Site
+from sgextended.site_settings import Site
 
 
 class _Hidden:

@@ -10,7 +10,7 @@ import pickle
 import pytest
 from fix_query_fields import day
 
-from sgextended.domain.query_fields.query_fields import NotComputed, add_query_fields
+from sgextended.domain.query_fields.query_field_values import NotComputed, add_query_fields
 from sgextended.localsite.custom_fields.query_field_definitions import (
     CURRENT_PROJECT,
     ME,

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from sgextended import ConfigurationError, Proxy, RetryPolicy, Secret, Site
-from sgextended.site import split_basic_auth
+from sgextended.site_settings import split_basic_auth
 
 URL = "https://studio.shotgrid.autodesk.com"
 KEY = "k3y-that-must-not-show"
