@@ -10,25 +10,35 @@ import pytest
 import shotgun_api3
 
 import sgextended
+from sgextended.localsite import LocalSite
 
 README = Path(__file__).parent.parent.parent / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def names(demo_site, make_sg):
+def site():
+    """
+    A site of its own with the demo production, since a user is added.
+    """
+    with LocalSite(demo=True) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def names(site, make_sg):
     """
     The names that the README uses without defining them.
     """
-    person = demo_site.add_user("reader", "a password")
-    sg = make_sg(demo_site)
-    official = shotgun_api3.Shotgun(demo_site.url, demo_site.script_name, demo_site.api_key)
+    person = site.add_user("reader", "a password")
+    sg = make_sg(site)
+    official = shotgun_api3.Shotgun(site.url, site.script_name, site.api_key)
     yield {
         **{name: getattr(sgextended, name) for name in sgextended.__all__},
         "functools": functools,
-        "url": demo_site.url,
-        "script_name": demo_site.script_name,
-        "api_key": demo_site.api_key,
+        "url": site.url,
+        "script_name": site.script_name,
+        "api_key": site.api_key,
         "login": "reader",
         "password": "a password",
         "person": person,
@@ -46,11 +56,11 @@ def test_readme_has_its_examples():
     assert len(BLOCKS) == 2
 
 
-def test_readme_examples_run(names, demo_site, monkeypatch, capsys):
+def test_readme_examples_run(names, site, monkeypatch, capsys):
     """
     Every Python example of the README runs unchanged and counts the assets of the site.
     """
-    for name, value in demo_site.environment().items():
+    for name, value in site.environment().items():
         monkeypatch.setenv(name, value)
 
     for block in BLOCKS:
