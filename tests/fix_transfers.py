@@ -3,6 +3,7 @@ A scripted site that takes and gives files, with storage beside it, and what the
 """
 
 import json
+import os
 import re
 import threading
 import urllib.parse
@@ -10,7 +11,7 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 from fix_native import AT_ONCE, IDENTITY
-from fix_servers import GUARD, INFO, Request, ScriptedServer, http_reply, results
+from fix_servers import GUARD, HANG, INFO, Last, Request, ScriptedServer, http_reply, results
 
 from sgextended import NativeClient, Site
 
@@ -214,3 +215,33 @@ def small_parts(monkeypatch):
     Parts of 100 000 bytes, so that files of several are small.
     """
     monkeypatch.setattr(NativeClient, "_MULTIPART_UPLOAD_CHUNK_SIZE", 100_000)
+
+
+# --- Downloads
+
+CONTENT = os.urandom(300_000)
+OLD = b"what was there"
+
+#: How a download may fail, and what its error says.
+FAILURES = {
+    "cut": (lambda _request: Last(data(CONTENT)[:-1000]), "was lost"),
+    "reset": (lambda _request: Last(data(CONTENT)[:-1000], reset=True), "was lost"),
+    "no answer": (lambda _request: None, "was lost"),
+    "400": (lambda _request: http_reply(b"no", status=400), "Attachment may not exist or is a local file"),
+    "404": (lambda _request: http_reply(b"no", status=404), "HTTP Error 404: Not Found"),
+    "500": (lambda _request: http_reply(b"no", status=500), "HTTP Error 500: Internal Server Error"),
+    "503": (lambda _request: http_reply(b"no", status=503), "HTTP Error 503: Service Unavailable"),
+    "hangs": (lambda _request: HANG, "within the 0.3 s that the caller allows"),
+}
+
+
+def left_in(target):
+    return {path.name: path.read_bytes() for path in target.parent.iterdir()}
+
+
+def failing(*replies):
+    """
+    Return an answer that is each of *replies* once, and the file after that.
+    """
+    left = list(replies)
+    return lambda _request: left.pop(0) if left else data(CONTENT)

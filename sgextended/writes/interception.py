@@ -100,7 +100,7 @@ def _attribute(client: Any, wrapper: Any, name: str, watcher: Optional[Watcher])
     return own_method(client, client.calling(wrapper, watcher), name)
 
 
-class HookProxy:
+class HookProxy(OverridingClient):
     """
     A client that calls the hooks of a wrapper.
 
@@ -109,19 +109,15 @@ class HookProxy:
     Args:
         client: A `NativeClient`, or a `LockedClient` around a client of another library.
 
-        watcher: The wrapper.
+        wrapper: The wrapper.
     """
 
-    __slots__ = ("_client", "_watcher")
-
-    def __init__(self, client: Any, watcher: WriteWatcher) -> None:
-        object.__setattr__(self, "_client", client)
-        object.__setattr__(self, "_watcher", watcher)
+    __slots__ = ()
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # copy and pickle look these up before __init__ has run
             raise AttributeError(name)
-        client, watcher = self._client, self._watcher
+        client, watcher = self._client, self._wrapper
         is_native = isinstance(client, NativeClient)
         value = _attribute(client, watcher, name, watcher if is_native else None)
         if name.startswith("_") or not callable(value):
@@ -129,20 +125,6 @@ class HookProxy:
         if not is_native and name not in _SILENT:
             value = _ReportedMethod(name, value, watcher)
         return value if name in READING else _WriteMethod(name, value, client, watcher)
-
-    @property  # type: ignore[misc]  # typeshed has it writable
-    def __class__(self) -> Any:
-        # For isinstance: a library that gets this object takes it for the client.
-        return type(self._client)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._client, name, value)
-
-    def __dir__(self) -> List[str]:
-        return dir(self._client)
-
-    def __repr__(self) -> str:
-        return repr(self._client)
 
 
 class _ReportedMethod:

@@ -3,7 +3,6 @@ Downloads: a file takes its place when it is complete, and a failure leaves what
 """
 
 import errno
-import os
 import threading
 import time
 
@@ -11,56 +10,10 @@ import pytest
 import shotgun_api3
 from fix_native import KEY
 from fix_servers import HANG, Last, http_reply
-from fix_transfers import MediaSite, client_of, data, denied, dumped
+from fix_transfers import CONTENT, FAILURES, OLD, client_of, data, denied, dumped, failing, left_in
 from shotgun_api3 import ShotgunFileDownloadError
 
 from sgextended import HTTPStatusError, SGExtended, TransportError, TransportTimeout, Unreachable
-
-CONTENT = os.urandom(300_000)
-OLD = b"what was there"
-
-#: How a download may fail, and what its error says.
-FAILURES = {
-    "cut": (lambda _request: Last(data(CONTENT)[:-1000]), "was lost"),
-    "reset": (lambda _request: Last(data(CONTENT)[:-1000], reset=True), "was lost"),
-    "no answer": (lambda _request: None, "was lost"),
-    "400": (lambda _request: http_reply(b"no", status=400), "Attachment may not exist or is a local file"),
-    "404": (lambda _request: http_reply(b"no", status=404), "HTTP Error 404: Not Found"),
-    "500": (lambda _request: http_reply(b"no", status=500), "HTTP Error 500: Internal Server Error"),
-    "503": (lambda _request: http_reply(b"no", status=503), "HTTP Error 503: Service Unavailable"),
-    "hangs": (lambda _request: HANG, "within the 0.3 s that the caller allows"),
-}
-
-
-@pytest.fixture
-def site(make_server):
-    """
-    A site with the file 7.
-    """
-    return make_server(kind=MediaSite, **{"7": lambda _request: data(CONTENT)})
-
-
-@pytest.fixture
-def target(tmp_path):
-    """
-    Where to download to, in a folder of its own.
-    """
-    folder = tmp_path / "downloads"
-    folder.mkdir()
-    return folder / "take.mov"
-
-
-def left_in(target):
-    return {path.name: path.read_bytes() for path in target.parent.iterdir()}
-
-
-def failing(*replies):
-    """
-    Return an answer that is each of *replies* once, and the file after that.
-    """
-    left = list(replies)
-    return lambda _request: left.pop(0) if left else data(CONTENT)
-
 
 # --- What comes
 

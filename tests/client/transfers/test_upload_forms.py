@@ -33,24 +33,6 @@ MOMENT = datetime.datetime(2026, 11, 24, 12, 30, tzinfo=datetime.timezone.utc)
 KNOWS_CREATED_AT = "created_at" in inspect.signature(shotgun_api3.Shotgun.upload).parameters
 
 
-@pytest.fixture
-def official_of():
-    """
-    Makes official clients that do not wait between attempts.
-    """
-    made = []
-
-    def make(server):
-        client = shotgun_api3.Shotgun(server.url, "robot", KEY)
-        client.BACKOFF = 0
-        made.append(client)
-        return client
-
-    yield make
-    for client in made:
-        client.close()
-
-
 # --- What goes over the wire
 
 
