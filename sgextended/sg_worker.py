@@ -41,9 +41,10 @@ class SGWorker(SGExtended, abc.ABC):
 
     def teardown(self) -> None:
         """
-        Clean up after this worker; called once, after its last item, also if the work failed.
+        Clean up after this worker; called once, after its last item, also if an item failed.
 
-        In another process it is called when the process ends, or after the process has worked for several other maps.
+        A worker in another process is kept for the next call of ``map``. There this is called when the process ends, or
+        when the process has worked for several calls of ``map`` since.
         """
 
     @classmethod

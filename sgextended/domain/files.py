@@ -140,8 +140,8 @@ def download_many(
     """
     Download a file of each entity into a folder, several at the same time, and return the paths.
 
-    Each file is renamed into place when it is complete. So existing files are whole, and calling again with the same
-    arguments downloads only the missing files.
+    Each download goes to a temporary file, which gets its real name when it is complete. So existing files are whole,
+    and calling again with the same arguments downloads only the missing files.
 
     Args:
         sg: The client (SGExtended, Shotgun or Mockgun). Other clients than SGExtended download one file after the

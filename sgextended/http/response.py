@@ -232,7 +232,7 @@ class _Body:
             except ValueError:
                 size = -1
             if size < 0:
-                msg = f"a chunk of its body has the size {size_text[:20]!r}"
+                msg = f"the size {size_text[:20]!r} of a part of its body is not a hexadecimal number"
                 raise Malformed(msg)
             if not size:
                 break
