@@ -31,6 +31,9 @@ class NativeMethods(Shotgun):
 def _method(name: str, original: FunctionType) -> Callable[..., Any]:
     @functools.wraps(original)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(self, NativeMethods):
+            msg = f"{name} is a method of instances. Write sg = SGExtended(url, name, key), then sg.{name}(...)."
+            raise TypeError(msg)
         return getattr(self._sg, name)(*args, **kwargs)
 
     method.__module__, method.__qualname__ = "sgextended", f"SGExtended.{name}"

@@ -195,6 +195,15 @@ def test_every_public_method_stands_on_the_class(arguments, autospec, name):
     assert callable(getattr(autospec, name))
 
 
+@pytest.mark.parametrize("name", ["connect", "text_search"])
+def test_a_method_called_on_the_class_says_what_to_write(arguments, name):
+    """
+    A native method that is called on the class, without an instance, is answered with the line to write.
+    """
+    with pytest.raises(TypeError, match=rf"sg = SGExtended\(url, name, key\), then sg\.{name}"):
+        getattr(SGExtended, name)(*arguments)
+
+
 def test_a_misspelt_name_speaks_of_the_wrapper(arguments):
     """
     The error names the class that the user wrote, and what may have been meant.
@@ -319,6 +328,36 @@ def test_user_agents_can_be_read_and_set(arguments):
 
 
 # --- A foreign client
+
+
+@pytest.mark.parametrize("base", [shotgun_api3.Shotgun, SGExtended])
+def test_a_download_asks_the_same_overrides(arguments, tmp_path, base):
+    """
+    A download of the site calls the methods that the official client calls, each once, and sends their cookies.
+    """
+    seen = []
+
+    class Studio(base):
+        def get_attachment_download_url(self, *args, **kwargs):
+            seen.append("url")
+            return super().get_attachment_download_url(*args, **kwargs)
+
+        def get_auth_cookie_handler(self):
+            seen.append("cookies")
+            return super().get_auth_cookie_handler()
+
+        def get_session_token(self):
+            seen.append("token")
+            return super().get_session_token()
+
+    sg = Studio(*arguments)
+    (tmp_path / "a.txt").write_text("final")
+    number = SGExtended(*arguments).upload(
+        "Shot", 1, str(tmp_path / "a.txt")
+    )  # the official client leaves the file open
+
+    assert sg.download_attachment(number) == b"final"
+    assert seen == ["url", "cookies", "token"]
 
 
 def test_overrides_reach_through_a_foreign_client(arguments):

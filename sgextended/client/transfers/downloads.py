@@ -13,7 +13,7 @@ import tempfile
 import time
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterator, NamedTuple, Optional, Tuple, Union
+from typing import Any, BinaryIO, Callable, Dict, Iterator, NamedTuple, Optional, Tuple, Union
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 from urllib.request import url2pathname
 
@@ -76,10 +76,10 @@ class Downloads(Transfers):
         if url is None:
             return None
         self._fail_if_closed()
-        fresh = None
+        link = None
         known = attachment if isinstance(attachment, dict) else {"type": "Attachment", "id": attachment}
         if known.get("type") == "Attachment" and known.get("id"):
-            fresh = self.get_attachment_download_url({"type": "Attachment", "id": known["id"]})
+            link = {"type": "Attachment", "id": known["id"]}
         with deadline.deadline(timeout), as_native_error(ShotgunFileDownloadError), contextlib.ExitStack() as stack:
             file: BinaryIO = BytesIO()
             if file_path:
@@ -92,12 +92,12 @@ class Downloads(Transfers):
             if url.lower().startswith("file:"):
                 receiver.copy(url)
             else:
-                self._download(url, fresh, receiver)
+                self._download(url, link, receiver)
             return file_path or file.getvalue()  # type: ignore[attr-defined]  # without a path it is in memory
 
-    def _download(self, url: str, fresh: Optional[str], receiver: "_Receiver") -> None:
+    def _download(self, url: str, link: Optional[Dict[str, Any]], receiver: "_Receiver") -> None:
         """
-        Download a URL into *receiver*. If the URL has expired, download *fresh* instead.
+        Download a URL into *receiver*. If the URL has expired, download that of *link*, an Attachment, instead.
         """
         hops, refused = 0, None
         while True:
@@ -114,12 +114,24 @@ class Downloads(Transfers):
                     )
                     raise TransportError(msg, lasting=True)
                 url = where
-            elif response.status in EXPIRED and fresh not in (None, url):
-                url, fresh, hops = str(fresh), None, 0
+            elif response.status in EXPIRED and link and (fresh := self.get_attachment_download_url(link)) != url:
+                url, link, hops = fresh, None, 0
             elif token and not refused and (where or response.status in (401, 403)) and self._has_new_session(token):
                 refused = token
             else:
                 raise _refusal(url, response)
+
+    def _session_cookie(self, refused: Optional[Secret]) -> Tuple[Secret, RedactedStr]:
+        """
+        Return the session token for a download from the site, and the header with it.
+        """
+        if refused or not hasattr(self, "_sgextended_wrapper"):
+            token = self._download_session(refused)
+            return token, RedactedStr(f"_session_id={token.reveal()}")
+        # A studio's get_auth_cookie_handler or get_session_token is called where the official client calls it.
+        cookies = {cookie.name: cookie.value or "" for cookie in self.get_auth_cookie_handler().cookiejar}
+        text = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        return Secret(cookies.get("_session_id", text)), RedactedStr(text)
 
     def _get_once(
         self, url: str, refused: Optional[Secret], receiver: "_Receiver"
@@ -130,8 +142,7 @@ class Downloads(Transfers):
         transport, path, own = self._transport_for_url(url)
         headers, token = self._headers(own=own), None
         if own:
-            token = self._download_session(refused)
-            headers["cookie"] = RedactedStr(f"_session_id={token.reveal()}")
+            token, headers["cookie"] = self._session_cookie(refused)
 
         def send(stats: RequestStats) -> Response:
             started, before, limits = time.monotonic(), receiver.received, self._file_limits
