@@ -350,11 +350,9 @@ def test_a_download_asks_the_same_overrides(arguments, tmp_path, base):
             seen.append("token")
             return super().get_session_token()
 
-    sg = Studio(*arguments)
+    sg = Studio(*arguments)  # it uploads nothing: the official client leaves the file open
     (tmp_path / "a.txt").write_text("final")
-    number = SGExtended(*arguments).upload(
-        "Shot", 1, str(tmp_path / "a.txt")
-    )  # the official client leaves the file open
+    number = SGExtended(*arguments).upload("Shot", 1, str(tmp_path / "a.txt"))
 
     assert sg.download_attachment(number) == b"final"
     assert seen == ["url", "cookies", "token"]
