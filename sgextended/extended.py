@@ -240,7 +240,7 @@ class SGExtended(Construction):
 
         The time includes waits, retries, pages and transfers. A call that exceeds it raises `TransportTimeout`, or
         `OutcomeUnknown` for a write in flight. The limit applies to this thread and to the threads that its calls
-        start. Of nested blocks the earlier deadline applies.
+        start. If blocks are nested, the deadline that comes first applies.
 
         Args:
             seconds: The limit for the whole block. None: no limit.

@@ -49,8 +49,8 @@ class SingleFlight:
     """
     Results by key, each made once.
 
-    No lock is held while a result is made, since that runs foreign code. A caller that cannot wait, because the thread
-    that makes the result waits for it in turn, makes the result itself.
+    No lock is held while a result is made, because making it calls the caller's function. A caller that cannot wait,
+    because the thread that makes the result waits for it in turn, makes the result itself.
     """
 
     def __init__(self) -> None:

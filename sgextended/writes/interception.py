@@ -51,7 +51,7 @@ _IN_WRITE: "ScopedValue[bool]" = ScopedValue("sgextended_in_write", False)
 
 class OverridingClient:
     """
-    A client whose own code calls the overrides of a wrapper.
+    A client. Where its own code calls a method that a wrapper overrides, the wrapper's method is called.
 
     Each call creates one. A method that is called on it begins with the client's own code.
 

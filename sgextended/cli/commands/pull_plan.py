@@ -212,7 +212,7 @@ class RecordSerializer:
 
     def collect_links(self, record: Mapping[str, Any]) -> None:
         """
-        Add the ids that a record links to to *links*.
+        Add to *links* the ids of the entities that a record links to.
         """
         for name, data_type in self._selection.fields.items():
             value = record.get(name)

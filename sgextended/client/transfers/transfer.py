@@ -65,7 +65,8 @@ class Progress:
     """
     The progress of one file, and the callback of the caller. Any thread may record a part.
 
-    The reported number never decreases: a part that starts again is reported once it exceeds the previous number.
+    The reported number never decreases: while a part is sent again, nothing is reported until the sum
+    is above the last reported number.
     """
 
     def __init__(self, report: Optional[ProgressCallback]) -> None:

@@ -130,7 +130,7 @@ class Uploads(Transfers):
 
         Raises:
             PartialSuccessError: The thumbnail was uploaded to the first entity, but sharing it with the others failed.
-                The error has the Attachment.
+                The error contains the Attachment that was created.
         """
         native: Any = list(entities) if isinstance(entities, list) else entities
         if progress is not None:

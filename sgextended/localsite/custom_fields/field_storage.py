@@ -89,7 +89,7 @@ def save_field(tx: Transaction, field: Field, facts: Mapping[str, Any]) -> None:
 
 def column_reference(tx: Transaction, field: Field) -> dict[str, Any]:
     """
-    Return the reference to a field in events: an id of the type ``DisplayColumn``, which callers cannot query.
+    Return how an event refers to a field: by the type ``DisplayColumn`` and an id. Callers cannot query that type.
     """
     fields = tx.tables.own.fields
     query = sa.select(fields.c.id).where(fields.c.type == field.entity_type, fields.c.name == field.name)

@@ -240,7 +240,8 @@ def _moved_pieces(plan: Plan, start: dt.date, calendar: Calendar) -> Plan:
 
 def _change_split_duration(plan: Plan, duration: int, calendar: Calendar) -> Plan:
     """
-    Return a split plan with another duration. A longer one extends the last piece; a shorter one cuts from the end.
+    Return a split plan with another duration. A longer duration extends the last piece; a shorter one removes time from
+    the end.
     """
     pieces, left = [], duration
     for at, piece in enumerate(plan.pieces):

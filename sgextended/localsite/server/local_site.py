@@ -253,7 +253,8 @@ class LocalSite:
 
             api_key: The key of the script.
 
-            keep: Whether a script that has a key already keeps that key instead.
+            keep: True: if the script already has a key, that key stays and *api_key* is ignored. False: *api_key*
+                replaces it.
         """
         with self.store.writing() as tx:
             return self._admit(tx, "ApiUser", _script(tx, name), api_key, keep=keep)
@@ -267,7 +268,8 @@ class LocalSite:
 
             password: The password of the user.
 
-            keep: Whether a user who has a password already keeps that password instead.
+            keep: True: if the user already has a password, that one stays and *password* is ignored. False: *password*
+                replaces it.
         """
         with self.store.writing() as tx:
             people = tx.tables["HumanUser"]
