@@ -24,10 +24,9 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 # What Python compiled is kept: otherwise each process that a test starts would compile the package anew.
-# Three processes on two cores: a fifth of the time the tests wait for something.
 pytest: export PYTHONDONTWRITEBYTECODE =
 pytest: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 3 --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
 wheel: $(VENV)/.dev ## the built wheel, installed into a clean environment, works
 	$(BIN)/python tests/wheel.py
