@@ -137,7 +137,20 @@ def test_part_that_fails_ends_the_upload(media_site, storage, small_parts, make_
     When a part cannot be stored, the others stop, nothing is completed, and no thread stays.
     """
     before = threading.active_count()
-    storage.refuse = refusing(denied(), denied(), path="/part1")
+    first_part, is_over = refusing(denied(), denied(), path="/part1?"), threading.Event()
+    refusals = []
+
+    def refuse(request):
+        reply = first_part(request)
+        if reply is not None:
+            refusals.append(reply)
+            if len(refusals) == 2:
+                is_over.set()
+        else:  # no machine is so slow that all others are stored before
+            is_over.wait(GUARD)
+        return reply
+
+    storage.refuse = refuse
     sg = client_of(media_site)
 
     with pytest.raises(HTTPStatusError, match="403"):
