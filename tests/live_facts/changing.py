@@ -1,0 +1,8 @@
+"""
+Updates, deletes, revivals and batches.
+"""
+# fmt: off
+
+from live_facts.fact import Facts
+
+fact = Facts()

@@ -1,0 +1,8 @@
+"""
+Checkbox fields.
+"""
+# fmt: off
+
+from live_facts.fact import Facts
+
+fact = Facts()

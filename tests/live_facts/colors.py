@@ -1,0 +1,8 @@
+"""
+Color and entity_type fields.
+"""
+# fmt: off
+
+from live_facts.fact import Facts
+
+fact = Facts()

@@ -1,0 +1,8 @@
+"""
+Dependencies between tasks.
+"""
+# fmt: off
+
+from live_facts.fact import Facts
+
+fact = Facts()

@@ -1,0 +1,8 @@
+"""
+Multi-entity fields.
+"""
+# fmt: off
+
+from live_facts.fact import Facts
+
+fact = Facts()

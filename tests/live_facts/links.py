@@ -1,0 +1,8 @@
+"""
+Entity fields.
+"""
+# fmt: off
+
+from live_facts.fact import Facts
+
+fact = Facts()

@@ -1,0 +1,8 @@
+"""
+Text search and the navigation tree.
+"""
+# fmt: off
+
+from live_facts.fact import Facts
+
+fact = Facts()

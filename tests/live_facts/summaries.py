@@ -1,0 +1,8 @@
+"""
+summarize.
+"""
+# fmt: off
+
+from live_facts.fact import Facts
+
+fact = Facts()

@@ -1,0 +1,8 @@
+"""
+Dates and durations of tasks.
+"""
+# fmt: off
+
+from live_facts.fact import Facts
+
+fact = Facts()

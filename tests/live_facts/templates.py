@@ -1,0 +1,8 @@
+"""
+Task templates.
+"""
+# fmt: off
+
+from live_facts.fact import Facts
+
+fact = Facts()
