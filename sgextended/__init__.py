@@ -10,6 +10,7 @@ from sgextended.errors import (
     BatchesFailed,
     ClientClosed,
     ConfigurationError,
+    ForkedProcessError,
     HTTPStatusError,
     InvalidArgumentError,
     MapTimeout,
@@ -48,10 +49,11 @@ if TYPE_CHECKING:
     from sgextended.observe.trace_report import Trace as Trace
     from sgextended.studio_class import current as current
     from sgextended.studio_class import registered_class as registered_class
-    from sgextended.workers.instance_pool import SGPool as SGPool
-    from sgextended.workers.map import Failure as Failure
+    from sgextended.workers.map_options import Failure as Failure
+    from sgextended.workers.pool.instance_pool import SGPool as SGPool
     from sgextended.writes.dry_run import Plan as Plan
     from sgextended.writes.dry_run import PlannedWrite as PlannedWrite
+    from sgextended.writes.undo import UndoEntry as UndoEntry
     from sgextended.writes.undo import UndoLog as UndoLog
     from sgextended.writes.undo import UndoResult as UndoResult
 
@@ -64,6 +66,7 @@ __all__ = [
     "ClientClosed",
     "ConfigurationError",
     "Failure",
+    "ForkedProcessError",
     "HTTPStatusError",
     "InvalidArgumentError",
     "Link",
@@ -93,6 +96,7 @@ __all__ = [
     "Trace",
     "TransportError",
     "TransportTimeout",
+    "UndoEntry",
     "UndoLog",
     "UndoResult",
     "Unreachable",
@@ -112,11 +116,11 @@ _LAZY = {
         "sgextended.aio": ("AsyncSGExtended", "CallCancelled"),
         "sgextended.domain.typed.record_classes": ("Link",),
         "sgextended.writes.dry_run": ("Plan", "PlannedWrite"),
-        "sgextended.workers.instance_pool": ("SGPool",),
+        "sgextended.workers.pool.instance_pool": ("SGPool",),
         "sgextended.studio_class": ("current", "registered_class"),
         "sgextended.observe.trace_report": ("Trace",),
-        "sgextended.writes.undo": ("UndoLog", "UndoResult"),
-        "sgextended.workers.map": ("Failure",),
+        "sgextended.writes.undo": ("UndoEntry", "UndoLog", "UndoResult"),
+        "sgextended.workers.map_options": ("Failure",),
     }.items()
     for name in names
 }

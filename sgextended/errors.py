@@ -205,6 +205,14 @@ class MapTimeout(SGExtendedError, TimeoutError):
         self.failed = failed
 
 
+class ForkedProcessError(SGExtendedError, RuntimeError):
+    """
+    An iterator that was started before a fork was used in the child. Start it again in the child.
+    """
+
+    __module__ = "sgextended"
+
+
 class ClientClosed(SGExtendedError, RuntimeError):
     """
     A closed client was used. Nothing was sent.

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from sgextended.observe.trace_report import Trace
     from sgextended.schema import validation as _check_module
     from sgextended.workers import map as _workers
-    from sgextended.workers.map import Failure
+    from sgextended.workers.map_options import Failure
 else:
     _aio = lazy_module("sgextended.aio")
     _check_module = lazy_module("sgextended.schema.validation")

@@ -20,10 +20,10 @@ LAZY = [
     "sgextended.domain.query_fields.row_owners", "sgextended.domain.query_fields.saved_filters",
     "sgextended.domain.query_fields.single_record_fields", "sgextended.domain.query_fields.site_requests",
     "sgextended.domain.typed.conversion", "sgextended.domain.typed.record_classes",
-    "sgextended.workers.journal", "sgextended.writes.dry_run", "sgextended.workers.instance_pool",
+    "sgextended.workers.journal", "sgextended.writes.dry_run", "sgextended.workers.pool.instance_pool",
     "sgextended.studio_class", "sgextended.workers.worker_group", "sgextended.observe.trace_report",
     "sgextended.writes.undo", "sgextended.workers.map", "sgextended.workers.dask_executor",
-    "sgextended.workers.pool_lease",
+    "sgextended.workers.pool.pool_lease",
 ]  # fmt: skip
 
 

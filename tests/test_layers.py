@@ -26,7 +26,7 @@ LAYERS = (
     "studio_class", "sg_worker", "extended",
     "aio", "wrapper",
     "domain/typed", "domain/query_fields", "domain",
-    "dask", "workers",
+    "dask", "workers", "workers/pool",
     "writes",
     "client", "client/transfers", "client/protocol",
     "schema",

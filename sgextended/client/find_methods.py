@@ -5,6 +5,7 @@
 import contextlib
 import functools
 import inspect
+import os
 import sys
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
@@ -15,6 +16,7 @@ from sgextended.client.overrides import PRIVATE_NAMES
 from sgextended.client.protocol import codec
 from sgextended.client.protocol.responses import validate_response
 from sgextended.client.transfers.transfer import ClientBase
+from sgextended.concurrency.forked import require_own
 from sgextended.errors import ConfigurationError
 
 #: The index of ``limit`` among the positional arguments of ``find``, after self.
@@ -101,9 +103,12 @@ class PageReads(ClientBase):
         source = self._source(self._site.connections if read_ahead is None else read_ahead)
         read = paging.by_number if "sorts" in request else paging.by_id
         left = limit or sys.maxsize
+        pid = os.getpid()
         with contextlib.closing(read(source, request, limit)) as pages:
             for records in pages:
-                yield from records[:left]
+                for record in records[:left]:
+                    yield record
+                    require_own(pid, "This find_iter")
                 left -= len(records)
                 if left <= 0:
                     return

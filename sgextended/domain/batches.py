@@ -16,7 +16,8 @@ from sgextended.domain.limits import BATCH_SIZE, WORKERS
 from sgextended.errors import BatchesFailed, CallError, ConfigurationError, InvalidArgumentError, OutcomeUnknown
 from sgextended.http.deadline import within
 from sgextended.http.retry import RetryPolicy
-from sgextended.workers.map import Failure, Options, run
+from sgextended.workers.map import run
+from sgextended.workers.map_options import Failure, Options
 from sgextended.workers.progress import Progress
 from sgextended.writes.dry_run import comparable, is_same
 

@@ -3,6 +3,7 @@ The progress of a map: a bar on the terminal, or calls of a function.
 """
 
 import contextlib
+import os
 import sys
 import time
 from typing import Any, Callable, Iterator, Optional, Union
@@ -51,11 +52,17 @@ def _rich_bar(total: Optional[int]) -> Any:
     @contextlib.contextmanager
     def bar() -> Iterator[Reporter]:
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[failed]}"), TimeRemainingColumn())
-        with RichProgress(*columns, console=Console(stderr=True), transient=True) as shown:
-            task = shown.add_task("", total=total, failed="")
+        shown = RichProgress(*columns, console=Console(stderr=True), transient=True)
+        task = shown.add_task("", total=total, failed="")
+        pid = os.getpid()
+        shown.start()
+        try:
             yield lambda done, failed: shown.update(
                 task, completed=done + failed, failed=f"{failed} failed" if failed else ""
             )
+        finally:
+            if os.getpid() == pid:  # a forked child has neither the thread of the bar nor its locks
+                shown.stop()
 
     return bar()
 

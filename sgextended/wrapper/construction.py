@@ -140,8 +140,6 @@ class Construction(HooksMixin):
     The ways to make a wrapper.
     """
 
-    __module__ = "sgextended"
-
     if TYPE_CHECKING:
 
         def __init__(

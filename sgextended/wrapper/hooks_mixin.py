@@ -49,8 +49,6 @@ class HooksMixin(NativeOverrides):
     The hooks of a wrapper, dry runs and undo. Hooks that are not overridden are not called.
     """
 
-    __module__ = "sgextended"
-
     _client: Any
     _read_only: bool
     overrides: ClassVar[Any]

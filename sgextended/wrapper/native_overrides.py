@@ -28,8 +28,6 @@ class NativeOverrides(TransferOverrides):
     Rows are dicts. They are typed as Any, so that a studio's own class may declare a more precise type for ``find``.
     """
 
-    __module__ = "sgextended"
-
     _sg: Any  # the client for calls, with hooks
     _client: Any  # the private client; see `HooksMixin`
     _validates: bool

@@ -19,8 +19,6 @@ class TransferOverrides(NativeMethods):
     The uploads and downloads of `SGExtended`.
     """
 
-    __module__ = "sgextended"
-
     _sg: Any  # the client for calls, with hooks
     _client: Any  # the private client; see `HooksMixin`
 

@@ -27,7 +27,7 @@ from sgextended import (
 from sgextended.workers import dask_executor
 from sgextended.workers.dask_claims import NAME
 from sgextended.workers.dask_executor import DaskCluster
-from sgextended.workers.map import AHEAD
+from sgextended.workers.map_results import AHEAD
 
 SCRIPT = """
 import sys

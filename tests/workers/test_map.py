@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgextended import ConfigurationError, Failure, SGExtendedError, WorkerError
-from sgextended.workers.map import AHEAD
+from sgextended.workers.map_results import AHEAD
 
 
 @settings(max_examples=25, deadline=None)

@@ -21,8 +21,8 @@ from weakref import WeakSet, ref
 from sgextended.concurrency.close_quietly import close
 from sgextended.concurrency.wake_up import LOOK_AGAIN, WakeUp
 from sgextended.errors import ConfigurationError, PoolClosed, PoolTimeout
-from sgextended.workers.connection_errors import breaks_connection, is_closed
-from sgextended.workers.pool_lease import Instance, Lease, LeaseState, Place
+from sgextended.workers.pool.connection_errors import breaks_connection, is_closed
+from sgextended.workers.pool.pool_lease import Instance, Lease, LeaseState, Place
 
 LOG = logging.getLogger("sgextended")
 
