@@ -392,6 +392,7 @@ class SGExtended(Construction):
     latest_versions = versions.latest_versions
     find_published_files = published_files.find_published_files
     latest_published_files = published_files.latest_published_files
+    find_unfinished_publishes = publishing.find_unfinished_publishes
     find_upstream_files = published_files.find_upstream_files
     find_downstream_files = published_files.find_downstream_files
     find_playlists = playlists.find_playlists

@@ -37,6 +37,9 @@ PUBLISHED_FILE_FIELDS = (
     "project",
 )
 
+#: Start of the code of a record that `publish` has created and not finished. The finders leave these records out.
+IN_PROGRESS = "(publishing "
+
 _LATEST = LatestSelector(
     group_fields={"task": "task", "step": "task.Task.step", "type": "published_file_type", "name": "name"},
     number_field="version_number",
@@ -255,6 +258,7 @@ def _query(
     status: Names,
 ) -> Query:
     query = Query(filters)
+    query.any([["code", "not_contains", IN_PROGRESS]])
     query.links("entity", entity)
     query.links("project", project, "Project")
     query.globs("name", name)

@@ -11,14 +11,20 @@ from the records with lower ids:
   one of the two processes notices. The later one searches again after it has set its number; the earlier one finds
   its number taken. The process that notices retires its record and starts again with a new one. So a number may be
   skipped, but no number is used twice.
+- A record that a killed process left in progress keeps its number reserved until it is retired. The finders do not
+  return such records; `find_unfinished_publishes` does.
 """
 
 import uuid
-from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Iterable, List, Optional, Sequence, Union
+
+from shotgun_api3.shotgun import Fault
 
 from sgextended.domain.arguments import Entity, FilePath, Links, Row, check_text, existing_file, rows_of, to_link
 from sgextended.domain.bulk_writes import create_once_by
 from sgextended.domain.entities import get
+from sgextended.domain.published_files import IN_PROGRESS, PUBLISHED_FILE_FIELDS
+from sgextended.domain.search import Query
 from sgextended.errors import CallError, InvalidArgumentError, NotFoundError, PartialSuccessError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
@@ -27,9 +33,6 @@ if TYPE_CHECKING:
     from sgextended.writes import dry_run
 else:
     dry_run = lazy_module("sgextended.writes.dry_run")
-
-#: Start of the code of a record that is in progress.
-IN_PROGRESS = "(publishing "
 
 #: Records with equal values in these fields share one sequence of numbers.
 _SERIES_FIELDS = ("project", "entity", "name", "task", "published_file_type")
@@ -76,8 +79,9 @@ def publish(
 
         code: Template for the ``code`` of the published file, with ``{name}`` and ``{version}``.
 
-        path: Template for the path of the file on a local storage of the site, with the same placeholders. Or a value
-            for the field ``path``, such as ``{"url": "file:///.../scene.v{version:03d}.ma", "name": "scene"}``.
+        path: Template for the path of the file on a local storage of the site, with the same placeholders. Backslashes
+            of Windows are sent as slashes, because sites refuse them. Or a value for the field ``path``, such as
+            ``{"url": "file:///.../scene.v{version:03d}.ma", "name": "scene"}``.
 
         upstream: Links to the published files from which the file was made.
 
@@ -90,9 +94,13 @@ def publish(
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
-        Dict with ``type``, ``id``, ``code``, ``version_number`` and the other fields that were set.
+        Dict with ``type``, ``id``, ``code``, ``version_number`` and the other fields that were set; ``path`` as the
+        site returns it.
 
     Raises:
+        Fault: The site refused a value, such as a path outside of all local storages. The record was retired, and its
+            number is free again.
+
         PartialSuccessError: The record was created and a later step failed. ``entity`` is the record, and the message
             says how to continue.
 
@@ -122,7 +130,7 @@ def publish(
         raise InvalidArgumentError(msg)
     final: Row = {"code": code}
     if path is not None:
-        final["path"] = {"local_path": path} if isinstance(path, str) else dict(path)
+        final["path"] = _with_slashes({"local_path": path} if isinstance(path, str) else path)
     _filled(final, name, 1)  # raises for an invalid template before a request is sent
     if thumbnail is not None:
         final["image"] = str(existing_file(thumbnail))
@@ -146,16 +154,23 @@ def _publish_once(sg: Any, fields: Row, final: Row) -> Optional[Row]:
     """
     code = f"{IN_PROGRESS}{uuid.uuid4().hex})"
     made = create_once_by(sg, "PublishedFile", {**fields, "code": code}, ["code", "project"])
+    refusal = None
     try:
         before = _series(sg, fields, (False, True))
         number = _number_of(made["id"], before)
         if number is not None:
             values = _filled(final, fields["name"], number)
-            sg.update("PublishedFile", made["id"], {"version_number": number, **values})
-            after = _series(sg, fields, (False,))
-            if _is_alone(made["id"], number, before, after):
-                values.pop("image", None)
-                return {**made, **values, "version_number": number}
+            image = values.pop("image", None)
+            try:
+                sg.update("PublishedFile", made["id"], {"version_number": number, **values})
+            except Fault as fault:  # a response of the site, so nothing was written
+                refusal = fault
+            after = [] if refusal else _series(sg, fields, (False,), values)
+            if refusal is None and _is_alone(made["id"], number, before, after):
+                if image is not None:
+                    sg.update("PublishedFile", made["id"], {"image": image})
+                stored = next((row for row in after if row["id"] == made["id"]), {})
+                return {**made, **{name: stored.get(name, values[name]) for name in values}, "version_number": number}
         sg.delete("PublishedFile", made["id"])
     except CallError as error:
         msg = (
@@ -164,21 +179,82 @@ def _publish_once(sg: Any, fields: Row, final: Row) -> Optional[Row]:
             f"delete('PublishedFile', {made['id']}), and publish again."
         )
         raise PartialSuccessError(msg, entity=made) from error
+    if refusal is not None:
+        raise refusal
     return None
 
 
-def _series(sg: Any, fields: Row, retired_states: Sequence[bool]) -> List[Row]:
+def find_unfinished_publishes(
+    sg: Any,
+    entity: Links = None,
+    *,
+    project: Links = None,
+    hours: int = 1,
+    fields: Optional[Iterable[str]] = None,
+    extra_fields: Iterable[str] = (),
+    filters: Sequence[Any] = (),
+    timeout: Optional[float] = None,
+) -> List[Row]:
+    """
+    Return the published files that `publish` created and did not finish, oldest first.
+
+    A process that is killed leaves such a record. It has no version number and no path, and its number stays reserved.
+    `find_published_files` and `latest_published_files` leave it out. Retire such records with
+    ``sg.delete_many(sg.find_unfinished_publishes())``.
+
+    Args:
+        sg: The client (SGExtended, Shotgun or Mockgun).
+
+        entity: Links to entities that the files belong to.
+
+        project: Links to projects.
+
+        hours: The least age by the site's clock, so that a publish that is still running is left out. 0: all.
+
+        fields: Fields to return instead of `PUBLISHED_FILE_FIELDS`.
+
+        extra_fields: Fields to return in addition.
+
+        filters: Native conditions that the entities must also match.
+
+        timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
+
+    Returns:
+        List of dicts with ``type``, ``id`` and the fields.
+
+    Raises:
+        InvalidArgumentError: *hours* is not a whole number of at least 0. No request was sent.
+    """
+    if isinstance(hours, bool) or not isinstance(hours, int) or hours < 0:
+        msg = f"hours={hours!r} is not valid. Pass a whole number of at least 0. Nothing was sent."
+        raise InvalidArgumentError(msg)
+    with within(sg, timeout):
+        query = Query(filters)
+        query.any([["code", "starts_with", IN_PROGRESS]])
+        query.any([["version_number", "is", None]])
+        if hours:
+            query.any([["created_at", "not_in_last", hours, "HOUR"]])
+        query.links("entity", entity)
+        query.links("project", project, "Project")
+        return query.find(sg, "PublishedFile", PUBLISHED_FILE_FIELDS, fields, extra_fields, ["id"])
+
+
+def _with_slashes(path: Row) -> Row:
+    local_path = path.get("local_path")
+    return {**path, "local_path": local_path.replace("\\", "/")} if isinstance(local_path, str) else dict(path)
+
+
+def _series(sg: Any, fields: Row, retired_states: Sequence[bool], extra_fields: Iterable[str] = ()) -> List[Row]:
     """
     Return the records that share one sequence of numbers, lowest id first; retired ones too if *retired_states* has
     True.
     """
+    wanted = list(dict.fromkeys(["code", "version_number", *_SERIES_FIELDS, *extra_fields]))
     conditions = [[name, "is", fields[name]] for name in _SERIES_FIELDS]
     found = {
-        row["id"]: row  # once, even if the record is retired between the two requests
+        row["id"]: {**row, "is_retired": retired}  # once, even if it is retired between the two requests
         for retired in retired_states
-        for row in sg.find(
-            "PublishedFile", conditions, ["code", "version_number", *_SERIES_FIELDS], retired_only=retired
-        )
+        for row in sg.find("PublishedFile", conditions, wanted, retired_only=retired)
         if all(dry_run.is_same(row[name], fields[name]) for name in _SERIES_FIELDS)  # sites ignore case in text
     }
     return [found[number] for number in sorted(found)]
@@ -193,8 +269,8 @@ def _number_of(mine: int, rows: List[Row]) -> Optional[int]:
         if mine < 0 or row["id"] < mine:  # in a dry run, the id is negative
             if row["version_number"] is not None:
                 number = max(number, row["version_number"])
-            elif str(row["code"]).startswith(IN_PROGRESS):  # also if its process died: others have counted it
-                number += 1
+            elif str(row["code"]).startswith(IN_PROGRESS) and not row["is_retired"]:
+                number += 1  # also if its process died: others have counted it
     number += 1
     return None if any(row["version_number"] == number for row in rows) else number
 

@@ -103,6 +103,7 @@ class AsyncMethods:
     group_by = awaited(SGExtended.group_by)
     info = awaited(SGExtended.info)
     latest_published_files = awaited(SGExtended.latest_published_files)
+    find_unfinished_publishes = awaited(SGExtended.find_unfinished_publishes)
     latest_versions = awaited(SGExtended.latest_versions)
     log_time = awaited(SGExtended.log_time)
     me = awaited(SGExtended.me)

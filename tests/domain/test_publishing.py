@@ -6,8 +6,9 @@ import multiprocessing
 import threading
 
 import pytest
+from shotgun_api3 import Fault
 
-from sgextended import PartialSuccessError, RetryPolicy, SGExtended, Site
+from sgextended import InvalidArgumentError, PartialSuccessError, RetryPolicy, SGExtended, Site
 from sgextended.localsite import LocalSite
 
 LOST = (
@@ -178,7 +179,8 @@ def test_a_record_that_comes_late_is_noticed(sg, shot):
     mine.todo = [("update", lambda: sg.update("PublishedFile", late["id"], {"name": "scene"}))]
 
     assert mine.publish(shot, "scene")["version_number"] == 2  # 1 is reserved for the late record
-    assert len(sg.find_published_files(shot)) == 2
+    assert [row["version_number"] for row in sg.find_published_files(shot)] == [2]
+    assert [row["id"] for row in sg.find_unfinished_publishes(shot, hours=0)] == [late["id"]]
 
 
 def test_threads_get_numbers_without_gaps(sg, shot):
@@ -210,3 +212,112 @@ def test_interrupted_publish_raises_with_the_record(sg, shot, faults):
     faults.clear()
 
     assert sg.publish(shot, "scene")["version_number"] == 2
+
+
+class Killed(BaseException):
+    """
+    Stands for the end of a process between two requests.
+    """
+
+
+def die():
+    raise Killed
+
+
+def leave_unfinished(sg, shot, name="scene"):
+    """
+    Begin a publish that never ends.
+    """
+    mine = Meanwhile(sg)
+    mine.todo = [("update", die)]
+    with pytest.raises(Killed):
+        mine.publish(shot, name)
+
+
+def test_unfinished_publish_is_hidden_until_it_is_retired(sg, shot):
+    """
+    The record of a killed process is in no list of published files and is never the latest. It can be found and
+    retired; then its number is free again.
+    """
+    sg.publish(shot, "scene")
+    leave_unfinished(sg, shot)
+    sg.create("PublishedFile", {"project": shot["project"], "entity": shot, "name": "scene"})  # without a code
+
+    for order_by in ("number", "date"):
+        latest = sg.latest_published_files(shot, group_by="name", order_by=order_by, filters=[["code", "is_not", None]])
+        assert all(not row["code"].startswith("(publishing") for row in latest)
+    assert len(sg.find_published_files(shot)) == 2
+    unfinished = sg.find_unfinished_publishes(shot, hours=0)
+    assert [row["version_number"] for row in unfinished] == [None]
+    assert sg.find_unfinished_publishes(shot) == []  # it may be running still
+
+    sg.delete_many(unfinished)
+    assert sg.publish(shot, "scene")["version_number"] == 2
+
+
+@pytest.mark.parametrize("hours", [-1, True, 0.5, "1"])
+def test_least_age_is_a_whole_number(sg, hours):
+    """
+    Other values of *hours* are refused before a request is sent.
+    """
+    with pytest.raises(InvalidArgumentError, match="hours="):
+        sg.find_unfinished_publishes(hours=hours)
+
+
+@pytest.fixture
+def storage(sg, request):
+    """
+    A local storage with roots for three systems.
+    """
+    root = f"/mnt/{request.node.name}"
+    row = sg.create("LocalStorage", {"code": root, "linux_path": root, "windows_path": f"P:\\{request.node.name}"})
+    yield root
+    sg.delete("LocalStorage", row["id"])
+
+
+def test_path_of_windows_is_published(sg, shot, storage):
+    """
+    Backslashes, as `os.path.join` writes them on Windows, are sent as slashes. The returned path is that of the site.
+    """
+    published = sg.publish(shot, "scene", path=f"P:\\{storage[5:]}\\emb\\scene.v{{version:03d}}.ma")
+
+    assert published["path"]["local_path_linux"] == f"{storage}/emb/scene.v001.ma"
+    assert published["path"] == sg.get("PublishedFile", published, fields=["path"])["path"]
+
+
+def test_refused_publish_leaves_nothing(sg, shot, storage):
+    """
+    When the site refuses the path, the record is retired, the site's fault is raised, and the number is free.
+    """
+    with pytest.raises(Fault, match="doesn't match any defined Local Storage"):
+        sg.publish(shot, "scene", path="/nowhere/scene.ma")
+
+    assert sg.find("PublishedFile", [["entity", "is", shot]]) == []
+    assert sg.publish(shot, "scene", path=f"{storage}/scene.ma")["version_number"] == 1
+
+
+def test_refused_publish_that_cannot_be_retired_names_the_record(sg, shot, faults):
+    """
+    If the record of a refused publish cannot be retired either, the error has the record.
+    """
+    faults.add("status=403:rpc=delete")
+    with pytest.raises(PartialSuccessError) as caught:
+        sg.publish(shot, "scene", path="/nowhere/scene.ma")
+    faults.clear()
+
+    assert sg.find_unfinished_publishes(shot, hours=0)[0]["id"] == caught.value.entity["id"]
+
+
+def test_refused_thumbnail_keeps_the_publish(sg, shot, tmp_path, faults):
+    """
+    The thumbnail is uploaded last. If that fails, the error has the published file, which is complete otherwise.
+    """
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"no picture")
+    faults.add("status=403:path=/upload")
+    with pytest.raises(PartialSuccessError) as caught:
+        sg.publish(shot, "scene", thumbnail=picture)
+    faults.clear()
+
+    row = sg.get("PublishedFile", caught.value.entity, fields=["version_number", "code"])
+    assert (row["version_number"], row["code"]) == (1, "scene.v001")
