@@ -119,11 +119,7 @@ def _tls_error(error: Exception, url: str, *, sent: bool) -> TLSError:
     reason = reason_of(error)
     advice, lasting = "", False
     if "CERTIFICATE_VERIFY_FAILED" in reason:
-        advice = (
-            " The certificate of the server is not signed by a trusted authority. Set ca_file, or the variable "
-            "SHOTGUN_API_CACERTS, to the PEM file of the authority that signed it."
-        )
-        lasting = True
+        advice, lasting = " " + _certificate_advice(reason), True
     elif not sent and ("WRONG_VERSION_NUMBER" in reason or "wrong version number" in reason):
         advice = (
             " The server there does not use TLS. Use an http:// address if it is a plain HTTP server. If it is a "
@@ -131,6 +127,31 @@ def _tls_error(error: Exception, url: str, *, sent: bool) -> TLSError:
         )
         lasting = True
     return TLSError(f"No TLS connection to {url}: {reason}.{advice}", sent=sent, lasting=lasting)
+
+
+def _certificate_advice(reason: str) -> str:
+    """
+    Return what is wrong with a certificate, and what to do, by the reason that OpenSSL gives.
+    """
+    reason = reason.lower()
+    if "mismatch" in reason or "not valid for" in reason:
+        return (
+            "The certificate is that of another host. Use the name in the certificate as the address. If the address "
+            "is right, another server or a proxy has responded in its place: ask the administrator of the network."
+        )
+    if "expired" in reason:
+        return (
+            "The certificate of the server has expired, or the clock of this machine is wrong. Check the clock, and "
+            "ask the administrator of the server to renew the certificate."
+        )
+    if "not yet valid" in reason:
+        return "The certificate of the server is not valid yet, or the clock of this machine is wrong. Check the clock."
+    if "revoked" in reason:
+        return "The certificate of the server was revoked. Ask the administrator of the server for a new one."
+    return (
+        "The certificate of the server is not signed by a trusted authority. Set ca_file, or the variable "
+        "SHOTGUN_API_CACERTS, to the PEM file of the authority that signed it."
+    )
 
 
 def reason_of(error: BaseException) -> str:

@@ -28,8 +28,8 @@ Result = TypeVar("Result")
 
 _DOUBLINGS = 500  # more would not fit into a float
 
-#: The HTTP statuses of a temporary failure.
-BUSY = frozenset({429, 502, 503, 504})
+#: The HTTP statuses of a temporary failure. After 408 and 429, the server has executed nothing.
+BUSY = frozenset({408, 429, 502, 503, 504})
 
 #: The HTTP statuses with which an overloaded server asks all of its clients to send fewer requests.
 _TOO_BUSY = frozenset({429, 503})

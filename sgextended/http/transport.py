@@ -6,10 +6,8 @@ All clients of a site use the same transport, so that another client costs no ha
 
 import atexit
 import os
-import re
 import time
 from email.utils import parsedate_to_datetime
-from html import unescape
 from typing import TYPE_CHECKING, Any, Callable, ContextManager, Dict, List, Mapping, Optional, Tuple, TypeVar, Union
 from weakref import ref
 
@@ -230,18 +228,6 @@ def retry_after(headers: Mapping[str, str], now: float) -> Optional[float]:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-
-
-_TITLE = re.compile(r"<title\b[^>]*>([^<]*)", re.IGNORECASE)
-
-
-def page_title(body: bytes) -> str:
-    """
-    Return the title of an HTML page in parentheses, after a space; "" if it has none.
-    """
-    found = _TITLE.search(body[:20_000].decode("utf-8", "replace"))
-    title = " ".join(unescape(found.group(1)).split())[:120] if found else ""
-    return f" ({title})" if title else ""
 
 
 #: The transports by endpoint. A forked child has another dict, by which each client notices the fork.

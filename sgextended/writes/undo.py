@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import itertools
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Dict, List, Optional, Tuple, Union
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from os import PathLike
 
 FORMAT = 1  # version of the lines
+
+_log = logging.getLogger("sgextended")
 
 #: The method that undoes a write without old values.
 _OPPOSITE = {"create": "delete", "delete": "revive", "revive": "delete"}
@@ -106,6 +109,7 @@ class UndoLog:
     def __init__(self, path: "Union[str, PathLike[str], None]" = None) -> None:
         self.entries: List[UndoEntry] = []
         self._numbers = itertools.count(1)
+        self._path = path
         self._file: Optional[BinaryIO] = None
         if path is not None:
             try:
@@ -166,7 +170,7 @@ class UndoLog:
         Record the old values, send the call, and return its result; see `Recorder`.
         """
         present = read_present_values(client, changed_fields(writes))
-        entries = []
+        entries: List[UndoEntry] = []
         for write in writes:
             old = present.get((write.entity_type or "", write.entity_id or 0), {})
             is_update = write.method == "update"
@@ -178,18 +182,36 @@ class UndoLog:
                 old={name: old.get(name) for name in write.data} if is_update and old else {},
                 new=new_values(write, old) if is_update else dict(write.data) if write.method == "create" else {},
             )
+            try:
+                self._record(entry)
+            except OSError as error:
+                for earlier in entries:
+                    earlier.has_failed = True
+                msg = f"The undo log {self._path} cannot be written: {error.strerror or error}. Nothing was sent."
+                raise OSError(error.errno, msg) from error
             self.entries.append(entry)
             entries.append(entry)
-            self._record(entry)
         try:
             result = send()
         except BaseException as error:
             made = getattr(error, "entity", None)  # an entity whose image could not be uploaded
             if isinstance(made, dict) and len(entries) == 1 and entries[0].entity_id is None:
                 entries[0].entity_id = made.get("id")
-            self._end(entries, None, failed=not _may_be_done(error))
+            try:
+                self._end(entries, None, failed=not _may_be_done(error))
+            except OSError:  # a full disk; the error of the call is more important
+                _log.warning("The undo log %s could not be written.", self._path, exc_info=True)
             raise
-        self._end(entries, result if send.is_batch else [result], failed=False)
+        try:
+            self._end(entries, result if send.is_batch else [result], failed=False)
+        except OSError as error:
+            done = ", ".join(str(write) for write in writes)
+            msg = (
+                f"The site has done this: {done}. The result could not be recorded in the undo log {self._path}: "
+                f"{error.strerror or error}. Free space there. Undo the writes with the log of this block, which is "
+                "complete in memory."
+            )
+            raise PartialSuccessError(msg, entity=result if isinstance(result, dict) else None) from error
         return result
 
     def _end(self, entries: List[UndoEntry], results: Optional[List[Any]], *, failed: bool) -> None:

@@ -36,6 +36,7 @@ NO_ANSWERS = {
     "cut off": (Last(http_reply(b"x" * 1000)[:-400]), http.client.IncompleteRead),
     "no HTTP": (Last(b"SSH-2.0-OpenSSH_9.6\r\n"), http.client.BadStatusLine),
     "truncated": (http_reply(b'{"results": {"enti'), json.JSONDecodeError),
+    "nested": (http_reply(b'{"results": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"), RecursionError),
     "nothing": (http_reply(b""), AttributeError),
     "a portal's page": (http_reply(b"<html>", headers={"content-type": "text/html"}), AttributeError),
     "500": (http_reply(status=500), xmlrpc.client.ProtocolError),

@@ -50,7 +50,7 @@ def test_what_one_is_asked_to_wait_all_wait():
     assert clock.now == 107.0
 
 
-@pytest.mark.parametrize(("code", "closed"), [(429, 9.0), (503, 9.0), (502, 0.0), (504, 0.0)])
+@pytest.mark.parametrize(("code", "closed"), [(429, 9.0), (503, 9.0), (408, 0.0), (502, 0.0), (504, 0.0)])
 def test_a_site_that_is_too_busy_closes_the_backoff(code, closed):
     """
     429 and 503 are about the site and hold for all; a backoffway's failure is about one request.

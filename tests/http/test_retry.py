@@ -247,7 +247,7 @@ def test_persist_says_when_a_write_may_be_done_in_the_end(last):
         script.send_with_retries(RequestKind.IDEMPOTENT)
 
 
-@pytest.mark.parametrize("last", [lambda: status(429), unsent])
+@pytest.mark.parametrize("last", [lambda: status(429), lambda: status(408), unsent])
 def test_persist_says_when_a_write_is_surely_not_done(last):
     """
     Attempts that were all turned away or never sent leave no doubt.
@@ -350,7 +350,7 @@ def test_persist_lets_other_errors_through():
 @given(
     kind=st.sampled_from(RequestKind),
     sent=st.booleans(),
-    code=st.sampled_from([None, 403, 429, 500, 502, 503, 504]),
+    code=st.sampled_from([None, 403, 408, 429, 500, 502, 503, 504]),
     lasting=st.booleans(),
 )
 def test_no_write_is_repeated_once_it_was_sent(kind, sent, code, lasting):
@@ -360,7 +360,7 @@ def test_no_write_is_repeated_once_it_was_sent(kind, sent, code, lasting):
     error = TransportError("x", sent=sent, lasting=lasting) if code is None else status(code)
 
     if may_repeat(kind, error) and kind is RequestKind.ONCE:
-        assert not error.sent or code == 429
+        assert not error.sent or code in (408, 429)
 
 
 def test_response_to_a_repeated_write_is_adapted():

@@ -3,13 +3,14 @@ Undo: the writes of a block are undone, unless a value was changed later.
 """
 
 import datetime
+from pathlib import Path
 
 import attrs
 import pytest
 from fix_extended import make_site as make_scripted
 from fix_servers import Last, page
 
-from sgextended import ConfigurationError, OutcomeUnknown, SGExtended, UndoLog
+from sgextended import ConfigurationError, OutcomeUnknown, PartialSuccessError, SGExtended, UndoLog
 
 
 @pytest.fixture
@@ -173,3 +174,38 @@ def test_an_existing_file_is_kept(sg, tmp_path):
         pass
     with pytest.raises(ConfigurationError, match="is not an undo log: line 1"):
         UndoLog.read(tmp_path / "log")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_full_disk_says_what_was_done(sg, steps, tmp_path, when):
+    """
+    If the log cannot be written before a write, nothing is sent. After it, the error says what the site has done, and
+    the log in memory undoes it.
+    """
+    number = steps[0]["id"]
+
+    def fill(log):
+        log.close()
+        log._file = Path("/dev/full").open("r+b", buffering=0)  # noqa: SIM115 - the log closes it
+
+    class Filling(SGExtended):
+        def on_call(self, call):
+            if call.rpc == "update" and when == "after":
+                fill(log)
+
+    filling = Filling(sg)
+    with filling.undoable(tmp_path / "log") as log:
+        if when == "before":
+            fill(log)
+            with pytest.raises(OSError, match="Nothing was sent"):
+                filling.update("Step", number, {"code": "new"})
+        else:
+            with pytest.raises(
+                PartialSuccessError, match=r"The site has done this: update Step .* recorded in the undo"
+            ):
+                filling.update("Step", number, {"code": "new"})
+
+    assert sg.get("Step", number, fields=["code"])["code"] == ("step 1" if when == "before" else "new")
+    assert log.undo(sg)
+    assert sg.get("Step", number, fields=["code"])["code"] == "step 1"

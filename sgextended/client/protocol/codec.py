@@ -128,7 +128,11 @@ def _load(body: bytes) -> Any:
             return loads(body)
         except ValueError:
             pass  # json decodes some texts that orjson refuses, such as NaN or half a surrogate pair
-    return json.loads(body)
+    try:
+        return json.loads(body)
+    except RecursionError as error:
+        msg = "its JSON is nested too deeply"
+        raise ValueError(msg) from error
 
 
 @functools.cache

@@ -7,8 +7,9 @@ import time
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 from sgextended.errors import HTTPStatusError, OutcomeUnknown, TransportError
+from sgextended.http.error_page import page_title, readable_text
 from sgextended.http.retry import is_known_rpc
-from sgextended.http.transport import page_title, retry_after
+from sgextended.http.transport import retry_after
 from sgextended.secret import without_secrets
 
 
@@ -156,7 +157,7 @@ def http_status_error(
     code, text = status
     if code == 403:
         # The body has the reason why the site blocks this address.
-        text += f": {reply.decode('utf-8', 'replace')}"
+        text += f": {readable_text(reply)}"
     elif code == 503:
         text = "the site is down for maintenance or too busy"
     return HTTPStatusError(

@@ -1,0 +1,53 @@
+"""
+Certificates that do not pass: the message says what is wrong with this one, and advises accordingly.
+"""
+
+import datetime
+import ssl
+
+import pytest
+import trustme
+from fix_servers import ScriptedServer
+
+from sgextended import RetryPolicy, SGExtended, Site, TLSError
+
+NOW = datetime.datetime.now(datetime.timezone.utc)
+YEAR = datetime.timedelta(days=365)
+
+CASES = {
+    "another host": ({"names": ["other.example"]}, "is that of another host", "ca_file"),
+    "expired": ({"not_after": NOW - YEAR}, "has expired, or the clock of this machine is wrong", "ca_file"),
+    "too early": ({"not_before": NOW + YEAR, "not_after": NOW + 2 * YEAR}, "is not valid yet", "ca_file"),
+    "unknown authority": ({"unknown": True}, "Set ca_file, or the variable SHOTGUN_API_CACERTS", "another host"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_advice_fits_the_certificate(case, tmp_path):
+    """
+    Only a certificate of an unknown authority is a reason to set ca_file.
+    """
+    options, said, unsaid = CASES[case]
+    options = dict(options)
+    authority, issuer = trustme.CA(), trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    issuer = issuer if options.pop("unknown", False) else authority
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    issuer.issue_cert(*options.pop("names", ["127.0.0.1"]), **options).configure_cert(context)
+    server = ScriptedServer(lambda _request: None, tls=context)
+    try:
+        site = Site(
+            url=server.url,
+            script_name="robot",
+            api_key="key",
+            ca_file=str(tmp_path / "ca.pem"),
+            retry=RetryPolicy(attempts=1),
+        )
+        with pytest.raises(TLSError) as caught:
+            SGExtended(site=site).info()
+    finally:
+        server.close()
+
+    assert said in str(caught.value)
+    assert unsaid not in str(caught.value)
+    assert caught.value.lasting
