@@ -1,25 +1,21 @@
 """
-Validation of calls against the schema before they are sent: entity types, fields, operators, values, sorts and data.
+Validation of calls against the schema before they are sent: entity types, fields, operators, sorts, groups and data.
 
 It finds errors that the site would refuse, and also filters that can match nothing, such as an unknown status.
 """
 
-import datetime as dt
-import re
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from attrs import frozen
 
 from sgextended.errors import NotFoundError, SchemaError
+from sgextended.schema.field_values import UNKNOWN, Field
 from sgextended.schema.site_schema import SiteSchema, did_you_mean
 
 Place = Tuple[Union[str, int], ...]
 
-#: A placeholder for a value that is not known yet. It is always valid.
-UNKNOWN = type("Unknown", (), {"__repr__": lambda _self: "..."})()
-
 _TEXT = ("is", "is_not", "contains", "not_contains", "starts_with", "ends_with", "in", "not_in")
-_NUMBER = ("is", "is_not", "greater_than", "less_than", "between", "not_between", "in", "not_in")
+_NUMBER = ("is", "is_not", "greater_than", "less_than", "between", "in", "not_in")
 _CALENDAR = ("in_calendar_day", "in_calendar_week", "in_calendar_month", "in_calendar_year")
 _SPANS = ("in_last", "not_in_last", "in_next", "not_in_next")
 _DATE = ("is", "is_not", "greater_than", "less_than", *_SPANS, *_CALENDAR, "between", "in", "not_in")
@@ -43,15 +39,25 @@ OPERATORS: Dict[str, Tuple[str, ...]] = {
     **dict.fromkeys(("list", "status_list", "color", "entity_type", "uuid"), _CHOICE),
     **dict.fromkeys(_NOT_FILTERABLE, ()),
 }
-_PAIRS = ("between", "not_between", *_SPANS)
+_PAIRS = ("between", *_SPANS)
 _MANY = ("in", "not_in")
 _GROUPS = ("all", "any", "and", "or")
 _UNITS = ("HOUR", "DAY", "WEEK", "MONTH", "YEAR")
 _COMPUTED = ("summary", "calculated", "pivot_column")
+#: Data types of fields that a site does not sort by: it ignores the sort, or fails.
+_NOT_SORTABLE = frozenset({"url", "serializable", "jsonb", "password", "summary", "pivot_column", "uuid"})
+_MODES = ("set", "add", "remove")
+#: The summary types and grouping types of a site.
+_SUMMARIES = (
+    "record_count", "count", "sum", "maximum", "minimum", "average", "earliest", "latest", "percentage",
+    "status_percentage", "status_percentage_as_float", "status_list", "checked", "unchecked",
+)  # fmt: skip
+_GROUPINGS = (
+    "exact", "tens", "hundreds", "thousands", "tensofthousands", "hundredsofthousands", "millions", "day", "week",
+    "month", "quarter", "year", "clustered_date", "oneday", "fivedays", "entitytype", "firstletter",
+)  # fmt: skip
 #: Fields that exist but are not in the schema: "type" of every entity, and "read_by_current_user" of some types.
 _UNDECLARED = ("type", "read_by_current_user")
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
 
 
 @frozen
@@ -113,7 +119,8 @@ def problems_of(schema: SiteSchema, method: str, arguments: Mapping[str, Any]) -
     except NotFoundError as error:
         yield Problem(("entity_type",), str(error))
         return
-    check = _Check(schema, entity_type, is_update=method == "update")
+    data = arguments.get("data")
+    check = _Check(schema, entity_type, method == "update", frozenset(data) if isinstance(data, Mapping) else None)
     for name, value in arguments.items():
         if name in _PARTS and value is not None and value is not UNKNOWN:
             yield from _PARTS[name](check, value, (name,))
@@ -135,28 +142,46 @@ class _Check:
     schema: SiteSchema
     entity_type: str
     is_update: bool = False
+    written: Optional[FrozenSet[Any]] = None  # the fields of the data; None: they are not known
 
     # --- Names of fields
 
     def fields(self, fields: Any, place: Place) -> Iterator[Problem]:
         for index, field in _items(fields):
-            yield from self._field(field, (*place, index))
+            found = list(self._field(field, (*place, index)))
+            yield from found
+            first = None if found or not isinstance(field, str) else self.schema.first_list(self.entity_type, field)
+            if first is not None:
+                list_field = ".".join(field.split(".")[:first])
+                message = (
+                    f"{self.entity_type}.{list_field} is a list of links, and a site does not return fields through a "
+                    "list. Find the linked entities instead."
+                )
+                yield Problem((*place, index), message)
 
-    def keys(self, keys: Any, place: Place) -> Iterator[Problem]:
-        """
-        Validate sorts, groupings and summaries: dicts with a field and sometimes a direction.
-        """
-        for index, key in _items(keys):
-            if not isinstance(key, Mapping):
-                continue
-            for name in ("field_name", "column", "field"):
-                if name in key:
-                    yield from self._field(key[name], (*place, index, name))
-            direction = key.get("direction")
-            if isinstance(direction, str) and direction not in ("asc", "desc"):
-                hint = did_you_mean(direction, ("asc", "desc"))
-                message = f"{direction!r} is not a direction: use 'asc' or 'desc'.{hint}"
-                yield Problem((*place, index, "direction"), message)
+    def order(self, keys: Any, place: Place) -> Iterator[Problem]:
+        for index, name, field in _named_fields(keys):
+            found = list(self._field(field, (*place, index, name)))
+            yield from found
+            data_type = None if found or not isinstance(field, str) else self._data_type(field)
+            if data_type in _NOT_SORTABLE:
+                message = f"{self.entity_type}.{field} has the type {data_type}, by which a site does not sort."
+                yield Problem((*place, index, name), message)
+        yield from _words(keys, place, "direction", ("asc", "desc"))
+
+    def summary_fields(self, keys: Any, place: Place) -> Iterator[Problem]:
+        for index, name, field in _named_fields(keys):
+            yield from self._field(field, (*place, index, name))
+        yield from _words(keys, place, "type", _SUMMARIES)
+
+    def grouping(self, keys: Any, place: Place) -> Iterator[Problem]:
+        for index, name, field in _named_fields(keys):
+            yield from self._field(field, (*place, index, name))
+        yield from _words(keys, place, "type", _GROUPINGS)
+        yield from _words(keys, place, "direction", ("asc", "desc"))
+
+    def _data_type(self, path: str) -> Optional[str]:
+        return None if path in _UNDECLARED else self.schema.field_type(self.entity_type, path)
 
     def _field(self, field: Any, place: Place) -> Iterator[Problem]:
         if isinstance(field, str) and field not in _UNDECLARED:
@@ -188,10 +213,14 @@ class _Check:
         if isinstance(operator, str) and operator not in _GROUPS:
             hint = did_you_mean(operator, _GROUPS) or " Use 'all' or 'any'."
             yield Problem((*place, "filter_operator"), f"{operator!r} is not a filter operator.{hint}")
+        for key in ("filter_operator", "filters"):
+            if key not in group:
+                message = f'A group is {{"filter_operator": "all" or "any", "filters": [...]}}, and {key!r} is missing.'
+                yield Problem(place, message)
         yield from self.filters(group.get("filters", ()), (*place, "filters"))
 
     def filter_operator(self, operator: Any, place: Place) -> Iterator[Problem]:
-        for found in self._group({"filter_operator": operator}, ()):
+        for found in self._group({"filter_operator": operator, "filters": ()}, ()):
             yield Problem(place, found.message)
 
     def _condition(self, condition: Sequence[Any], place: Place) -> Iterator[Problem]:
@@ -206,7 +235,7 @@ class _Check:
         except NotFoundError as error:
             yield Problem((*place, 0), str(error))
             return
-        field = _Field(self.schema, self.entity_type, path, str(described["data_type"]["value"]))
+        field = Field(self.schema, self.entity_type, path, str(described["data_type"]["value"]))
         if not isinstance(operator, str):
             return
         known = OPERATORS.get(field.data_type)
@@ -228,6 +257,20 @@ class _Check:
 
     # --- Data
 
+    def modes(self, modes: Any, place: Place) -> Iterator[Problem]:
+        for field, mode in modes.items() if isinstance(modes, Mapping) else ():
+            if self.written is not None and field not in self.written:
+                hint = did_you_mean(str(field), [str(each) for each in self.written])
+                yield Problem((*place, field), f"The data has no field {field!r}, so this mode has no effect.{hint}")
+            elif self._is_field(field) and self._data_type(field) not in ("multi_entity", "tag_list"):
+                yield Problem((*place, field), f"{self.entity_type}.{field} is not a list of links, so it has no mode.")
+            if isinstance(mode, str) and mode not in _MODES:
+                hint = did_you_mean(mode, _MODES) or " Use 'set', 'add' or 'remove'."
+                yield Problem((*place, field), f"{mode!r} is not an update mode.{hint}")
+
+    def _is_field(self, name: Any) -> bool:
+        return isinstance(name, str) and not list(self._field(name, ()))
+
     def data(self, data: Any, place: Place) -> Iterator[Problem]:
         for name, value in data.items() if isinstance(data, Mapping) else ():
             if not isinstance(name, str) or name in ("type", "id"):
@@ -243,7 +286,7 @@ class _Check:
             described = self.schema.describe(self.entity_type, name)
         except NotFoundError as error:
             return str(error)
-        field = _Field(self.schema, self.entity_type, name, str(described["data_type"]["value"]))
+        field = Field(self.schema, self.entity_type, name, str(described["data_type"]["value"]))
         if not described["editable"]["value"] and (self.is_update or field.data_type in _COMPUTED):
             return f"{field} cannot be set, as the site sets it."
         return None if value is UNKNOWN else field.datum(value)
@@ -254,10 +297,11 @@ _PARTS: Dict[str, Callable[[_Check, Any, Place], Iterator[Problem]]] = {
     "filter_operator": _Check.filter_operator,
     "fields": _Check.fields,
     "return_fields": _Check.fields,
-    "order": _Check.keys,
-    "summary_fields": _Check.keys,
-    "grouping": _Check.keys,
+    "order": _Check.order,
+    "summary_fields": _Check.summary_fields,
+    "grouping": _Check.grouping,
     "data": _Check.data,
+    "multi_entity_update_modes": _Check.modes,
 }
 
 
@@ -265,12 +309,33 @@ def _items(values: Any) -> Iterator[Tuple[int, Any]]:
     return iter(enumerate(values if isinstance(values, (list, tuple)) else ()))
 
 
+def _named_fields(keys: Any) -> Iterator[Tuple[int, str, Any]]:
+    """
+    Yield the fields of sorts, groupings or summaries: the index, the key that names the field, and the field.
+    """
+    for index, key in _items(keys):
+        for name in ("field_name", "column", "field") if isinstance(key, Mapping) else ():
+            if name in key:
+                yield index, name, key[name]
+
+
+def _words(keys: Any, place: Place, name: str, known: Sequence[str]) -> Iterator[Problem]:
+    """
+    Yield the problems of a key of sorts, groupings or summaries whose value must be one of some words.
+    """
+    for index, key in _items(keys):
+        word = key.get(name) if isinstance(key, Mapping) else None
+        if isinstance(word, str) and word not in known:
+            hint = did_you_mean(word, known) or f" Use one of {', '.join(map(repr, known))}."
+            yield Problem((*place, index, name), f"{word!r} is not a {name}.{hint}")
+
+
 def _shown(condition: Sequence[Any]) -> str:
     text = repr(list(condition))
     return text if len(text) <= 100 else text[:97] + "..."
 
 
-def _no_operator(field: "_Field", operator: str, known: Sequence[str]) -> str:
+def _no_operator(field: "Field", operator: str, known: Sequence[str]) -> str:
     if not known:
         return f"{field} has the type {field.data_type}, which filters do not support."
     hint = did_you_mean(operator, known) or f" Use one of {', '.join(known)}."
@@ -290,7 +355,7 @@ def _values_of(condition: Sequence[Any], operator: str, place: Place) -> Tuple[O
     return rest, [(*place, 2 + index) for index in range(len(rest))]
 
 
-def _operand(field: "_Field", operator: str, index: int, value: Any) -> Optional[str]:
+def _operand(field: "Field", operator: str, index: int, value: Any) -> Optional[str]:
     """
     Return the problem of a value in a filter, or None.
     """
@@ -310,126 +375,3 @@ def _operand(field: "_Field", operator: str, index: int, value: Any) -> Optional
     if operator.startswith("name_") or operator in ("contains", "not_contains", "starts_with", "ends_with"):
         return None if isinstance(value, str) or operator == "name_id" else f"{operator!r} takes a text, not {value!r}."
     return field.operand(value)
-
-
-@frozen
-class _Field:
-    """
-    The field of a value.
-    """
-
-    schema: SiteSchema
-    entity_type: str
-    path: str
-    data_type: str
-
-    def __str__(self) -> str:
-        return f"{self.entity_type}.{self.path}"
-
-    def operand(self, value: Any) -> Optional[str]:
-        """
-        Return the problem of a value in a comparison, or None.
-        """
-        if value is None:
-            return f"{self} is never empty: compare it with True or False." if self.data_type == "checkbox" else None
-        if self.data_type == "image":
-            return f"{self} is an image, which can only be compared with None."
-        if self.data_type in ("entity", "multi_entity"):
-            return self._link(value)
-        return self._scalar(value, exact=False)
-
-    def datum(self, value: Any) -> Optional[str]:
-        """
-        Return the problem of a value to set, or None.
-        """
-        if self.data_type in ("multi_entity", "tag_list"):
-            if not isinstance(value, (list, tuple)):
-                return None if value is None else f"{self} takes a list, not {value!r:.60}."
-            if self.data_type == "tag_list":
-                return None
-            problems = (self._link(each) for each in value if each is not UNKNOWN)
-            return next((problem for problem in problems if problem), None)
-        if value is None:
-            return f"{self} is a checkbox, so it takes True or False." if self.data_type == "checkbox" else None
-        if self.data_type == "entity":
-            return self._link(value)
-        return self._scalar(value, exact=True)
-
-    def link_type(self, value: Any) -> Optional[str]:
-        """
-        Return the problem of the entity type of a link, or None.
-        """
-        types = self.schema.valid_types(self.entity_type, self.path)
-        if types is None or value is UNKNOWN or value in types:
-            return None
-        hint = did_you_mean(str(value), types)
-        return f"{self} links to {' or '.join(types)}, not to {value!r}.{hint}"
-
-    def _link(self, value: Any) -> Optional[str]:
-        if not isinstance(value, Mapping) or "type" not in value or "id" not in value:
-            return f'{self} is a link: give {{"type": ..., "id": ...}}, not {value!r:.60}.'
-        number = value["id"]
-        if number is not UNKNOWN and (isinstance(number, bool) or not isinstance(number, int)):
-            return f"{self} is a link, whose id must be a whole number, not {number!r:.60}."
-        return self.link_type(value["type"])
-
-    def _scalar(self, value: Any, *, exact: bool) -> Optional[str]:
-        kind = _KINDS.get(self.data_type)
-        if kind is not None:
-            wanted, fits = kind
-            return None if fits(value) else f"{self} takes {wanted}, not {value!r:.60}."
-        if self.data_type in ("list", "status_list"):
-            return self._choice(value, exact=exact)
-        return None
-
-    def _choice(self, value: Any, *, exact: bool) -> Optional[str]:
-        known = self.schema.valid_values(self.entity_type, self.path) or []
-        if value == "" or value in known or not known:
-            return None
-        if not exact and isinstance(value, str) and value.lower() in {each.lower() for each in known}:
-            return None
-        labels = self.schema.describe(self.entity_type, self.path)["properties"].get("display_values", {}).get("value")
-        codes = {label: code for code, label in (labels or {}).items()}
-        hint = did_you_mean(str(value), [*codes, *known], codes) or f" Use one of {', '.join(map(repr, known[:12]))}."
-        return f"{self} has no value {value!r:.60}.{hint}"
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, str):
-        return re.fullmatch(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)\s*", value) is not None
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_day(value: Any) -> bool:
-    if isinstance(value, str):
-        return _DAY.fullmatch(value) is not None
-    return isinstance(value, dt.date) and not isinstance(value, dt.datetime)
-
-
-def _is_moment(value: Any) -> bool:
-    return _MOMENT.fullmatch(value) is not None if isinstance(value, str) else isinstance(value, dt.date)
-
-
-#: For each data type: a description of its valid values, and a function that returns whether a value is valid.
-_KINDS: Dict[str, Tuple[str, Callable[[Any], bool]]] = {
-    "number": ("a whole number", lambda value: _is_whole(value) or (isinstance(value, str) and _is_number(value))),
-    "percent": ("a whole number", _is_whole),
-    "timecode": ("a whole number, of milliseconds", _is_whole),
-    "duration": ("a number of minutes", _is_number),
-    "float": ("a number", _is_number),
-    "currency": ("a number", _is_number),
-    "text": ("a text", _is_text),
-    "color": ("a text such as '255,0,0'", _is_text),
-    "entity_type": ("the name of an entity type", _is_text),
-    "checkbox": ("True or False", lambda value: isinstance(value, bool) or value in ("true", "false")),
-    "date": ("a date, such as '2026-03-09'", _is_day),
-    "date_time": ("a datetime, or its text as ISO 8601", _is_moment),
-}

@@ -8,7 +8,11 @@ import pytest
 from shotgun_api3.shotgun import Fault
 
 from sgextended import SchemaError, SGExtended
-from sgextended.schema.validation import OPERATORS, UNKNOWN, problems_of
+from sgextended.localsite.reading.groupings import GROUPINGS
+from sgextended.localsite.reading.summaries import SUMMARIES
+from sgextended.schema import validation
+from sgextended.schema.field_values import UNKNOWN
+from sgextended.schema.validation import OPERATORS, problems_of
 
 SEQUENCE = {"type": "Sequence", "id": 1}
 
@@ -221,6 +225,87 @@ def test_sorts_and_groupings_are_checked(schema):
     assert [each.partition(":")[0] for each in found] == [
         'grouping[0]["field"]', 'grouping[0]["direction"]', 'summary_fields[0]["field"]',
     ]  # fmt: skip
+
+
+def test_summary_and_grouping_types_are_those_of_the_site():
+    """
+    The words are those that the local site names, and others are found.
+    """
+    assert set(validation._SUMMARIES) == set(SUMMARIES)
+    assert set(validation._GROUPINGS) == set(GROUPINGS)
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "message"),
+    [
+        ("find", {"fields": ["tasks.Task.content"]}, "fields[0]: Shot.tasks is a list of links"),
+        ("find", {"fields": ["sg_sequence.Sequence.shots.Shot.code"]}, "Shot.sg_sequence.Sequence.shots is a list"),
+        ("find", {"order": [{"field_name": "open_notes_count", "direction": "asc"}]}, "by which a site does not sort"),
+        ("find", {"order": [{"column": "sg_sequence.Sequence.open_notes_count"}]}, "by which a site does not sort"),
+        ("find", {"filters": [{"filter_operator": "any"}]}, "'filters' is missing"),
+        ("find", {"filters": [{"filters": []}]}, "'filter_operator' is missing"),
+        ("find", {"filters": [["sg_cut_in", "not_between", [1, 2]]]}, "no operator 'not_between'"),
+        (
+            "summarize",
+            {"summary_fields": [{"field": "id", "type": "cnt"}]},
+            "'cnt' is not a type. Did you mean",
+        ),
+        ("summarize", {"grouping": [{"field": "id", "type": "exactly"}]}, "'exactly' is not a type. Did you mean"),
+        ("update", {"data": {"assets": None}}, "Shot.assets takes a list, not None. [] empties it"),
+        ("update", {"data": {"assets": []}, "multi_entity_update_modes": {"asset": "add"}}, "no field 'asset'"),
+        ("update", {"data": {"assets": []}, "multi_entity_update_modes": {"assets": "append"}}, "not an update mode"),
+        ("update", {"data": {"code": "a"}, "multi_entity_update_modes": {"code": "add"}}, "it has no mode"),
+    ],
+)
+def test_argument_that_a_site_ignores_is_found(schema, method, arguments, message):
+    """
+    A site leaves these out silently, takes them for something else, or refuses them.
+    """
+    found = found_in(schema, method, entity_type="Shot", **arguments)
+
+    assert len(found) == 1
+    assert message in found[0]
+
+
+@pytest.mark.parametrize(
+    ("entity_type", "data", "message"),
+    [
+        ("Version", {"sg_movie_aspect_ratio": 2}, "takes a float, such as 2.0, not 2"),
+        ("Task", {"color": None}, "Task.color is never empty"),
+    ],
+)
+def test_value_that_a_site_refuses_is_found(schema, entity_type, data, message):
+    """
+    A whole number for a float, and None for a field that is never empty, are found in a batch too.
+    """
+    requests = [{"request_type": "update", "entity_type": entity_type, "entity_id": 1, "data": data}]
+    (found,) = found_in(schema, "batch", requests=requests)
+
+    assert message in found
+
+
+def test_modes_of_a_batch_are_checked(schema):
+    """
+    A misspelt mode in a batch would replace the list as well.
+    """
+    request = {"request_type": "update", "entity_type": "Shot", "entity_id": 1, "data": {"assets": []}}
+    (found,) = found_in(schema, "batch", requests=[{**request, "multi_entity_update_modes": {"asset": "add"}}])
+
+    assert "no field 'asset'" in found
+
+
+def test_what_a_site_takes_passes(schema):
+    """
+    Fields through single links, floats, modes of lists, calculated sorts and each grouping are valid.
+    """
+    modes = {"assets": "add"}
+    summary = {"summary_fields": [{"field": "id", "type": "count"}], "grouping": [{"field": "code", "type": "exact"}]}
+
+    assert found_in(schema, "find", entity_type="Shot", fields=["sg_sequence.Sequence.code", "tasks"]) == []
+    assert found_in(schema, "update", entity_type="Version", data={"sg_movie_aspect_ratio": 2.0}) == []
+    assert found_in(schema, "update", entity_type="Shot", data={"assets": []}, multi_entity_update_modes=modes) == []
+    assert found_in(schema, "summarize", entity_type="Shot", **summary) == []
+    assert found_in(schema, "find", entity_type="Task", order=[{"field_name": "workload"}]) == []
 
 
 CALLS = {

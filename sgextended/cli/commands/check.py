@@ -17,7 +17,8 @@ from sgextended import SGExtended, SiteSchema
 from sgextended.cli.shared.output import plural
 from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.cli.shared.usage_error import UsageError
-from sgextended.schema.validation import UNKNOWN, Place, problems_of
+from sgextended.schema.field_values import UNKNOWN
+from sgextended.schema.validation import Place, problems_of
 
 #: The methods that are checked, with the name and types of the argument after the entity type. The types distinguish a
 #: call of a client from other calls, such as ``str.find``.
