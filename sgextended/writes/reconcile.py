@@ -89,7 +89,7 @@ def create_once(
                 if len(made) > 1:
                     raise _ambiguous(error, keys, made) from error
                 if made:
-                    return _completed(client, made[0], data, return_fields)
+                    return complete_created(client, made[0], data, return_fields)
                 sleep(policy.wait(look, 1.0))  # the site may still be processing the request
             if attempt == policy.attempts:
                 raise
@@ -116,7 +116,7 @@ def check_keys(entity_type: str, data: Row, keys: Sequence[str]) -> None:
         raise InvalidArgumentError(msg)
 
 
-def _completed(client: Any, made: Row, data: Row, return_fields: Optional[List[str]]) -> Row:
+def complete_created(client: Any, made: Row, data: Row, return_fields: Optional[List[str]]) -> Row:
     """
     Upload the images of an entity that was found, and return what the create would have returned.
     """
