@@ -17,7 +17,7 @@ from sgextended.domain.client_kinds import can_summarize, client_of
 from sgextended.errors import OutcomeUnknown, ShotgunError
 from sgextended.http.retry import RetryPolicy
 from sgextended.lazy_import import lazy_module
-from sgextended.writes.reconcile import CREATION_FIELDS, MARGIN, complete_created, find_created
+from sgextended.writes.reconcile import CREATION_FIELDS, MARGIN, ambiguous, complete_created, find_created
 
 if TYPE_CHECKING:
     from sgextended.writes import dry_run
@@ -202,7 +202,7 @@ def _create_own(sg: Any, entity_type: str, data: Row, may_be_empty: List[str], m
             if is_certain:
                 return complete_created(client_of(sg), rows[0], data, None)
             if rows:
-                raise _ambiguous(error, rows) from error
+                raise ambiguous(error, rows) from error
             if attempt == policy.attempts:
                 raise
         else:
@@ -234,15 +234,3 @@ def _own_candidates(
 
 def _others(me: _Running) -> bool:
     return any(each is not me and each.key == me.key for each in list(_running))
-
-
-def _ambiguous(error: OutcomeUnknown, rows: List[Row]) -> OutcomeUnknown:
-    ids = ", ".join(str(row["id"]) for row in rows)
-    msg = (
-        f"'create' was sent, and no response arrived. These {error.entity_type} have the same values and were created "
-        f"since, perhaps by another caller: {ids}. It is unknown whether one of them is the one of this call. Check "
-        "them on the site, and retire the ones that are not wanted."
-    )
-    new = OutcomeUnknown(msg, rpc=error.rpc, attempts=error.attempts)
-    new.__dict__.update(vars(error))
-    return new

@@ -87,7 +87,7 @@ def create_once(
                 if len(made) > 1:  # perhaps another caller's, with other values in the other fields
                     made = find_created(client, entity_type, data, error)
                 if len(made) > 1:
-                    raise _ambiguous(error, keys, made) from error
+                    raise ambiguous(error, made) from error
                 if made:
                     return complete_created(client, made[0], data, return_fields)
                 sleep(policy.wait(look, 1.0))  # the site may still be processing the request
@@ -149,24 +149,49 @@ def find_created(
         extra_fields: Fields to return in addition to those of *data* and ``created_at``.
     """
     data = without_secrets(data)
-    filters: List[Any] = [] if data.get("created_by") is not None else _creator(client)
-    filters += [_filter(name, value) for name, value in data.items() if _is_comparable(value)]
-    fields, clock = [*data, "created_at", *extra_fields], SiteClock()
+    filters = [_filter(name, value) for name, value in data.items() if _is_comparable(value)]
+    found = find_since(client, entity_type, filters, [*data, *extra_fields], error, [data])
+    return [row for row in found if all(_agrees(row.get(name), value) for name, value in data.items())]
+
+
+def find_since(
+    client: Any,
+    entity_type: str,
+    filters: Sequence[Any],
+    fields: Sequence[str],
+    error: OutcomeUnknown,
+    creates: Sequence[Row],
+) -> List[Row]:
+    """
+    Return the entities that match and that the current user has created since a request was sent, lowest id first.
+
+    Args:
+        client: The client.
+
+        entity_type: The type of the entities.
+
+        filters: Native conditions.
+
+        fields: Fields to return in addition to ``created_at``.
+
+        error: The error of the request.
+
+        creates: The values of the entities. If some include ``created_at`` or ``created_by``, the time or the user is
+            not compared.
+    """
+    by_us = not any(data.get("created_by") is not None for data in creates)
+    timed = not any(data.get("created_at") is not None for data in creates)
+    conditions, wanted, clock = [*filters, *(_creator(client) if by_us else ())], [*fields, "created_at"], SiteClock()
     newest_first = [{"field_name": "id", "direction": "desc"}]
     with RESPONSES_OF_BLOCK.bind(clock):
-        found: List[Row] = client.find(entity_type, filters, fields, newest_first, limit=_PAGE)
-    since = None if data.get("created_at") is not None else _earliest(error, clock)
+        found: List[Row] = client.find(entity_type, conditions, wanted, newest_first, limit=_PAGE)
+    since = _earliest(error, clock) if timed else None
     if len(found) == _PAGE:
         if since is not None:
             moment = datetime.datetime.fromtimestamp(since, datetime.timezone.utc)
-            filters.append(["created_at", "greater_than", moment])
-        found = client.find(entity_type, filters, fields)
-    return [
-        row
-        for row in sorted(found, key=lambda row: int(row["id"]))
-        if all(_agrees(row.get(name), value) for name, value in data.items())
-        and _is_since(row.get("created_at"), since)
-    ]
+            conditions.append(["created_at", "greater_than", moment])
+        found = client.find(entity_type, conditions, wanted)
+    return [row for row in sorted(found, key=lambda row: int(row["id"])) if _is_since(row.get("created_at"), since)]
 
 
 def _earliest(error: OutcomeUnknown, clock: SiteClock) -> Optional[float]:
@@ -187,15 +212,15 @@ def _is_since(created_at: object, earliest: Optional[float]) -> bool:
     return created_at.timestamp() >= earliest
 
 
-def _ambiguous(error: OutcomeUnknown, keys: Sequence[str], found: Sequence[Row]) -> OutcomeUnknown:
+def ambiguous(error: OutcomeUnknown, found: Sequence[Row]) -> OutcomeUnknown:
     """
-    Return the error for several entities, of which at most one is the one that was to be created.
+    Return the error for entities of which at most one is the one that was to be created.
     """
     ids = ", ".join(str(row["id"]) for row in found)
     msg = (
-        f"'create' was sent, and no response arrived. Several {error.entity_type} have the same values in "
-        f"unique_by={list(keys)!r} and were created since: {ids}. It is unknown which of them is the one of this "
-        "call. Check them on the site, and retire the ones that are not wanted."
+        f"'{error.rpc}' was sent, and no response arrived. On the site, {found[0]['type']} with the values that were "
+        f"sent were created since, perhaps by another caller: {ids}. It is unknown which of them, if any, is the one "
+        "of this call. Check them on the site, and retire the ones that are not wanted."
     )
     new = OutcomeUnknown(msg, rpc=error.rpc, attempts=error.attempts)
     new.__dict__.update(vars(error))

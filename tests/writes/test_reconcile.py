@@ -187,7 +187,7 @@ def test_unique_by_names_no_winner_among_several(sg, site, project):
     ids = [sg.create("Shot", data)["id"]]
     with (
         site.faults.during(Mishap(kind="close-after", rpc={"create"}, next=1)),
-        pytest.raises(OutcomeUnknown, match=f"created since: {ids[0]}, ") as caught,
+        pytest.raises(OutcomeUnknown, match=f"by another caller: {ids[0]}, ") as caught,
     ):
         sg.create("Shot", data, unique_by=("code", "project"))
 
