@@ -60,6 +60,7 @@ class Transport:
         # The clients that use the connections, by identity. There is no callback for a client that is collected.
         self._users: Dict[int, ref[Any]] = {}
         self._most_users = _CLEAN_UP_AT
+        self._kept: Dict[str, Any] = {}
         self._shared = SingleFlight()
         self.once, self.known, self.renew = self._shared.once, self._shared.known, self._shared.renew
 
@@ -156,6 +157,18 @@ class Transport:
             reason = "407 " + response.reason
             raise proxy_error(self.endpoint.proxy, self.endpoint.url, reason, lasting=True)
         return response
+
+    def kept(self, name: str, make: Callable[[], Result]) -> Result:
+        """
+        Return an object that all clients of the endpoint share. Unlike `once`, this never waits for another thread.
+
+        Args:
+            name: The name of the object.
+
+            make: Makes the object; several threads may call it, and all get the same object.
+        """
+        found = self._kept.get(name)
+        return self._kept.setdefault(name, make()) if found is None else found  # type: ignore[no-any-return]
 
     def has_free_connections(self) -> bool:
         """

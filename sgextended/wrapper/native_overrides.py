@@ -290,8 +290,8 @@ class NativeOverrides(TransferOverrides):
         They are searched by type, by field values (those of files and similar fields cannot be compared), by the
         current user as creator, and by creation time: since the request was sent, minus half a minute, on the site's
         clock. If the write sets ``created_by`` or ``created_at``, these replace the last two. An empty list some time
-        later means that nothing was created. An equal entity that was created on purpose just before is found as well. A site that still
-        processes the request may create the entity after the search. Retired entities are not found.
+        later means that nothing was created. An equal entity that was created on purpose just before is found as well.
+        A site that still processes the request may create the entity after the search. Retired entities are not found.
 
         Args:
             error: The exception that the write raised. It contains the intended data.

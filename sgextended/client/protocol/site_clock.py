@@ -36,24 +36,27 @@ class SiteClock:
     """
 
     def __init__(self) -> None:
-        self._read: Optional[Tuple[float, float]] = None  # the site's time, and the ticks when it arrived
+        self._read: Optional[Tuple[str, float]] = None  # the last date, and the ticks when it arrived
 
     def note(self, headers: Mapping[str, str]) -> None:
         """
-        Read the time from the headers of a JSON response, with names in lower case. Nothing changes without a date.
+        Keep the date of a JSON response. The names of *headers* are in lower case. Nothing changes without a date.
         """
-        now = ticks()
-        try:
-            self._read = (parsedate_to_datetime(headers.get("date", "")).timestamp(), now)
-        except (TypeError, ValueError, IndexError, OverflowError):
-            return
+        date = headers.get("date")
+        if date:
+            self._read = (date, ticks())
 
     def at(self, moment: float) -> Optional[float]:
         """
-        Return the site's time at a moment of `ticks`, in seconds since the epoch; None if no response had a date.
+        Return the site's time at a moment of `ticks`, in seconds since the epoch; None if no response had a valid date.
         """
-        read = self._read
-        return None if read is None else read[0] + moment - read[1]
+        if self._read is None:
+            return None
+        date, arrived = self._read
+        try:
+            return parsedate_to_datetime(date).timestamp() + moment - arrived
+        except (TypeError, ValueError, IndexError, OverflowError):
+            return None
 
 
 #: A clock that the JSON responses of a block set in addition to the clock of the site.
@@ -64,7 +67,7 @@ def site_clock_of(transport: Any) -> SiteClock:
     """
     Return the clock of the site of a `Transport`, which all clients of the process share.
     """
-    clock: SiteClock = transport.once("site_clock", SiteClock)
+    clock: SiteClock = transport.kept("site_clock", SiteClock)
     return clock
 
 
