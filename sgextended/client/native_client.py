@@ -31,6 +31,7 @@ from sgextended.client.protocol.responses import (
     may_be_non_json,
     validate_response,
 )
+from sgextended.client.protocol.site_clock import note_response
 from sgextended.client.sessions import Sessions
 from sgextended.client.transfers.downloads import Downloads
 from sgextended.client.transfers.uploads import Uploads
@@ -416,7 +417,12 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
         stats.received += len(reply)
         seconds = time.monotonic() - started
         LOG.debug("%s: %d, %.3f s, %d bytes sent, %d received", what, status[0], seconds, len(body), len(reply))
-        return decode_response(self.config.server, status, reply_headers, reply, read, may_be_non_json=may_be_non_json)
+        result = decode_response(
+            self.config.server, status, reply_headers, reply, read, may_be_non_json=may_be_non_json
+        )
+        if result is not reply:  # it is JSON, so the site itself has responded
+            note_response(self._transport, reply_headers)
+        return result
 
     def _first_request(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:
         """

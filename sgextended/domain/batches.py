@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 
 from sgextended.client.native_client import NativeClient
 from sgextended.domain.arguments import Row, fields_of
+from sgextended.domain.client_kinds import client_of
 from sgextended.domain.limits import BATCH_SIZE, WORKERS
 from sgextended.errors import BatchesFailed, CallError, ConfigurationError, InvalidArgumentError, OutcomeUnknown
 from sgextended.http.deadline import within
@@ -20,6 +21,7 @@ from sgextended.workers.map import run
 from sgextended.workers.map_options import Failure, Options
 from sgextended.workers.progress import Progress
 from sgextended.writes.dry_run import comparable, is_same
+from sgextended.writes.reconcile import ambiguous, find_since
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -206,16 +208,19 @@ class _BatchSender:
             results: List[Any] = sg.batch(requests)
             return results
         policy = getattr(getattr(sg, "site", None), "retry", None) or RetryPolicy(attempts=1)
-        created = _existing(sg, requests, keys) if self.is_resumed else [None] * len(requests)
+        created = _existing(sg, requests, keys, None) if self.is_resumed else [None] * len(requests)
+        first = None
         for attempt in range(1, policy.attempts + 1):
             missing = [number for number, row in enumerate(created) if row is None]
             if not missing:
                 break
             try:
                 new = sg.batch([requests[number] for number in missing])
-            except OutcomeUnknown:
+            except OutcomeUnknown as error:
+                first = first or error
                 for search in range(1, policy.attempts + 1):
-                    created = _existing(sg, requests, keys)
+                    # A resumed run takes the entities of the earlier run, whatever their time of creation.
+                    created = _existing(sg, requests, keys, None if self.is_resumed else first)
                     if all(created):
                         break
                     time.sleep(policy.wait(search, 1.0))  # the site may still be applying the batch
@@ -242,23 +247,53 @@ def check_keys_are_unique(requests: List[Row], keys: List[str]) -> None:
             raise InvalidArgumentError(msg)
 
 
-def _existing(sg: Any, requests: List[Row], keys: List[str]) -> List[Optional[Row]]:
+def _existing(sg: Any, requests: List[Row], keys: List[str], error: Optional[OutcomeUnknown]) -> List[Optional[Row]]:
     """
     Return for each create the entity on the site with equal values in *keys*, or None.
+
+    Args:
+        sg: The client.
+
+        requests: The creates.
+
+        keys: The fields that identify an entity.
+
+        error: The error of the lost batch: only entities that the current user has created since are returned. None:
+            all entities.
+
+    Raises:
+        OutcomeUnknown: Several entities match one create of the lost batch.
     """
     entity_type = requests[0]["entity_type"]
     conditions: List[Any] = []
     for key in keys:
         values = [request["data"][key] for request in requests]
         if all(is_same(value, values[0]) for value in values):
-            conditions.append([key, "is", values[0]])
+            both = [values[0], *_stripped(values[:1])]
+            conditions.append([key, "is", values[0]] if len(both) == 1 else [key, "in", both])
         elif all(isinstance(value, (str, int)) for value in values):
-            conditions.append([key, "in", list(dict.fromkeys(values))])
+            conditions.append([key, "in", list(dict.fromkeys([*values, *_stripped(values)]))])
     wanted = fields_of([*keys, *requests[0]["data"], *requests[0].get("return_fields", ())])
-    order = [{"field_name": "id", "direction": "asc"}]
-    found = sg.find(entity_type, conditions, wanted, order)
+    if error is None:
+        found = sg.find(entity_type, conditions, wanted, [{"field_name": "id", "direction": "asc"}])
+    else:
+        creates = [request["data"] for request in requests]
+        found = find_since(client_of(sg), entity_type, conditions, wanted, error, creates)
     existing: List[Optional[Row]] = []
     for request in requests:
-        alike = [row for row in found if all(is_same(row.get(key), request["data"][key]) for key in keys)]
+        alike = [row for row in found if all(_is_stored_as(request["data"][key], row.get(key)) for key in keys)]
+        if len(alike) > 1 and error is not None:
+            raise ambiguous(error, alike)
         existing.append(alike[0] if alike else None)
     return existing
+
+
+def _stripped(values: Sequence[Any]) -> List[str]:
+    # The site removes blanks around most texts.
+    return [value.strip() for value in values if isinstance(value, str) and value != value.strip()]
+
+
+def _is_stored_as(sent: Any, there: Any) -> bool:
+    if isinstance(sent, str) and isinstance(there, str):
+        return sent.strip() == there.strip()
+    return is_same(there, sent)

@@ -461,6 +461,16 @@ def test_retry_after_reads_seconds_and_dates(value, seconds):
     assert retry_after({"retry-after": value}, NOW) == seconds
 
 
+def test_a_retry_after_date_counts_from_the_response():
+    """
+    If the response has a date, a wrong clock of this machine does not change the wait.
+    """
+    headers = {"retry-after": "Tue, 14 Nov 2023 22:13:50 GMT", "date": "Tue, 14 Nov 2023 22:13:40 GMT"}
+
+    assert retry_after(headers, NOW - 3600) == retry_after(headers, NOW + 3600) == 10.0
+    assert retry_after({**headers, "date": "now"}, NOW) == 30.0
+
+
 def test_retry_after_may_be_missing():
     """
     Without the header nothing is asked.

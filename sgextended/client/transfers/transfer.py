@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from attrs import evolve
 
+from sgextended.client.protocol.site_clock import site_clock_of, ticks
 from sgextended.client.transfers.parallel_parts import PAUSE
 from sgextended.errors import ClientClosed, OutcomeUnknown, ShotgunError, TransportError
 from sgextended.http import deadline, retry
@@ -360,7 +361,7 @@ class Transfers(ClientBase):
             sleep: Waits for a number of seconds. None: the function of the current thread.
         """
         self._fail_if_closed()
-        stats, sent_at = RequestStats(), time.time()
+        stats, sent_at, sent_tick = RequestStats(), time.time(), ticks()
         failure: Optional[Type[BaseException]] = (
             None  # only the class: the error refers to this frame, which would keep the error alive
         )
@@ -380,7 +381,9 @@ class Transfers(ClientBase):
             failure = type(error)
             error.elapsed, error.entity_type = time.monotonic() - stats.started, entity_type
             if isinstance(error, OutcomeUnknown):
-                error.sent_at, error.clock_ahead, error.data = sent_at, transport.clock_ahead(), intended()
+                then = site_clock_of(transport).at(sent_tick)
+                error.sent_at, error.clock_ahead = sent_at, None if then is None else then - sent_at
+                error.sent_tick, error.data = sent_tick, intended()
             LOG.debug("%s: failed after %.3f s: %s", rpc, error.elapsed, error)
             raise
         except BaseException as error:

@@ -4,6 +4,7 @@
 
 import json
 import socket
+import time
 
 import pytest
 
@@ -163,9 +164,9 @@ def test_a_wrong_clock_is_a_warning(examined, environment, monkeypatch):
     """
     A difference of a minute is a warning that says whether this machine is ahead or behind.
     """
-    from sgextended.http.transport import Transport
+    from sgextended.client.protocol.site_clock import SiteClock
 
-    monkeypatch.setattr(Transport, "clock_ahead", lambda _self: 60.0)
+    monkeypatch.setattr(SiteClock, "at", lambda _self, _moment: time.time() + 60.0)
     status, findings = examined()
 
     assert status == 0
