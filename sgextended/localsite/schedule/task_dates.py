@@ -175,6 +175,24 @@ def respan(plan: Plan, calendar: Calendar) -> Plan:
     return _split(plan, plan.pieces, calendar) if plan.pieces else _spanned(plan, calendar)
 
 
+def synchronized(plan: Plan, template: Plan, calendar: Calendar) -> Plan:
+    """
+    Return *plan* with the schedule of *template* in place of what is empty in it.
+
+    A task without dates gets the dates and the duration of the template. A task with dates keeps them, and a task with
+    one date gets the other one if the two are in order. Whether it is a milestone is always taken from the template.
+    """
+    if plan.milestone is not template.milestone:
+        plan = replan(plan, {"milestone": template.milestone}, calendar)
+    if plan.start is None and plan.due is None:
+        return template if template.duration is not None else attrs.evolve(template, duration=plan.duration)
+    start, due = plan.start or template.start, plan.due or template.due
+    if start is None or due is None or due < start or plan.pieces:
+        return plan
+    filled = attrs.evolve(plan, start=start, due=due)
+    return filled if filled == plan else _spanned(filled, calendar)
+
+
 def _milestone(plan: Plan, sent: Mapping[str, Any]) -> Plan:
     start, due = _date(sent.get("start_date")), _date(sent.get("due_date"))
     if start is not None and due is not None and start != due:
@@ -205,8 +223,7 @@ def _change_due(plan: Plan, due: dt.date, calendar: Calendar) -> Plan:
     Return *plan* with another end. The duration changes; if the start is unknown, the start is computed.
     """
     if plan.pieces:
-        kept = [piece for piece in plan.pieces if piece.start <= due] or [Piece(due, due)]
-        return _split(plan, (*kept[:-1], Piece(kept[-1].start, due)), calendar)
+        return _split(plan, _pieces_until(plan.pieces, due, calendar), calendar)
     plan = attrs.evolve(plan, due=due)
     if plan.start is None and plan.duration is not None:
         return attrs.evolve(plan, start=calendar.backward(due, _days(plan.duration)))
@@ -236,6 +253,18 @@ def _moved_pieces(plan: Plan, start: dt.date, calendar: Calendar) -> Plan:
             )
         pieces.append(Piece(start, calendar.forward(start, max(1, calendar.count(*piece)))))
     return _split(plan, tuple(pieces), calendar)
+
+
+def _pieces_until(pieces: tuple[Piece, ...], due: dt.date, calendar: Calendar) -> tuple[Piece, ...]:
+    """
+    Return the pieces of a split task whose end moves to *due*. A due date in a gap becomes a piece of one day.
+    """
+    kept = tuple(piece for piece in pieces if piece.start <= due)
+    day = Piece(due, due)
+    if not kept:
+        return (day,)
+    in_gap = len(kept) < len(pieces) and _gap(calendar, kept[-1], day) > 0
+    return (*kept, day) if in_gap else (*kept[:-1], Piece(kept[-1].start, due))
 
 
 def _change_split_duration(plan: Plan, duration: int, calendar: Calendar) -> Plan:

@@ -1,5 +1,5 @@
 """
-Writing single rows: insert, update, retire and revive, always together with the row's entry in the directory.
+Writing single rows: insert, update, retire, revive and erase, always together with the row's entry in the directory.
 
 Every change of a row calls a function of this module, so this is where events are recorded.
 """
@@ -154,6 +154,19 @@ def retire_row(tx: Transaction, entity_type: str, entity_id: int, *, cause: Opti
         )
         for follower_id in list(tx.connection.execute(query).scalars()):
             retire_row(tx, follower, follower_id, cause=(entity_type, entity_id))
+
+
+def erase_row(tx: Transaction, entity_type: str, entity_id: int) -> None:
+    """
+    Delete a row for good. It is not among the retired rows, and it cannot be revived.
+    """
+    table, directory, links = tx.tables[entity_type], tx.tables.directory, tx.tables.links
+    tx.events.row_erased(tx, entity_type, entity_id)
+    tx.connection.execute(sa.delete(table).where(table.c.id == entity_id))
+    for kind, number in ((links.c.left_type, links.c.left_id), (links.c.right_type, links.c.right_id)):
+        tx.connection.execute(sa.delete(links).where(kind == entity_type, number == entity_id))
+    chosen = directory.c.type == entity_type, directory.c.id == entity_id
+    tx.connection.execute(sa.delete(directory).where(*chosen))
 
 
 def revive_row(tx: Transaction, entity_type: str, entity_id: int) -> None:

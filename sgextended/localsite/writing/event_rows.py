@@ -14,7 +14,7 @@ import attrs
 from sgextended.localsite.storage.data_types import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sgextended.localsite.schema.entity_types import Field
     from sgextended.localsite.storage.transaction import Actor, Transaction
@@ -81,11 +81,11 @@ _NAMES = (
 
 class EventWriter:
     """
-    Turns noted events into rows.
+    Turns noted events into rows. *erased* has the names of the rows that the request erased.
     """
 
-    def __init__(self, tx: Transaction, actor: Actor, events: list[Event]) -> None:
-        self._tx, self._actor, self._events = tx, actor, events
+    def __init__(self, tx: Transaction, actor: Actor, events: list[Event], erased: Mapping[Key, Optional[str]]) -> None:
+        self._tx, self._actor, self._events, self._erased = tx, actor, events, erased
         self._names: dict[Key, Optional[str]] = {}
         self._status: dict[Key, Optional[str]] = {}
         self._project: dict[Key, Optional[int]] = {}
@@ -108,7 +108,7 @@ class EventWriter:
         if self._actor.caller is not None:
             keys.add((self._actor.caller.type, self._actor.caller.id))
         found = self._tx.connection.exec_driver_sql(_NAMES, (json.dumps(list(keys)),))
-        self._names = {(row[0], row[1]): row[2] for row in found}
+        self._names = {**self._erased, **{(row[0], row[1]): row[2] for row in found}}
         by_type: dict[str, list[int]] = {}
         for entity_type, entity_id in keys:
             by_type.setdefault(entity_type, []).append(entity_id)

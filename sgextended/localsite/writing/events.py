@@ -54,6 +54,7 @@ class EventRecorder:
         self._is_wanted: Optional[bool] = None
         self._pending: list[Event] = []
         self._created: set[Key] = set()
+        self._erased: dict[Key, Optional[str]] = {}
         self._cause: Optional[_Cause] = None
 
     def row_created(self, tx: Transaction, entity_type: str, entity_id: int, row: Mapping[str, Any]) -> None:
@@ -123,6 +124,15 @@ class EventRecorder:
         change.meta = {**attribute_meta(change), "old_value": None, "new_value": moment}
         meta = {**_row_meta(tx, "entity_retirement", key), "retirement_date": moment}
         self._pending += [change, Event("Retirement", key, meta=meta, description="deleted")]
+
+    def row_erased(self, tx: Transaction, entity_type: str, entity_id: int) -> None:
+        """
+        Record that a row is about to be erased. Its entry is the one of a retirement.
+        """
+        if self._records(tx) and not self._is_part(entity_type):
+            key = (entity_type, entity_id)
+            self.row_retired(tx, entity_type, entity_id)
+            self._erased[key] = _name_of(tx, key)
 
     def row_revived(self, tx: Transaction, entity_type: str, entity_id: int) -> None:
         """
@@ -196,7 +206,7 @@ class EventRecorder:
         if not self._pending or tx.actor is None:
             return
         pending, self._pending = self._pending, []
-        EventWriter(tx, tx.actor, pending).write()
+        EventWriter(tx, tx.actor, pending, self._erased).write()
 
     def _records(self, tx: Transaction) -> bool:
         if tx.actor is None:
@@ -272,13 +282,17 @@ def _differences(
 
 
 def _row_meta(tx: Transaction, kind: str, key: Key) -> dict[str, Any]:
-    query = "SELECT name FROM directory WHERE type = ? AND id = ?"
-    name = tx.connection.exec_driver_sql(query, key).scalar()
     return {
         "type": kind,
         "id": key[1],
         "class_name": key[0],
-        "display_name": name,
+        "display_name": _name_of(tx, key),
         "entity_type": key[0],
         "entity_id": key[1],
     }
+
+
+def _name_of(tx: Transaction, key: Key) -> Optional[str]:
+    query = "SELECT name FROM directory WHERE type = ? AND id = ?"
+    name: Optional[str] = tx.connection.exec_driver_sql(query, key).scalar()
+    return name

@@ -325,8 +325,11 @@ def _check_revival(tx: Transaction, entity_type: EntityType, entity_id: int) -> 
     if names:
         query = sa.select(*(table.c[name] for name in names)).where(table.c.id == entity_id)
         columns = dict(tx.connection.execute(query).mappings().one())
-        _check_unique(tx, entity_type, columns, entity_id)
-        _check_connection(tx, entity_type, columns, entity_id)
+        try:
+            _check_unique(tx, entity_type, columns, entity_id)
+            _check_connection(tx, entity_type, columns, entity_id)
+        except Fault as error:
+            raise Fault("Can't unretire the entity because a field has a non-unique value.", DATABASE) from error
 
 
 def _complete(tx: Transaction, entity_type: EntityType, columns: dict[str, Any]) -> None:

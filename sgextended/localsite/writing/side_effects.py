@@ -1,5 +1,5 @@
 """
-The effects of a write on other rows: tasks are rescheduled, and task templates create tasks.
+The effects of a write on other rows: tasks are rescheduled, and task templates create and change tasks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sgextended.localsite.errors import DATABASE, Fault
 from sgextended.localsite.schedule import dependencies
 from sgextended.localsite.schedule.task_dates import PLANNED
-from sgextended.localsite.writing.task_templates import add_template_tasks
+from sgextended.localsite.writing.task_templates import apply_template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,16 +41,9 @@ def prepare_create(
         if not _TIMED.isdisjoint(sent):
             people = [link for field, given, _mode in links if field.name == "task_assignees" for link in given]
             dependencies.plan_new(tx, sent, columns, people)
-            waits = any(field.name == "upstream_tasks" and given for field, given, _mode in links)
-            dated = any(name in sent for name in ("start_date", "due_date", "splits"))
-            if waits and dated and "pinned" not in sent:
-                columns["pinned"] = 1
     elif entity_type.name == "TaskDependency":
-        if columns.get("dependency_type") is None:
-            columns["dependency_type"] = dependencies.DEPENDENCY_TYPES[0]
+        columns.setdefault("dependency_type", dependencies.DEPENDENCY_TYPES[0])
         dependencies.check_type(columns["dependency_type"])
-        if columns.get("offset_days") is None:
-            columns["offset_days"] = 0
 
 
 def finish_create(
@@ -64,15 +57,19 @@ def finish_create(
     Apply the effects of a row's creation on other rows. The row and its links are written already.
     """
     if entity_type.name == "Task":
+        dated = columns.get("start_date") is not None or columns.get("due_date") is not None
         for field, given, _mode in links:
-            if field.name in _NEIGHBOURS and given:
+            if field.name == "upstream_tasks" and given:
                 dependencies.check_loop(tx, entity_id)
-                waiting = [entity_id] if field.name == "upstream_tasks" else [link["id"] for link in given]
-                dependencies.settle(tx, waiting)
+                # A task that is created with dates keeps them until an upstream task moves.
+                dependencies.settle(tx, [entity_id], hold=dated)
+            elif field.name == "downstream_tasks" and given:
+                dependencies.check_loop(tx, entity_id)
+                dependencies.settle(tx, [link["id"] for link in given])
     elif entity_type.name == "TaskDependency":
         _check_and_settle(tx, columns.get("task__id"))
     elif columns.get("task_template__id") is not None:
-        add_template_tasks(tx, {"type": entity_type.name, "id": entity_id}, columns["task_template__id"])
+        apply_template(tx, {"type": entity_type.name, "id": entity_id}, columns["task_template__id"])
 
 
 @attrs.define
@@ -142,7 +139,7 @@ class Update:
                 dependencies.settle(tx, [self._before["task__id"]], hold=True)
         elif self._before and self._before["task_template__id"] != self.columns["task_template__id"]:
             entity = {"type": entity_type.name, "id": entity_id}
-            add_template_tasks(tx, entity, self.columns["task_template__id"])
+            apply_template(tx, entity, self.columns["task_template__id"])
 
     def _relink(self, tx: Transaction, field: Field, task_id: int, given: list[Link]) -> None:
         before = self._neighbours[field.name]

@@ -235,6 +235,26 @@ def test_list_without_another_end_is_told_once(sg, make, log, site, name):
     assert plain(entry["meta"]["added"][0]) == link(user, name, "act")
 
 
+def test_erased_reply_is_named(sg, make, log):
+    """
+    A reply that is taken out of its note is erased; the entries of the same request still name it.
+    """
+    note = make("Note", subject="n")
+    reply = sg.create("Reply", {"entity": note, "content": "yes"})
+    log()
+    sg.update("Note", note["id"], {"replies": []})
+    entries = log()
+
+    assert brief(entries) == [
+        ("Shotgun_Note_Change", "replies"),
+        ("Shotgun_Reply_Change", "retirement_date"),
+        ("Shotgun_Reply_Retirement", None),
+    ]
+    assert plain(entries[0]["meta"]["removed"][0]) == link(reply, "yes")
+    assert entries[2]["meta"]["display_name"] == "yes"
+    assert entries[2]["description"] == f"{entries[2]['user']['name']} deleted Reply yes"
+
+
 def test_links_of_a_new_row_are_part_of_its_creation(sg, make, log):
     """
     Lists that a create fills are marked so; the back-references are not.
