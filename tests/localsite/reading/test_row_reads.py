@@ -28,7 +28,7 @@ def test_every_word_must_occur(sg, make, project):
     make("Task", content="Render")
     found = sg.text_search("BUNNY 0020", {"Shot": [], "Task": [], "Sequence": []}, [project["id"]])
 
-    assert found["terms"] == ["BUNNY", "0020"]
+    assert found["terms"] == ["bunny", "0020"]
     assert found["matches"] == [
         {
             "id": task["id"],
@@ -167,7 +167,7 @@ def test_type_without_rows_has_an_empty_leaf(sg, root):
 
 def test_shots_stand_under_sequences(sg, make, root):
     """
-    Shots are grouped by their sequences in order of name; those without one, or with a retired one, stand last.
+    Shots are grouped by the sequences in order of name; those without one, or with a retired one, after each of them.
     """
     late, early, gone = (make("Sequence", code=code) for code in ("b", "a", "c"))
     shots = [make("Shot", code=f"s{at}", sg_sequence=where) for at, where in enumerate((late, late, early, gone, None))]
@@ -176,17 +176,33 @@ def test_shots_stand_under_sequences(sg, make, root):
 
     assert children(sg, f"{root}/Shot") == [
         ("a", f"{group}/{early['id']}"),
+        ("Shots with no Sequence", f"{group}/__none__"),
         ("b", f"{group}/{late['id']}"),
         ("Shots with no Sequence", f"{group}/__none__"),
     ]
-    assert sg.nav_expand(f"{root}/Shot")["children"][2]["ref"] == {"kind": "no_entity", "value": None}
+    assert sg.nav_expand(f"{root}/Shot")["children"][1]["ref"] == {"kind": "entity_type", "value": "Shot"}
     under = sg.nav_expand(f"{group}/{late['id']}")
     assert (under["label"], under["parent_path"]) == ("b", f"{root}/Shot")
     assert [(each["label"], each["has_children"]) for each in under["children"]] == [("s0", False), ("s1", False)]
-    assert [label for label, _path in children(sg, f"{group}/__none__")] == ["s3", "s4"]
+    for path in (f"{group}/__none__", f"{root}/Shot/sg_sequence/__none__"):
+        assert [label for label, _path in children(sg, path)] == ["s3", "s4"]
     leaf = sg.nav_expand(under["children"][0]["path"])
     assert leaf["path"] == f"{group}/{late['id']}/id/{shots[0]['id']}"
     assert (leaf["parent_path"], leaf["children"]) == (f"{group}/{late['id']}", [])
+
+
+def test_sequence_without_shots_is_a_group(sg, make, root):
+    """
+    Sequences without shots are groups, with one child that says so; without a sequence, shots are in no group.
+    """
+    make("Shot", code="lone")
+    empty = [{"label": "No Shots", "has_children": False, "ref": {"kind": "empty", "value": None}}]
+
+    assert sg.nav_expand(f"{root}/Shot")["children"] == empty
+    assert children(sg, f"{root}/Shot/sg_sequence/Sequence/__none__")[0][0] == "lone"
+    sequence = make("Sequence", code="q")
+    assert [label for label, _path in children(sg, f"{root}/Shot")] == ["q", "Shots with no Sequence"]
+    assert sg.nav_expand(f"{root}/Shot/sg_sequence/Sequence/{sequence['id']}")["children"] == empty
 
 
 def test_assets_stand_under_their_types(sg, make, root):
@@ -203,6 +219,7 @@ def test_assets_stand_under_their_types(sg, make, root):
         ("Prop", f"{group}/Prop"),
         ("Assets with no Type", f"{group}/__none__"),
     ]
+    assert sg.nav_expand(f"{root}/Asset")["children"][2]["ref"] == {"kind": "list", "value": "__none__"}
     node = sg.nav_expand(f"{group}/Matte Painting", None, {"Asset": ["code"]})
     assert node["ref"] == {"kind": "list", "value": "Matte Painting"}
     assert node["children"][0]["ref"]["value"]["code"] == "y"
@@ -289,13 +306,14 @@ def test_names_are_found_in_the_tree(sg, make, project, root, name):
     assert found[f"shot {name}"] == {
         "label": f"shot {name}",
         "incremental_path": [root, f"{root}/Shot", group, f"{group}/id/{shot['id']}"],
-        "path_label": f"Shot > seq {name} > shot {name}",
-        "ref": {"kind": "entity", "value": shot},
+        "path_label": f"Shots > seq {name}",
+        "ref": shot,
         "project_id": project["id"],
     }
     assert found[f"seq {name}"]["incremental_path"] == [root, f"{root}/Shot", group]
+    assert (found[f"seq {name}"]["path_label"], found[f"seq {name}"]["ref"]) == ("Shots", sequence)
     assert found[name]["incremental_path"] == [root]
-    assert found[name]["path_label"] == name
+    assert (found[name]["path_label"], found[name]["ref"]) == ("", {"type": "Project", "id": project["id"]})
     below = sg.nav_search_string(f"{root}/Shot", name)
     assert sorted(each["label"] for each in below) == [f"seq {name}", f"shot {name}"]
 
@@ -309,7 +327,7 @@ def test_rows_are_found_in_the_tree(sg, make, root, project):
     found = sg.nav_search_entity("/", asset, VERSION)
 
     assert [each["incremental_path"][-1] for each in found] == [f"{root}/Asset/sg_asset_type/Prop/id/{asset['id']}"]
-    assert sg.nav_search_entity(root, loose)[0]["path_label"].startswith("Asset > Assets with no Type > ")
+    assert sg.nav_search_entity(root, loose)[0]["path_label"] == "Assets > Assets with no Type"
     assert sg.nav_search_entity("/", {"type": "Project", "id": project["id"]})[0]["project_id"] == project["id"]
     outside = [make("Task"), sg.find_one("Step", []), sg.create("Attachment", {})]
     for each in outside:
