@@ -45,11 +45,12 @@ def labels(live: Any, project: Dict[str, Any], path: str = "/Shot") -> List[str]
 def _words(live):
     word, other = live.name("Wolf"), live.name("Hut")
     live.make("Shot", code=f"x{word}_{other}")
-    asked = f"{word} {other}", f"{other} {word}".upper(), f"{word}_{other}".lower(), word[1:], f"{word} zz", f"{other}_{word}"
-    return [len(named(live, text)) for text in asked], [1, 1, 1, 1, 0, 0]
+    good = f"{word} {other}", f"{other} {word}".upper(), f"{word}_{other}".lower(), word[1:]
+    bad = f"{word} zz", f"{other}_{word}"
+    return [len(named(live, text)) for text in (*good, *bad)], [1, 1, 1, 1, 0, 0]
 
 
-@fact("F554", "053", "M S", "a version is found by the name of the shot that it links to; descriptions are not searched")
+@fact("F554", "053", "M S", "a version is found by the name of the shot it links to; descriptions are not searched")
 def _by_link(live):
     word, hidden = live.name("bear"), live.name("cave")
     live.make("Version", code="v1", entity=live.make("Shot", code=word), description=hidden)
@@ -102,7 +103,8 @@ def _empty_group(live):
     project = tree_project(live)
     group = live.make("Sequence", project=project, code="q")
     below = children(live, project, f"/Shot/sg_sequence/Sequence/{group['id']}")
-    return (labels(live, project), [(each["label"], each["ref"]["kind"]) for each in below]), (["q"], [("No Shots", "empty")])
+    came = labels(live, project), [(each["label"], each["ref"]["kind"]) for each in below]
+    return came, (["q"], [("No Shots", "empty")])
 
 
 @fact("F563", "064", "M S", "shots without a sequence in the project: one child 'No Shots'; the bucket's path has them")

@@ -6,8 +6,9 @@ Activity streams, following, note threads and the read state.
 import functools
 from typing import Any, Dict, List
 
-from live_facts.fact import Facts, Says
 from shotgun_api3 import Shotgun
+
+from live_facts.fact import Facts, Says
 
 fact = Facts()
 
@@ -75,7 +76,7 @@ def _limits(live):
     return (len(updates(live, shot)), len(taken["updates"]), refused), (25, 31, Says("less than or equal to 500"))
 
 
-@fact("F542", "067", "M S", "a reply is an update of its note, named by subject and content, with the reply in meta; one id on all streams")
+@fact("F542", "067", "M S", "a reply is an update of its note, the reply is in meta; all streams have it under one id")
 def _replies(live):
     project = live.make("Project", name=live.name("P"))
     shot = live.make("Shot", project=project)
@@ -84,12 +85,13 @@ def _replies(live):
     came = [[each for each in updates(live, link) if each["update_type"] == "create_reply"]
             for link in (note, shot, project)]
     one = came[0][0]
-    told = one["primary_entity"]["type"], one["primary_entity"]["name"], one["meta"]["entity_id"], one["meta"]["content"]
+    note, meta = one["primary_entity"], one["meta"]
+    told = note["type"], note["name"], meta["entity_id"], meta["content"]
     wanted = "Note", "light - too dark", reply["id"], "looks fine"
     return ([[each["id"] for each in part] for part in came], told), ([[one["id"]]] * 3, wanted)
 
 
-@fact("F543", "067", "M S", "the stream of a shot has the creates of its tasks and versions; a task's has its versions'")
+@fact("F543", "067", "M S", "a shot's stream has the creates of its tasks and versions; a task's has its versions'")
 def _children(live):
     shot = live.make("Shot")
     task = live.make("Task", content="anm", entity=shot)
@@ -134,7 +136,7 @@ def _thread(live):
     wider = {"Note": ["subject"], "Attachment": ["description"], "Reply": ["publish_status"]}
     rows = {row["type"]: row for row in live.sg.note_thread_read(note["id"], wider)}
     common = {"type", "id", "created_at"}
-    came = {name: set(row) for name, row in rows.items()}, set(rows["Reply"]["user"]), list(rows)[0]
+    came = {name: set(row) for name, row in rows.items()}, set(rows["Reply"]["user"]), next(iter(rows))
     wanted = {"Note": common | {"content", "created_by", "subject"},
               "Attachment": common | {"created_by", "description"}, "Reply": common | {"content", "user"}}
     return came, (wanted, {"type", "id", "name", "image"}, "Note")

@@ -39,8 +39,8 @@ def activity_stream(tx: Transaction, request: Any) -> dict[str, Any]:
         raise Fault(f"Entity of type [{entity_type}] with id={entity_id} does not exist.", DATABASE)
     limit = payload.optional_integer(tx, request, "limit")
     if limit is not None and not 1 <= limit <= MAX_LIMIT:
-        bound = f"less than or equal to {MAX_LIMIT}" if limit else "greater than or equal to 1"
-        raise Fault(f"API {tx.rpc}() 'limit' must be {bound}. Got: {limit}")
+        allowed = f"less than or equal to {MAX_LIMIT}" if limit else "greater than or equal to 1"
+        raise Fault(f"API {tx.rpc}() 'limit' must be {allowed}. Got: {limit}")
     most = limit or DEFAULT_LIMIT
     log = tx.alias("EventLogEntry")
     query = (
