@@ -33,7 +33,7 @@ def read_all(tx: Transaction, request: Any) -> dict[str, Any]:
     Return the description of all fields of all types.
     """
     shown = shown_in(tx, _shown_project(tx, payload.mapping(tx, request or {})))
-    return {name: description.fields(facts, shown) for name, facts in tx.schema.types.items()}
+    return {name: description.fields(tx.schema, facts, shown) for name, facts in tx.schema.types.items()}
 
 
 def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
@@ -42,11 +42,14 @@ def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
     """
     request = payload.mapping(tx, request)
     entity_type = payload.entity_type(tx, request)
-    found = description.fields(entity_type, shown_in(tx, _shown_project(tx, request)))
+    found = description.fields(tx.schema, entity_type, shown_in(tx, _shown_project(tx, request)))
     name = request.get("field_name")
     if name is None:
         return found
-    if not isinstance(name, str) or name not in found:
+    field = entity_type.fields.get(name) if isinstance(name, str) else None
+    if field is not None and field.undeclared:
+        return {}
+    if field is None:
         raise Fault(f"API {tx.rpc}() {entity_type.name}.{name} doesn't exist.")
     return {name: found[name]}
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from sgextended.localsite.errors import DATABASE, Fault, inspect
 from sgextended.localsite.storage.data_types import parse_checkbox, parse_date, parse_moment, parse_number, wrong_class
+from sgextended.localsite.storage.jsonb_values import jsonb_text
 from sgextended.localsite.storage.transaction import MOMENT, Transaction, among
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ _CHOICE = ("is", "is_not", "in", "not_in")
 RELATIONS: dict[str, tuple[str, ...]] = {
     "checkbox": ("is", "is_not"),
     "image": ("is", "is_not"),
+    "jsonb": ("is", "is_not", "contains", "not_contains"),
     "tag_list": ("is", "is_not", "name_contains", "name_not_contains"),
     **dict.fromkeys(("text", "footage"), _TEXT),
     **dict.fromkeys(("number", "duration", "percent", "timecode", "float", "currency"), _NUMBER),
@@ -260,6 +262,17 @@ def _image(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relatio
     return column.is_(None)
 
 
+def _jsonb(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]) -> Condition:
+    value = values[0]
+    if value is None:
+        return column.is_(None) if relation == "is" else sa.false()
+    if relation == "contains":
+        return sa.func.jsonb_contains(column, jsonb_text(value)) == 1
+    if not isinstance(value, (dict, list)):
+        raise wrong_class(tx, field, value)
+    return column == jsonb_text(value)
+
+
 def _tag_list(
     tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]
 ) -> Condition:
@@ -277,6 +290,7 @@ def _tag_list(
 _CONDITIONS: dict[str, Callable[[Transaction, Field, sa.ColumnElement[Any], str, list[Any]], Condition]] = {
     "checkbox": _checkbox,
     "image": _image,
+    "jsonb": _jsonb,
     "tag_list": _tag_list,
     **dict.fromkeys(("text", "footage"), _text),
     **dict.fromkeys(("number", "duration", "percent", "timecode", "float", "currency"), _number),

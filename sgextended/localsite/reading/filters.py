@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from sgextended.localsite.schema.entity_types import Field
 
 _FROM = "$FROM$"
-# Real sites ignore a condition on the settings of a page: every row meets it.
-_IGNORED = frozenset({"PageSetting.settings_json"})
+# Real sites ignore a condition on these fields: every row meets it.
+_IGNORED = frozenset({"EventLogEntry.audit_trail", "PageSetting.settings_json"})
 # Whether the current user has read a note. Each person has a value of their own.
 _READ_STATE = "Note.read_by_current_user"
 #: The deepest nesting of groups that a filter may have. Real sites have the same limit.

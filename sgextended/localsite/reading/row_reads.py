@@ -29,6 +29,9 @@ _UNSORTABLE = frozenset(
     {"jsonb", "multi_entity", "password", "pivot_column", "serializable", "summary", "tag_list", "url"}
 )
 
+# A field that the schema has and that no response contains.
+_NEVER_SHOWN = "EventLogEntry.audit_trail"
+
 
 @attrs.frozen(kw_only=True)
 class Search:
@@ -124,7 +127,7 @@ class _Page:
         Add the field at *path* to the rows, if a response can show it.
         """
         leaf = self._scope.leaf(path)
-        if leaf is None:
+        if leaf is None or leaf.field.path == _NEVER_SHOWN:
             return
         place, field = leaf.place, leaf.field
         if field.data_type == "entity":

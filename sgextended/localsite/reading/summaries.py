@@ -200,13 +200,14 @@ def _formula(scope: Scope, leaf: Leaf, kind: str, value: Any) -> Optional[_Formu
     data_type, func = leaf.field.data_type, sa.func
     if data_type in {"pivot_column", "summary"}:
         return None
-    rows = _Part(func.count(), _sum)
     if kind == "record_count":
-        return _Formula((rows,), _or_zero)
+        return _Formula((_Part(func.count(), _sum),), _or_zero)
     if kind == "count":
         return _Formula((_Part(func.count(_filled(scope.tx, leaf)), _sum),), _or_zero)
     if data_type in {"multi_entity", "password"}:
         return None
+    if kind in _PERCENTAGES and data_type not in NUMBERS:
+        return _share(scope, leaf, kind, value)
     column = leaf.place.column(leaf.field)
     least, most = _Part(func.min(column), min), _Part(func.max(column), max)
     if data_type in NUMBERS:
@@ -228,13 +229,23 @@ def _formula(scope: Scope, leaf: Leaf, kind: str, value: Any) -> Optional[_Formu
     if data_type == "status_list" and kind == "status_list":
         code = func.coalesce(column, "")
         return _Formula((_Part(func.min(code), min), _Part(func.max(code), max)), _common_status)
-    if kind in _PERCENTAGES and (data_type in _CODES or (data_type == "checkbox" and kind == "percentage")):
-        matching = func.count(sa.case((column == (1 if data_type == "checkbox" else _code(scope, leaf, value)), 1)))
-        if kind == "percentage":
-            return _Formula((_Part(matching, _sum), rows), _percent)
-        counted = func.count(sa.case((func.coalesce(column, "") != _NOT_APPLICABLE, 1)))
-        return _Formula((_Part(matching, _sum), rows, _Part(counted, _sum)), _status_percent)
     return None
+
+
+def _share(scope: Scope, leaf: Leaf, kind: str, value: Any) -> Optional[_Formula]:
+    """
+    Return the formula of a percentage of a status, a list or a checkbox, or None for other data types.
+    """
+    is_checkbox = leaf.field.data_type == "checkbox"
+    if not (leaf.field.data_type in _CODES or (is_checkbox and kind == "percentage")):
+        return None
+    func, column = sa.func, leaf.place.column(leaf.field)
+    wanted = 1 if is_checkbox else _code(scope, leaf, value)
+    matching, rows = _Part(func.count(sa.case((column == wanted, 1))), _sum), _Part(func.count(), _sum)
+    if kind == "percentage":
+        return _Formula((matching, rows), _percent)
+    counted = func.count(sa.case((func.coalesce(column, "") != _NOT_APPLICABLE, 1)))
+    return _Formula((matching, rows, _Part(counted, _sum)), _status_percent)
 
 
 def _code(scope: Scope, leaf: Leaf, value: Any) -> str:

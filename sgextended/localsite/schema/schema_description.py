@@ -17,6 +17,8 @@ _FORMULAS = {
     "Task.workload_per_day": ("{duration}/ceiling(to_days({duration}))", "duration"),
     "Task.workload_per_day_per_assignee": ("{workload_per_day}/{workload_assignee_count}", "duration"),
 }
+# Fields whose values the site keeps unique, although their descriptions do not say so.
+_UNDECLARED_UNIQUE = frozenset({"LocalStorage.code"})
 _TUNABLE_DEFAULTS = frozenset({"checkbox", "list", "number", "status_list", "text"})
 
 
@@ -27,17 +29,21 @@ def entity_types(schema: Schema) -> dict[str, Any]:
     return {name: {"name": _fact(facts.label), "visible": _fact(value=True)} for name, facts in schema.types.items()}
 
 
-def fields(entity_type: EntityType, shown: Mapping[tuple[str, str], tuple[bool, list[str]]]) -> dict[str, Any]:
+def fields(
+    schema: Schema, entity_type: EntityType, shown: Mapping[tuple[str, str], tuple[bool, list[str]]]
+) -> dict[str, Any]:
     """
     Return the description of every field of a type, keyed by its name.
 
     Args:
+        schema: The site's schema.
+
         entity_type: The type.
 
         shown: The settings of a project, keyed by type and field: whether it shows the field, and its hidden statuses.
     """
     return {
-        name: _description(field, *shown.get((entity_type.name, name), (True, [])))
+        name: _description(schema, field, *shown.get((entity_type.name, name), (True, [])))
         for name, field in entity_type.fields.items()
         if not field.undeclared
     }
@@ -47,8 +53,7 @@ def _fact(value: Any, *, editable: bool = False) -> dict[str, Any]:
     return {"value": value, "editable": editable}
 
 
-def _description(field: Field, visible: bool, hidden_values: list[str]) -> dict[str, Any]:
-    is_custom = field.hideable
+def _description(schema: Schema, field: Field, visible: bool, hidden_values: list[str]) -> dict[str, Any]:
     return {
         "name": _fact(field.label, editable=True),
         "description": _fact(field.remarks.get("description", ""), editable=True),
@@ -56,22 +61,25 @@ def _description(field: Field, visible: bool, hidden_values: list[str]) -> dict[
         "data_type": _fact(field.data_type),
         "editable": _fact(field.editable),
         "mandatory": _fact(field.mandatory),
-        "unique": _fact(field.unique),
-        "visible": _fact(visible, editable=is_custom),
+        "unique": _fact(field.unique and field.path not in _UNDECLARED_UNIQUE),
+        "visible": _fact(visible, editable=field.custom),
         "custom_metadata": _fact(field.remarks.get("custom_metadata", ""), editable=True),
         "ui_value_displayable": _fact(value=True),
-        "properties": _properties(field, hidden_values, is_custom=is_custom),
+        "properties": _properties(field, hidden_values, schema),
     }
 
 
-def _properties(field: Field, hidden_values: list[str], *, is_custom: bool) -> dict[str, Any]:
-    tunable = is_custom and field.data_type in _TUNABLE_DEFAULTS
+def _properties(field: Field, hidden_values: list[str], schema: Schema) -> dict[str, Any]:
+    tunable = (field.custom or field.name.startswith("sg_")) and field.data_type in _TUNABLE_DEFAULTS
     found = {
         "default_value": _fact(field.default, editable=tunable),
         "summary_default": _fact(field.remarks.get("summary_default", "none"), editable=True),
     }
     if field.data_type in {"entity", "multi_entity", "tag_list"}:
         found["valid_types"] = _fact(list(field.valid_types), editable=True)
+    if field.links_to_any_type:
+        # These links lead to rows that have a thumbnail.
+        found["valid_types"] = _fact(sorted(name for name, facts in schema.types.items() if "image" in facts.fields))
     if field.data_type in {"list", "status_list"}:
         found["valid_values"] = _fact(list(field.valid_values or ()), editable=True)
     if field.data_type == "status_list":

@@ -342,6 +342,8 @@ def test_preferences(sg):
     assert sg.preferences_read(["hours_per_day", "bogus"]) == {"hours_per_day": 8.0}
     found = sg.preferences_read()
     assert {"duration_units", "date_component_order", "support_local_storage", "view_master_settings"} <= set(found)
+    assert {"format_float_fields", "format_float_fields_rounding"} <= set(found)
+    assert len(found) == 17
 
 
 def test_subscriptions(sg, call, user):

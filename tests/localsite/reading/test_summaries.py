@@ -3,7 +3,6 @@ Summaries and groups.
 """
 
 import pytest
-from shotgun_api3 import Fault
 
 
 @pytest.fixture
