@@ -41,15 +41,6 @@ def with_value(live: Any, entity_type: str, attribute: str) -> List[str]:
     return sorted(name for name, facts in found.items() if facts[attribute]["value"] and name != "id")
 
 
-def linked_shot(live: Any, path: str) -> Any:
-    """
-    Return what a link field of a new row reads after a shot was written to it, and that shot.
-    """
-    shot = live.make("Shot", code="s")
-    came = live.stored(path, shot)
-    return {"type": came["type"], "id": came["id"]}, shot
-
-
 def missing(live: Any, **wanted: str) -> Dict[str, List[str]]:
     """
     Return the fields, by type, that the schema does not have.
@@ -57,57 +48,6 @@ def missing(live: Any, **wanted: str) -> Dict[str, List[str]]:
     found = {name: [each for each in names.split() if each not in live.sg.schema_field_read(name)]
              for name, names in wanted.items()}
     return {name: names for name, names in found.items() if names}
-
-
-fact("F178", "entity", "M S", "Cut.sg_scene only advises its types: a Shot is taken and reads back",
-     lambda live: linked_shot(live, "Cut.sg_scene"))
-
-
-@fact("F271", "jsonb", "M S", "Note.meta stores any hash or list on create and is editable on create only afterwards")
-def _meta(live):
-    values = {"a": {"b": [1, None, True]}}, [1, "x", {"y": 2.5}]
-    notes = [live.make("Note", meta=value) for value in values]
-    refused = live.fault(live.update, notes[0], meta={"a": 2})
-    return ([live.get(note, "meta") for note in notes], refused), (list(values), Says("editable on create only"))
-
-
-@fact("F273", "jsonb", "M S", "jsonb filters: is, is_not, contains, not_contains; whole-value equality and containment")
-def _jsonb_filters(live):
-    stored = {"a": 1, "bb": {"c": [1, 2]}}, {"a": 1}, [1, 2, 3], None
-    notes = [live.make("Note", **({} if value is None else {"meta": value})) for value in stored]
-    whole = ("is", {"bb": {"c": [1, 2]}, "a": 1}), ("is", {"a": 2}), ("is_not", {"a": 1}), ("is", None)
-    parts = ("contains", {"a": 1}), ("contains", {"bb": {"c": [2]}}), ("not_contains", {"a": 1})
-    lists = ("contains", [[3, 1]]), ("is", [[3, 2, 1]]), ("is", [[1, 2, 3]])
-    came = [[live.found(notes, ["meta", *each]) for each in some] for some in (whole, parts, lists)]
-    refused = live.fault(live.sg.find, "Note", [["meta", "starts_with", "a"]])
-    return ((*came, refused), ([[0], [], [0, 2, 3], [3]], [[0, 1], [0], [2, 3]], [[2], [], [2]],
-                               Says("doesn't support 'starts_with'")))
-
-
-@fact("F274", "jsonb", "M S", "any filter on EventLogEntry.audit_trail is ignored and the field is never returned")
-def _audit_trail(live):
-    entry = live.sg.find_one("EventLogEntry", [])
-    own = ["id", "is", entry["id"]]
-    asked = ["is", None], ["is", {"a": 1}], ["is_not", None], ["contains", {"a": 1}]
-    found = [live.ids("EventLogEntry", own, ["audit_trail", *each]) for each in asked]
-    return (found, live.sg.find_one("EventLogEntry", [own], ["audit_trail"])), ([[entry["id"]]] * len(asked), entry)
-
-
-@fact("F275", "jsonb", "M S", "object keys of jsonb come back ordered by length, then bytes")
-def _key_order(live):
-    came = live.get(live.make("Note", meta={"bb": 1, "é": 2, "c": 3, "B": {"zz": 1, "y": 2}, "a": 4}), "meta")
-    return (list(came), list(came["B"])), (["B", "a", "c", "bb", "é"], ["y", "zz"])
-
-
-@fact("F405", "Delivery", "M S", "Delivery.sg_versions is a list of its own; Version.sg_deliveries has another mirror")
-def _deliveries(live):
-    one, other = live.make("Version", code="one"), live.make("Version", code="other")
-    delivery = live.make("Delivery", sg_versions=[one])
-    live.update(other, sg_deliveries=[delivery])
-    names = "sg_versions", "version_sg_deliveries_versions"
-    row = live.row(delivery, *names)
-    came = [[link["name"] for link in row[name]] for name in names]
-    return (came, live.get(one, "sg_deliveries")), ([["one"], ["other"]], [])
 
 
 fact("F495", "019", "M S", "color, image and calculated cannot be made",

@@ -33,7 +33,7 @@ def read_all(tx: Transaction, request: Any) -> dict[str, Any]:
     Return the description of all fields of all types.
     """
     shown = shown_in(tx, _shown_project(tx, payload.mapping(tx, request or {})))
-    return {name: description.fields(tx.schema, facts, shown) for name, facts in tx.schema.types.items()}
+    return {name: description.fields(facts, shown) for name, facts in tx.schema.types.items()}
 
 
 def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
     """
     request = payload.mapping(tx, request)
     entity_type = payload.entity_type(tx, request)
-    found = description.fields(tx.schema, entity_type, shown_in(tx, _shown_project(tx, request)))
+    found = description.fields(entity_type, shown_in(tx, _shown_project(tx, request)))
     name = request.get("field_name")
     if name is None:
         return found

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import DATABASE, Fault, inspect
+from sgextended.localsite.schema.json_values import json_text
 from sgextended.localsite.storage.data_types import parse_checkbox, parse_date, parse_moment, parse_number, wrong_class
-from sgextended.localsite.storage.jsonb_values import jsonb_text
 from sgextended.localsite.storage.transaction import MOMENT, Transaction, among
 
 if TYPE_CHECKING:
@@ -262,15 +262,14 @@ def _image(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relatio
     return column.is_(None)
 
 
-def _jsonb(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]) -> Condition:
+def _json(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]) -> Condition:
     value = values[0]
-    if value is None:
-        return column.is_(None) if relation == "is" else sa.false()
-    if relation == "contains":
-        return sa.func.jsonb_contains(column, jsonb_text(value)) == 1
+    if value is None and relation == "is":
+        return column.is_(None)
     if not isinstance(value, (dict, list)):
         raise wrong_class(tx, field, value)
-    return column == jsonb_text(value)
+    text = json_text(value)
+    return column == text if relation == "is" else sa.func.json_contains(column, text) == 1
 
 
 def _tag_list(
@@ -290,10 +289,10 @@ def _tag_list(
 _CONDITIONS: dict[str, Callable[[Transaction, Field, sa.ColumnElement[Any], str, list[Any]], Condition]] = {
     "checkbox": _checkbox,
     "image": _image,
-    "jsonb": _jsonb,
     "tag_list": _tag_list,
     **dict.fromkeys(("text", "footage"), _text),
     **dict.fromkeys(("number", "duration", "percent", "timecode", "float", "currency"), _number),
     **dict.fromkeys(("date", "date_time"), _date),
     **dict.fromkeys(("list", "status_list", "color", "entity_type", "uuid"), _choice),
+    "jsonb": _json,
 }

@@ -29,9 +29,6 @@ _UNSORTABLE = frozenset(
     {"jsonb", "multi_entity", "password", "pivot_column", "serializable", "summary", "tag_list", "url"}
 )
 
-# A field that the schema has and that no response contains.
-_NEVER_SHOWN = "EventLogEntry.audit_trail"
-
 
 @attrs.frozen(kw_only=True)
 class Search:
@@ -127,7 +124,7 @@ class _Page:
         Add the field at *path* to the rows, if a response can show it.
         """
         leaf = self._scope.leaf(path)
-        if leaf is None or leaf.field.path == _NEVER_SHOWN:
+        if leaf is None:
             return
         place, field = leaf.place, leaf.field
         if field.data_type == "entity":

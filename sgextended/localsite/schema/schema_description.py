@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sgextended.localsite.schema.entity_types import standard_schema
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -29,21 +31,17 @@ def entity_types(schema: Schema) -> dict[str, Any]:
     return {name: {"name": _fact(facts.label), "visible": _fact(value=True)} for name, facts in schema.types.items()}
 
 
-def fields(
-    schema: Schema, entity_type: EntityType, shown: Mapping[tuple[str, str], tuple[bool, list[str]]]
-) -> dict[str, Any]:
+def fields(entity_type: EntityType, shown: Mapping[tuple[str, str], tuple[bool, list[str]]]) -> dict[str, Any]:
     """
     Return the description of every field of a type, keyed by its name.
 
     Args:
-        schema: The site's schema.
-
         entity_type: The type.
 
         shown: The settings of a project, keyed by type and field: whether it shows the field, and its hidden statuses.
     """
     return {
-        name: _description(schema, field, *shown.get((entity_type.name, name), (True, [])))
+        name: _description(field, *shown.get((entity_type.name, name), (True, [])))
         for name, field in entity_type.fields.items()
         if not field.undeclared
     }
@@ -53,7 +51,7 @@ def _fact(value: Any, *, editable: bool = False) -> dict[str, Any]:
     return {"value": value, "editable": editable}
 
 
-def _description(schema: Schema, field: Field, visible: bool, hidden_values: list[str]) -> dict[str, Any]:
+def _description(field: Field, visible: bool, hidden_values: list[str]) -> dict[str, Any]:
     return {
         "name": _fact(field.label, editable=True),
         "description": _fact(field.remarks.get("description", ""), editable=True),
@@ -65,11 +63,11 @@ def _description(schema: Schema, field: Field, visible: bool, hidden_values: lis
         "visible": _fact(visible, editable=field.custom),
         "custom_metadata": _fact(field.remarks.get("custom_metadata", ""), editable=True),
         "ui_value_displayable": _fact(value=True),
-        "properties": _properties(field, hidden_values, schema),
+        "properties": _properties(field, hidden_values),
     }
 
 
-def _properties(field: Field, hidden_values: list[str], schema: Schema) -> dict[str, Any]:
+def _properties(field: Field, hidden_values: list[str]) -> dict[str, Any]:
     tunable = (field.custom or field.name.startswith("sg_")) and field.data_type in _TUNABLE_DEFAULTS
     found = {
         "default_value": _fact(field.default, editable=tunable),
@@ -78,8 +76,7 @@ def _properties(field: Field, hidden_values: list[str], schema: Schema) -> dict[
     if field.data_type in {"entity", "multi_entity", "tag_list"}:
         found["valid_types"] = _fact(list(field.valid_types), editable=True)
     if field.links_to_any_type:
-        # These links lead to rows that have a thumbnail.
-        found["valid_types"] = _fact(sorted(name for name, facts in schema.types.items() if "image" in facts.fields))
+        found["valid_types"] = _fact(_types_with_thumbnails())
     if field.data_type in {"list", "status_list"}:
         found["valid_values"] = _fact(list(field.valid_values or ()), editable=True)
     if field.data_type == "status_list":
@@ -98,6 +95,13 @@ def _properties(field: Field, hidden_values: list[str], schema: Schema) -> dict[
     if field.data_type == "summary":
         found.update(_query(field) if field.custom else _open_notes(field))
     return found
+
+
+def _types_with_thumbnails() -> list[str]:
+    """
+    Return the types that a link to "any type" lists: the source of a thumbnail has a thumbnail itself.
+    """
+    return sorted(name for name, facts in standard_schema().types.items() if "image" in facts.fields)
 
 
 def _query(field: Field) -> dict[str, Any]:

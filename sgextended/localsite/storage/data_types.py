@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from sgextended.localsite.errors import DATABASE, Fault, class_name, inspect, is_finite_number
 from sgextended.localsite.schema.entity_types import COMPUTED, CONTAINERS, Field
-from sgextended.localsite.storage.jsonb_values import jsonb_text
+from sgextended.localsite.schema.json_values import json_text
 from sgextended.localsite.storage.transaction import MOMENT, Link, Transaction
 
 if TYPE_CHECKING:
@@ -288,13 +288,9 @@ def _color(tx: Transaction, field: Field, value: Any) -> Optional[str]:
 def _container(tx: Transaction, field: Field, value: Any) -> Optional[str]:
     if not isinstance(value, (dict, list)) or (field.data_type == "tag_list" and not isinstance(value, list)):
         raise wrong_class(tx, field, value)
+    if field.data_type == "jsonb":
+        return json_text(value)
     return json.dumps(value, ensure_ascii=False) if value else None
-
-
-def _jsonb(tx: Transaction, field: Field, value: Any) -> str:
-    if not isinstance(value, (dict, list)):
-        raise wrong_class(tx, field, value)
-    return jsonb_text(value)
 
 
 def _image(tx: Transaction, field: Field, value: Any) -> None:  # noqa: ARG001 - all functions of _STORED have these
@@ -312,7 +308,7 @@ _STORED: dict[str, Callable[[Transaction, Field, Any], Any]] = {
     "date_time": _moment,
     "entity_type": _entity_type,
     "image": _image,
-    "jsonb": _jsonb,
+    "jsonb": _container,
     "list": _choice,
     "password": _computed,
     "serializable": _container,
