@@ -457,9 +457,9 @@ def test_json_is_compared_as_a_whole_or_by_parts(sg, make):
     assert found("not_contains", {"a": 1}) == [2, 3]
     assert found("contains", [[4]]) == [2]
     assert list(sg.find_one("Note", [["id", "is", notes[0]["id"]]], ["meta"])["meta"]) == ["a", "bb"]
-    with pytest.raises(Fault, match="Note.meta expected"):
+    with pytest.raises(Fault, match=r"Note\.meta expected"):
         sg.find("Note", [["meta", "contains", "a"]])
-    with pytest.raises(Fault, match="Note.meta is editable on create only"):
+    with pytest.raises(Fault, match=r"Note\.meta is editable on create only"):
         sg.update("Note", notes[0]["id"], {"meta": {}})
 
 
