@@ -147,7 +147,8 @@ def record(tx: Transaction, request: Request) -> Page:
         )
     ).first()
     other_fields = sorted(
-        (facts.fields[name] for name in names if name not in _SHOWN_ABOVE), key=lambda each: _sort_key(facts, each)
+        (facts.fields[name] for name in names if name in row and name not in _SHOWN_ABOVE),
+        key=lambda each: _sort_key(facts, each),
     )
     return "record.html", {
         "facts": facts,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import DATABASE, Fault, inspect
+from sgextended.localsite.schema.json_values import json_text
 from sgextended.localsite.storage.data_types import parse_checkbox, parse_date, parse_moment, parse_number, wrong_class
 from sgextended.localsite.storage.transaction import MOMENT, Transaction, among
 
@@ -50,6 +51,7 @@ _CHOICE = ("is", "is_not", "in", "not_in")
 RELATIONS: dict[str, tuple[str, ...]] = {
     "checkbox": ("is", "is_not"),
     "image": ("is", "is_not"),
+    "jsonb": ("is", "is_not", "contains", "not_contains"),
     "tag_list": ("is", "is_not", "name_contains", "name_not_contains"),
     **dict.fromkeys(("text", "footage"), _TEXT),
     **dict.fromkeys(("number", "duration", "percent", "timecode", "float", "currency"), _NUMBER),
@@ -260,6 +262,16 @@ def _image(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relatio
     return column.is_(None)
 
 
+def _json(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]) -> Condition:
+    value = values[0]
+    if value is None and relation == "is":
+        return column.is_(None)
+    if not isinstance(value, (dict, list)):
+        raise wrong_class(tx, field, value)
+    text = json_text(value)
+    return column == text if relation == "is" else sa.func.json_contains(column, text) == 1
+
+
 def _tag_list(
     tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]
 ) -> Condition:
@@ -282,4 +294,5 @@ _CONDITIONS: dict[str, Callable[[Transaction, Field, sa.ColumnElement[Any], str,
     **dict.fromkeys(("number", "duration", "percent", "timecode", "float", "currency"), _number),
     **dict.fromkeys(("date", "date_time"), _date),
     **dict.fromkeys(("list", "status_list", "color", "entity_type", "uuid"), _choice),
+    "jsonb": _json,
 }

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from sgextended.localsite.schema.entity_types import Field
 
 _FROM = "$FROM$"
-# Real sites ignore a condition on the settings of a page: every row meets it.
-_IGNORED = frozenset({"PageSetting.settings_json"})
+# Real sites ignore a condition on these fields: every row meets it.
+_IGNORED = frozenset({"EventLogEntry.audit_trail", "PageSetting.settings_json"})
+# Whether the current user has read a note. Each person has a value of their own.
+_READ_STATE = "Note.read_by_current_user"
 #: The deepest nesting of groups that a filter may have. Real sites have the same limit.
 MAX_DEPTH = 265
 # SQLite refuses expressions deeper than 1000 levels, and parses an AND of many parts as a deep expression.
@@ -167,6 +169,8 @@ class _Compiler:
             return self._link(place, field, test)
         if field.data_type == "multi_entity":
             return self._links(place, field, test)
+        if field.path == _READ_STATE:
+            return _read_state(place.column(field), test)
         return scalar_condition(self.tx, field, place.column(field), test.positive, test.values)
 
     def _link(self, place: Place, field: Field, test: _Test) -> Condition:
@@ -232,6 +236,19 @@ class _Compiler:
         return Fault(
             f"API {self.tx.rpc}() {test.entity_type}.{test.path} doesn't exist:\n{inspect(test.source, spaced=False)}"
         )
+
+
+def _read_state(column: sa.ColumnElement[Any], test: _Test) -> Condition:
+    """
+    Return the condition for the notes that the current user has read, or has not read.
+
+    Real sites evaluate ``is`` and ``is_not``. With ``in``, ``not_in`` and any other word, they find the unread notes.
+    """
+    if test.relation == "not_in":
+        return column != "unread"  # the caller negates this condition
+    if test.relation in {"is", "is_not"}:
+        return column == ("read" if test.values == ["read"] else "unread")
+    return column == "unread"
 
 
 def _by_type(links: list[Link]) -> dict[str, list[int]]:

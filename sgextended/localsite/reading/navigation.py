@@ -28,7 +28,8 @@ Condition = sa.ColumnElement[bool]
 NAVIGATION = 107
 
 _DEFAULT_CHAINS = {"Asset": "sg_asset_type", "Shot": "sg_sequence"}
-_NONE = "__none__"
+#: What stands in a path in place of a group, for the rows that have none.
+NO_GROUP = "__none__"
 
 
 @attrs.frozen
@@ -60,9 +61,9 @@ class Node:
             path += f"/{self.field.name}"
             if self.field.data_type == "entity":
                 target = self.group[0] if self.group else self.field.valid_types[0]
-                path += f"/{target}/{self.group[1] if self.group else _NONE}"
+                path += f"/{target}/{self.group[1] if self.group else NO_GROUP}"
             else:
-                path += f"/{quote(self.group, safe=' ') or _NONE}"
+                path += f"/{quote(self.group, safe=' ') or NO_GROUP}"
         return path if self.row_id is None else f"{path}/id/{self.row_id}"
 
 
@@ -197,12 +198,13 @@ def _project(tx: Transaction, text: str) -> int:
 def _grouped(tx: Transaction, node: Node, field: Field, rest: list[str]) -> tuple[Node, list[str]]:
     if rest[0] != field.name:
         raise Fault(f"Unexpected field name in path: {rest[0]} (expecting {field.name})", NAVIGATION)
-    taken = 3 if field.data_type == "entity" else 2
+    # For the rows without a group, the type of the groups may be missing from the path.
+    taken = 3 if field.data_type == "entity" and rest[1:2] != [NO_GROUP] else 2
     group: Any = None
-    if len(rest) >= taken and taken == 2:
-        group = "" if rest[1] == _NONE else unquote(rest[1])
-    elif len(rest) >= taken and rest[2] == _NONE:
+    if len(rest) >= taken and rest[taken - 1] == NO_GROUP:
         group = ""
+    elif len(rest) >= taken and taken == 2:
+        group = unquote(rest[1])
     elif len(rest) >= taken and rest[1] in tx.schema and rest[2].isdigit():
         group = (rest[1], int(rest[2]))
     if group is None:

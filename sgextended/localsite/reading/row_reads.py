@@ -14,7 +14,7 @@ import attrs
 import sqlalchemy as sa
 
 from sgextended.localsite.reading.field_paths import Leaf, Place, Scope, link_name, linked
-from sgextended.localsite.reading.filter_presets import preset_condition
+from sgextended.localsite.reading.filter_presets import with_presets
 from sgextended.localsite.reading.filters import where
 from sgextended.localsite.storage.data_types import PASSWORD_MASK, shown
 from sgextended.localsite.storage.file_columns import shown_file, shown_image
@@ -48,7 +48,7 @@ class Search:
 
         archived: Whether rows of archived projects are found too.
 
-        presets: Filter presets in API3 form, which the rows must also meet.
+        presets: Filter presets in API3 form, which the rows must also meet. ``LATEST`` chooses among the found rows.
     """
 
     entity_type: str
@@ -86,8 +86,7 @@ def scope_of(tx: Transaction, search: Search) -> tuple[Scope, sa.ColumnElement[b
     parts = [sa.not_(scope.root.is_live) if search.retired else scope.root.is_live, where(scope, search.filters)]
     if not search.archived:
         parts.append(_unarchived(tx, scope.root))
-    parts.extend(preset_condition(tx, scope.root, preset) for preset in search.presets)
-    return scope, sa.and_(*parts)
+    return scope, with_presets(scope, sa.and_(*parts), search.presets)
 
 
 def show(tx: Transaction, entity_type: str, ids: Sequence[int], fields: Iterable[str]) -> list[dict[str, Any]]:

@@ -3,7 +3,8 @@ The site's schema: its entity types, their fields, and the values that each fiel
 
 The standard schema is in ``schema.json``, one line per field. A line contains the field's data type and everything that
 differs from the defaults: a label other than the name in title case, ``read_only``, ``create_only``, ``mandatory``,
-``unique``, a ``default``, the entity ``types`` of a link, the ``values`` of a list and the ``labels`` of its statuses.
+``unique``, a ``default``, the default ``summary``, the entity ``types`` of a link, the ``values`` of a list and the
+``labels`` of its statuses.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _IDENTIFIERS = {
 }
 
 # The schema lists types for these link fields, but real sites let them link to rows of any type.
-_ADVISORY = frozenset({("Shot", "sg_sequence"), ("Reply", "entity")})
+_ADVISORY = frozenset({("Cut", "sg_scene"), ("Shot", "sg_sequence"), ("Reply", "entity")})
 
 _PERSONAL = frozenset(
     {
@@ -46,7 +47,7 @@ _PERSONAL = frozenset(
     }
 )
 
-_PROJECT_OPTIONAL = frozenset({"Attachment", "Booking", "Page", "PipelineConfiguration", "WorkDayRule"})
+_PROJECT_OPTIONAL = frozenset({"Attachment", "Booking", "Page", "PipelineConfiguration", "SavedFilter", "WorkDayRule"})
 
 
 @attrs.frozen(kw_only=True)
@@ -89,13 +90,6 @@ class Field:
         Return whether the value of an existing row may be changed.
         """
         return not (self.read_only or self.create_only)
-
-    @property
-    def hideable(self) -> bool:
-        """
-        Return whether a project may hide the field.
-        """
-        return self.custom or self.name.startswith("sg_")
 
     @property
     def is_personal(self) -> bool:
@@ -184,7 +178,7 @@ def _title(name: str) -> str:
 
 
 def _field(entity_type: str, name: str, line: Mapping[str, Any]) -> Field:
-    values = line.get("values")
+    values, summary = line.get("values"), line.get("summary")
     return Field(
         entity_type=entity_type,
         name=name,
@@ -199,6 +193,7 @@ def _field(entity_type: str, name: str, line: Mapping[str, Any]) -> Field:
         valid_values=None if values is None else tuple(values),
         value_labels=line.get("labels", {}),
         undeclared=line.get("undeclared", False),
+        remarks={} if summary is None else {"summary_default": summary},
     )
 
 

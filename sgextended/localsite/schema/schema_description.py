@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sgextended.localsite.schema.entity_types import standard_schema
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,6 +19,8 @@ _FORMULAS = {
     "Task.workload_per_day": ("{duration}/ceiling(to_days({duration}))", "duration"),
     "Task.workload_per_day_per_assignee": ("{workload_per_day}/{workload_assignee_count}", "duration"),
 }
+# Fields whose values the site keeps unique, although their descriptions do not say so.
+_UNDECLARED_UNIQUE = frozenset({"LocalStorage.code"})
 _TUNABLE_DEFAULTS = frozenset({"checkbox", "list", "number", "status_list", "text"})
 
 
@@ -48,7 +52,6 @@ def _fact(value: Any, *, editable: bool = False) -> dict[str, Any]:
 
 
 def _description(field: Field, visible: bool, hidden_values: list[str]) -> dict[str, Any]:
-    is_custom = field.hideable
     return {
         "name": _fact(field.label, editable=True),
         "description": _fact(field.remarks.get("description", ""), editable=True),
@@ -56,22 +59,24 @@ def _description(field: Field, visible: bool, hidden_values: list[str]) -> dict[
         "data_type": _fact(field.data_type),
         "editable": _fact(field.editable),
         "mandatory": _fact(field.mandatory),
-        "unique": _fact(field.unique),
-        "visible": _fact(visible, editable=is_custom),
+        "unique": _fact(field.unique and field.path not in _UNDECLARED_UNIQUE),
+        "visible": _fact(visible, editable=field.custom),
         "custom_metadata": _fact(field.remarks.get("custom_metadata", ""), editable=True),
         "ui_value_displayable": _fact(value=True),
-        "properties": _properties(field, hidden_values, is_custom=is_custom),
+        "properties": _properties(field, hidden_values),
     }
 
 
-def _properties(field: Field, hidden_values: list[str], *, is_custom: bool) -> dict[str, Any]:
-    tunable = is_custom and field.data_type in _TUNABLE_DEFAULTS
+def _properties(field: Field, hidden_values: list[str]) -> dict[str, Any]:
+    tunable = (field.custom or field.name.startswith("sg_")) and field.data_type in _TUNABLE_DEFAULTS
     found = {
         "default_value": _fact(field.default, editable=tunable),
         "summary_default": _fact(field.remarks.get("summary_default", "none"), editable=True),
     }
     if field.data_type in {"entity", "multi_entity", "tag_list"}:
         found["valid_types"] = _fact(list(field.valid_types), editable=True)
+    if field.links_to_any_type:
+        found["valid_types"] = _fact(_types_with_thumbnails())
     if field.data_type in {"list", "status_list"}:
         found["valid_values"] = _fact(list(field.valid_values or ()), editable=True)
     if field.data_type == "status_list":
@@ -90,6 +95,13 @@ def _properties(field: Field, hidden_values: list[str], *, is_custom: bool) -> d
     if field.data_type == "summary":
         found.update(_query(field) if field.custom else _open_notes(field))
     return found
+
+
+def _types_with_thumbnails() -> list[str]:
+    """
+    Return the types that a link to "any type" lists: the source of a thumbnail has a thumbnail itself.
+    """
+    return sorted(name for name, facts in standard_schema().types.items() if "image" in facts.fields)
 
 
 def _query(field: Field) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from sgextended.localsite.errors import DATABASE, Fault, class_name, inspect, is_finite_number
 from sgextended.localsite.schema.entity_types import COMPUTED, CONTAINERS, Field
+from sgextended.localsite.schema.json_values import json_text
 from sgextended.localsite.storage.transaction import MOMENT, Link, Transaction
 
 if TYPE_CHECKING:
@@ -287,6 +288,8 @@ def _color(tx: Transaction, field: Field, value: Any) -> Optional[str]:
 def _container(tx: Transaction, field: Field, value: Any) -> Optional[str]:
     if not isinstance(value, (dict, list)) or (field.data_type == "tag_list" and not isinstance(value, list)):
         raise wrong_class(tx, field, value)
+    if field.data_type == "jsonb":
+        return json_text(value)
     return json.dumps(value, ensure_ascii=False) if value else None
 
 

@@ -155,6 +155,10 @@ def test_what_cannot_be_exported_is_refused(sg, make, make_page):
             export(sg, page, "csv")
     with pytest.raises(Fault, match="'format' must be one of: csv"):
         export(sg, empty, "xls")
+    with pytest.raises(Fault, match="'format' missing"):
+        export(sg, empty, None)
+    with pytest.raises(Fault, match="'page_id' missing"):
+        export(sg, None, "csv")
 
 
 def test_first_layout_is_the_default(sg, make, make_page):

@@ -229,8 +229,8 @@ def test_list_of_links_to_its_own_type(sg, make, name):
         ("list", {"valid_values": "a"}, "'valid_values' value expected Array of String"),
         ("list", {"valid_values": ["a"], "default_value": "b"}, "'b' is not a valid list value"),
         ("status_list", {"valid_values": ["bogus"]}, "unknown statuses"),
-        ("text", {"valid_values": ["a"]}, 'invalid property "valid_values"'),
-        ("text", {"data_type": "number"}, 'invalid property "data_type"'),
+        ("text", {"valid_values": ["a"]}, "invalid property 'valid_values'"),
+        ("text", {"data_type": "number"}, "invalid property 'data_type'"),
         ("number", {"default_value": "x"}, "Invalid data for 'number'"),
     ],
 )
@@ -297,7 +297,7 @@ def test_standard_field_may_be_adapted(sg, make):
 @pytest.mark.parametrize(
     ("field", "properties", "message"),
     [
-        ("code", {"data_type": "number"}, 'invalid property "data_type"'),
+        ("code", {"data_type": "number"}, "invalid property 'data_type'"),
         ("code", {"name": ""}, "invalid/missing string property 'name'"),
         ("sg_asset_type", {"visible": False}, "property 'visible' requires a project"),
         ("shots", {"valid_types": ["Asset"]}, "links to Shot, which cannot be changed"),
@@ -322,7 +322,6 @@ def test_project_hides_fields_and_statuses(sg, project, label, name):
     field = sg.schema_field_create("Asset", "text", label)
     sg.schema_field_update("Asset", field, {"visible": False}, project)
     sg.schema_field_update("Asset", "sg_status_list", {"hidden_values": ["omt"]}, project)
-    sg.schema_field_update("Asset", "sg_status_list", {"visible": True}, project)
 
     assert [described(sg, "Asset", field, where)["visible"]["value"] for where in (project, other, None)] == [
         False,
@@ -335,15 +334,22 @@ def test_project_hides_fields_and_statuses(sg, project, label, name):
         for where in (project, other, None)
     ]
     assert hidden == [["omt"], [], []]
-    assert described(sg, "Asset", "sg_status_list", project)["visible"]["value"] is True
-    for properties, message in (
-        ({"visible": 0}, "'visible' expected"),
-        ({"hidden_values": "omt"}, "'hidden_values' expected Array of String"),
-    ):
-        with pytest.raises(Fault, match=message):
-            sg.schema_field_update("Asset", "sg_status_list", properties, project)
-    with pytest.raises(Fault, match=r"Asset\.code cannot be hidden"):
-        sg.schema_field_update("Asset", "code", {"visible": False}, project)
+    sg.schema_field_update("Asset", field, {"visible": True}, project)
+    assert described(sg, "Asset", field, project)["visible"]["value"] is True
+    with pytest.raises(Fault, match="'visible' expected"):
+        sg.schema_field_update("Asset", field, {"visible": 0}, project)
+    with pytest.raises(Fault, match="'hidden_values' expected Array of String"):
+        sg.schema_field_update("Asset", "sg_status_list", {"hidden_values": "omt"}, project)
+
+
+@pytest.mark.parametrize("field", ["code", "sg_asset_type", "sg_status_list"])
+def test_standard_field_cannot_be_hidden(sg, project, field):
+    """
+    The schema says that a project cannot hide a standard field, and the site refuses it.
+    """
+    assert described(sg, "Asset", field)["visible"] == {"value": True, "editable": False}
+    with pytest.raises(Fault, match=rf"Asset\.{field} cannot be hidden"):
+        sg.schema_field_update("Asset", field, {"visible": False}, project)
 
 
 def test_deleted_field_is_gone_and_its_name_reserved(sg, make, label):
