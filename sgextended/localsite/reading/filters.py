@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from sgextended.localsite.schema.entity_types import Field
 
 _FROM = "$FROM$"
-# Real sites ignore a condition on the settings of a page: every row meets it.
-_IGNORED = frozenset({"PageSetting.settings_json"})
+# Real sites ignore a condition on these fields: every row meets it.
+_IGNORED = frozenset({"EventLogEntry.audit_trail", "PageSetting.settings_json"})
 #: The deepest nesting of groups that a filter may have. Real sites have the same limit.
 MAX_DEPTH = 265
 # SQLite refuses expressions deeper than 1000 levels, and parses an AND of many parts as a deep expression.
@@ -177,12 +177,12 @@ class _Compiler:
                 met.append(sa.not_(is_linked(self.tx, place, field)))
             return sa.or_(*met)
         value = self._word(field, test)
+        if value is None:
+            return sa.not_(is_linked(self.tx, place, field))
         if test.positive == "type_is":
-            if value is None:
-                return sa.not_(is_linked(self.tx, place, field))
             return sa.and_(place.link_type(field) == value, is_linked(self.tx, place, field))
         relation = "is" if test.positive == "name_is" else "contains"
-        return text_condition(link_name(self.tx, place, field), relation, value or "")
+        return text_condition(link_name(self.tx, place, field), relation, value)
 
     def _links_to(self, place: Place, field: Field, links: list[Link]) -> Condition:
         directory = self.tx.alias("directory")
@@ -223,7 +223,12 @@ class _Compiler:
         return [parse_link(self.tx, field, value) for value in test.values if value is not None]
 
     def _word(self, field: Field, test: _Test) -> Optional[str]:
+        """
+        Return the value of a relation that compares types or names. Only a type may be null.
+        """
         value = test.values[0]
+        if value is None and test.positive != "type_is":
+            raise wrong_class(self.tx, field, value, "String")
         if value is not None and not isinstance(value, str):
             raise wrong_class(self.tx, field, value, "String, NilClass")
         return value

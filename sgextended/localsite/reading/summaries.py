@@ -171,7 +171,7 @@ def _summaries(scope: Scope, asked: Sequence[dict[str, Any]]) -> Iterator[_Summa
         leaf = scope.leaf(path) if isinstance(path, str) else None
         if leaf is None:
             raise Fault(f"API {scope.tx.rpc}() {scope.root.entity_type}.{path} doesn't exist.")
-        if leaf.field.data_type in {"pivot_column", "summary"}:
+        if leaf.field.data_type == "summary":
             # The site leaves query fields out of its response.
             continue
         formula = _formula(scope, leaf, kind, item.get("value"))
@@ -201,6 +201,8 @@ def _formula(scope: Scope, leaf: Leaf, kind: str, value: Any) -> Optional[_Formu
     Return the formula of a summary, or None if the data type does not support the summary.
     """
     data_type, func = leaf.field.data_type, sa.func
+    if data_type == "pivot_column":
+        return None
     rows = _Part(func.count(), _sum)
     if kind == "record_count":
         return _Formula((rows,), _or_zero)

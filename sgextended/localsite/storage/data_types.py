@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from sgextended.localsite.errors import DATABASE, Fault, class_name, inspect, is_finite_number
 from sgextended.localsite.schema.entity_types import COMPUTED, CONTAINERS, Field
+from sgextended.localsite.schema.json_values import json_text
 from sgextended.localsite.storage.transaction import MOMENT, Link, Transaction
 
 if TYPE_CHECKING:
@@ -192,6 +193,18 @@ def parse_link(tx: Transaction, field: Field, value: Any) -> Link:
     return {"type": entity_type, "id": entity_id}
 
 
+def parse_password(tx: Transaction, field: Field, value: Any) -> str:
+    """
+    Return a new password.
+
+    Raises:
+        Fault: The value is not a text with at least one character.
+    """
+    if not isinstance(value, str) or not value:
+        raise wrong_class(tx, field, value, "String")
+    return value
+
+
 def stored(tx: Transaction, field: Field, value: Any) -> Any:
     """
     Return the value that the field's column stores for *value*. This is not for links and files.
@@ -287,10 +300,16 @@ def _color(tx: Transaction, field: Field, value: Any) -> Optional[str]:
 def _container(tx: Transaction, field: Field, value: Any) -> Optional[str]:
     if not isinstance(value, (dict, list)) or (field.data_type == "tag_list" and not isinstance(value, list)):
         raise wrong_class(tx, field, value)
+    if field.data_type == "jsonb":
+        return json_text(value)
     return json.dumps(value, ensure_ascii=False) if value else None
 
 
-def _image(tx: Transaction, field: Field, value: Any) -> None:  # noqa: ARG001 - all functions of _STORED have these
+def _image(tx: Transaction, field: Field, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise wrong_class(tx, field, value)
+    if not isinstance(value.get("type"), str):
+        raise Fault(f"API {tx.rpc}() invalid/missing entity hash string 'type': {inspect(value)}")
     raise Fault(f"Write access of the 'image' data type ({field.path}) not yet supported in API")
 
 
@@ -307,7 +326,6 @@ _STORED: dict[str, Callable[[Transaction, Field, Any], Any]] = {
     "image": _image,
     "jsonb": _container,
     "list": _choice,
-    "password": _computed,
     "serializable": _container,
     "status_list": _choice,
     "tag_list": _container,

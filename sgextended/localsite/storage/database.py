@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import sqlalchemy as sa
 
+from sgextended.localsite.schema.json_values import json_contains
 from sgextended.localsite.storage.entity_tables import LAYOUT, creation_script
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class Database:
         # The driver must not begin transactions by itself: _begin does, before the first read.
         connection.isolation_level = None
         connection.create_function("fold", 1, _fold, deterministic=True)
+        connection.create_function("json_contains", 2, json_contains, deterministic=True)
         for pragma in _PRAGMAS if self.path is None else (*_FILE_PRAGMAS, *_PRAGMAS):
             connection.execute(f"PRAGMA {pragma}").close()
 
