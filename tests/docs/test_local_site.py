@@ -12,6 +12,7 @@ import shotgun_api3
 
 from sgextended.localsite import LocalSite
 from sgextended.localsite.faults.fault_specs import KINDS
+from sgextended.localsite.schema.strictness import Doubt
 from sgextended.localsite.server.rpc_table import RPCS
 
 TEXT = (Path(__file__).parent.parent.parent / "docs" / "local-site.md").read_text(encoding="utf-8")
@@ -38,6 +39,15 @@ def site():
     """
     with LocalSite() as site:
         yield site
+
+
+def test_every_doubt_is_in_the_table():
+    """
+    The table of what a strict site refuses has the doubts of the code.
+    """
+    part = TEXT.split("## Strict and lenient sites\n")[1].split("\n## ")[0]
+
+    assert re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE) == [doubt.name for doubt in Doubt]
 
 
 def test_every_served_call_is_in_the_table():

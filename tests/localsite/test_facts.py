@@ -8,6 +8,8 @@ from live_facts.asked import Asked
 
 from sgextended.localsite import LocalSite
 
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # of the official client
+
 
 @pytest.fixture(scope="module")
 def live(make_connection):

@@ -76,6 +76,12 @@ def site(
         Optional[List[str]],
         typer.Option("--user", metavar="LOGIN[=PASSWORD]", help="A user who may connect. Can be given several times."),
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict/--lenient", help="Refuse what a live site may refuse, where that is not known for sure."
+        ),
+    ] = True,
     access_log: Annotated[
         Optional[str], typer.Option(metavar="FILE", help="Log each call as a line in this file; - logs to stderr.")
     ] = None,
@@ -101,6 +107,7 @@ def site(
         faults=fault or [],
         direct_uploads=direct_uploads,
         host=host,
+        strict=strict,
     )
 
 

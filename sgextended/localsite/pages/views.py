@@ -55,7 +55,12 @@ _CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _COLOR = re.compile(r"(\d{1,3}),(\d{1,3}),(\d{1,3})")
 _SHOWN_ABOVE = frozenset({"filmstrip_image", "id", "image"})
 _HOUSEKEEPING = frozenset({"cached_display_name", "created_at", "created_by", "updated_at", "updated_by"})
-_UNSORTED = frozenset({"calculated", "image", "jsonb", "multi_entity", "password", "serializable", "summary", "url"})
+_UNSORTED = frozenset(
+    {
+        *("calculated", "image", "jsonb", "multi_entity", "password", "pivot_column", "serializable", "summary"),
+        *("url", "uuid"),
+    }
+)
 
 
 def overview(tx: Transaction, request: Request) -> Page:

@@ -148,9 +148,7 @@ class Scope:
                 return None
             place = self.follow(place, field, target)
         field = self.tx.schema.field(place.entity_type, parts[-1])
-        if field is None or field.data_type == "pivot_column" or field.path in _NEVER_RETURNED:
-            return None
-        return Leaf(place, field)
+        return None if field is None or field.path in _NEVER_RETURNED else Leaf(place, field)
 
     def _place(self, entity_type: str) -> Place:
         return Place(self.tx, entity_type, self.tx.alias(entity_type))

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import datetime as dt
 import operator
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sgextended.localsite.errors import DATABASE, Fault, inspect
+from sgextended.localsite.errors import DATABASE, Fault, class_name, inspect
 from sgextended.localsite.schema.json_values import json_text
 from sgextended.localsite.storage.data_types import parse_checkbox, parse_date, parse_moment, parse_number, wrong_class
 from sgextended.localsite.storage.transaction import MOMENT, Transaction, among
@@ -67,7 +68,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Condition]] = {
 }
 # Longer patterns would pass SQLite's limit for LIKE.
 _LONGEST_PATTERN = 10_000
-_EXACT = frozenset({"color", "entity_type", "uuid"})
+_EXACT = frozenset({"color", "entity_type"})
 _UNITS = ("HOUR", "DAY", "WEEK", "MONTH", "YEAR")
 _FURTHEST = 1_000_000
 
@@ -258,8 +259,31 @@ def _checkbox(
 def _image(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]) -> Condition:
     del relation  # an image has one positive relation
     if values[0] is not None:
-        raise wrong_class(tx, field, values[0], "NilClass")
+        raise Fault(
+            f"API {tx.rpc}() {field.path} expects a nil value for 'image' data type but got "
+            f"{class_name(values[0])}: {inspect(values[0])}"
+        )
     return column.is_(None)
+
+
+def _uuid(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]) -> Condition:
+    del relation  # both positive relations of a uuid compare whole values
+    given = []
+    for value in values:
+        if not isinstance(value, str):
+            raise wrong_class(tx, field, value, "String")
+        if value:
+            given.append(_parse_uuid(field, value))
+    met = among(column, given)
+    return sa.or_(met, column.is_(None)) if len(given) < len(values) else met
+
+
+def _parse_uuid(field: Field, value: str) -> str:
+    try:
+        return str(uuid.UUID(value))
+    except ValueError:
+        text = f'PG::InvalidTextRepresentation: ERROR:  invalid input syntax for type uuid: "{value}"'
+        raise Fault(f"Read failed for entity type [{field.entity_type}]: {text}", DATABASE) from None
 
 
 def _json(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]) -> Condition:
@@ -293,6 +317,7 @@ _CONDITIONS: dict[str, Callable[[Transaction, Field, sa.ColumnElement[Any], str,
     **dict.fromkeys(("text", "footage"), _text),
     **dict.fromkeys(("number", "duration", "percent", "timecode", "float", "currency"), _number),
     **dict.fromkeys(("date", "date_time"), _date),
-    **dict.fromkeys(("list", "status_list", "color", "entity_type", "uuid"), _choice),
+    **dict.fromkeys(("list", "status_list", "color", "entity_type"), _choice),
     "jsonb": _json,
+    "uuid": _uuid,
 }

@@ -181,12 +181,12 @@ class _Compiler:
                 met.append(sa.not_(is_linked(self.tx, place, field)))
             return sa.or_(*met)
         value = self._word(field, test)
+        if value is None:
+            return sa.not_(is_linked(self.tx, place, field))
         if test.positive == "type_is":
-            if value is None:
-                return sa.not_(is_linked(self.tx, place, field))
             return sa.and_(place.link_type(field) == value, is_linked(self.tx, place, field))
         relation = "is" if test.positive == "name_is" else "contains"
-        return text_condition(link_name(self.tx, place, field), relation, value or "")
+        return text_condition(link_name(self.tx, place, field), relation, value)
 
     def _links_to(self, place: Place, field: Field, links: list[Link]) -> Condition:
         directory = self.tx.alias("directory")
@@ -227,7 +227,12 @@ class _Compiler:
         return [parse_link(self.tx, field, value) for value in test.values if value is not None]
 
     def _word(self, field: Field, test: _Test) -> Optional[str]:
+        """
+        Return the value of a relation that compares types or names. Only a type may be null.
+        """
         value = test.values[0]
+        if value is None and test.positive != "type_is":
+            raise wrong_class(self.tx, field, value, "String")
         if value is not None and not isinstance(value, str):
             raise wrong_class(self.tx, field, value, "String, NilClass")
         return value

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import attrs
 import sqlalchemy as sa
 
+from sgextended.localsite.errors import DATABASE, Fault
 from sgextended.localsite.reading.field_paths import Leaf, Place, Scope, link_name, linked
 from sgextended.localsite.reading.filter_presets import with_presets
 from sgextended.localsite.reading.filters import where
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
 
 # The links of these fields name the task of the template from which the linked task was made.
 _NEIGHBOURS = frozenset({"Task.downstream_tasks", "Task.upstream_tasks"})
-_UNSORTABLE = frozenset(
-    {"jsonb", "multi_entity", "password", "pivot_column", "serializable", "summary", "tag_list", "url"}
-)
+# A file field that reads as a path on the site, in a bare text.
+_LANDING_PAGE = "Project.landing_page_url"
+# Data types by which the database of a live site cannot order rows.
+_REFUSED_ORDERS = frozenset({"pivot_column", "uuid"})
+_UNSORTABLE = frozenset({"jsonb", "multi_entity", "password", "serializable", "summary", "tag_list", "url"})
 
 
 @attrs.frozen(kw_only=True)
@@ -139,8 +142,13 @@ class _Page:
             self._constant[path] = None
         elif field.data_type == "summary":
             self._counts.append((path, self._owner(place), field))
+        elif field.data_type == "pivot_column":
+            self._constant[path] = None
         elif field.data_type == "password":
-            self._constant[path] = PASSWORD_MASK
+            # Behind a link that leads to no person, there is no password to mask.
+            self._plain.append((path, self._column(place.id), lambda row: None if row is None else PASSWORD_MASK))
+        elif field.path == _LANDING_PAGE:
+            self._plain.append((path, self._column(place.id), lambda row: row and f"/detail/Project/{row}"))
         else:
             convert = self._converter(field)
             self._plain.append((path, self._column(place.column(field)), convert))
@@ -261,6 +269,8 @@ def sort_key(tx: Transaction, leaf: Leaf) -> Optional[sa.ColumnElement[Any]]:
 def _order(scope: Scope, sorts: Sequence[tuple[str, bool]]) -> Iterable[sa.ColumnElement[Any]]:
     for path, descending in sorts:
         leaf = scope.leaf(path)
+        if leaf is not None and leaf.field.data_type in _REFUSED_ORDERS:
+            raise Fault(f"Read failed for entity type [{scope.root.entity_type}]", DATABASE)
         key = None if leaf is None else sort_key(scope.tx, leaf)
         if key is None:
             continue

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: The fields of a plan. They are written after all other fields of a task.
+# A hash or a list of numbers in place of a list of hashes, in the words of a live site.
+_NO_SEGMENTS = "(task.rb) no implicit conversion of String into Integer"
 PLANNED = ("milestone", "splits", "start_date", "due_date", "duration")
 
 
@@ -308,11 +310,15 @@ def _gap(calendar: Calendar, one: Piece, other: Piece) -> int:
 def _pieces(value: Optional[str]) -> tuple[Piece, ...]:
     items = json.loads(value) if value else []
     if not isinstance(items, list):
-        raise PlanError("(task.rb) Splits are a list of segments, each with a start and an end.")
+        raise PlanError(_NO_SEGMENTS)
+    if items and all(isinstance(item, dict) and not item.keys() & {"start", "end"} for item in items):
+        return ()  # live sites store null for hashes that say nothing of a segment
     return tuple(_piece(item, at) for at, item in enumerate(items, start=1))
 
 
 def _piece(item: Any, number: int) -> Piece:
+    if not isinstance(item, dict):
+        raise PlanError(_NO_SEGMENTS)
     try:
         return Piece(dt.date.fromisoformat(item["start"]), dt.date.fromisoformat(item["end"]))
     except (KeyError, TypeError, ValueError):

@@ -36,8 +36,13 @@ _IDENTIFIERS = {
     "TimeLog": "description",
 }
 
-# The schema lists types for these link fields, but real sites let them link to rows of any type.
-_ADVISORY = frozenset({("Cut", "sg_scene"), ("Shot", "sg_sequence"), ("Reply", "entity")})
+# Link fields with one valid type that were measured to refuse other types: of all entity types, and of one.
+_BINDING_NAMES = frozenset({"project", "task_template"})
+_BINDING = frozenset(
+    {
+        *("Cut.version", "CutItem.cut", "CutItem.shot", "CutItem.version", "Sequence.episode", "TimeLog.user"),
+    }
+)
 
 _PERSONAL = frozenset(
     {
@@ -87,7 +92,7 @@ class Field:
     @property
     def editable(self) -> bool:
         """
-        Return whether the value of an existing row may be changed.
+        Return whether the form of the web application may change the field. `write_rules` decides for the API.
         """
         return not (self.read_only or self.create_only)
 
@@ -101,12 +106,26 @@ class Field:
     @property
     def takes_any_type(self) -> bool:
         """
-        Return whether the field may link to types that are not in ``valid_types``.
+        Return whether the field may hold links to types that are not in ``valid_types``.
 
-        A link with one valid type accepts only this type, apart from a few exceptions. For a link with several valid
-        types, the list is only advice. Real sites do the same.
+        For a link with several valid types, the list is only advice. Some links with one valid type refuse others.
         """
-        return len(self.valid_types) != 1 or "*" in self.valid_types or (self.entity_type, self.name) in _ADVISORY
+        is_end = self.entity_type.endswith(("Connection", "Dependency"))
+        return len(self.valid_types) != 1 or not (is_end or self.name in _BINDING_NAMES or self.path in _BINDING)
+
+    @property
+    def is_type_advice(self) -> bool:
+        """
+        Return whether ``valid_types`` is known to be only advice.
+
+        This was measured for links with several valid types, and for the ``sg_`` links, whose types a site can
+        configure. For a list, it was measured for the lists of links to whatever a row is about.
+        """
+        if "*" in self.valid_types or not self.valid_types:
+            return True
+        if self.data_type == "multi_entity":
+            return self.name.endswith("_links")
+        return len(self.valid_types) > 1 or self.name.startswith("sg_") or self.path == "Reply.entity"
 
     @property
     def links_to_any_type(self) -> bool:

@@ -82,6 +82,10 @@ class LocalSite:
 
         session_lifetime: Seconds after which a session token has expired.
 
+        strict:
+            Whether the site refuses requests that a live site may refuse, where neither a measurement nor the
+            documentation decides. False: it accepts them.
+
         log_level: The level from which the HTTP server logs.
 
     Attributes:
@@ -111,8 +115,10 @@ class LocalSite:
         link_lifetime: float = 3600.0,
         thumbnail_delay: float = 0.0,
         session_lifetime: float = 86400.0,
+        strict: bool = True,
         log_level: str = "warning",
     ) -> None:
+        self._strict = strict
         self.script_name = script_name
         self.api_key = api_key or secrets.token_urlsafe(24)
         self._is_key_given = bool(api_key)
@@ -327,7 +333,7 @@ class LocalSite:
         running = RunningSite()
         try:
             running.listen(self._host, self._port, tls=self._tls, given=self._certificate)
-            running.store = Store(self._db, data=self._data)
+            running.store = Store(self._db, data=self._data, strict=self._strict)
             running.closers.append(running.store.close)
             media = running.store.media
             media.address, media.direct_uploads = running.url, self._direct_uploads

@@ -68,6 +68,8 @@ class Store:
 
         clock: Returns the time in UTC, which ``created_at`` and relative filters use.
 
+        strict: Whether the site refuses what a live site may refuse.
+
     Raises:
         ValueError: The file is not the database of a site, or the folder holds no records.
 
@@ -85,8 +87,10 @@ class Store:
         *,
         data: Optional[Path] = None,
         clock: Callable[[], dt.datetime] = utc_now,
+        strict: bool = True,
     ) -> None:
         self.clock = clock
+        self.strict = strict
         # Schema and tables change together, so they are one attribute.
         self._shape = (standard_schema(), standard_tables())
         self._database = Database(path)
@@ -177,5 +181,12 @@ class Store:
         self._shape = (tx.schema, tx.tables)
 
     def _transaction(self, connection: sa.Connection) -> Transaction:
-        media = self.media
-        return Transaction(connection, *self._shape, self.clock(), media, EventRecorder(), address=media.address)
+        return Transaction(
+            connection,
+            *self._shape,
+            self.clock(),
+            self.media,
+            EventRecorder(),
+            address=self.media.address,
+            strict=self.strict,
+        )

@@ -193,6 +193,18 @@ def parse_link(tx: Transaction, field: Field, value: Any) -> Link:
     return {"type": entity_type, "id": entity_id}
 
 
+def parse_password(tx: Transaction, field: Field, value: Any) -> str:
+    """
+    Return a new password.
+
+    Raises:
+        Fault: The value is not a text with at least one character.
+    """
+    if not isinstance(value, str) or not value:
+        raise wrong_class(tx, field, value, "String")
+    return value
+
+
 def stored(tx: Transaction, field: Field, value: Any) -> Any:
     """
     Return the value that the field's column stores for *value*. This is not for links and files.
@@ -293,7 +305,11 @@ def _container(tx: Transaction, field: Field, value: Any) -> Optional[str]:
     return json.dumps(value, ensure_ascii=False) if value else None
 
 
-def _image(tx: Transaction, field: Field, value: Any) -> None:  # noqa: ARG001 - all functions of _STORED have these
+def _image(tx: Transaction, field: Field, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise wrong_class(tx, field, value)
+    if not isinstance(value.get("type"), str):
+        raise Fault(f"API {tx.rpc}() invalid/missing entity hash string 'type': {inspect(value)}")
     raise Fault(f"Write access of the 'image' data type ({field.path}) not yet supported in API")
 
 
@@ -310,7 +326,6 @@ _STORED: dict[str, Callable[[Transaction, Field, Any], Any]] = {
     "image": _image,
     "jsonb": _container,
     "list": _choice,
-    "password": _computed,
     "serializable": _container,
     "status_list": _choice,
     "tag_list": _container,

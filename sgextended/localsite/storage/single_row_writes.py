@@ -6,6 +6,7 @@ Every change of a row calls a function of this module, so this is where events a
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any, Optional
 
 import sqlalchemy as sa
@@ -47,6 +48,7 @@ def insert_row(tx: Transaction, entity_type: str, values: Mapping[str, Any], *, 
         name_it: Whether the row gets a default name, such as "New Shot 12".
     """
     table, facts = tx.tables[entity_type], tx.schema[entity_type]
+    values = {**_identity(facts), **values}
     if entity_type == "EventLogEntry":
         # Earlier events of this request must have lower ids than the entry that the caller creates.
         tx.events.write(tx)
@@ -205,6 +207,13 @@ def _other_cause(tx: Transaction, entity_type: str, entity_id: int) -> Optional[
     return None
 
 
+def _identity(entity_type: EntityType) -> dict[str, Any]:
+    """
+    Return the uuid of a new row, for the types whose rows have one.
+    """
+    return {"uuid": str(uuid.uuid4())} if "uuid" in entity_type.fields else {}
+
+
 def default_columns(entity_type: EntityType) -> dict[str, Any]:
     """
     Return the default values of a new row, by column.
@@ -229,7 +238,7 @@ def insert_rows(tx: Transaction, entity_type: str, rows: list[dict[str, Any]]) -
     """
     facts = tx.schema[entity_type]
     defaults = default_columns(facts)
-    named = [{**defaults, **row, "cached_display_name": display_name(facts, row)} for row in rows]
+    named = [{**defaults, **_identity(facts), **row, "cached_display_name": display_name(facts, row)} for row in rows]
     tx.connection.execute(sa.insert(tx.tables[entity_type]), named)
     entries = [{"type": entity_type, "id": row["id"], "name": link_name(facts, row)} for row in rows]
     tx.connection.execute(sa.insert(tx.tables.directory), entries)

@@ -113,6 +113,8 @@ class Transaction:
 
         in_batch: Whether the request is part of a batch.
 
+        strict: Whether the site refuses what a live site may refuse.
+
         session_uuid: The id of the session that the caller sent. Event log entries contain it.
 
         events: Records the changes for the event log, which is written before the transaction ends.
@@ -130,6 +132,7 @@ class Transaction:
     rpc: str = "site"
     actor: Optional[Actor] = None
     in_batch: bool = False
+    strict: bool = True
     session_uuid: Optional[str] = None
     kept: dict[str, Any] = attrs.field(factory=dict)
     _aliases: collections.Counter[str] = attrs.field(factory=collections.Counter)

@@ -10,15 +10,21 @@ from __future__ import annotations
 import json
 import mimetypes
 import posixpath
+import re
 import urllib.parse
 from typing import TYPE_CHECKING, Any, Optional
 
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import DATABASE, Fault, inspect
+from sgextended.localsite.schema.strictness import Doubt, refuse_when_strict
 from sgextended.localsite.storage.data_types import write_failed, wrong_class
 from sgextended.localsite.storage.file_columns import PLATFORMS
 from sgextended.localsite.storage.single_row_writes import insert_row, link_columns, update_row
+
+_SPACE = re.compile(r"[\s\x00-\x1f]")
+# The characters that RFC 3986 allows in an address; all others are percent-encoded.
+_ADDRESS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +46,7 @@ def stored_file(tx: Transaction, field: Field, value: Any) -> dict[str, Any]:
     if value.get("local_path") is not None or value.get("relative_path") is not None:
         storage, shown = _local_file(tx, field, value)
     else:
-        shown = _web_link(tx, value)
+        shown = _web_link(tx, field, value)
     # The own file of an Attachment needs no second Attachment. Its id is added when the row has been inserted.
     if field.entity_type == "Attachment":
         return {"this_file": _json(shown), **described(shown, storage)}
@@ -118,10 +124,15 @@ def guessed_type(name: str) -> Optional[str]:
     return mimetypes.guess_type(name)[0]
 
 
-def _web_link(tx: Transaction, value: Mapping[str, Any]) -> dict[str, Any]:
+def _web_link(tx: Transaction, field: Field, value: Mapping[str, Any]) -> dict[str, Any]:
     url = value.get("url")
     if not isinstance(url, str) or not url:
         raise Fault(f"API {tx.rpc}() invalid/missing url hash string 'url': {inspect(value)}")
+    bad = write_failed(tx, field, f"bad URI(is not URI?): {inspect(url)}")
+    if _SPACE.search(url):
+        raise bad
+    if not _ADDRESS.fullmatch(url):
+        refuse_when_strict(tx, Doubt.ADDRESS, bad)
     return {
         "url": url,
         "name": _text(tx, value, "name") or url,

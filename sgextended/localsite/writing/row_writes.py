@@ -12,7 +12,10 @@ import sqlalchemy as sa
 from sgextended.localsite.errors import DATABASE, Fault, inspect
 from sgextended.localsite.reading.row_reads import show
 from sgextended.localsite.schema.link_relations import connection_ends
-from sgextended.localsite.storage.data_types import parse_link, stored, write_failed, wrong_class
+from sgextended.localsite.schema.strictness import Doubt, refuse_when_strict
+from sgextended.localsite.schema.write_rules import Writes, write_rule
+from sgextended.localsite.storage.credentials import set_secret
+from sgextended.localsite.storage.data_types import parse_link, parse_password, stored, write_failed, wrong_class
 from sgextended.localsite.storage.display_names import generated_name
 from sgextended.localsite.storage.personal_values import keep
 from sgextended.localsite.storage.single_row_writes import (
@@ -56,12 +59,15 @@ class _Change:
         links: Changes of multi-entity fields: the field, the links and the mode.
 
         written: The names of all fields sent.
+
+        password: The password of the person, if one is sent.
     """
 
     columns: dict[str, Any] = attrs.field(factory=dict)
     personal: dict[str, Any] = attrs.field(factory=dict)
     links: list[tuple[Field, list[Link], str]] = attrs.field(factory=list)
     written: list[str] = attrs.field(factory=list)
+    password: Optional[str] = None
 
 
 def create(
@@ -91,8 +97,7 @@ def create(
         own_file(tx, entity_id, sent)
     for field, links, mode in change.links:
         write_links(tx, field, entity_id, links, mode)
-    if change.personal:
-        keep(tx, entity_type.name, entity_id, change.personal)
+    _keep_own(tx, entity_type, entity_id, change)
     consequences.finish_create(tx, entity_type, entity_id, columns, change.links)
     return show(tx, entity_type.name, [entity_id], [*change.written, *return_fields])[0]
 
@@ -118,8 +123,7 @@ def update(tx: Transaction, entity_type: EntityType, entity_id: int, fields: lis
     update_row(tx, entity_type.name, entity_id, step.columns)
     for field, links, mode in change.links:
         write_links(tx, field, entity_id, links, mode)
-    if change.personal:
-        keep(tx, entity_type.name, entity_id, change.personal)
+    _keep_own(tx, entity_type, entity_id, change)
     step.finish(tx, entity_type, entity_id, change.links)
     return show(tx, entity_type.name, [entity_id], change.written)[0]
 
@@ -181,6 +185,8 @@ def _change(tx: Transaction, entity_type: EntityType, fields: list[dict[str, Any
             change.columns.update(link_columns(name, link))
         elif field.data_type == "multi_entity":
             change.links.append(_link_change(tx, field, item))
+        elif field.data_type == "password":
+            change.password = parse_password(tx, field, value)
         elif field.data_type == "url":
             change.columns.update({name: None} if value is None else stored_file(tx, field, value))
         else:
@@ -193,22 +199,38 @@ def _change(tx: Transaction, entity_type: EntityType, fields: list[dict[str, Any
     return change
 
 
+def _keep_own(tx: Transaction, entity_type: EntityType, entity_id: int, change: _Change) -> None:
+    """
+    Store what the tables of the entity types do not hold: personal values and the password.
+    """
+    if change.personal:
+        keep(tx, entity_type.name, entity_id, change.personal)
+    if change.password is not None:
+        set_secret(tx, entity_type.name, entity_id, change.password)
+
+
 def _writable(tx: Transaction, entity_type: EntityType, item: dict[str, Any]) -> Field:
     name = item["field_name"]
     field = entity_type.fields.get(name)
     path = f"{entity_type.name}.{name}"
     shown = inspect({"value": item.get("value"), "field_name": name}, spaced=False)
-    if field is None or field.data_type == "pivot_column":
+    if field is None:
         if tx.in_batch:
             raise Fault(
                 f"Invalid field value, update failed [2 - Invalid field name: field [{path}] does not exist or user "
                 "does not have access permission.]"
             )
         raise Fault(f"API {tx.rpc}() {path} doesn't exist:\n{shown}")
-    if field.read_only and not (tx.rpc == "create" and name == "updated_at"):
-        raise Fault(f"API {tx.rpc}() {path} is read only:\n{shown}")
-    if field.create_only and tx.rpc != "create":
+    rule = write_rule(field)
+    read_only = Fault(f"API {tx.rpc}() {path} is read only:\n{shown}")
+    if rule.writes is Writes.NEVER:
+        raise read_only
+    if not rule.sure:
+        refuse_when_strict(tx, Doubt.FIELD, read_only)
+    if rule.writes is Writes.ON_CREATE and tx.rpc != "create":
         raise Fault(f"API {tx.rpc}() {path} is editable on create only.")
+    if path == "Note.client_note" and item.get("value"):
+        raise Fault(f"API {tx.rpc}() Client Notes can not be created through the API.")
     return field
 
 
@@ -223,6 +245,8 @@ def _link_change(tx: Transaction, field: Field, item: dict[str, Any]) -> tuple[F
             f"Valid modes: {inspect(MODES)}"
         )
     if isinstance(value, dict):
+        missing_mode = Fault(f"API {tx.rpc}() invalid/missing string 'multi_entity_update_mode': {inspect(value)}")
+        refuse_when_strict(tx, Doubt.BARE_LINK, missing_mode)
         value = [value]
     if not isinstance(value, list):
         raise wrong_class(tx, field, value)
@@ -239,12 +263,8 @@ def _existing(tx: Transaction, field: Field, links: list[Link]) -> list[Link]:
     Return *links*. Raise a fault if one has a type that the field does not accept, or if its row is not live.
     """
     wanted: dict[str, set[int]] = {}
-    only = far_type_of(field) if field.data_type == "multi_entity" else None
-    if field.data_type == "entity" and not field.takes_any_type:
-        only = field.valid_types[0]
     for link in links:
-        if only is not None and link["type"] != only:
-            raise write_failed(tx, field, f"{only} expected, got {link['type']}")
+        _check_type(tx, field, link["type"])
         wanted.setdefault(link["type"], set()).add(link["id"])
     names = tx.names(wanted)
     if any((link["type"], link["id"]) not in names for link in links):
@@ -252,13 +272,34 @@ def _existing(tx: Transaction, field: Field, links: list[Link]) -> list[Link]:
     return links
 
 
+def _check_type(tx: Transaction, field: Field, entity_type: str) -> None:
+    """
+    Raise a fault if the field does not take links to the type, or if the site is strict and that is not known.
+    """
+    if field.data_type == "multi_entity":
+        illegal = write_failed(tx, field, "Value is not legal.")
+        only = far_type_of(field)
+        if only not in {None, entity_type}:
+            raise illegal
+        if only is None and entity_type not in field.valid_types and not field.is_type_advice:
+            refuse_when_strict(tx, Doubt.LISTED_TYPES, illegal)
+    elif entity_type not in field.valid_types and not field.is_type_advice:
+        expected = write_failed(tx, field, f"{field.valid_types[0]} expected, got {entity_type}")
+        if not field.takes_any_type:
+            raise expected
+        refuse_when_strict(tx, Doubt.ONLY_TYPE, expected)
+
+
 def _check_project(tx: Transaction, entity_type: EntityType, sent: Mapping[str, Any], change: _Change) -> None:
     if entity_type.name == "Task" and change.columns.get("task_template__id") is not None:
         if change.columns.get("project__id") is not None:
             raise Fault(f"API {tx.rpc}() Invalid Task: a task template may not have a project")
         return
+    missing_project = Fault(f"API {tx.rpc}() missing 'project' attribute: {inspect(dict(sent))}")
+    if entity_type.name == "Attachment" and change.columns.get("project__id") is None:
+        refuse_when_strict(tx, Doubt.NO_PROJECT, missing_project)
     if entity_type.needs_project and change.columns.get("project__id") is None:
-        raise Fault(f"API {tx.rpc}() missing 'project' attribute: {inspect(dict(sent))}")
+        raise missing_project
 
 
 def _check_name(tx: Transaction, entity_type: EntityType) -> None:
@@ -338,8 +379,8 @@ def _complete(tx: Transaction, entity_type: EntityType, columns: dict[str, Any])
     """
     fields = entity_type.fields
     for name in ("created_at", "updated_at"):
-        if name in fields and columns.get(name) is None:
-            columns[name] = tx.moment
+        if name in fields:
+            columns.setdefault(name, tx.moment)  # a caller may send null
     for name in ("created_by", "updated_by"):
         if name in fields and columns.get(f"{name}__id") is None:
             columns.update(_actor_columns(tx, name))

@@ -99,6 +99,22 @@ def test_faults_are_switched_on(start):
     assert [project["name"] for project in sg.find_projects()] == ["Lucky"]
 
 
+@pytest.mark.parametrize(("words", "accepts"), [((), False), (("--strict",), False), (("--lenient",), True)])
+def test_mood_is_chosen(start, words, accepts):
+    """
+    A site is strict unless it is started with --lenient.
+    """
+    _process, fields = start(*words)
+    sg = SGExtended(fields["url"], fields["script_name"], fields["api_key"])
+    project = sg.create("Project", {"name": "Moods"})
+
+    if accepts:
+        assert sg.create("Shot", {"code": "A", "project": project, "smart_cut_in": 5})["smart_cut_in"] == 5
+    else:
+        with pytest.raises(Exception, match="This local site is strict"):
+            sg.create("Shot", {"code": "A", "project": project, "smart_cut_in": 5})
+
+
 def test_an_unknown_fault_ends_in_one_message():
     """
     An unknown fault ends in one message that lists the kinds.

@@ -45,7 +45,7 @@ def test_empty_values_are_present(sg, make):
 @pytest.mark.parametrize(
     "path",
     [
-        *("bogus", "step_0", "sg_sequence.Sequence.bogus", "sg_sequence.Bogus.code", "sg_sequence.code"),
+        *("bogus", "sg_sequence.Sequence.bogus", "sg_sequence.Bogus.code", "sg_sequence.code"),
         *("tasks.Task.content", "sg_sequence.Asset.code", "code.Shot.code", "bogus.Shot.code"),
     ],
 )

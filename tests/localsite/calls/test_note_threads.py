@@ -120,8 +120,7 @@ def test_thread_shows_files_of_note_and_replies(sg, make):
     note = make("Note")
     reply = sg.create("Reply", {"entity": note, "content": "see"})
     files = [
-        bare(sg.create("Attachment", {"this_file": {"url": "https://x.example"}, "attachment_links": [bare(to)]}))
-        for to in (note, reply)
+        make("Attachment", this_file={"url": "https://x.example"}, attachment_links=[bare(to)]) for to in (note, reply)
     ]
     rows = sg.note_thread_read(note["id"], {"Attachment": ["this_file"], "Note": ["subject"], "Reply": ["id"]})
 

@@ -155,7 +155,7 @@ def test_link_field(sg, make, label):
     """
     An entity field links to what it takes, is followed by paths, and its links read like others.
     """
-    field = sg.schema_field_create("Asset", "entity", label, {"valid_types": ["Shot", "Sequence"]})
+    field = sg.schema_field_create("Asset", "entity", label, {"valid_types": ["Shot"]})
     shot = make("Shot", code="s", sg_status_list="ip")
     asset = make("Asset", **{field: shot})
 
@@ -222,7 +222,8 @@ def test_list_of_links_to_its_own_type(sg, make, name):
         ("checkbox", {}, "Only true or false allowed in checkbox"),
         ("checkbox", {"default_value": 1}, "Only true or false allowed in checkbox"),
         ("entity", {}, "missing property 'valid_types'"),
-        ("entity", {"valid_types": []}, "'valid_types' value expected Array of entity types"),
+        ("entity", {"valid_types": []}, "'valid_types' value expected Array with one element"),
+        ("entity", {"valid_types": ["Shot", "Asset"]}, "'valid_types' value expected Array with one element"),
         ("entity", {"valid_types": ["Bogus"]}, "unknown entity types"),
         ("entity", {"valid_types": ["Shot"], "default_value": 5}, "has no default value"),
         ("multi_entity", {"valid_types": ["Shot", "Asset"]}, "'valid_types' value expected Array with one element"),

@@ -363,7 +363,7 @@ def test_five_thousand_conditions_work(sg, operator):
         (["due_date", "in_last", 0, "DAY"], 'expects a positive number first: [0, "DAY"]'),
         (["due_date", "in_last", 1, "day"], 'expects a unit second: [1, "day"]'),
         (["due_date", "in_calendar_day", "x"], 'expects a whole number: ["x"]'),
-        (["image", "is", "x"], "expected [NilClass] data type(s) but got String"),
+        (["image", "is", "x"], "expects a nil value for 'image' data type but got String"),
         (["entity", "is", 1], "API read() Task.entity expected [Hash, ActiveSupport::HashWithIndifferentAccess"),
         (["entity", "is", 1], "NilClass] data type(s) but got Integer: 1"),
         (

@@ -329,7 +329,7 @@ def test_rows_are_found_in_the_tree(sg, make, root, project):
     assert [each["incremental_path"][-1] for each in found] == [f"{root}/Asset/sg_asset_type/Prop/id/{asset['id']}"]
     assert sg.nav_search_entity(root, loose)[0]["path_label"] == "Assets > Assets with no Type"
     assert sg.nav_search_entity("/", {"type": "Project", "id": project["id"]})[0]["project_id"] == project["id"]
-    outside = [make("Task"), sg.find_one("Step", []), sg.create("Attachment", {})]
+    outside = [make("Task"), sg.find_one("Step", []), sg.create("Attachment", {"project": project})]
     for each in outside:
         with pytest.raises(Fault, match=f"Entity type provided is not part of the tree: {each['type']}"):
             sg.nav_search_entity("/", {"type": each["type"], "id": each["id"]})

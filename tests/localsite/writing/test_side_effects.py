@@ -371,5 +371,5 @@ def test_moment_of_update_can_be_set_by_create_only(sg, project, name):
     shot = sg.create("Shot", {"project": project, "code": name, "updated_at": moment}, ["updated_at"])
 
     assert shot["updated_at"].isoformat() == "2020-02-02T02:02:02+00:00"
-    with pytest.raises(Fault, match=r"API update\(\) Shot.updated_at is read only"):
+    with pytest.raises(Fault, match=r"API update\(\) Shot.updated_at is editable on create only"):
         sg.update("Shot", shot["id"], {"updated_at": moment})
