@@ -12,10 +12,12 @@ import time
 import urllib.parse
 from typing import TYPE_CHECKING, Any, Optional
 
+import attrs
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import Fault
 from sgextended.localsite.reading.row_reads import Search, count, find_ids, link_lists, show
+from sgextended.localsite.storage.display_names import status_names
 from sgextended.localsite.writing.file_values import is_web
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ def records(tx: Transaction, request: Request) -> Page:
     values: dict[str, Any] = {
         "facts": facts,
         "fields": [field for field in facts.fields.values() if not field.is_personal],
-        "columns": _columns(facts, query.getlist("column")),
+        "columns": _labelled(tx, _columns(facts, query.getlist("column"))),
         "operators": _OPERATORS,
         "conditions": [condition for condition in conditions if condition[0]],
         "q": text,
@@ -146,9 +148,8 @@ def record(tx: Transaction, request: Request) -> Page:
             directory.c.type == facts.name, directory.c.id == entity_id
         )
     ).first()
-    other_fields = sorted(
-        (facts.fields[name] for name in names if name not in _SHOWN_ABOVE), key=lambda each: _sort_key(facts, each)
-    )
+    below = [facts.fields[name] for name in names if name not in _SHOWN_ABOVE]
+    other_fields = _labelled(tx, sorted(below, key=lambda each: _sort_key(facts, each)))
     return "record.html", {
         "facts": facts,
         "row": row,
@@ -240,6 +241,17 @@ def _columns(facts: EntityType, asked: Iterable[str]) -> list[Field]:
     names = [facts.identifier or "id" if name == "NAME" else name for name in _COLUMNS]
     there = [facts.fields[name] for name in dict.fromkeys(names) if name in facts.fields and name != "id"]
     return there[:_MAX_COLUMNS]
+
+
+def _labelled(tx: Transaction, fields: list[Field]) -> list[Field]:
+    """
+    Return *fields*, those of statuses with the names that the statuses have now.
+    """
+    names = status_names(tx)
+    return [
+        attrs.evolve(field, value_labels=field.status_labels(names)) if field.data_type == "status_list" else field
+        for field in fields
+    ]
 
 
 def _named(facts: EntityType, text: str) -> dict[str, Any]:

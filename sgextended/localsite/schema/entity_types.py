@@ -24,6 +24,16 @@ CONTAINERS = frozenset({"jsonb", "serializable", "tag_list", "url"})
 #: Data types whose values the site computes. Callers cannot write them.
 COMPUTED = frozenset({"calculated", "pivot_column", "summary", "uuid"})
 
+#: Entity types that the service knows. A site enables some of them; the others can be named as a value only.
+BUILT_IN_TYPES = frozenset(
+    [
+        *(f"CustomEntity{number:02d}" for number in range(1, 51)),
+        *(f"CustomNonProjectEntity{number:02d}" for number in range(1, 31)),
+        *(f"CustomThreadedEntity{number:02d}" for number in range(1, 16)),
+        *("Contract", "Launch", "Reel", "RvLicense", "SavedFilter", "Slate", "SourceClip"),
+    ]
+)
+
 # The first of these fields that a type has is the name of its rows, unless the type is in _IDENTIFIERS.
 _IDENTIFIER_ORDER = ("code", "name", "title", "subject", "content", "display_name", "description")
 _IDENTIFIERS = {
@@ -66,6 +76,7 @@ class Field:
     default: Any = None
     valid_types: tuple[str, ...] = ()
     valid_values: Optional[tuple[str, ...]] = None
+    #: Names of statuses that have no row of type Status, by their codes.
     value_labels: Mapping[str, str] = attrs.field(factory=dict)
     #: Whether the field is not part of the standard schema.
     custom: bool = False
@@ -82,6 +93,12 @@ class Field:
         Return the field as messages write it: ``"Shot.code"``.
         """
         return f"{self.entity_type}.{self.name}"
+
+    def status_labels(self, status_names: Mapping[str, str]) -> dict[str, str]:
+        """
+        Return the names of the statuses that the field accepts, by their codes.
+        """
+        return {code: status_names.get(code) or self.value_labels.get(code, code) for code in self.valid_values or ()}
 
     @property
     def editable(self) -> bool:
