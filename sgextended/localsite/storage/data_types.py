@@ -57,6 +57,8 @@ _INTEGER = re.compile(r"[+-]?\d+")
 # Feet and frames; a foot of 35 mm film has 16 frames.
 _FOOTAGE = re.compile(r"-?\d+-(?:0?\d|1[0-5])")
 _LARGEST = 2**31 - 1
+# The ranges that the vendor documents: numbers of these data types are below the limit and above its negative.
+_FLOAT_LIMITS = {"currency": 10.0**13, "float": 10.0**9}
 
 
 def wrong_class(tx: Transaction, field: Field, value: Any, classes: Optional[str] = None) -> Fault:
@@ -244,9 +246,13 @@ def _footage(tx: Transaction, field: Field, value: Any) -> Optional[str]:
 
 def _number(tx: Transaction, field: Field, value: Any) -> Any:
     number = parse_number(tx, field, value)
-    if isinstance(number, int) and not -_LARGEST - 1 <= number <= _LARGEST:
+    if field.data_type in _FLOAT_LIMITS:
+        fits, overflow = abs(number) < _FLOAT_LIMITS[field.data_type], "numeric field overflow"
+    else:
+        fits, overflow = -_LARGEST - 1 <= number <= _LARGEST, "integer out of range"
+    if not fits:
         if tx.rpc == "create":
-            text = f"Create failed for [{field.entity_type}]: PG::NumericValueOutOfRange: ERROR:  integer out of range"
+            text = f"Create failed for [{field.entity_type}]: PG::NumericValueOutOfRange: ERROR:  {overflow}"
             raise Fault(text, DATABASE)
         raise Fault(f"Update failed for [{field.path}]: Invalid statement.", DATABASE)
     return number

@@ -226,6 +226,7 @@ def test_null_filmstrip_alone_makes_no_request(site, sg, make):
         ("Version", {"sg_movie_aspect_ratio": "wide"}, "Invalid data for 'float' data type"),
         ("Version", {"sg_movie_aspect_ratio": [1]}, "but got Array: [1]"),
         ("Version", {"sg_movie_aspect_ratio": 2}, "but got Integer: 2"),
+        ("Version", {"sg_movie_aspect_ratio": 1e9}, "PG::NumericValueOutOfRange: ERROR:  numeric field overflow"),
         ("Booking", {"percent_allocation": "50"}, 'expected [Integer, NilClass] data type(s) but got String: "50"'),
         ("Shot", {"sg_sequence": 1}, "API create() Shot.sg_sequence expected [Hash,"),
         (
@@ -348,6 +349,7 @@ VALUES = [
     ("Version", "sg_movie_aspect_ratio", 1.7777777777, 1.777778),
     ("Version", "sg_movie_aspect_ratio", "2.35", 2.35),
     ("Version", "sg_movie_aspect_ratio", 2.0, 2.0),
+    ("Version", "sg_movie_aspect_ratio", -999999999.999999, -999999999.999999),
     ("Version", "flagged", "true", True),
     ("Version", "client_approved_at", None, None),
     ("Version", "media_center_import_time", "2026-01-01", datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)),
