@@ -35,7 +35,7 @@ def read_all(tx: Transaction, request: Any) -> dict[str, Any]:
     """
     shown = shown_in(tx, _project_id(tx, payload.mapping(tx, request or {})))
     names = status_names(tx)
-    return {name: description.fields(facts, shown, names) for name, facts in tx.schema.types.items()}
+    return {name: description.fields(facts.labelled(names), shown) for name, facts in tx.schema.types.items()}
 
 
 def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
@@ -43,8 +43,8 @@ def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
     Return the description of all fields of a type, or of the field that the request names.
     """
     request = payload.mapping(tx, request)
-    entity_type = payload.entity_type(tx, request)
-    found = description.fields(entity_type, shown_in(tx, _project_id(tx, request)), status_names(tx))
+    entity_type = payload.entity_type(tx, request).labelled(status_names(tx))
+    found = description.fields(entity_type, shown_in(tx, _project_id(tx, request)))
     name = request.get("field_name")
     if name is None:
         return found

@@ -12,7 +12,6 @@ import time
 import urllib.parse
 from typing import TYPE_CHECKING, Any, Optional
 
-import attrs
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import Fault
@@ -99,7 +98,7 @@ def records(tx: Transaction, request: Request) -> Page:
     values: dict[str, Any] = {
         "facts": facts,
         "fields": [field for field in facts.fields.values() if not field.is_personal],
-        "columns": _labelled(tx, _columns(facts, query.getlist("column"))),
+        "columns": _columns(facts, query.getlist("column")),
         "operators": _OPERATORS,
         "conditions": [condition for condition in conditions if condition[0]],
         "q": text,
@@ -148,8 +147,9 @@ def record(tx: Transaction, request: Request) -> Page:
             directory.c.type == facts.name, directory.c.id == entity_id
         )
     ).first()
-    below = [facts.fields[name] for name in names if name not in _SHOWN_ABOVE]
-    other_fields = _labelled(tx, sorted(below, key=lambda each: _sort_key(facts, each)))
+    other_fields = sorted(
+        (facts.fields[name] for name in names if name not in _SHOWN_ABOVE), key=lambda each: _sort_key(facts, each)
+    )
     return "record.html", {
         "facts": facts,
         "row": row,
@@ -217,7 +217,7 @@ def _type(tx: Transaction, request: Request) -> EntityType:
     facts = tx.schema.types.get(name)
     if facts is None:
         raise Fault(f"This site has no type {name}.")
-    return facts
+    return facts.labelled(status_names(tx))
 
 
 def _sort_key(facts: EntityType, field: Field) -> tuple[int, str]:
@@ -241,17 +241,6 @@ def _columns(facts: EntityType, asked: Iterable[str]) -> list[Field]:
     names = [facts.identifier or "id" if name == "NAME" else name for name in _COLUMNS]
     there = [facts.fields[name] for name in dict.fromkeys(names) if name in facts.fields and name != "id"]
     return there[:_MAX_COLUMNS]
-
-
-def _labelled(tx: Transaction, fields: list[Field]) -> list[Field]:
-    """
-    Return *fields*, those of statuses with the names that the statuses have now.
-    """
-    names = status_names(tx)
-    return [
-        attrs.evolve(field, value_labels=field.status_labels(names)) if field.data_type == "status_list" else field
-        for field in fields
-    ]
 
 
 def _named(facts: EntityType, text: str) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class Field:
     default: Any = None
     valid_types: tuple[str, ...] = ()
     valid_values: Optional[tuple[str, ...]] = None
-    #: Names of statuses that have no row of type Status, by their codes.
+    #: Names of statuses by their codes, for statuses without a row of type Status; see `EntityType.labelled`.
     value_labels: Mapping[str, str] = attrs.field(factory=dict)
     #: Whether the field is not part of the standard schema.
     custom: bool = False
@@ -93,12 +93,6 @@ class Field:
         Return the field as messages write it: ``"Shot.code"``.
         """
         return f"{self.entity_type}.{self.name}"
-
-    def status_labels(self, status_names: Mapping[str, str]) -> dict[str, str]:
-        """
-        Return the names of the statuses that the field accepts, by their codes.
-        """
-        return {code: status_names.get(code) or self.value_labels.get(code, code) for code in self.valid_values or ()}
 
     @property
     def editable(self) -> bool:
@@ -157,6 +151,20 @@ class EntityType:
         if self.name in _IDENTIFIERS:
             return _IDENTIFIERS[self.name]
         return next((name for name in _IDENTIFIER_ORDER if name in self.fields), None)
+
+    def labelled(self, status_names: Mapping[str, str]) -> EntityType:
+        """
+        Return the type with the names of statuses in its status fields.
+
+        Args:
+            status_names: The names of the site's statuses by their codes.
+        """
+        labelled = {
+            name: attrs.evolve(field, value_labels={**field.value_labels, **status_names})
+            for name, field in self.fields.items()
+            if field.data_type == "status_list"
+        }
+        return attrs.evolve(self, fields={**self.fields, **labelled}) if labelled else self
 
     @property
     def needs_project(self) -> bool:

@@ -27,11 +27,7 @@ def entity_types(schema: Schema) -> dict[str, Any]:
     return {name: {"name": _fact(facts.label), "visible": _fact(value=True)} for name, facts in schema.types.items()}
 
 
-def fields(
-    entity_type: EntityType,
-    shown: Mapping[tuple[str, str], tuple[bool, list[str]]],
-    status_names: Mapping[str, str],
-) -> dict[str, Any]:
+def fields(entity_type: EntityType, shown: Mapping[tuple[str, str], tuple[bool, list[str]]]) -> dict[str, Any]:
     """
     Return the description of every field of a type, keyed by its name.
 
@@ -39,11 +35,9 @@ def fields(
         entity_type: The type.
 
         shown: The settings of a project, keyed by type and field: whether it shows the field, and its hidden statuses.
-
-        status_names: The names of the site's statuses by their codes.
     """
     return {
-        name: _description(field, *shown.get((entity_type.name, name), (True, [])), status_names)
+        name: _description(field, *shown.get((entity_type.name, name), (True, [])))
         for name, field in entity_type.fields.items()
         if not field.undeclared
     }
@@ -53,9 +47,7 @@ def _fact(value: Any, *, editable: bool = False) -> dict[str, Any]:
     return {"value": value, "editable": editable}
 
 
-def _description(
-    field: Field, visible: bool, hidden_values: list[str], status_names: Mapping[str, str]
-) -> dict[str, Any]:
+def _description(field: Field, visible: bool, hidden_values: list[str]) -> dict[str, Any]:
     is_custom = field.hideable
     return {
         "name": _fact(field.label, editable=True),
@@ -68,13 +60,11 @@ def _description(
         "visible": _fact(visible, editable=is_custom),
         "custom_metadata": _fact(field.remarks.get("custom_metadata", ""), editable=True),
         "ui_value_displayable": _fact(value=True),
-        "properties": _properties(field, hidden_values, status_names, is_custom=is_custom),
+        "properties": _properties(field, hidden_values, is_custom=is_custom),
     }
 
 
-def _properties(
-    field: Field, hidden_values: list[str], status_names: Mapping[str, str], *, is_custom: bool
-) -> dict[str, Any]:
+def _properties(field: Field, hidden_values: list[str], *, is_custom: bool) -> dict[str, Any]:
     tunable = is_custom and field.data_type in _TUNABLE_DEFAULTS
     found = {
         "default_value": _fact(field.default, editable=tunable),
@@ -85,7 +75,8 @@ def _properties(
     if field.data_type in {"list", "status_list"}:
         found["valid_values"] = _fact(list(field.valid_values or ()), editable=True)
     if field.data_type == "status_list":
-        found["display_values"] = _fact(field.status_labels(status_names))
+        labels = {code: field.value_labels.get(code, code) for code in field.valid_values or ()}
+        found["display_values"] = _fact(labels)
         found["hidden_values"] = _fact(hidden_values)
     if field.data_type == "text":
         found["regex_validation"] = _fact(field.remarks.get("regex_validation", ""))
