@@ -131,7 +131,8 @@ fact("F548", "043", "M S", "a script follows nothing",
 @fact("F549", "043", "M S", "a thread is note, files and replies by time; entity_fields widen the first two alone")
 def _thread(live):
     note = live.make("Note", subject="n", content="c")
-    live.sg.create("Attachment", {"project": live.project, "this_file": {"url": "https://x.example"}, "attachment_links": [note]})
+    address = {"url": "https://x.example"}
+    live.sg.create("Attachment", {"project": live.project, "this_file": address, "attachment_links": [note]})
     live.sg.create("Reply", {"entity": note, "content": "r"})
     wider = {"Note": ["subject"], "Attachment": ["description"], "Reply": ["publish_status"]}
     rows = {row["type"]: row for row in live.sg.note_thread_read(note["id"], wider)}

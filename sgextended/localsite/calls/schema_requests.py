@@ -11,6 +11,7 @@ from sgextended.localsite.custom_fields.field_changes import create_field, delet
 from sgextended.localsite.custom_fields.field_properties import shown_in
 from sgextended.localsite.errors import Fault, inspect
 from sgextended.localsite.schema import schema_description as description
+from sgextended.localsite.storage.display_names import status_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,8 @@ def read_all(tx: Transaction, request: Any) -> dict[str, Any]:
     Return the description of all fields of all types.
     """
     shown = shown_in(tx, _shown_project(tx, payload.mapping(tx, request or {})))
-    return {name: description.fields(facts, shown) for name, facts in tx.schema.types.items()}
+    names = status_names(tx)
+    return {name: description.fields(facts.labelled(names), shown) for name, facts in tx.schema.types.items()}
 
 
 def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
     Return the description of all fields of a type, or of the field that the request names.
     """
     request = payload.mapping(tx, request)
-    entity_type = payload.entity_type(tx, request)
+    entity_type = payload.entity_type(tx, request).labelled(status_names(tx))
     found = description.fields(entity_type, shown_in(tx, _shown_project(tx, request)))
     name = request.get("field_name")
     if name is None:

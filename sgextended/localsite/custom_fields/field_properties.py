@@ -85,11 +85,10 @@ def _valid_values(tx: Transaction, field: Field, value: Any) -> dict[str, Any]:
     found: dict[str, Any] = {"valid_values": tuple(dict.fromkeys(value))}
     if field.data_type == "status_list":
         statuses = tx.tables["Status"]
-        known = {row[0]: row[1] for row in tx.connection.execute(sa.select(statuses.c.code, statuses.c.name))}
+        known = set(tx.connection.execute(sa.select(statuses.c.code)).scalars())
         unknown = [code for code in value if code not in known]
         if unknown:
             raise Fault(f"API {tx.rpc}() 'valid_values' has unknown statuses: {inspect(unknown)}")
-        found["value_labels"] = {code: known[code] for code in value}
     return found
 
 

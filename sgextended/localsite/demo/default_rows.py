@@ -1,12 +1,13 @@
 """
-The rows that every new site has: statuses, permission rule sets and pipeline steps.
+The rows that every new site has: statuses with their icons, permission rule sets and pipeline steps.
 """
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
-from sgextended.localsite.storage.single_row_writes import insert_rows
+from sgextended.localsite.storage.single_row_writes import insert_rows, link_columns
 
 if TYPE_CHECKING:
     from sgextended.localsite.storage.transaction import Transaction
@@ -32,7 +33,11 @@ _STATUSES = (
     ("dlvr", "Delivered", "139,200,139", False),
     ("cfrm", "Confirmed", "170,221,170", True),
     ("pndng", "Pending", "255,214,153", True),
+    ("rdy", "Ready to Start", "255,244,180", False),
+    ("cbb", "Could Be Better", "230,230,170", False),
 )
+# The ids of icons are the same on every new site.
+_ICONS = uuid.UUID("3c0b2f6e-8d57-5f0a-9a6e-5d1f4b7c2e91")
 
 # code, name, type of the users that may have it
 _RULE_SETS = (
@@ -67,9 +72,32 @@ def insert_default_rows(tx: Transaction) -> None:
     dates = {"created_at": tx.moment, "updated_at": tx.moment}
     insert_rows(
         tx,
+        "Icon",
+        [
+            {
+                "id": number,
+                "name": name,
+                "display_type": "image_map",
+                "icon_type": "permanent_status",
+                "image_map_key": f"icon_{code}",
+                "uuid": str(uuid.uuid5(_ICONS, code)),
+            }
+            for number, (code, name, _color, _system) in enumerate(_STATUSES, start=1)
+        ],
+    )
+    insert_rows(
+        tx,
         "Status",
         [
-            {"id": number, "code": code, "name": name, "bg_color": color, "system": int(system), **dates}
+            {
+                "id": number,
+                "code": code,
+                "name": name,
+                "bg_color": color,
+                "system": int(system),
+                **link_columns("icon", {"type": "Icon", "id": number}),
+                **dates,
+            }
             for number, (code, name, color, system) in enumerate(_STATUSES, start=1)
         ],
     )

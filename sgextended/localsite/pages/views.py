@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from sgextended.localsite.errors import Fault
 from sgextended.localsite.reading.row_reads import Search, count, find_ids, link_lists, show
+from sgextended.localsite.storage.display_names import status_names
 from sgextended.localsite.writing.file_values import is_web
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ def _type(tx: Transaction, request: Request) -> EntityType:
     facts = tx.schema.types.get(name)
     if facts is None:
         raise Fault(f"This site has no type {name}.")
-    return facts
+    return facts.labelled(status_names(tx))
 
 
 def _sort_key(facts: EntityType, field: Field) -> tuple[int, str]:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from sgextended.localsite.errors import DATABASE, Fault, class_name, inspect
 from sgextended.localsite.schema.json_values import json_text
+from sgextended.localsite.storage.colors import always_has_color, is_color
 from sgextended.localsite.storage.data_types import parse_checkbox, parse_date, parse_moment, parse_number, wrong_class
 from sgextended.localsite.storage.transaction import MOMENT, Transaction, among
 
@@ -31,7 +32,6 @@ Condition = sa.ColumnElement[bool]
 COMPLEMENTS = {
     "is_not": "is",
     "name_not_contains": "name_contains",
-    "not_between": "between",
     "not_contains": "contains",
     "not_in": "in",
     "not_in_last": "in_last",
@@ -40,7 +40,7 @@ COMPLEMENTS = {
 }
 
 _TEXT = ("contains", "not_contains", "is", "is_not", "starts_with", "ends_with", "in", "not_in")
-_NUMBER = ("is", "is_not", "greater_than", "less_than", "between", "not_between", "in", "not_in")
+_NUMBER = ("is", "is_not", "greater_than", "less_than", "between", "in", "not_in")
 _DATE = (
     *("is", "is_not", "greater_than", "less_than", "in_last", "not_in_last", "in_next", "not_in_next"),
     *("in_calendar_day", "in_calendar_week", "in_calendar_month", "in_calendar_year", "between", "in", "not_in"),
@@ -150,6 +150,10 @@ def _choice(
         if value is not None and not isinstance(value, str):
             raise wrong_class(tx, field, value, "String, NilClass")
     given = [value for value in values if value]
+    if field.data_type == "color" and not always_has_color(field):
+        for value in given:
+            if not is_color(value):
+                raise Fault(f"API {tx.rpc}() {field.path} invalid format for color value: {inspect(value)}")
     empty = column.is_(None)
     if relation == "is":
         if not given:
@@ -179,7 +183,7 @@ def _date(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation
     parse = parse_date if field.data_type == "date" else parse_moment
     given = []
     for value in values:
-        if value is None:
+        if value is None or (value == "" and field.data_type == "date"):
             continue
         if not isinstance(value, str):
             raise wrong_class(tx, field, value, "String, NilClass")

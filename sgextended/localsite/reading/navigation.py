@@ -27,6 +27,7 @@ Condition = sa.ColumnElement[bool]
 #: The fault code for a path that is not in the tree.
 NAVIGATION = 107
 
+# The field by which a project's tree groups the rows of each type, if the project has no settings of its own.
 _DEFAULT_CHAINS = {"Asset": "sg_asset_type", "Shot": "sg_sequence"}
 #: What stands in a path in place of a group, for the rows that have none.
 NO_GROUP = "__none__"
@@ -65,6 +66,13 @@ class Node:
             else:
                 path += f"/{quote(self.group, safe=' ') or NO_GROUP}"
         return path if self.row_id is None else f"{path}/id/{self.row_id}"
+
+
+def default_tracking_settings() -> dict[str, Any]:
+    """
+    Return the ``tracking_settings`` that the site gives to a new project.
+    """
+    return {"navchains": {name: f"{name}.{field}" for name, field in _DEFAULT_CHAINS.items()}}
 
 
 def chains(tx: Transaction, project_id: int) -> dict[str, Field]:

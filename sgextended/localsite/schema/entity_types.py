@@ -25,6 +25,16 @@ CONTAINERS = frozenset({"jsonb", "serializable", "tag_list", "url"})
 #: Data types whose values the site computes. Callers cannot write them.
 COMPUTED = frozenset({"calculated", "pivot_column", "summary", "uuid"})
 
+#: Entity types that the service knows. A site enables some of them; the others can be named as a value only.
+BUILT_IN_TYPES = frozenset(
+    [
+        *(f"CustomEntity{number:02d}" for number in range(1, 51)),
+        *(f"CustomNonProjectEntity{number:02d}" for number in range(1, 31)),
+        *(f"CustomThreadedEntity{number:02d}" for number in range(1, 16)),
+        *("Contract", "Launch", "Reel", "RvLicense", "SavedFilter", "Slate", "SourceClip"),
+    ]
+)
+
 # The first of these fields that a type has is the name of its rows, unless the type is in _IDENTIFIERS.
 _IDENTIFIER_ORDER = ("code", "name", "title", "subject", "content", "display_name", "description")
 _IDENTIFIERS = {
@@ -72,6 +82,7 @@ class Field:
     default: Any = None
     valid_types: tuple[str, ...] = ()
     valid_values: Optional[tuple[str, ...]] = None
+    #: Names of statuses by their codes, for statuses without a row of type Status; see `EntityType.labelled`.
     value_labels: Mapping[str, str] = attrs.field(factory=dict)
     #: Whether the field is not part of the standard schema.
     custom: bool = False
@@ -153,6 +164,20 @@ class EntityType:
         if self.name in _IDENTIFIERS:
             return _IDENTIFIERS[self.name]
         return next((name for name in _IDENTIFIER_ORDER if name in self.fields), None)
+
+    def labelled(self, status_names: Mapping[str, str]) -> EntityType:
+        """
+        Return the type with the names of statuses in its status fields.
+
+        Args:
+            status_names: The names of the site's statuses by their codes.
+        """
+        labelled = {
+            name: attrs.evolve(field, value_labels={**field.value_labels, **status_names})
+            for name, field in self.fields.items()
+            if field.data_type == "status_list"
+        }
+        return attrs.evolve(self, fields={**self.fields, **labelled}) if labelled else self
 
     @property
     def needs_project(self) -> bool:

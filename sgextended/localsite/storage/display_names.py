@@ -6,10 +6,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Optional
 
+import sqlalchemy as sa
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sgextended.localsite.schema.entity_types import EntityType
+    from sgextended.localsite.storage.transaction import Transaction
 
 #: Types whose rows get a default name when they are created without a name, and how that name begins.
 _GENERATED = {
@@ -34,6 +37,15 @@ def generated_name(entity_type: EntityType, entity_id: int) -> Optional[str]:
     """
     start = _GENERATED.get(entity_type.name)
     return None if start is None else f"{start} {entity_id}"
+
+
+def status_names(tx: Transaction) -> dict[str, str]:
+    """
+    Return the names of all statuses by their codes. A retired status counts only if no live one has its code.
+    """
+    table = tx.tables["Status"]
+    query = sa.select(table.c.code, table.c.name).where(table.c.code.is_not(None), table.c.name.is_not(None))
+    return {row[0]: row[1] for row in tx.connection.execute(query.order_by(table.c.retired_at.desc().nulls_last()))}
 
 
 #: Types whose rows are named after a linked row: the entity field, and the type that it links to.

@@ -4,12 +4,14 @@ Creating, updating, deleting and reviving rows by the rules of the site.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Optional
 
 import attrs
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import DATABASE, Fault, inspect
+from sgextended.localsite.reading.navigation import default_tracking_settings
 from sgextended.localsite.reading.row_reads import show
 from sgextended.localsite.schema.link_relations import connection_ends
 from sgextended.localsite.schema.strictness import Doubt, refuse_when_strict
@@ -42,6 +44,11 @@ _DISCARDED = frozenset({"cached_display_name"})
 # Types whose field "user" is the current user by default.
 _AUTHORED = frozenset({"EventLogEntry", "Note", "Reply"})
 _PERMANENT = frozenset({"EventLogEntry"})
+# Values that the site stores in new rows of a type, although the schema does not have them as defaults.
+_FIRST_VALUES: dict[str, dict[str, Any]] = {
+    "Project": {"tracking_settings": json.dumps(default_tracking_settings())},
+    "Task": {"color": "pipeline_step"},
+}
 # Types whose name is made of "firstname" and "lastname".
 _PEOPLE = frozenset({"ClientUser", "HumanUser"})
 
@@ -397,8 +404,7 @@ def _complete(tx: Transaction, entity_type: EntityType, columns: dict[str, Any])
     if entity_type.name == "EventLogEntry":
         columns.setdefault("description", "New Event")
         columns.setdefault("session_uuid", tx.session_uuid)
-    if entity_type.name == "Task":
-        columns.setdefault("color", "pipeline_step")
+    columns.update({**_FIRST_VALUES.get(entity_type.name, {}), **columns})
 
 
 def _actor_columns(tx: Transaction, name: str) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def test_new_field_is_described(sg, label):
     [
         ("text", "Hard", ["is", "hard"], {}),
         ("number", 42, ["greater_than", 41], {}),
-        ("float", 1.5, ["between", 1, 2], {}),
+        ("float", 1.5, ["between", 1.0, 2.0], {}),
         ("currency", 9.99, ["is", 9.99], {}),
         ("percent", 50, ["is", 50], {}),
         ("duration", 480, ["less_than", 481], {}),
@@ -139,6 +139,50 @@ def test_field_holds_values_like_any_other(sg, make, label, data_type, value, fi
     assert read(sg, unset, field) == [{"checkbox": False, "tag_list": []}.get(data_type)]
     sg.update("Asset", unset["id"], {field: value})
     assert read(sg, unset, field) == [value]
+
+
+def test_footage_is_feet_and_frames(sg, make, label):
+    """
+    A footage field takes feet and up to 15 frames, and nothing else.
+    """
+    field = sg.schema_field_create("Asset", "footage", label)
+    asset = make("Asset", code="a")
+
+    assert [sg.update("Asset", asset["id"], {field: text})[field] for text in ("10-05", "0-15", " 7-5 ", "")] == [
+        *("10-05", "0-15", "7-5", None)
+    ]
+    for text in ("abc", "10-16", "10-99", "10", "10-5-1"):
+        with pytest.raises(Fault, match="Invalid data for 'footage' data type"):
+            sg.update("Asset", asset["id"], {field: text})
+
+
+def test_status_labels_are_the_names_of_the_statuses(sg, label):
+    """
+    The schema names each status of a field by its row of type Status, also after it was renamed.
+    """
+    status = sg.create("Status", {"code": "lbl", "name": "First"})
+    field = sg.schema_field_create("Asset", "status_list", label, {"valid_values": ["wtg", "lbl"]})
+
+    def labels():
+        return sg.schema_field_read("Asset", field)[field]["properties"]["display_values"]["value"]
+
+    assert labels() == {"wtg": "Waiting to Start", "lbl": "First"}
+    sg.update("Status", status["id"], {"name": "Second"})
+    assert labels() == {"wtg": "Waiting to Start", "lbl": "Second"}
+
+
+def test_every_valid_status_has_a_row(sg):
+    """
+    Each status that a field accepts has a row of type Status, and may be added to other fields.
+    """
+    codes = {row["code"] for row in sg.find("Status", [], ["code"])}
+    fields = [each for described in sg.schema_read().values() for each in described.values()]
+    lists = [each["properties"] for each in fields if each["data_type"]["value"] == "status_list"]
+    valid = {code for each in lists for code in each["valid_values"]["value"]}
+
+    assert {"rdy", "cbb"} < valid
+    assert valid - codes == set()
+    assert sg.schema_field_update("Task", "sg_status_list", {"valid_values": ["wtg", "rdy", "ip", "rev", "fin", "hld"]})
 
 
 def test_date_time_field(sg, make, label):

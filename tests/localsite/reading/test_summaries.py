@@ -194,12 +194,15 @@ def test_groups_nest(sg, project, tasks):
 
 def test_timecode_is_shown_as_one():
     """
-    Milliseconds show as hours, minutes, seconds and frames.
+    Milliseconds show as hours, minutes, seconds and rounded frames; a second that is full of frames is the next one.
     """
     from sgextended.localsite.reading.groupings import timecode
 
     assert timecode(3_723_500) == "01:02:03:12"
     assert timecode(-1000) == "-00:00:01:00"
+    assert [timecode(each) for each in (813, 814, 980, 981)] == [
+        *("00:00:00:19", "00:00:00:20", "00:00:00:23", "00:00:01:00")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_names_are_made_of_columns_that_exist():
         (
             "Status",
             {"act", "apr", "clsd", "cmpt", "dis", "fin", "hld", "ip", "na", "omt", "opn", "res", "rev", "wtg"}
-            | {"vwd", "recd", "dlvr", "cfrm", "pndng"},
+            | {"vwd", "recd", "dlvr", "cfrm", "pndng", "rdy", "cbb"},
         ),
         ("PermissionRuleSet", {"admin", "manager", "artist", "vendor", "api_admin", "client_user"}),
     ],

@@ -131,23 +131,17 @@ def test_same_values_leave_nothing(sg, make, log):
     assert log() == []
 
 
-def test_values_are_shown_as_readers_see_them(sg, make, log):
+def test_values_are_shown_as_readers_see_them(sg, project, log):
     """
     Checkboxes, dictionaries and dates stand in an entry as they read.
     """
-    task = make("Task")
+    settings = sg.find_one("Project", [["id", "is", project["id"]]], ["tracking_settings"])["tracking_settings"]
     log()
-    sg.update(
-        "Project",
-        sg.find_one("Task", [["id", "is", task["id"]]], ["project"])["project"]["id"],
-        {
-            "archived": True,
-            "tracking_settings": {"a": [1]},
-        },
-    )
+    sg.update("Project", project["id"], {"archived": True, "tracking_settings": {"a": [1]}})
     values = {e["attribute_name"]: (e["meta"]["old_value"], e["meta"]["new_value"]) for e in log()}
 
-    assert values == {"archived": (False, True), "tracking_settings": (None, {"a": [1]})}
+    assert values == {"archived": (False, True), "tracking_settings": (settings, {"a": [1]})}
+    assert settings["navchains"]["Shot"] == "Shot.sg_sequence"
 
 
 def test_link_change_is_seen_from_the_other_end(sg, make, log):
