@@ -18,6 +18,7 @@ from sgextended.localsite.custom_fields.field_storage import (
     make_tables,
     save_field,
 )
+from sgextended.localsite.schema import schema_description
 from sgextended.localsite.schema.entity_types import Field, Schema
 
 if TYPE_CHECKING:
@@ -27,8 +28,20 @@ if TYPE_CHECKING:
 
 # Data types of fields that cannot be created by a call, but can be taken over from another site's schema.
 _ADOPTABLE = ("calculated", "image", "jsonb", "serializable", "summary", "uuid")
-# The properties of a standard field that are taken over from another site's schema.
-_ADOPTED = ("label", "valid_types", "valid_values", "value_labels")
+# The attributes of a field that a description has, as pairs of the attribute and the name in the description.
+_ATTRIBUTES = {
+    "label": "name",
+    "mandatory": "mandatory",
+    "unique": "unique",
+    "default": "default_value",
+    "valid_types": "valid_types",
+    "valid_values": "valid_values",
+    "value_labels": "display_values",
+}
+# Parts of a description that are no properties of one field, or that are computed from the field's attributes.
+_NOT_REMARKS = frozenset({*_ATTRIBUTES.values(), "entity_type", "data_type", "editable", "properties"})
+# Data types of fields that have no default value on a local site.
+_WITHOUT_DEFAULT = frozenset({"calculated", "entity", "image", "multi_entity", "summary", "tag_list", "url", "uuid"})
 
 
 def restore_fields(tx: Transaction, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -60,16 +73,18 @@ def adopt_fields(tx: Transaction, described: Mapping[str, Any], types: Iterable[
     changed: dict[str, dict[str, Field]] = {}
     wanted_types = {*tx.schema.types, *types}
     for entity_type, fields in described.items():
-        for name, facts in fields.items() if entity_type in wanted_types else ():
+        facts = tx.schema.types.get(entity_type)
+        here = {} if facts is None else schema_description.fields(facts, {})
+        for name, found in fields.items() if entity_type in wanted_types else ():
             if name == "id":
                 continue
-            known, wanted = tx.schema.field(entity_type, name), _described(entity_type, name, facts)
-            if known is None and wanted.data_type in (*CREATABLE, *_ADOPTABLE):
-                made.append(wanted)
-            elif known is None or known.data_type != wanted.data_type:
-                left_out.append(f"the field {entity_type}.{name} of type {wanted.data_type}")
+            known, data_type = tx.schema.field(entity_type, name), str(found["data_type"]["value"])
+            if known is None and data_type in (*CREATABLE, *_ADOPTABLE):
+                made.append(_described(entity_type, name, found))
+            elif known is None or known.data_type != data_type:
+                left_out.append(f"the field {entity_type}.{name} of type {data_type}")
             else:
-                kept = {key: getattr(wanted, key) for key in _ADOPTED if getattr(wanted, key) != getattr(known, key)}
+                kept = _differences(known, _values(found), _values(here.get(name, {})))
                 if kept:
                     save_field(tx, known, kept)
                     changed.setdefault(entity_type, {})[name] = attrs.evolve(known, **kept)
@@ -78,25 +93,55 @@ def adopt_fields(tx: Transaction, described: Mapping[str, Any], types: Iterable[
     return left_out
 
 
-def _described(entity_type: str, name: str, facts: Mapping[str, Any]) -> Field:
-    def fact(key: str, default: Any = None) -> Any:
-        found = facts.get(key) or facts.get("properties", {}).get(key) or {}
-        return found.get("value", default)
+def _values(described: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the values of a description and of its properties, by name.
+    """
+    parts = {**described, **described.get("properties", {})}
+    return {name: part["value"] for name, part in parts.items() if isinstance(part, dict) and "value" in part}
 
-    values = fact("valid_values")
-    asked = ("summary_default", "summary_field", "summary_value", "query") if fact("data_type") == "summary" else ()
-    return Field(
-        entity_type=entity_type,
-        name=name,
-        data_type=str(fact("data_type")),
-        label=str(fact("name") or name),
-        read_only=not fact("editable", default=True),
-        valid_types=tuple(fact("valid_types") or ()),
-        valid_values=None if values is None else tuple(values),
-        value_labels=fact("display_values") or {},
-        custom=True,
-        remarks={key: fact(key) for key in asked},
-    )
+
+def _differences(known: Field, there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the attributes of a field that another site describes in a different way than this site.
+    """
+    other = {name: value for name, value in there.items() if name not in here or here[name] != value}
+    found = _attributes(known, other)
+    if known.unique:  # a live site enforces the uniqueness of some fields without describing it
+        found.pop("unique", None)
+    remarks = _remarks(other)
+    return {**found, "remarks": {**known.remarks, **remarks}} if remarks else found
+
+
+def _attributes(field: Field, values: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the attributes of ``Field`` that the values of a description set. A value that is missing sets none.
+    """
+    found = {name: values[key] for name, key in _ATTRIBUTES.items() if values.get(key) is not None}
+    if "default_value" in values and field.data_type not in _WITHOUT_DEFAULT:
+        found["default"] = values["default_value"]
+    else:
+        found.pop("default", None)
+    for name in {"valid_types", "valid_values"} & found.keys():
+        found[name] = tuple(found[name])
+    return found
+
+
+def _remarks(values: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the values of a description that have no effect on a local site, but that it describes too.
+    """
+    return {name: value for name, value in values.items() if name not in _NOT_REMARKS}
+
+
+def _described(entity_type: str, name: str, described: Mapping[str, Any]) -> Field:
+    values = _values(described)
+    data_type = str(values["data_type"])
+    draft = Field(entity_type=entity_type, name=name, data_type=data_type, label=name, custom=True)
+    usual = _values(schema_description.describe(draft))
+    other = {key: value for key, value in values.items() if key not in usual or usual[key] != value}
+    is_read_only = not values.get("editable", True)
+    return attrs.evolve(draft, **_attributes(draft, values), read_only=is_read_only, remarks=_remarks(other))
 
 
 def _all_fields(schema: Schema) -> list[Field]:
