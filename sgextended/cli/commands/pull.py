@@ -113,7 +113,9 @@ def pull(
     anonymous: bool = False,
 ) -> int:
     """
-    Pull projects or the whole site into *folder*, or resume an interrupted pull. Print a summary and return the exit status.
+    Pull projects or the whole site into *folder*, or resume an interrupted pull.
+
+    Print a summary and return the exit status.
 
     Args:
         sg: The client.

@@ -14,7 +14,7 @@ from sgextended import Failure, SGExtended
 from sgextended.errors import ShotgunError
 
 _WORKERS = 4
-_FIRST_SHOWN = (True, [])
+_FIRST_SHOWN: Tuple[bool, List[str]] = (True, [])
 
 
 def write_shown_fields(

@@ -7,7 +7,6 @@ import json
 
 import pytest
 from attrs import evolve
-
 from shotgun_api3 import Fault
 
 from sgextended import SGExtended
@@ -244,7 +243,7 @@ def test_the_whole_site_is_pulled(command, source, tmp_path, make_sg):
     """
     With --whole-site, the copy has the records of every type, of all projects and of none.
     """
-    sg, name, _picture = source
+    sg, _name, _picture = source
     sg.create("HumanUser", {"name": "On no project", "login": f"idle-{tmp_path.name}"})
     sg.create("Project", {"name": f"Empty {tmp_path.name}"})
     status, _out, err = command("pull", "--whole-site", "-o", str(tmp_path / "p"))
