@@ -50,7 +50,7 @@ def restore_fields(tx: Transaction, rows: Iterable[Mapping[str, Any]]) -> None:
     """
     tx.connection.execute(sa.insert(tx.tables.own.fields), [dict(row) for row in rows])
     before = tx.schema
-    tx.schema, tx.tables = load_fields(tx, tx.schema, tx.tables)
+    tx.schema, tx.tables = load_fields(tx.connection, tx.schema, tx.tables)
     make_tables(tx, before)
     made = [field for field in _all_fields(tx.schema) if before.field(field.entity_type, field.name) is None]
     make_columns(tx, [field for field in made if field.entity_type in before])
