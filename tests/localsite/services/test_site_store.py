@@ -2,6 +2,7 @@
 Sites on files: two that serve one file, files of earlier versions.
 """
 
+import contextlib
 import sqlite3
 
 import pytest
@@ -13,9 +14,9 @@ from sgextended.localsite.demo.folder_dump import dump
 
 def connect(site):
     """
-    Return the official client on a site.
+    Return a context manager with the official client on a site.
     """
-    return shotgun_api3.Shotgun(site.url, site.script_name, site.api_key)
+    return contextlib.closing(shotgun_api3.Shotgun(site.url, site.script_name, site.api_key))
 
 
 def test_two_processes_serve_one_file(tmp_path):
@@ -23,8 +24,9 @@ def test_two_processes_serve_one_file(tmp_path):
     A site uses the fields that another site on the same file creates, changes and deletes.
     """
     path = tmp_path / "site.db"
-    with LocalSite(db=path, api_key="k") as first, LocalSite(db=path, api_key="k") as second:
-        one, two = connect(first), connect(second)
+    with contextlib.ExitStack() as stack:
+        sites = [stack.enter_context(LocalSite(db=path, api_key="k")) for _each in range(2)]
+        one, two = (stack.enter_context(connect(site)) for site in sites)
         project = one.create("Project", {"name": "P"})
         name = one.schema_field_create("Project", "text", "New One")
         one.update("Project", project["id"], {name: "v"})
@@ -36,8 +38,6 @@ def test_two_processes_serve_one_file(tmp_path):
         two.schema_field_delete("Project", name)
         assert name not in one.schema_field_read("Project")
         assert name not in two.schema_field_read("Project")
-        one.close()
-        two.close()
 
 
 def test_file_that_lacks_parts_is_completed(tmp_path):
