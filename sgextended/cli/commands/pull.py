@@ -8,6 +8,7 @@ the pull, ``pull.json`` records its options, and ``records/TYPE.part`` holds a t
 
 import contextlib
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Annotated, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
@@ -18,6 +19,7 @@ from rich.console import Console
 
 from sgextended import Failure, SGExtended
 from sgextended.cli.commands.pull_plan import (
+    PROJECT_OPTIONAL_TYPES,
     PullPlan,
     RecordSerializer,
     Selection,
@@ -25,7 +27,7 @@ from sgextended.cli.commands.pull_plan import (
     thumbnail_number,
     uploads_of,
 )
-from sgextended.cli.commands.pull_site_rows import write_follows, write_shown_fields
+from sgextended.cli.commands.pull_site_rows import ids_in, write_follows, write_shown_fields
 from sgextended.cli.shared.entity_query import find_projects_by_name
 from sgextended.cli.shared.output import plural
 from sgextended.cli.shared.site_command import Connect, site_command
@@ -266,19 +268,21 @@ class _Puller:
             people, skipped = write_follows(self.sg, self.folder)
             self._links.setdefault("HumanUser", set()).update(people)
             self.skipped += skipped
-        # The types of the selections are complete now. Records of other types are pulled if a record links to them;
-        # these can link to further records, so this repeats until no link is new.
-        selected_types = {selection.entity_type for selection in selections}
-        seen: Dict[str, Set[int]] = {entity_type: set() for entity_type in selected_types}
+        # The types of the selections are complete now, except for records that need no project. Other records are
+        # pulled if a record links to them; these can link to further records, so this repeats until no link is new.
+        open_types = PROJECT_OPTIONAL_TYPES & {selection.entity_type for selection, _size in sized}
+        complete_types = {selection.entity_type for selection in selections} - open_types
+        seen = {name: set(ids_in(self.folder / "records" / f"{name}.jsonl")) for name in open_types}
         while True:
             begun = set(seen)
-            new_links = self._new_links(seen, selected_types)
+            new_links = self._new_links(seen, complete_types)
             if not new_links:
                 return counts
             with reporter(progress=True, total=sum(len(ids) for _type, ids in new_links)) as report:
                 jobs = [(entity_type, ids, entity_type in begun) for entity_type, ids in new_links]
                 for entity_type, count in self._map(self._pull_linked, jobs, report).items():
-                    counts[entity_type] = counts.get(entity_type, 0) + count
+                    if count:
+                        counts[entity_type] = counts.get(entity_type, 0) + count
 
     def _project_ids(self) -> List[int]:
         path = self.folder / "records" / "Project.jsonl"
@@ -315,12 +319,12 @@ class _Puller:
         self._done = 0
         return dict(self.sg.map(lambda sg, item: function(sg, item, report), items, workers=_TYPES_AT_ONCE))
 
-    def _new_links(self, seen: Dict[str, Set[int]], selected_types: Set[str]) -> List[Tuple[str, List[int]]]:
+    def _new_links(self, seen: Dict[str, Set[int]], complete_types: Set[str]) -> List[Tuple[str, List[int]]]:
         """
         Return the ids that records link to and that are not in *seen*, by entity type. Add them to *seen*.
         """
         found = []
-        for entity_type in sorted(set(self._links) - selected_types):
+        for entity_type in sorted(set(self._links) - complete_types):
             new = self._links[entity_type] - seen.get(entity_type, set())
             if new and self.plan.linked(entity_type, []) is not None:
                 seen.setdefault(entity_type, set()).update(new)
@@ -363,7 +367,12 @@ class _Puller:
         entity_type, ids, appends = job
         count = 0
         path = self.folder / "records" / f"{entity_type}.jsonl"
-        with path.open("a" if appends else "w", encoding="utf-8", newline="\n") as file:
+        partial = path.with_suffix(".more")
+        if appends and path.exists():
+            shutil.copyfile(path, partial)
+        else:
+            partial.unlink(missing_ok=True)
+        with partial.open("a", encoding="utf-8", newline="\n") as file:
             for at in range(0, len(ids), _IDS_PER_REQUEST):
                 selection = self.plan.linked(entity_type, ids[at : at + _IDS_PER_REQUEST])
                 assert selection is not None
@@ -373,6 +382,10 @@ class _Puller:
                     count += 1
                     self._report_one(report)
                 self._add_links(serializer)
+        if count:
+            partial.replace(path)
+        else:
+            partial.unlink()
         return entity_type, count
 
     def _add_links(self, serializer: RecordSerializer) -> None:

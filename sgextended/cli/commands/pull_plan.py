@@ -19,6 +19,10 @@ SITE_WIDE_TYPES = (
 )
 #: Types that describe people. ``--anonymous`` replaces their names.
 PERSON_TYPES = frozenset({"ClientUser", "HumanUser", "Performer"})
+#: Types whose records need no project. Those without one are pulled if a record links to them.
+PROJECT_OPTIONAL_TYPES = frozenset({"Attachment", "Booking", "Page", "PipelineConfiguration", "WorkDayRule"})
+# Those whose records without a project are always pulled, because the dates of all tasks depend on them.
+_CALENDAR_TYPES = frozenset({"Booking", "WorkDayRule"})
 # Types that grow without limit. They are pulled only if the user names them.
 _LOG_TYPES = frozenset({"EventLogEntry", "PageHit"})
 # Types with settings of single users or programs.
@@ -129,14 +133,16 @@ class PullPlan:
         Return the selection for records that other records link to.
 
         Return None for types that are never pulled by links: those that belong to projects, the site-wide types, logs
-        and private types.
+        and private types. Of a type that may belong to a project, only the records without one are pulled.
         """
         is_pulled = entity_type in self.schema and entity_type not in (
             _LOG_TYPES | _PRIVATE_TYPES | {"Project", *SITE_WIDE_TYPES}
         )
-        if not is_pulled or "project" in self.schema[entity_type]:
-            return None
-        return Selection(entity_type, [["id", "in", list(ids)]], self.fields(entity_type))
+        filters: List[Any] = [["id", "in", list(ids)]]
+        if is_pulled and "project" in self.schema[entity_type]:
+            is_pulled = entity_type in PROJECT_OPTIONAL_TYPES
+            filters.append(["project", "is", None])
+        return Selection(entity_type, filters, self.fields(entity_type)) if is_pulled else None
 
     def fields(self, entity_type: str) -> Dict[str, str]:
         """
@@ -207,29 +213,29 @@ class PullPlan:
 
             unlisted_types: Types to which records link by their field "entity", in addition to those of the schema.
         """
-        projects = list(self.projects or ())
-        fields = self.schema[entity_type]
-        conditions: List[Any] = []
-        if "project" in fields:
-            conditions = [["project", "in", projects]]
-            if "task_template" in fields and entity_type == "Task":
+        if "project" in self.schema[entity_type]:
+            conditions: List[Any] = [["project", "in", list(self.projects or ())]]
+            if entity_type == "Task" and "task_template" in self.schema[entity_type]:
                 conditions.append(["task_template", "is_not", None])
+            if entity_type in _CALENDAR_TYPES:
+                conditions.append(["project", "is", None])
         else:
-            for name, field_schema in fields.items():
-                types = _valid_types(field_schema)
-                if name == "entity":
-                    types += [each for each in unlisted_types if each not in types]
-                if field_schema["data_type"]["value"] != "entity" or name in {"created_by", "updated_by"}:
-                    continue
-                for each in types:
-                    linked = self.schema.get(each, ())
-                    if "project" in linked:
-                        conditions.append([f"{name}.{each}.project", "in", projects])
-                    if each == "Task" and "task_template" in linked:
-                        conditions.append([f"{name}.Task.task_template", "is_not", None])
+            conditions = list(self._link_conditions(entity_type, unlisted_types))
         if len(conditions) == 1:
             return conditions[0]
         return {"filter_operator": "any", "filters": conditions} if conditions else None
+
+    def _link_conditions(self, entity_type: str, unlisted_types: Sequence[str]) -> Iterator[Any]:
+        for name, field_schema in self.schema[entity_type].items():
+            if field_schema["data_type"]["value"] != "entity" or name in {"created_by", "updated_by"}:
+                continue
+            types = _valid_types(field_schema) + list(unlisted_types if name == "entity" else ())
+            for each in dict.fromkeys(types):
+                linked = self.schema.get(each, ())
+                if "project" in linked:
+                    yield [f"{name}.{each}.project", "in", list(self.projects or ())]
+                if each == "Task" and "task_template" in linked:
+                    yield [f"{name}.Task.task_template", "is_not", None]
 
 
 def _valid_types(field_schema: Mapping[str, Any]) -> List[str]:
@@ -284,7 +290,9 @@ class RecordSerializer:
         for name, data_type in self._selection.fields.items():
             value = record.get(name)
             for link in value if isinstance(value, list) else [value]:
-                if data_type in {"entity", "multi_entity", "tag_list"} and isinstance(link, dict):
+                # The value of a file field has the id of its Attachment.
+                is_link = data_type in {"entity", "multi_entity", "tag_list", "url"}
+                if is_link and isinstance(link, dict) and "type" in link and "id" in link:
                     self.links.setdefault(link["type"], set()).add(link["id"])
 
     def _value(self, entity: Mapping[str, Any], name: str, data_type: str, value: Any) -> Any:

@@ -92,7 +92,7 @@ def write_follows(sg: SGExtended, folder: Path) -> Tuple[Set[int], List[str]]:
             continue
         for link in links:
             if link["type"] not in ids:
-                ids[link["type"]] = set(_ids_in(folder / "records" / f"{link['type']}.jsonl"))
+                ids[link["type"]] = set(ids_in(folder / "records" / f"{link['type']}.jsonl"))
             if link["id"] in ids[link["type"]]:
                 row = {"user_id": user_id, "type": link["type"], "id": link["id"]}
                 rows.append({"number": len(rows) + 1, **row})
@@ -115,7 +115,10 @@ def _refusal(failure: Failure) -> str:
     return f"The site refused the call: {failure.error}"
 
 
-def _ids_in(path: Path) -> Iterator[int]:
+def ids_in(path: Path) -> Iterator[int]:
+    """
+    Yield the ids of the records in a file; none if there is no such file.
+    """
     if path.exists():
         with path.open(encoding="utf-8") as lines:
             for line in lines:

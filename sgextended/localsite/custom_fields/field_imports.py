@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import sqlalchemy as sa
 
-from sgextended.localsite.custom_fields.field_changes import CREATABLE
+from sgextended.localsite.custom_fields.field_changes import CREATABLE, pair
 from sgextended.localsite.custom_fields.field_storage import (
     add_fields,
     extended,
@@ -60,7 +60,8 @@ def adopt_fields(tx: Transaction, described: Mapping[str, Any], types: Iterable[
     """
     Create the fields of another site from their descriptions, and return a text for each field that was left out.
 
-    A description does not name the far end of a multi-entity field. Such a field has no field at its far end here.
+    A description does not name the far end of a multi-entity field, but its name follows from the field. If there is no
+    field of that name, the multi-entity field has no field at its far end here.
 
     Args:
         tx: The transaction of the load.
@@ -89,8 +90,27 @@ def adopt_fields(tx: Transaction, described: Mapping[str, Any], types: Iterable[
                     save_field(tx, known, kept)
                     changed.setdefault(entity_type, {})[name] = attrs.evolve(known, **kept)
     tx.schema, tx.tables = extended(tx.schema, tx.tables, changed)
-    add_fields(tx, made)
+    add_fields(tx, _paired(tx.schema, made))
     return left_out
+
+
+def _paired(schema: Schema, made: list[Field]) -> list[Field]:
+    """
+    Return the fields, where two multi-entity fields that are the two ends of one relation share their links.
+    """
+    found = {field.path: field for field in made}
+    for field in made:
+        target = schema.types.get(field.valid_types[0]) if len(field.valid_types) == 1 else None
+        facts = schema.types.get(field.entity_type)
+        if field.data_type == "multi_entity" and target is not None and facts is not None:
+            own, reverse = pair(schema, facts, field)
+            far = found.get(reverse.path)
+            if far is not None and far.data_type == "multi_entity" and far.valid_types == reverse.valid_types:
+                found[own.path] = own
+                found[far.path] = attrs.evolve(far, connection=reverse.connection)
+    # The fields of a connection type are created together with the pair of fields.
+    connections = {field.connection[0] for field in found.values() if field.connection is not None}
+    return [field for field in found.values() if field.entity_type not in connections]
 
 
 def _values(described: Mapping[str, Any]) -> dict[str, Any]:

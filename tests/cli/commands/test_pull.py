@@ -131,6 +131,10 @@ def test_fields_of_the_copy_do_what_those_of_the_source_do(command, pulled_site,
     sg.schema_field_update("Shot", "sg_status_list", {"default_value": "ip", "description": "Of the shot"})
     sg.schema_field_update("Shot", "sg_status_list", {"hidden_values": ["fin"]}, project_entity=project)
     sg.schema_field_update("Shot", fields[0], {"visible": False}, project_entity=project)
+    friends = sg.schema_field_create("Shot", "multi_entity", f"friends {label}", {"valid_types": ["Asset"]})
+    asset = sg.create("Asset", {"project": project, "code": "a"})
+    shot = sg.create("Shot", {"project": project, "code": "old", friends: [asset]})
+    (far,) = (field for field in sg.schema_field_read("Asset") if field.endswith(f"{friends}_shots"))
     with pulled_site.store.writing() as tx:
         formula = {"calculated_function": "{sg_a} / 2", "renderer": "number"}
         draft = Field(entity_type="Shot", name="sg_half", data_type="calculated", label="Half", custom=True)
@@ -148,6 +152,10 @@ def test_fields_of_the_copy_do_what_those_of_the_source_do(command, pulled_site,
         new = copied.create("Shot", {"project": project, "code": "new"}, [*fields, "sg_status_list"])
         assert {**new, "id": made["id"]} == made
         assert [made[field] for field in fields] == [True, "b", 24, "grim", None]
+        assert copied.find_one("Asset", [["id", "is", asset["id"]]], [far])[far][0]["id"] == shot["id"]
+        copied.update("Asset", asset["id"], {far: [new]})
+        assert copied.find_one("Shot", [["id", "is", shot["id"]]], [friends])[friends] == []
+        assert copied.find_one("Shot", [["id", "is", new["id"]]], [friends])[friends][0]["id"] == asset["id"]
         copied.create("Shot", {"project": project, "code": "x", "sg_once": "x"})
         with pytest.raises(Fault, match="unique"):
             copied.create("Shot", {"project": project, "code": "y", "sg_once": "x"})
@@ -208,6 +216,39 @@ def test_tasks_of_templates_are_pulled(command, source, tmp_path, make_sg):
             ("a", []),
             ("b", ["a"]),
         ]
+
+
+def test_records_without_a_project_come_with_those_that_link_to_them(command, source, tmp_path, make_sg):
+    """
+    The Attachment of a web link, the calendar of the studio and vacations are pulled, each once, also by a second run.
+    """
+    sg, name, _picture = source
+    shot = sg.find_one("Shot", [["project.Project.name", "is", name]])
+    version = sg.find_one("Version", [["project.Project.name", "is", name]])
+    sg.update("Version", version["id"], {"sg_uploaded_movie": {"url": "https://studio.example/movie", "name": "movie"}})
+    file_id = sg.find_one("Version", [["id", "is", version["id"]]], ["sg_uploaded_movie"])["sg_uploaded_movie"]["id"]
+    assert sg.find_one("Attachment", [["id", "is", file_id]], ["project"])["project"] is None
+    holiday = {"date": "2026-12-24", "working": False, "description": f"Holiday {tmp_path.name}"}
+    sg.work_schedule_update(**holiday)
+    vacation = sg.create("Booking", {"vacation": True, "start_date": "2026-07-01", "end_date": "2026-07-20"})
+
+    words = ("pull", "--project", name, "-o", str(tmp_path / "p"))
+    assert command(*words)[0] == 0
+    once = {path.name: path.read_bytes() for path in (tmp_path / "p" / "records").iterdir()}
+    (tmp_path / "p" / "about.json").replace(tmp_path / "p" / "pull.json")  # as if the pull had been interrupted
+    options = json.loads((tmp_path / "p" / "pull.json").read_text())
+    options.pop("format"), options.pop("by")
+    (tmp_path / "p" / "pull.json").write_text(json.dumps(options))
+    assert command(*words)[0] == 0
+
+    assert {path.name: path.read_bytes() for path in (tmp_path / "p" / "records").iterdir()} == once
+    with LocalSite(data=tmp_path / "p") as copy:
+        copied = make_sg(copy)
+        assert copied.find_one("Attachment", [["id", "is", file_id]])
+        assert copied.find_one("Booking", [["id", "is", vacation["id"]]])
+        day = copied.work_schedule_read("2026-12-24", "2026-12-24")["2026-12-24"]
+        assert (day["working"], day["description"]) == (False, holiday["description"])
+        assert copied.find_one("Shot", [["id", "is", shot["id"]]])
 
 
 def test_retired_records_followers_and_events_are_pulled_on_request(command, source, tmp_path, make_sg):
