@@ -94,6 +94,7 @@ def insert_given(tx: Transaction, rows: Iterable[Mapping[str, Any]], *, log_even
         fields = [{"field_name": name, "value": value} for name, value in row.values.items()]
         with _Explained(row):
             create(tx, row.facts, fields, [], given_id=row.id)
+        tx.reuse_aliases()
     for row in planned:
         with _Explained(row):
             for field, links in row.far_links:

@@ -84,7 +84,8 @@ def create(
 
         return_fields: Further fields to return.
 
-        given_id: The id of a row of `insert_given`, which has no effects on other rows. None: the next free id.
+        given_id: The id of a row of `insert_given`, which has no effects on other rows, and is returned as a link.
+            None: the next free id.
 
     Raises:
         Fault: A field or a value is invalid, or a required value is missing.
@@ -109,8 +110,9 @@ def create(
         write_links(tx, field, entity_id, links, mode)
     if change.personal:
         keep(tx, entity_type.name, entity_id, change.personal)
-    if given_id is None:
-        consequences.finish_create(tx, entity_type, entity_id, columns, change.links)
+    if given_id is not None:
+        return {"type": entity_type.name, "id": entity_id}
+    consequences.finish_create(tx, entity_type, entity_id, columns, change.links)
     return show(tx, entity_type.name, [entity_id], [*change.written, *return_fields])[0]
 
 
