@@ -122,10 +122,10 @@ def test_counts_and_names_are_those_of_created_rows(site, sg):
 
 def test_inserted_rows_have_no_effects(site, sg):
     """
-    A task template adds no tasks, and tasks keep their dates; a violated dependency is marked.
+    A task template adds no tasks, and tasks keep their dates; a pinned task reports a violated dependency.
     """
     first = {"type": "Task", "id": 1, "project": BIRD, "start_date": "2026-03-02", "due_date": "2026-03-06"}
-    second = {"type": "Task", "id": 2, "project": BIRD, "start_date": "2026-03-03", "due_date": "2026-03-04"}
+    second = {**first, "id": 2, "start_date": "2026-03-03", "due_date": "2026-03-04", "pinned": True}
     site.insert(
         [
             {**BIRD, "name": "Bird"},
