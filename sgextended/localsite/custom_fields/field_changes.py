@@ -64,7 +64,7 @@ def create_field(tx: Transaction, entity_type: EntityType, data_type: Any, prope
         field = attrs.evolve(field, valid_types=("Tag",))
     made = [field]
     if data_type == "multi_entity":
-        made = _pair(tx, entity_type, field)
+        made = pair(tx.schema, entity_type, field)
     add_fields(tx, made)
     return name
 
@@ -150,11 +150,11 @@ def _free_name(tx: Transaction, entity_type: EntityType, data_type: str, label: 
         number += 1
 
 
-def _pair(tx: Transaction, entity_type: EntityType, field: Field) -> list[Field]:
+def pair(schema: Schema, entity_type: EntityType, field: Field) -> list[Field]:
     """
     Return a multi-entity field and its counterpart at the far end. Their links are rows of a new connection type.
     """
-    target = tx.schema[field.valid_types[0]]
+    target = schema[field.valid_types[0]]
     near, far = _snake(entity_type.name), _snake(target.name)
     if near == far:
         near, far = f"source_{near}", f"dest_{far}"

@@ -4,7 +4,7 @@ The description of the schema that callers get, in the form of API3.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from sgextended.localsite.schema.entity_types import standard_schema
 
@@ -41,17 +41,36 @@ def fields(entity_type: EntityType, shown: Mapping[tuple[str, str], tuple[bool, 
         shown: The settings of a project, keyed by type and field: whether it shows the field, and its hidden statuses.
     """
     return {
-        name: _description(field, *shown.get((entity_type.name, name), (True, [])))
+        name: describe(field, shown.get((entity_type.name, name)))
         for name, field in entity_type.fields.items()
         if not field.undeclared
     }
+
+
+def describe(field: Field, shown: Optional[tuple[bool, list[str]]] = None) -> dict[str, Any]:
+    """
+    Return the description of one field.
+
+    Args:
+        field: The field.
+
+        shown: The settings of a project: whether it shows the field, and its hidden statuses. None: those of the site.
+    """
+    visible, hidden_values = shown or (field.remarks.get("visible", True), field.remarks.get("hidden_values", []))
+    found = _standard(field, visible, hidden_values)
+    # A field that was copied from another site has that site's description, apart from what depends on the project.
+    for name, value in field.remarks.items():
+        if name not in {"visible", "hidden_values"}:
+            part = found if name in found else found["properties"]
+            part[name] = {**part.get(name, _fact(None)), "value": value}
+    return found
 
 
 def _fact(value: Any, *, editable: bool = False) -> dict[str, Any]:
     return {"value": value, "editable": editable}
 
 
-def _description(field: Field, visible: bool, hidden_values: list[str]) -> dict[str, Any]:
+def _standard(field: Field, visible: bool, hidden_values: list[str]) -> dict[str, Any]:
     return {
         "name": _fact(field.label, editable=True),
         "description": _fact(field.remarks.get("description", ""), editable=True),

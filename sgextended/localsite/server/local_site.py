@@ -21,6 +21,8 @@ from sgextended.localsite.services.authentication import Authenticator
 from sgextended.localsite.services.ledger import Ledger
 from sgextended.localsite.services.site_store import Store
 from sgextended.localsite.storage.single_row_writes import insert_row, link_columns, update_row
+from sgextended.localsite.storage.transaction import Actor
+from sgextended.localsite.writing.row_inserts import insert_given
 from sgextended.localsite.writing.row_writes import create
 
 if TYPE_CHECKING:
@@ -291,6 +293,30 @@ class LocalSite:
             return False
         self._authenticator.set_secret(tx, entity_type, entity_id, secret)
         return True
+
+    def insert(self, rows: Iterable[Mapping[str, Any]], *, log_events: bool = False) -> list[Link]:
+        """
+        Insert rows with given ids, all or none, and return links to them in the order of the rows.
+
+        The rows get the defaults of a create, and are created by the site's script. They may link to each other in any
+        order. They have no effects on other rows: task templates add no tasks, and tasks keep their dates. Records that
+        are created later get higher ids.
+
+        Args:
+            rows:
+                The rows, such as ``{"type": "Shot", "id": 17, "code": "sh010", "project": {...}}``. A row without
+                ``id`` gets the next free id. The values are those that a create takes. Fields that only the site itself
+                writes, such as ``updated_by``, may be given too.
+
+            log_events: Whether the event log gets the entries of creates.
+
+        Raises:
+            ValueError: A type or a field is unknown, an id is in use, or a value is invalid. No row was inserted.
+        """
+        with self.store.writing() as tx:
+            script_id = _script(tx, self.script_name)
+            tx.actor = Actor("ApiUser", script_id)
+            return insert_given(tx, rows, log_events=log_events)
 
     def set_scan(self, attachment_id: int, status: Optional[str]) -> None:
         """

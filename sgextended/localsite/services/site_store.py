@@ -18,18 +18,24 @@ from sgextended.localsite.files.file_store import Media
 from sgextended.localsite.schema.entity_types import standard_schema
 from sgextended.localsite.storage.database import Database
 from sgextended.localsite.storage.entity_tables import standard_tables
+from sgextended.localsite.storage.table_completion import missing_statements
 from sgextended.localsite.storage.transaction import Transaction
 from sgextended.localsite.writing.events import EventRecorder
 
 if TYPE_CHECKING:
     import sqlite3
     import tempfile
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import sqlalchemy as sa
 
     from sgextended.localsite.schema.entity_types import Schema
     from sgextended.localsite.storage.entity_tables import Tables
+
+    Shape = tuple[Schema, Tables, int]
+
+# The number of a schema that has not been read from the database yet.
+_NOT_READ = -1
 
 
 def utc_now() -> dt.datetime:
@@ -46,7 +52,7 @@ class Snapshot:
     """
 
     database: sqlite3.Connection
-    shape: tuple[Schema, Tables]
+    shape: Shape
     files: tempfile.TemporaryDirectory[str]
 
     def close(self) -> None:
@@ -69,6 +75,7 @@ class Store:
         clock: Returns the time in UTC, which ``created_at`` and relative filters use.
 
         strict: Whether the site refuses what a live site may refuse.
+        reads_older: Whether to open a file with an older layout. Changes of its rows are not kept.
 
     Raises:
         ValueError: The file is not the database of a site, or the folder holds no records.
@@ -88,12 +95,13 @@ class Store:
         data: Optional[Path] = None,
         clock: Callable[[], dt.datetime] = utc_now,
         strict: bool = True,
+        reads_older: bool = False,
     ) -> None:
         self.clock = clock
         self.strict = strict
-        # Schema and tables change together, so they are one attribute.
-        self._shape = (standard_schema(), standard_tables())
-        self._database = Database(path)
+        # Schema and tables change together, so they are one attribute, with the database's number of that schema.
+        self._shape: Shape = (standard_schema(), standard_tables(), _NOT_READ)
+        self._database = Database(path, reads_older=reads_older)
         self.is_new = self._database.is_new
         self.media = Media(path)
         self._snapshots: list[Snapshot] = []
@@ -110,8 +118,8 @@ class Store:
                     for ending in ("", "-wal", "-shm"):
                         path.with_name(path.name + ending).unlink(missing_ok=True)
                 raise
-        with self.reading() as tx:
-            self._shape = load_fields(tx, *self._shape)
+        elif path is not None:
+            self._complete_tables()
 
     @property
     def schema(self) -> Schema:
@@ -145,8 +153,8 @@ class Store:
         """
         if self._database.path is not None:
             raise ValueError(
-                f"The site in {self._database.path} has no snapshots, because only a site in memory has. Copy the file "
-                "instead."
+                f"The site in {self._database.path} has no snapshots, because only a site in memory has. Copy the site "
+                "with 'sgextended site backup' instead."
             )
         taken = Snapshot(self._database.copy(), self._shape, self.media.copy())
         self._snapshots.append(taken)
@@ -175,15 +183,51 @@ class Store:
         """
         with self._database.writing() as connection:
             tx = self._transaction(connection)
+            schema = tx.schema
             yield tx
             tx.events.write(tx)
+            if tx.schema is not schema:
+                changed = tx.schema, tx.tables, self._database.count_schema_change(connection)
         # Readers may see a new field only after its column is committed.
-        self._shape = (tx.schema, tx.tables)
+        if tx.schema is not schema:
+            self._shape = changed
+
+    def _complete_tables(self) -> None:
+        """
+        Add the tables and columns that the file of an earlier version lacks, first those of the standard schema.
+        """
+        self._run_missing(standard_tables().metadata.tables.values())
+        with self.reading() as tx:
+            standard = standard_schema().types
+            changed = [name for name, facts in tx.schema.types.items() if facts is not standard.get(name)]
+            tables = [tx.tables[name] for name in changed]
+        self._run_missing(tables)
+
+    def _run_missing(self, tables: Iterable[sa.Table]) -> None:
+        with self._database.reading() as connection:
+            is_complete = not missing_statements(connection, tables)
+        if not is_complete:
+            with self._database.writing() as connection:
+                for statement in missing_statements(connection, tables):
+                    connection.exec_driver_sql(statement)
+
+    def _shape_for(self, connection: sa.Connection) -> tuple[Schema, Tables]:
+        """
+        Return the schema and tables as the connection sees them. Another process may have changed those of a file.
+        """
+        schema, tables, known = self._shape
+        version = self._database.schema_version(connection)
+        if version == known:
+            return schema, tables
+        schema, tables = load_fields(connection, standard_schema(), standard_tables())
+        if version > known:
+            self._shape = (schema, tables, version)
+        return schema, tables
 
     def _transaction(self, connection: sa.Connection) -> Transaction:
         return Transaction(
             connection,
-            *self._shape,
+            *self._shape_for(connection),
             self.clock(),
             self.media,
             EventRecorder(),

@@ -34,7 +34,14 @@ _FOLLOWERS = {
 }
 
 
-def insert_row(tx: Transaction, entity_type: str, values: Mapping[str, Any], *, name_it: bool = False) -> int:
+def insert_row(
+    tx: Transaction,
+    entity_type: str,
+    values: Mapping[str, Any],
+    *,
+    name_it: bool = False,
+    given_id: Optional[int] = None,
+) -> int:
     """
     Insert a row and return its id.
 
@@ -46,13 +53,15 @@ def insert_row(tx: Transaction, entity_type: str, values: Mapping[str, Any], *, 
         values: Stored values by column.
 
         name_it: Whether the row gets a default name, such as "New Shot 12".
+
+        given_id: The row's id. The directory may list the row already. None: the next free id.
     """
     table, facts = tx.tables[entity_type], tx.schema[entity_type]
     values = {**_identity(facts), **values}
     if entity_type == "EventLogEntry":
         # Earlier events of this request must have lower ids than the entry that the caller creates.
         tx.events.write(tx)
-    result = tx.connection.execute(sa.insert(table), dict(values))
+    result = tx.connection.execute(sa.insert(table), dict(values) if given_id is None else {**values, "id": given_id})
     (entity_id,) = result.inserted_primary_key or (0,)
     row = dict(values)
     changes: dict[str, Any] = {}
@@ -65,7 +74,8 @@ def insert_row(tx: Transaction, entity_type: str, values: Mapping[str, Any], *, 
     if changes:
         tx.connection.execute(sa.update(table).where(table.c.id == entity_id), changes)
     entry = {"type": entity_type, "id": entity_id, "name": link_name(facts, row)}
-    tx.connection.execute(sa.insert(tx.tables.directory), entry)
+    insert = sa.insert(tx.tables.directory)
+    tx.connection.execute(insert if given_id is None else insert.prefix_with("OR REPLACE"), entry)
     tx.events.row_created(tx, entity_type, int(entity_id), row)
     return int(entity_id)
 

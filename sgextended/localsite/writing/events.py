@@ -50,8 +50,9 @@ class EventRecorder:
     that is set to leave no entries.
     """
 
-    def __init__(self) -> None:
-        self._is_wanted: Optional[bool] = None
+    def __init__(self, *, is_wanted: Optional[bool] = None) -> None:
+        # None: the settings of the actor decide.
+        self._is_wanted = is_wanted
         self._pending: list[Event] = []
         self._created: set[Key] = set()
         self._erased: dict[Key, Optional[str]] = {}

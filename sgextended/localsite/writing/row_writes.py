@@ -78,10 +78,27 @@ class _Change:
 
 
 def create(
-    tx: Transaction, entity_type: EntityType, fields: list[dict[str, Any]], return_fields: list[str]
+    tx: Transaction,
+    entity_type: EntityType,
+    fields: list[dict[str, Any]],
+    return_fields: list[str],
+    *,
+    given_id: Optional[int] = None,
 ) -> dict[str, Any]:
     """
     Create a row and return it with the fields written and *return_fields*.
+
+    Args:
+        tx: The transaction of the request.
+
+        entity_type: The row's type.
+
+        fields: The fields sent.
+
+        return_fields: Further fields to return.
+
+        given_id: The id of a row of `insert_given`, which has no effects on other rows, and is returned as a link.
+            None: the next free id.
 
     Raises:
         Fault: A field or a value is invalid, or a required value is missing.
@@ -99,12 +116,14 @@ def create(
     _check_connection(tx, entity_type, columns)
     consequences.prepare_create(tx, entity_type, change.columns, columns, change.links)
     generated = nameless and generated_name(entity_type, 0) is not None
-    entity_id = insert_row(tx, entity_type.name, columns, name_it=generated)
+    entity_id = insert_row(tx, entity_type.name, columns, name_it=generated, given_id=given_id)
     if entity_type.name == "Attachment":
         own_file(tx, entity_id, sent)
     for field, links, mode in change.links:
         write_links(tx, field, entity_id, links, mode)
     _keep_own(tx, entity_type, entity_id, change)
+    if given_id is not None:
+        return {"type": entity_type.name, "id": entity_id}
     consequences.finish_create(tx, entity_type, entity_id, columns, change.links)
     return show(tx, entity_type.name, [entity_id], [*change.written, *return_fields])[0]
 

@@ -222,6 +222,7 @@ def test_site_serves_several_accounts(start, tmp_path, monkeypatch):
         (["--load", "nowhere"], "nowhere holds no records of a site"),
         (["--load", "nowhere", "--demo"], "filled from only one. Leave one out"),
         (["dump", "out", "--db", "none.sqlite"], "There is no file none.sqlite"),
+        (["backup", "out", "--db", "none.sqlite"], "There is no such file"),
     ],
 )
 def test_options_that_cannot_work_are_one_message(command, tmp_path, monkeypatch, words, message):
@@ -248,3 +249,27 @@ def test_dumped_site_is_served_again(start, command, tmp_path, monkeypatch):
     assert (status, "to data." in err) == (0, True)
     sg = SGExtended(again["url"], again["script_name"], again["api_key"])
     assert [project["name"] for project in sg.find_projects()] == ["Dumped"]
+
+
+def test_a_running_site_is_backed_up(start, command, tmp_path, monkeypatch):
+    """
+    The backup of a running site has all committed records, the uploads and the key. An existing file is refused.
+    """
+    _process, fields = start("--db", "site.sqlite")
+    sg = SGExtended(fields["url"], fields["script_name"], fields["api_key"])
+    project = sg.create("Project", {"name": "Saved"})
+    sg.create_many("Shot", [{"project": project, "code": str(number)} for number in range(60)])
+    (tmp_path / "notes.txt").write_text("kept")
+    file_id = sg.upload("Project", project["id"], str(tmp_path / "notes.txt"))
+    monkeypatch.chdir(tmp_path)
+    status, _out, err = command("site", "backup", "copy.sqlite", "--db", "site.sqlite")
+    refused = command("site", "backup", "copy.sqlite", "--db", "site.sqlite")
+    no_database = command("site", "backup", "other.sqlite", "--db", "notes.txt")
+
+    assert (status, "Copied site.sqlite to copy.sqlite." in err) == (0, True)
+    assert (refused[0], "exists already" in refused[2]) == (1, True)
+    assert (no_database[0], (tmp_path / "other.sqlite").exists()) == (1, False)
+    _process, again = start("--db", "copy.sqlite")
+    copied = SGExtended(again["url"], fields["script_name"], fields["api_key"])
+    assert copied.count("Shot") == 60
+    assert copied.download_attachment({"type": "Attachment", "id": file_id}) == b"kept"

@@ -250,10 +250,10 @@ def test_snapshot_brings_everything_back(make_connection, picture):
 
 def test_site_on_a_file_has_no_snapshots(tmp_path):
     """
-    A site on a file refuses a snapshot, and the message says to copy the file.
+    A site on a file refuses a snapshot, and the message says how to copy the site.
     """
     store = Store(tmp_path / "site.db")
 
-    with pytest.raises(ValueError, match="Copy the file"):
+    with pytest.raises(ValueError, match="Copy the site with 'sgextended site backup'"):
         store.snapshot()
     store.close()
