@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.schema.entity_types import Field
 
+# The links of these fields name the task of the template from which the linked task was made.
+_NEIGHBOURS = frozenset({"Task.downstream_tasks", "Task.upstream_tasks"})
 _UNSORTABLE = frozenset(
     {"jsonb", "multi_entity", "password", "pivot_column", "serializable", "summary", "tag_list", "url"}
 )
@@ -183,6 +185,8 @@ class _Page:
     def _show_lists(self, shown_rows: list[dict[str, Any]], ordered: list[sa.Row[Any]]) -> None:
         for path, at, field in self._lists:
             found = link_lists(self._tx, field, {row[at] for row in ordered if row[at] is not None})
+            if field.path in _NEIGHBOURS:
+                _add_template_tasks(self._tx, found)
             for out, row in zip(shown_rows, ordered):
                 out[path] = found.get(row[at], [])
 
@@ -215,18 +219,35 @@ class _Page:
 
 def link_lists(tx: Transaction, field: Field, owners: Iterable[int]) -> dict[int, list[Link]]:
     """
-    Return the links of a multi-entity field, ordered by name, keyed by the id of the row that has them.
+    Return the links of a multi-entity field, keyed by the id of the row that has them.
+
+    The links are ordered by name. Replies are a conversation, so they are ordered by id, the oldest first.
     """
     links = linked(tx, field)
-    query = (
-        sa.select(links.own_id, links.far_type, links.far_id, links.name)
-        .where(links.condition, among(links.own_id, owners))
-        .order_by(links.name.asc(), links.far_type, links.far_id)
+    query = sa.select(links.own_id, links.far_type, links.far_id, links.name).where(
+        links.condition, among(links.own_id, owners)
     )
+    by_name = [] if field.valid_types == ("Reply",) else [links.name.asc()]
+    query = query.order_by(*by_name, links.far_type, links.far_id)
     found: dict[int, list[Link]] = {}
     for own_id, far_type, far_id, name in tx.connection.execute(query):
         found.setdefault(own_id, []).append({"id": far_id, "name": name, "type": far_type})
     return found
+
+
+def _add_template_tasks(tx: Transaction, found: dict[int, list[Link]]) -> None:
+    """
+    Add ``template_task_id`` to the links to tasks that were made from a task of a template.
+    """
+    tasks = tx.tables["Task"]
+    ids = {link["id"] for links in found.values() for link in links}
+    query = sa.select(tasks.c.id, tasks.c.template_task__id).where(
+        among(tasks.c.id, ids), tasks.c.template_task__id.is_not(None)
+    )
+    origins = {row[0]: row[1] for row in tx.connection.execute(query)} if ids else {}
+    for link in (link for links in found.values() for link in links):
+        if link["id"] in origins:
+            link["template_task_id"] = origins[link["id"]]
 
 
 def sort_key(tx: Transaction, leaf: Leaf) -> Optional[sa.ColumnElement[Any]]:

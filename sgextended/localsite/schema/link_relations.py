@@ -127,7 +127,13 @@ _CONNECTIONS: tuple[tuple[str, str, Optional[str], str, Optional[str]], ...] = (
     # In a TaskDependency, `task` is the downstream task and `dependent_task` the upstream task, despite the names.
     ("TaskDependency", "task", "Task.upstream_tasks", "dependent_task", "Task.downstream_tasks"),
     ("TicketTicketConnection", "source_ticket", "Ticket.tickets", "dest_ticket", None),
-    ("Version_sg_deliveries_Connection", "version", "Version.sg_deliveries", "delivery", "Delivery.sg_versions"),
+    (
+        "Version_sg_deliveries_Connection",
+        "version",
+        "Version.sg_deliveries",
+        "delivery",
+        "Delivery.version_sg_deliveries_versions",
+    ),
 )
 
 # Each multi-entity field, and the entity field whose links it shows from the other end.
@@ -171,7 +177,7 @@ _MIRRORS_OF_MANY = {
 }
 
 # Fields with their own links, although other fields of the same name show the links of another field.
-_LISTED = frozenset({"Delivery.sg_published_files", "Note.tasks"})
+_LISTED = frozenset({"Delivery.sg_published_files", "Delivery.sg_versions", "Note.tasks"})
 
 
 def _split(path: str) -> tuple[str, str]:

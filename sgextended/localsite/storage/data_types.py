@@ -187,6 +187,9 @@ def parse_link(tx: Transaction, field: Field, value: Any) -> Link:
             f"API {tx.rpc}() invalid/missing entity hash string 'type': {inspect(value)} "
             f"Valid entity types: {inspect(valid)}"
         )
+    if tx.in_batch and isinstance(entity_id, str):
+        # A caller may hope that such an id stands for a row that an earlier request of the batch creates.
+        raise write_failed(tx, field, "Value is not legal.")
     if not isinstance(entity_id, int) or isinstance(entity_id, bool) or not -_LARGEST <= entity_id <= _LARGEST:
         raise Fault(f"API {tx.rpc}() invalid/missing entity hash integer 'id': {inspect(value)}")
     return {"type": entity_type, "id": entity_id}

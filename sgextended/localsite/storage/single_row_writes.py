@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from sgextended.localsite.storage.display_names import (
     NAMED_AFTER,
+    NUMBERED,
     display_name,
     generated_name,
     link_name,
@@ -56,6 +57,8 @@ def insert_row(tx: Transaction, entity_type: str, values: Mapping[str, Any], *, 
     changes: dict[str, Any] = {}
     if name_it and facts.identifier is not None:
         changes[facts.identifier] = row[facts.identifier] = generated_name(facts, entity_id)
+    if entity_type in NUMBERED and row.get(NUMBERED[entity_type]) is None:
+        changes[NUMBERED[entity_type]] = row[NUMBERED[entity_type]] = str(entity_id)
     _add_linked_name(tx, entity_type, row)
     name = display_name(facts, row)
     if name is not None:

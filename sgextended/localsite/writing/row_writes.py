@@ -4,6 +4,7 @@ Creating, updating, deleting and reviving rows by the rules of the site.
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any, Optional
 
 import attrs
@@ -38,6 +39,16 @@ if TYPE_CHECKING:
 _DISCARDED = frozenset({"cached_display_name"})
 # Types whose field "user" is the current user by default.
 _AUTHORED = frozenset({"EventLogEntry", "Note", "Reply"})
+# Values of new rows that are not defaults in the schema. The second field belongs to the web application, and a live
+# site fills it with a warning, too.
+_INITIAL_TEXTS = {
+    "publish_status": "published",
+    "reply_content": "This field belongs to the web application. Do not read it, and do not write to it.",
+}
+# Fields that a live site lets callers update, although its schema says that they are not editable.
+_UPDATED_ALL_THE_SAME = frozenset({"TaskTemplate.entity_type"})
+# The code of the permissions that a new person or script gets.
+_PERMISSIONS = {"ApiUser": "api_admin", "HumanUser": "artist"}
 _PERMANENT = frozenset({"EventLogEntry"})
 # Types whose name is made of "firstname" and "lastname".
 _PEOPLE = frozenset({"ClientUser", "HumanUser"})
@@ -129,12 +140,14 @@ def delete(tx: Transaction, entity_type: EntityType, entity_id: int) -> bool:
     Retire a row; return False if it was already retired.
 
     Raises:
-        Fault: There is no such row, or rows of its type cannot be deleted.
+        Fault: There is no such row, or rows of its type cannot be deleted. In a batch, also if it was already retired.
     """
     if entity_type.name in _PERMANENT:
         raise Fault(f"Entity of type {entity_type.name} can not be deleted by this user.", DATABASE)
     retired = is_retired(tx, entity_type.name, entity_id)
     if retired is None:
+        raise missing(entity_type.name, entity_id)
+    if retired and tx.in_batch:
         raise missing(entity_type.name, entity_id)
     if not retired:
         consequences.check_delete(tx, entity_type, entity_id)
@@ -205,10 +218,12 @@ def _writable(tx: Transaction, entity_type: EntityType, item: dict[str, Any]) ->
                 "does not have access permission.]"
             )
         raise Fault(f"API {tx.rpc}() {path} doesn't exist:\n{shown}")
-    if field.read_only and not (tx.rpc == "create" and name == "updated_at"):
+    if field.read_only:
         raise Fault(f"API {tx.rpc}() {path} is read only:\n{shown}")
-    if field.create_only and tx.rpc != "create":
+    if field.create_only and tx.rpc != "create" and path not in _UPDATED_ALL_THE_SAME:
         raise Fault(f"API {tx.rpc}() {path} is editable on create only.")
+    if path == "Note.client_note" and item.get("value"):
+        raise Fault(f"API {tx.rpc}() Client Notes can not be created through the API.")
     return field
 
 
@@ -335,8 +350,8 @@ def _complete(tx: Transaction, entity_type: EntityType, columns: dict[str, Any])
     """
     fields = entity_type.fields
     for name in ("created_at", "updated_at"):
-        if name in fields and columns.get(name) is None:
-            columns[name] = tx.moment
+        if name in fields:
+            columns.setdefault(name, tx.moment)  # a caller may send null
     for name in ("created_by", "updated_by"):
         if name in fields and columns.get(f"{name}__id") is None:
             columns.update(_actor_columns(tx, name))
@@ -345,8 +360,9 @@ def _complete(tx: Transaction, entity_type: EntityType, columns: dict[str, Any])
     authored = entity_type.name in _AUTHORED or (entity_type.name == "Version" and by_person)
     if authored and "user__id" not in columns:
         columns.update(_actor_columns(tx, "user"))
-    if entity_type.name in _PEOPLE and columns.get("name") is None:
-        columns["name"] = " ".join(filter(None, (columns.get("firstname"), columns.get("lastname")))) or None
+    _complete_user(tx, entity_type, columns)
+    for name in _INITIAL_TEXTS.keys() & fields.keys():
+        columns.setdefault(name, _INITIAL_TEXTS[name])
     if entity_type.name == "TimeLog":
         columns.setdefault("date", tx.moment[:10])
         columns.setdefault("description", "New Time Log")
@@ -355,6 +371,25 @@ def _complete(tx: Transaction, entity_type: EntityType, columns: dict[str, Any])
         columns.setdefault("session_uuid", tx.session_uuid)
     if entity_type.name == "Task":
         columns.setdefault("color", "pipeline_step")
+
+
+def _complete_user(tx: Transaction, entity_type: EntityType, columns: dict[str, Any]) -> None:
+    """
+    Fill in the names and the permissions of a new person or script.
+    """
+    if entity_type.name == "HumanUser" and not any(columns.get(name) for name in ("firstname", "lastname", "name")):
+        columns.update(firstname="New", lastname=f"User {uuid.uuid4().hex[:8]}")
+    if entity_type.name in _PEOPLE and columns.get("name") is None:
+        columns["name"] = " ".join(filter(None, (columns.get("firstname"), columns.get("lastname")))) or None
+    if entity_type.name in _PERMISSIONS and columns.get("permission_rule_set__id") is None:
+        columns.update(link_columns("permission_rule_set", _permissions(tx, _PERMISSIONS[entity_type.name])))
+
+
+def _permissions(tx: Transaction, code: str) -> Optional[Link]:
+    rule_sets = tx.tables["PermissionRuleSet"]
+    query = sa.select(rule_sets.c.id).where(rule_sets.c.code == code, rule_sets.c.retired_at.is_(None))
+    entity_id = tx.connection.execute(query).scalar()
+    return None if entity_id is None else {"type": "PermissionRuleSet", "id": entity_id}
 
 
 def _actor_columns(tx: Transaction, name: str) -> dict[str, Any]:

@@ -110,7 +110,7 @@ PAIRS = [
     ("Note", "note_links", "Shot", "notes", False),
     ("Note", "tasks", "Task", "notes", False),
     ("Note", "attachments", "Attachment", "attachment_links", False),
-    ("Delivery", "sg_versions", "Version", "sg_deliveries", False),
+    ("Delivery", "version_sg_deliveries_versions", "Version", "sg_deliveries", False),
 ]
 
 

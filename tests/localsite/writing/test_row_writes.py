@@ -71,7 +71,6 @@ def test_note_without_subject_stays_without(sg, make):
         ("Cut", {"code": "edit", "revision_number": 7}, "edit v007"),
         ("Note", {"subject": "s", "content": "c"}, "s - c"),
         ("Note", {"content": "c"}, "c"),
-        ("Delivery", {"title": "to client"}, "to client"),
         ("Ticket", {"title": "t"}, "t"),
         ("TimeLog", {"duration": 60}, "New Time Log"),
         ("Task", {"content": "Anim"}, "Anim"),
@@ -151,6 +150,35 @@ def test_created_at_is_set_in_create_only(sg, make):
     assert read(sg, shot, "created_at") == [moment]
     with pytest.raises(Fault, match=r"API update\(\) Shot.created_at is editable on create only."):
         sg.update("Shot", shot["id"], {"created_at": moment})
+
+
+def test_null_dates_of_creation_and_update_stay_null(sg, make):
+    """
+    A caller that sends null for a date gets a row without the date. A filter and a sort find it all the same.
+    """
+    sequence = make("Sequence")
+    dated = make("Shot", sg_sequence=sequence)
+    undated = make("Shot", sg_sequence=sequence, created_at=None, updated_at=None)
+    order = [{"field_name": "created_at", "direction": "desc"}]
+
+    assert read(sg, undated, "created_at", "updated_at") == [None, None]
+    assert [row["id"] for row in sg.find("Shot", [["sg_sequence", "is", sequence]], order=order)] == [
+        dated["id"],
+        undated["id"],
+    ]
+    assert sg.find("Shot", [["sg_sequence", "is", sequence], ["created_at", "is", None]]) == [undated]
+
+
+def test_layout_of_a_project_is_set_in_create_only(sg, project, name):
+    """
+    A new project may name the project whose layout it takes, and never again.
+    """
+    layout = {"type": "Project", "id": project["id"]}
+    row = sg.create("Project", {"name": f"{name} copy", "layout_project": layout})
+
+    assert row["layout_project"]["id"] == layout["id"]
+    with pytest.raises(Fault, match=r"API update\(\) Project.layout_project is editable on create only."):
+        sg.update("Project", row["id"], {"layout_project": layout})
 
 
 def test_person_is_named_after_both_names(sg, name):
@@ -265,7 +293,7 @@ def test_refused_create_faults_with_the_sites_words(sg, project, entity_type, da
     ("data", "message"),
     [
         ({"foo": 1}, "API update() Shot.foo doesn't exist:\n{"),
-        ({"updated_at": None}, "API update() Shot.updated_at is read only:\n{"),
+        ({"updated_at": None}, "API update() Shot.updated_at is editable on create only."),
         ({"open_notes_count": 5}, "API update() Shot.open_notes_count is read only"),
         ({"code": ""}, "Update failed for [Shot]: Cannot set identifier field to empty. (Shot)"),
         (
@@ -486,13 +514,36 @@ def test_batch_answers_in_order(sg, make, project):
         },
         {"request_type": "update", "entity_type": "Shot", "entity_id": shot["id"], "data": {"code": "changed"}},
         {"request_type": "delete", "entity_type": "Shot", "entity_id": gone["id"]},
-        {"request_type": "delete", "entity_type": "Shot", "entity_id": gone["id"]},
     ]
-    created, updated, first, second = sg.batch(requests)
+    created, updated, deleted = sg.batch(requests)
 
     assert (created["code"], created["sg_status_list"]) == ("new", "wtg")
     assert updated == {**shot, "code": "changed"}
-    assert (first, second) == (True, False)
+    assert deleted is True
+
+
+@pytest.mark.parametrize("index", [0, 2])
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ({"request_type": "create", "entity_type": "Shot", "data": {"foo": 1}}, r"Invalid field value, update fail"),
+        ({"request_type": "update", "entity_type": "Shot", "entity_id": 10**6, "data": {}}, "Entity of type .* not"),
+        ({"request_type": "delete", "entity_type": "Shot", "entity_id": 10**6}, "Entity of type .* not"),
+        ({"request_type": "delete", "entity_type": "Nope", "entity_id": 1}, r"API delete\(\) invalid/missing string"),
+    ],
+)
+def test_fault_of_a_batch_has_the_index_of_its_request(sg, make, bad, reason, index):
+    """
+    The first line of the fault is about the batch, and the second is the fault of the request that failed.
+    """
+    shot = make("Shot")
+    requests = [{"request_type": "update", "entity_type": "Shot", "entity_id": shot["id"], "data": {"code": "x"}}] * 3
+    requests[index] = bad
+
+    with pytest.raises(
+        Fault, match=rf"^API batch\(\) request with index {index} failed\.  All requests rolled back\.\n{reason}"
+    ):
+        sg.batch(requests)
 
 
 @pytest.mark.parametrize(
