@@ -243,7 +243,7 @@ def _impersonated(tx: Transaction, caller: Actor, login: str) -> Actor:
     if tx.connection.execute(role).scalar() not in _MAY_SUDO:
         name = sa.select(callers.c.cached_display_name).where(callers.c.id == caller.id)
         who = tx.connection.execute(name).scalar()
-        raise Fault(f"{caller.type} '{who}' does not have permission to 'sudo'.", AUTHENTICATION)
+        raise Fault(f"The user does not have permission to 'sudo': {caller.type} '{who}'", AUTHENTICATION)
     query = sa.select(people.c.id, people.c.sg_status_list, people.c.can_impersonate_this_user).where(
         people.c.login == login, people.c.retired_at.is_(None)
     )

@@ -219,6 +219,8 @@ def insert_rows(tx: Transaction, entity_type: str, rows: list[dict[str, Any]]) -
     """
     facts = tx.schema[entity_type]
     defaults = default_columns(facts)
+    if entity_type in NUMBERED:
+        rows = [{NUMBERED[entity_type]: str(row["id"]), **row} for row in rows]
     named = [{**defaults, **row, "cached_display_name": display_name(facts, row)} for row in rows]
     tx.connection.execute(sa.insert(tx.tables[entity_type]), named)
     entries = [{"type": entity_type, "id": row["id"], "name": link_name(facts, row)} for row in rows]
