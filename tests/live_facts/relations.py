@@ -121,15 +121,3 @@ def _(live):
 
 
 fact("F407", "Task", "M S", "a filter by sibling_tasks fails", lambda live: ([live.fault(live.ids, "Task", condition) for condition in (["sibling_tasks", "is", live.make("Task")], ["sibling_tasks", "is", None], ["sibling_tasks.Task.content", "is", "x"])], [Says(r"Read failed for entity type \[Task\]")] * 3))
-
-
-@fact("F408", "TaskTemplate", "M ?", "neighbours of a task carry the id of the template's task that they were made from")
-def _(live):
-    template = live.make("TaskTemplate", code=live.name(), entity_type="Shot")
-    before = live.make("Task", task_template=template, content="a")
-    after = live.make("Task", task_template=template, content="b", upstream_tasks=[before])
-    shot = live.make("Shot", task_template=template)
-    rows = live.sg.find("Task", [["entity", "is", shot]], ["upstream_tasks", "downstream_tasks"], order=[{"field_name": "id", "direction": "asc"}])
-    plain = live.make("Task", upstream_tasks=[live.make("Task")])
-    came = [rows[1]["upstream_tasks"][0].get("template_task_id"), rows[0]["downstream_tasks"][0].get("template_task_id"), "template_task_id" in live.get(plain, "upstream_tasks")[0]]
-    return came, [before["id"], after["id"], False]
