@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from attrs import evolve, frozen
-from shotgun_api3.shotgun import Fault
 
 from sgextended.client.native_client import NativeClient
 from sgextended.domain.arguments import Row, fields_of
+from sgextended.domain.client_kinds import is_refusal
 from sgextended.domain.limits import BATCH_SIZE, WORKERS
 from sgextended.errors import BatchesFailed, CallError, ConfigurationError, InvalidArgumentError, OutcomeUnknown
 from sgextended.http.deadline import within
@@ -236,15 +236,16 @@ def _send(sg: Any, requests: List[Row]) -> List[Any]:
     """
     try:
         results: List[Any] = sg.batch(requests)
-    except (Fault, OutcomeUnknown) as error:
-        if "does not exist" not in str(error) or any(each["request_type"] != "delete" for each in requests):
+    except CallError as error:
+        was_attempted = isinstance(error, OutcomeUnknown)
+        is_about_absence = "does not exist" in str(error) and (was_attempted or is_refusal(error))
+        if not is_about_absence or any(request["request_type"] != "delete" for request in requests):
             raise
         retired = _retired(sg, requests)
         rest = [request for request in requests if _key(request) not in retired]
         if len(rest) == len(requests):
             raise
         others = iter(sg.batch(rest) if rest else ())
-        was_attempted = isinstance(error, OutcomeUnknown)
         results = [was_attempted if _key(request) in retired else next(others) for request in requests]
     return results
 
