@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import DATABASE, Fault, class_name, inspect
+from sgextended.localsite.schema.colors import always_has_color, is_color
 from sgextended.localsite.schema.json_values import json_text
-from sgextended.localsite.storage.colors import always_has_color, is_color
 from sgextended.localsite.storage.data_types import parse_checkbox, parse_date, parse_moment, parse_number, wrong_class
 from sgextended.localsite.storage.transaction import MOMENT, Transaction, among
 

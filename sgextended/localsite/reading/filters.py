@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Optional
 import attrs
 import sqlalchemy as sa
 
-from sgextended.localsite.errors import Fault, inspect
-from sgextended.localsite.reading.field_paths import Place, Scope, is_linked, link_name, linked
+from sgextended.localsite.errors import DATABASE, Fault, inspect
+from sgextended.localsite.reading.field_paths import Linked, Place, Scope, is_linked, link_name, linked
 from sgextended.localsite.reading.filter_operators import (
     COMPLEMENTS,
     RELATIONS,
@@ -22,6 +22,7 @@ from sgextended.localsite.reading.filter_operators import (
     scalar_condition,
     text_condition,
 )
+from sgextended.localsite.schema.link_relations import Siblings, relation_for
 from sgextended.localsite.storage.data_types import parse_link, wrong_class
 from sgextended.localsite.storage.transaction import Link, Transaction, among
 
@@ -121,7 +122,7 @@ class _Compiler:
             return self._test(scope, scope.follow(place, field, target), beyond, test)
         if field.data_type != "multi_entity":
             raise self._unknown(test)
-        links = linked(self.tx, field)
+        links = self._linked(field)
         return place.id.in_(links.own_ids(links.far_type == target, links.far_id.in_(self._rows(target, beyond, test))))
 
     def _rows(self, entity_type: str, path: str, test: _Test) -> sa.Select[Any]:
@@ -146,7 +147,7 @@ class _Compiler:
             raise self._unknown(test)
         rows = self._rows(field.entity_type, parts[2], test)
         if field.data_type == "multi_entity":
-            links = linked(self.tx, field)
+            links = self._linked(field)
             pointing = sa.select(links.far_id).where(
                 links.condition, links.far_type == place.entity_type, links.own_id.in_(rows)
             )
@@ -201,7 +202,7 @@ class _Compiler:
         return sa.or_(*parts)
 
     def _links(self, place: Place, field: Field, test: _Test) -> Condition:
-        links = linked(self.tx, field)
+        links = self._linked(field)
         if test.positive in {"is", "in"}:
             given = self._given_links(field, test)
             parts = [
@@ -222,6 +223,14 @@ class _Compiler:
             return place.id.in_(links.own_ids(links.far_type == value))
         relation = "is" if test.positive == "name_is" else "contains"
         return place.id.in_(links.own_ids(text_condition(links.name, relation, value)))
+
+    def _linked(self, field: Field) -> Linked:
+        """
+        Return the links of a multi-entity field. Real sites cannot search the siblings of tasks, which are not stored.
+        """
+        if isinstance(relation_for(field), Siblings):
+            raise Fault(f"Read failed for entity type [{field.entity_type}]", DATABASE)
+        return linked(self.tx, field)
 
     def _given_links(self, field: Field, test: _Test) -> list[Link]:
         return [parse_link(self.tx, field, value) for value in test.values if value is not None]

@@ -226,14 +226,16 @@ class _Page:
 
 def link_lists(tx: Transaction, field: Field, owners: Iterable[int]) -> dict[int, list[Link]]:
     """
-    Return the links of a multi-entity field, ordered by name, keyed by the id of the row that has them.
+    Return the links of a multi-entity field, keyed by the id of the row that has them.
+
+    The links are ordered by name. Replies are a conversation, so they are ordered by id, the oldest first.
     """
     links = linked(tx, field)
-    query = (
-        sa.select(links.own_id, links.far_type, links.far_id, links.name)
-        .where(links.condition, among(links.own_id, owners))
-        .order_by(links.name.asc(), links.far_type, links.far_id)
+    query = sa.select(links.own_id, links.far_type, links.far_id, links.name).where(
+        links.condition, among(links.own_id, owners)
     )
+    by_name = [] if field.valid_types == ("Reply",) else [links.name.asc()]
+    query = query.order_by(*by_name, links.far_type, links.far_id)
     found: dict[int, list[Link]] = {}
     for own_id, far_type, far_id, name in tx.connection.execute(query):
         found.setdefault(own_id, []).append({"id": far_id, "name": name, "type": far_type})

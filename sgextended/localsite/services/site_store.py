@@ -75,6 +75,7 @@ class Store:
         clock: Returns the time in UTC, which ``created_at`` and relative filters use.
 
         strict: Whether the site refuses what a live site may refuse.
+
         reads_older: Whether to open a file with an older layout. Changes of its rows are not kept.
 
     Raises:

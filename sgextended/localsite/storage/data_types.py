@@ -13,9 +13,9 @@ import re
 from typing import TYPE_CHECKING, Any, Optional
 
 from sgextended.localsite.errors import DATABASE, Fault, class_name, inspect, is_finite_number
+from sgextended.localsite.schema.colors import always_has_color, parse_color
 from sgextended.localsite.schema.entity_types import BUILT_IN_TYPES, COMPUTED, CONTAINERS, Field
 from sgextended.localsite.schema.json_values import json_text
-from sgextended.localsite.storage.colors import always_has_color, parse_color
 from sgextended.localsite.storage.transaction import MOMENT, Link, Transaction
 
 if TYPE_CHECKING:
@@ -194,6 +194,9 @@ def parse_link(tx: Transaction, field: Field, value: Any) -> Link:
             f"API {tx.rpc}() invalid/missing entity hash string 'type': {inspect(value)} "
             f"Valid entity types: {inspect(valid)}"
         )
+    if tx.in_batch and isinstance(entity_id, str):
+        # A caller may hope that such an id stands for a row that an earlier request of the batch creates.
+        raise write_failed(tx, field, "Value is not legal.")
     if not isinstance(entity_id, int) or isinstance(entity_id, bool) or not -_LARGEST <= entity_id <= _LARGEST:
         raise Fault(f"API {tx.rpc}() invalid/missing entity hash integer 'id': {inspect(value)}")
     return {"type": entity_type, "id": entity_id}

@@ -52,6 +52,13 @@ def status_names(tx: Transaction) -> dict[str, str]:
 NAMED_AFTER = {"Booking": ("user", "HumanUser")}
 
 
+#: Types whose rows have no display name. Links show the field that identifies the row.
+_NAMED_IN_LINKS_ONLY = frozenset({"PublishedFileType", "Step"})
+
+#: A text field with the id of the row, which is part of the row's display name.
+NUMBERED = {"Delivery": "delivery_number"}
+
+
 def display_name(entity_type: EntityType, row: Mapping[str, Any]) -> Optional[str]:
     """
     Return the row's ``cached_display_name``.
@@ -63,18 +70,18 @@ def display_name(entity_type: EntityType, row: Mapping[str, Any]) -> Optional[st
             The row's columns, at least those that ``name_sources`` returns. For a type in ``NAMED_AFTER``, also the
             name of the linked row, under the name of the entity field.
     """
+    return None if entity_type.name in _NAMED_IN_LINKS_ONLY else link_name(entity_type, row)
+
+
+def link_name(entity_type: EntityType, row: Mapping[str, Any]) -> Optional[str]:
+    """
+    Return the ``name`` of links to the row. It is the display name, except for types that have no display name.
+    """
     special = _SPECIAL.get(entity_type.name)
     if special is not None:
         return special[1](row)
     identifier = entity_type.identifier
     return None if identifier is None else row.get(identifier)
-
-
-def link_name(entity_type: EntityType, row: Mapping[str, Any]) -> Optional[str]:
-    """
-    Return the ``name`` of links to the row: its display name, but for a note only the subject.
-    """
-    return row.get("subject") if entity_type.name == "Note" else display_name(entity_type, row)
 
 
 def name_sources(entity_type: EntityType) -> tuple[str, ...]:

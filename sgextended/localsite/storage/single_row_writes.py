@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from sgextended.localsite.storage.display_names import (
     NAMED_AFTER,
+    NUMBERED,
     display_name,
     generated_name,
     link_name,
@@ -67,6 +68,8 @@ def insert_row(
     changes: dict[str, Any] = {}
     if name_it and facts.identifier is not None:
         changes[facts.identifier] = row[facts.identifier] = generated_name(facts, entity_id)
+    if entity_type in NUMBERED and row.get(NUMBERED[entity_type]) is None:
+        changes[NUMBERED[entity_type]] = row[NUMBERED[entity_type]] = str(entity_id)
     _add_linked_name(tx, entity_type, row)
     name = display_name(facts, row)
     if name is not None:
@@ -248,6 +251,8 @@ def insert_rows(tx: Transaction, entity_type: str, rows: list[dict[str, Any]]) -
     """
     facts = tx.schema[entity_type]
     defaults = default_columns(facts)
+    if entity_type in NUMBERED:
+        rows = [{NUMBERED[entity_type]: str(row["id"]), **row} for row in rows]
     named = [{**defaults, **_identity(facts), **row, "cached_display_name": display_name(facts, row)} for row in rows]
     tx.connection.execute(sa.insert(tx.tables[entity_type]), named)
     entries = [{"type": entity_type, "id": row["id"], "name": link_name(facts, row)} for row in rows]

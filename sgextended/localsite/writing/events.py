@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 LOG_MOMENT = "%Y-%m-%d %H:%M:%S UTC"
 
 # The site sets these fields itself, so changes of them are not logged.
-_UNLOGGED = frozenset({"cached_display_name", "created_at", "created_by", "retired_at", "updated_at", "updated_by"})
+_UNLOGGED = frozenset(
+    {"cached_display_name", "created_at", "created_by", "reply_content", "retired_at", "updated_at", "updated_by"}
+)
 
 
 @attrs.frozen

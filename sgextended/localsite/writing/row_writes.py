@@ -5,6 +5,7 @@ Creating, updating, deleting and reviving rows by the rules of the site.
 from __future__ import annotations
 
 import json
+import uuid
 from typing import TYPE_CHECKING, Any, Optional
 
 import attrs
@@ -43,6 +44,14 @@ if TYPE_CHECKING:
 _DISCARDED = frozenset({"cached_display_name"})
 # Types whose field "user" is the current user by default.
 _AUTHORED = frozenset({"EventLogEntry", "Note", "Reply"})
+# Values of new rows that are not defaults in the schema. The second field belongs to the web application, and a live
+# site fills it with a warning, too.
+_INITIAL_TEXTS = {
+    "publish_status": "published",
+    "reply_content": "This field belongs to the web application. Do not read it, and do not write to it.",
+}
+# The code of the permissions that a new person or script gets.
+_PERMISSIONS = {"ApiUser": "api_admin", "HumanUser": "artist"}
 _PERMANENT = frozenset({"EventLogEntry"})
 # Values that the site stores in new rows of a type, although the schema does not have them as defaults.
 _FIRST_VALUES: dict[str, dict[str, Any]] = {
@@ -103,7 +112,7 @@ def create(
     Raises:
         Fault: A field or a value is invalid, or a required value is missing.
     """
-    change = _change(tx, entity_type, fields)
+    change = _change(tx, entity_type, fields, is_insert=given_id is not None)
     sent = {item["field_name"]: item.get("value") for item in fields}
     _check_project(tx, entity_type, sent, change)
     columns = {**default_columns(entity_type), **change.columns}
@@ -159,12 +168,14 @@ def delete(tx: Transaction, entity_type: EntityType, entity_id: int) -> bool:
     Retire a row; return False if it was already retired.
 
     Raises:
-        Fault: There is no such row, or rows of its type cannot be deleted.
+        Fault: There is no such row, or rows of its type cannot be deleted. In a batch, also if it was already retired.
     """
     if entity_type.name in _PERMANENT:
         raise Fault(f"Entity of type {entity_type.name} can not be deleted by this user.", DATABASE)
     retired = is_retired(tx, entity_type.name, entity_id)
     if retired is None:
+        raise missing(entity_type.name, entity_id)
+    if retired and tx.in_batch:
         raise missing(entity_type.name, entity_id)
     if not retired:
         consequences.check_delete(tx, entity_type, entity_id)
@@ -198,11 +209,14 @@ def missing(entity_type: str, entity_id: Any) -> Fault:
     return Fault(f"Entity of type [{entity_type}] with id={entity_id} does not exist.", DATABASE)
 
 
-def _change(tx: Transaction, entity_type: EntityType, fields: list[dict[str, Any]]) -> _Change:
+def _change(
+    tx: Transaction, entity_type: EntityType, fields: list[dict[str, Any]], *, is_insert: bool = False
+) -> _Change:
     change = _Change()
     for item in fields:
         name, value = item["field_name"], item.get("value")
-        field = _writable(tx, entity_type, item)
+        # `insert_given` has checked its fields, and may set those that only the site writes.
+        field = entity_type.fields[name] if is_insert else _writable(tx, entity_type, item)
         change.written.append(name)
         if name in _DISCARDED:
             continue
@@ -415,8 +429,9 @@ def _complete(tx: Transaction, entity_type: EntityType, columns: dict[str, Any])
     authored = entity_type.name in _AUTHORED or (entity_type.name == "Version" and by_person)
     if authored and "user__id" not in columns:
         columns.update(_actor_columns(tx, "user"))
-    if entity_type.name in _PEOPLE and columns.get("name") is None:
-        columns["name"] = " ".join(filter(None, (columns.get("firstname"), columns.get("lastname")))) or None
+    _complete_user(tx, entity_type, columns)
+    for name in _INITIAL_TEXTS.keys() & fields.keys():
+        columns.setdefault(name, _INITIAL_TEXTS[name])
     if entity_type.name == "TimeLog":
         columns.setdefault("date", tx.moment[:10])
         columns.setdefault("description", "New Time Log")
@@ -424,6 +439,25 @@ def _complete(tx: Transaction, entity_type: EntityType, columns: dict[str, Any])
         columns.setdefault("description", "New Event")
         columns.setdefault("session_uuid", tx.session_uuid)
     columns.update({**_FIRST_VALUES.get(entity_type.name, {}), **columns})
+
+
+def _complete_user(tx: Transaction, entity_type: EntityType, columns: dict[str, Any]) -> None:
+    """
+    Fill in the names and the permissions of a new person or script.
+    """
+    if entity_type.name == "HumanUser" and not any(columns.get(name) for name in ("firstname", "lastname", "name")):
+        columns.update(firstname="New", lastname=f"User {uuid.uuid4().hex[:8]}")
+    if entity_type.name in _PEOPLE and columns.get("name") is None:
+        columns["name"] = " ".join(filter(None, (columns.get("firstname"), columns.get("lastname")))) or None
+    if entity_type.name in _PERMISSIONS and columns.get("permission_rule_set__id") is None:
+        columns.update(link_columns("permission_rule_set", _permissions(tx, _PERMISSIONS[entity_type.name])))
+
+
+def _permissions(tx: Transaction, code: str) -> Optional[Link]:
+    rule_sets = tx.tables["PermissionRuleSet"]
+    query = sa.select(rule_sets.c.id).where(rule_sets.c.code == code, rule_sets.c.retired_at.is_(None))
+    entity_id = tx.connection.execute(query).scalar()
+    return None if entity_id is None else {"type": "PermissionRuleSet", "id": entity_id}
 
 
 def _actor_columns(tx: Transaction, name: str) -> dict[str, Any]:

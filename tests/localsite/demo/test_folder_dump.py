@@ -96,7 +96,7 @@ def test_loaded_site_goes_on(lived, make_connection):
         sg = make_connection(site)
         shot = sg.find_one("Shot", [["code", "is", "A"]], ["sg_friends", "sg_odd", "assets", "notes"])
         assert [asset["name"] for asset in shot["sg_friends"]] == ["a", "b"]
-        assert (shot["sg_odd"], len(shot["assets"]), shot["notes"][0]["name"]) == (False, 2, "s")
+        assert (shot["sg_odd"], len(shot["assets"]), shot["notes"][0]["name"]) == (False, 2, "s - ünï")
         task = sg.find_one("Task", [], ["time_logs_sum", "entity"])
         assert task["time_logs_sum"] == 30
         sg.create("TimeLog", {"project": {"type": "Project", "id": 1}, "entity": task, "duration": 15})

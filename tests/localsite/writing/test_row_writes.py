@@ -71,7 +71,6 @@ def test_note_without_subject_stays_without(sg, make):
         ("Cut", {"code": "edit", "revision_number": 7}, "edit v007"),
         ("Note", {"subject": "s", "content": "c"}, "s - c"),
         ("Note", {"content": "c"}, "c"),
-        ("Delivery", {"title": "to client"}, "to client"),
         ("Ticket", {"title": "t"}, "t"),
         ("TimeLog", {"duration": 60}, "New Time Log"),
         ("Task", {"content": "Anim"}, "Anim"),
@@ -151,6 +150,32 @@ def test_created_at_is_set_in_create_only(sg, make):
     assert read(sg, shot, "created_at") == [moment]
     with pytest.raises(Fault, match=r"API update\(\) Shot.created_at is editable on create only."):
         sg.update("Shot", shot["id"], {"created_at": moment})
+
+
+def test_null_dates_of_creation_and_update_stay_null(sg, make):
+    """
+    A caller that sends null for a date gets a row without the date. A filter and a sort find it all the same.
+    """
+    sequence = make("Sequence")
+    dated = make("Shot", sg_sequence=sequence)
+    undated = make("Shot", sg_sequence=sequence, created_at=None, updated_at=None)
+    order = [{"field_name": "created_at", "direction": "desc"}]
+
+    assert read(sg, undated, "created_at", "updated_at") == [None, None]
+    assert sg.find("Shot", [["sg_sequence", "is", sequence]], order=order) == [dated, undated]
+    assert sg.find("Shot", [["sg_sequence", "is", sequence], ["created_at", "is", None]]) == [undated]
+
+
+def test_layout_of_a_project_is_set_in_create_only(sg, project, name):
+    """
+    A new project may name the project whose layout it takes, and never again.
+    """
+    layout = {"type": "Project", "id": project["id"]}
+    row = sg.create("Project", {"name": f"{name} copy", "layout_project": layout})
+
+    assert row["layout_project"]["id"] == layout["id"]
+    with pytest.raises(Fault, match=r"API update\(\) Project.layout_project is editable on create only."):
+        sg.update("Project", row["id"], {"layout_project": layout})
 
 
 def test_person_is_named_after_both_names(sg, name):
@@ -478,67 +503,3 @@ def test_events_cannot_be_deleted(sg, project):
 
     with pytest.raises(Fault, match=r"Entity of type EventLogEntry can not be deleted by this user."):
         sg.delete("EventLogEntry", event["id"])
-
-
-def test_batch_answers_in_order(sg, make, project):
-    """
-    A batch answers each request where it stands.
-    """
-    shot, gone = make("Shot"), make("Shot")
-    requests = [
-        {
-            "request_type": "create",
-            "entity_type": "Shot",
-            "data": {"project": project, "code": "new"},
-            "return_fields": ["sg_status_list"],
-        },
-        {"request_type": "update", "entity_type": "Shot", "entity_id": shot["id"], "data": {"code": "changed"}},
-        {"request_type": "delete", "entity_type": "Shot", "entity_id": gone["id"]},
-        {"request_type": "delete", "entity_type": "Shot", "entity_id": gone["id"]},
-    ]
-    created, updated, first, second = sg.batch(requests)
-
-    assert (created["code"], created["sg_status_list"]) == ("new", "wtg")
-    assert updated == {**shot, "code": "changed"}
-    assert (first, second) == (True, False)
-
-
-@pytest.mark.parametrize(
-    "bad", [{"foo": 1}, {"sg_status_list": "x"}, {"sg_sequence": {"type": "Sequence", "id": 10**6}}]
-)
-def test_batch_is_all_or_nothing(sg, make, project, bad):
-    """
-    One refused request leaves nothing of the whole batch behind.
-    """
-    shot = make("Shot", code="before")
-    requests = [
-        {"request_type": "create", "entity_type": "Shot", "data": {"project": project, "code": "new"}},
-        {"request_type": "update", "entity_type": "Shot", "entity_id": shot["id"], "data": {"code": "changed"}},
-        {"request_type": "create", "entity_type": "Shot", "data": {"project": project, **bad}},
-    ]
-    with pytest.raises(Fault):
-        sg.batch(requests)
-
-    assert sg.find("Shot", [["project", "is", project]], ["code"]) == [{**shot, "code": "before"}]
-
-
-def test_batched_create_has_its_own_words_for_unknown_fields(sg, project):
-    """
-    In a batch, an unknown field is refused as the database layer does.
-    """
-    request = {"request_type": "create", "entity_type": "Version", "data": {"project": project, "foo": 1}}
-
-    with pytest.raises(
-        Fault, match=r"Invalid field value, update failed \[2 - Invalid field name: field \[Version.foo\] does"
-    ):
-        sg.batch([request])
-
-
-@pytest.mark.parametrize("payload", [{"a": 1}, [{"request_type": "revive"}], [5]])
-def test_malformed_batch_faults(call, payload):
-    """
-    A batch is a list of creates, updates and deletes.
-    """
-    assert (
-        "API batch() expected" in (message := call("batch", payload)["message"]) or "'request_type' must be" in message
-    )

@@ -274,7 +274,6 @@ def test_unique_value_is_free_while_its_row_is_retired(sg, name, entity_type, fi
     [
         ("Cut", {"code": "A", "revision_number": 2}, {"revision_number": 13}, "A v002", "A v013"),
         ("Cut", {"code": "A"}, {"code": "B"}, "A", "B"),
-        ("Delivery", {"title": "T"}, {"title": "U"}, "T", "U"),
         ("Note", {"subject": "S", "content": "C"}, {"content": None}, "S - C", "S"),
         ("Task", {"content": "Comp"}, {"content": None}, "Comp", "-"),
         ("TimeLog", {"description": "One"}, {"description": "Two"}, "One", "Two"),
