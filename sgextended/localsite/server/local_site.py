@@ -33,6 +33,8 @@ Entered = TypeVar("Entered", bound="LocalSite")
 
 # Seconds between two checks for a signal while a site runs in the foreground. Windows cannot interrupt a wait.
 _SIGNAL_CHECK_SECONDS = 0.5
+# Live sites give a new script this version, which is part of the script's name in links.
+_SCRIPT_VERSION = "1.0"
 
 
 class LocalSite:
@@ -362,6 +364,7 @@ def _script(tx: Transaction, name: str) -> int:
     if script_id is None:
         columns = {
             "firstname": name,
+            "lastname": _SCRIPT_VERSION,
             "generate_event_log_entries": 1,
             "created_at": tx.moment,
             "updated_at": tx.moment,

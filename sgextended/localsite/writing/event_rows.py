@@ -158,7 +158,7 @@ class EventWriter:
         meta = event.meta
         field = event.field
         if field is not None:
-            meta = {**attribute_meta(event), "field_data_type": field.data_type}
+            meta = {**attribute_meta(event), "field_data_type": field.data_type, "platform_id": None}
             if field.data_type == "multi_entity":
                 meta["added"] = [self._link(key) for key in event.added]
                 meta["removed"] = [self._link(key) for key in event.removed]

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 # Fields that a caller may send, but the site ignores the value and sets its own.
 _DISCARDED = frozenset({"cached_display_name"})
 # Types whose field "user" is the current user by default.
-_AUTHORED = frozenset({"EventLogEntry", "Note", "Reply"})
+_AUTHORED = frozenset({"Note", "Reply"})
 _PERMANENT = frozenset({"EventLogEntry"})
 # Types whose name is made of "firstname" and "lastname".
 _PEOPLE = frozenset({"ClientUser", "HumanUser"})
