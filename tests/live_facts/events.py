@@ -175,6 +175,35 @@ def templates_are_described(live):
 fact("F536", "077", "M S", "PageSetting has no updated_at", lambda live: ("updated_at" in live.sg.schema_field_read("PageSetting"), False))
 
 
+@fact("F537", "025", "M S", "ids are reserved and committed late, so a follower by the highest id skips entries; the gaps close later")
+def entries_are_late(live):
+    """
+    Compare what a follower by the highest id and a later reader find of the entries about three shots.
+    """
+    last = max(live.ids("EventLogEntry"))
+    with live.site.faults.during("late-events=3600:next=1"):
+        shots = [live.make("Shot") for _number in range(3)]
+    about = [["id", "greater_than", last], ["entity", "in", shots]]
+    followed = live.ids("EventLogEntry", *about)
+    live.site.show_late_events()
+    after = live.ids("EventLogEntry", ["id", "greater_than", max(followed)], ["entity", "in", shots])
+    return (len(followed), after, len(live.ids("EventLogEntry", *about))), (6, [], 9)
+
+
+@fact("F538", "091", "M S", "a change of the statuses that a project excludes leaves a Shotgun_DisplayColumn_Change")
+def excluded_statuses_are_logged(live):
+    """
+    Compare the newest entry about a field before and after.
+    """
+    before = newest(live, "Shotgun_DisplayColumn_Change")
+    live.sg.schema_field_update("Shot", "sg_status_list", {"hidden_values": ["fin"]}, project_entity=live.project)
+    try:
+        (entry,) = newest(live, "Shotgun_DisplayColumn_Change")
+        return ([entry] != before, entry["attribute_name"]), (True, "hidden_values")
+    finally:
+        live.sg.schema_field_update("Shot", "sg_status_list", {"hidden_values": []}, project_entity=live.project)
+
+
 # Neighbours of these facts, from the same findings.
 
 

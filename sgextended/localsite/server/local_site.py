@@ -301,6 +301,12 @@ class LocalSite:
         with self.store.writing() as tx:
             update_row(tx, "Attachment", attachment_id, {"processing_status": status})
 
+    def show_late_events(self) -> None:
+        """
+        Make the event log entries visible that the fault ``late-events`` holds back, except those that never appear.
+        """
+        self.store.show_late_events()
+
     def start(self) -> None:
         """
         Start the site, and return when it accepts requests. Do nothing if it runs already.
@@ -331,6 +337,7 @@ class LocalSite:
             running.listen(self._host, self._port, tls=self._tls, given=self._certificate)
             running.store = Store(self._db, data=self._data)
             running.closers.append(running.store.close)
+            running.store.draw_event_delay = self.faults.draw_event_delay
             media = running.store.media
             media.address, media.direct_uploads = running.url, self._direct_uploads
             media.link_lifetime, media.thumbnail_delay = self._link_lifetime, self._thumbnail_delay

@@ -2,8 +2,8 @@
 The event log: an EventLogEntry for every change that a request makes, as sites write them.
 
 Changes are recorded while the request runs, and their entries are written at its end by one statement. Only one
-transaction writes at a time, so the ids of the entries increase in the order in which requests end, and no reader sees
-a later entry before an earlier one.
+transaction writes at a time, so the ids of the entries increase in the order in which requests end. No reader sees a
+later entry before an earlier one, unless the fault ``late-events`` is active.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from sgextended.localsite.storage.file_columns import image_attachment
 from sgextended.localsite.writing.event_rows import Event, EventWriter, Key, attribute_meta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sgextended.localsite.schema.entity_types import Field
     from sgextended.localsite.storage.transaction import Actor, Transaction
+    from sgextended.localsite.writing.late_events import Delay
 
 #: How the log writes moments inside ``meta``.
 LOG_MOMENT = "%Y-%m-%d %H:%M:%S UTC"
@@ -57,9 +58,13 @@ class EventRecorder:
 
     Nothing is recorded while the transaction has no actor, because filling a new site is not an event, or for a script
     that is set to leave no entries.
+
+    Args:
+        draw: Returns how late the next block of entries becomes visible. None: all entries are visible at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, draw: Optional[Callable[[], Optional[Delay]]] = None) -> None:
+        self._draw = draw
         self._is_wanted: Optional[bool] = None
         self._pending: list[Event] = []
         self._created: dict[Key, str] = {}  # the rows that were created, and the request that created each
@@ -210,7 +215,7 @@ class EventRecorder:
         if not self._pending or tx.actor is None:
             return
         pending, self._pending = self._pending, []
-        EventWriter(tx, tx.actor, pending).write()
+        EventWriter(tx, tx.actor, pending, self._draw).write()
 
     def _records(self, tx: Transaction) -> bool:
         if tx.actor is None:
