@@ -80,7 +80,9 @@ class LocalSite:
 
         link_lifetime: Seconds for which the addresses of files are valid, at least.
 
-        thumbnail_delay: Seconds for which a new thumbnail reads as the placeholder for thumbnails in progress.
+        thumbnail_delay:
+            Seconds for which a new thumbnail reads as the placeholder for thumbnails in progress. After this time, the
+            fields that a transcode fills are filled, too.
 
         session_lifetime: Seconds after which a session token has expired.
 

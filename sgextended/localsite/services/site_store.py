@@ -214,11 +214,14 @@ class Store:
             if not chosen:
                 return
             with self._database.writing() as connection:
-                tx = self._transaction(connection)
                 for each in chosen:
+                    tx = self._transaction(connection)
                     each.work(tx)
-                tx.events.write(tx)
-            self._later = [each for each in self._later if each not in chosen] + tx.later
+                    tx.events.write(tx)
+                    # An entry that late work itself logs may be late, too.
+                    self._later += tx.later
+                    self._last_event = tx.last_event or self._last_event
+            self._later = [each for each in self._later if each not in chosen]
 
     def _is_due(self, each: Later) -> bool:
         by_event = each.after_event is not None and each.after_event <= self._last_event
