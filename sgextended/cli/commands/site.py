@@ -52,6 +52,9 @@ def site(
             "several times.",
         ),
     ] = None,
+    thumbnail_delay: Annotated[
+        float, typer.Option(min=0, help="Seconds for which a new thumbnail reads as the placeholder of live sites.")
+    ] = 0.0,
     direct_uploads: Annotated[
         bool, typer.Option("--direct-uploads", help="Let clients upload files in parts, directly to the storage.")
     ] = False,
@@ -107,6 +110,7 @@ def site(
         demo=demo,
         latency=latency,
         faults=fault or [],
+        thumbnail_delay=thumbnail_delay,
         direct_uploads=direct_uploads,
         host=host,
         strict=strict,

@@ -101,12 +101,17 @@ def insert_default_rows(tx: Transaction) -> None:
             for number, (code, name, color, system) in enumerate(_STATUSES, start=1)
         ],
     )
+    # Each rule set has a second row, from which the site restores its rules.
+    defaults = [
+        (f"{code}_system_default", f"{name} System Default", f"PermissionRuleSet.{entity_type}")
+        for code, name, entity_type in _RULE_SETS
+    ]
     insert_rows(
         tx,
         "PermissionRuleSet",
         [
             {"id": number, "code": code, "display_name": name, "entity_type": entity_type, **dates}
-            for number, (code, name, entity_type) in enumerate(_RULE_SETS, start=1)
+            for number, (code, name, entity_type) in enumerate([*_RULE_SETS, *defaults], start=1)
         ],
     )
     insert_rows(

@@ -35,6 +35,8 @@ Entered = TypeVar("Entered", bound="LocalSite")
 
 # Seconds between two checks for a signal while a site runs in the foreground. Windows cannot interrupt a wait.
 _SIGNAL_CHECK_SECONDS = 0.5
+# Live sites give a new script this version, which is part of the script's name in links.
+_SCRIPT_VERSION = "1.0"
 
 
 class LocalSite:
@@ -80,7 +82,9 @@ class LocalSite:
 
         link_lifetime: Seconds for which the addresses of files are valid, at least.
 
-        thumbnail_delay: Seconds for which a new thumbnail reads as the placeholder for thumbnails in progress.
+        thumbnail_delay:
+            Seconds for which a new thumbnail reads as the placeholder for thumbnails in progress. After this time, the
+            fields that a transcode fills are filled, too.
 
         session_lifetime: Seconds after which a session token has expired.
 
@@ -331,6 +335,12 @@ class LocalSite:
         with self.store.writing() as tx:
             update_row(tx, "Attachment", attachment_id, {"processing_status": status})
 
+    def show_late_events(self) -> None:
+        """
+        Make the event log entries visible that the fault ``late-events`` holds back, except those that never appear.
+        """
+        self.store.show_late_events()
+
     def start(self) -> None:
         """
         Start the site, and return when it accepts requests. Do nothing if it runs already.
@@ -361,6 +371,7 @@ class LocalSite:
             running.listen(self._host, self._port, tls=self._tls, given=self._certificate)
             running.store = Store(self._db, data=self._data, strict=self._strict)
             running.closers.append(running.store.close)
+            running.store.draw_event_delay = self.faults.draw_event_delay
             media = running.store.media
             media.address, media.direct_uploads = running.url, self._direct_uploads
             media.link_lifetime, media.thumbnail_delay = self._link_lifetime, self._thumbnail_delay
@@ -394,6 +405,7 @@ def _script(tx: Transaction, name: str) -> int:
     if script_id is None:
         columns = {
             "firstname": name,
+            "lastname": _SCRIPT_VERSION,
             "generate_event_log_entries": 1,
             "created_at": tx.moment,
             "updated_at": tx.moment,

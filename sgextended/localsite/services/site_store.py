@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.schema.entity_types import Schema
     from sgextended.localsite.storage.entity_tables import Tables
+    from sgextended.localsite.storage.transaction import Later
+    from sgextended.localsite.writing.late_events import Delay
 
     Shape = tuple[Schema, Tables, int]
 
@@ -87,6 +90,8 @@ class Store:
         media: The site's files.
 
         loaded: The result of loading the records of *data*; None if none were loaded.
+
+        draw_event_delay: Returns how late the next event log entries become visible. None: all are visible at once.
     """
 
     def __init__(
@@ -106,6 +111,10 @@ class Store:
         self.is_new = self._database.is_new
         self.media = Media(path)
         self._snapshots: list[Snapshot] = []
+        self.draw_event_delay: Optional[Callable[[], Optional[Delay]]] = None
+        self._later: list[Later] = []
+        self._later_lock = threading.Lock()
+        self._last_event = 0
         self.loaded: Optional[Loaded] = None
         if self.is_new:
             try:
@@ -138,10 +147,13 @@ class Store:
 
     def close(self) -> None:
         """
-        Close the database and files. Closing twice is safe.
+        Do the postponed work, then close the database and files. Closing twice is safe.
         """
         while self._snapshots:
             self._snapshots.pop().close()
+        if self._database.path is not None:
+            self._do_later_work(lambda _each: True)
+        self._later = []
         self._database.close()
         self.media.close()
 
@@ -157,6 +169,7 @@ class Store:
                 f"The site in {self._database.path} has no snapshots, because only a site in memory has. Copy the site "
                 "with 'sgextended site backup' instead."
             )
+        self._do_later_work(lambda _each: True)
         taken = Snapshot(self._database.copy(), self._shape, self.media.copy())
         self._snapshots.append(taken)
         return taken
@@ -165,6 +178,8 @@ class Store:
         """
         Replace rows, schema and files by those of *snapshot*, which was taken of this store.
         """
+        with self._later_lock:  # work that was postponed since then belongs to rows that are gone now
+            self._later, self._last_event = [], 0
         self._database.replace(snapshot.database)
         self.media.replace(Path(snapshot.files.name))
         self._shape = snapshot.shape
@@ -174,6 +189,7 @@ class Store:
         """
         Yield a transaction that reads one state of the rows until it ends.
         """
+        self._do_later_work()
         with self._database.reading() as connection:
             yield self._transaction(connection)
 
@@ -182,6 +198,7 @@ class Store:
         """
         Yield the one transaction that may write at this time. If the block raises, its changes are rolled back.
         """
+        self._do_later_work()
         with self._database.writing() as connection:
             tx = self._transaction(connection)
             schema = tx.schema
@@ -192,6 +209,40 @@ class Store:
         # Readers may see a new field only after its column is committed.
         if tx.schema is not schema:
             self._shape = changed
+        with self._later_lock:
+            self._later += tx.later
+            self._last_event = tx.last_event or self._last_event
+
+    def show_late_events(self) -> None:
+        """
+        Write the event log entries that are held back now, so that they become visible.
+        """
+        self._do_later_work(lambda each: each.after_event is not None)
+
+    def _do_later_work(self, is_chosen: Optional[Callable[[Later], bool]] = None) -> None:
+        """
+        Do the work that is due, or the work that *is_chosen* chooses.
+        """
+        if not self._later:
+            return
+        with self._later_lock:
+            choose = is_chosen or self._is_due
+            chosen = [each for each in self._later if choose(each)]
+            if not chosen:
+                return
+            with self._database.writing() as connection:
+                for each in chosen:
+                    tx = self._transaction(connection)
+                    each.work(tx)
+                    tx.events.write(tx)
+                    # An entry that late work itself logs may be late, too.
+                    self._later += tx.later
+                    self._last_event = tx.last_event or self._last_event
+            self._later = [each for each in self._later if each not in chosen]
+
+    def _is_due(self, each: Later) -> bool:
+        by_event = each.after_event is not None and each.after_event <= self._last_event
+        return by_event or each.due <= self.clock().timestamp()
 
     def _complete_tables(self) -> None:
         """
@@ -231,7 +282,7 @@ class Store:
             *self._shape_for(connection),
             self.clock(),
             self.media,
-            EventRecorder(),
+            EventRecorder(self.draw_event_delay),
             address=self.media.address,
             strict=self.strict,
         )

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
 
     from sgextended.localsite.files.file_store import Media
@@ -42,6 +42,24 @@ class Actor:
     type: str
     id: int
     caller: Optional[Actor] = None
+
+
+@attrs.frozen(eq=False)
+class Later:
+    """
+    A part of a request's work that the site does after the request, before a later one.
+
+    Attributes:
+        due: The time from which the work is due, in seconds since 1970.
+
+        work: Does the work in the transaction that it gets.
+
+        after_event: The work is also due when an event log entry has this id or it is reserved. None: only by time.
+    """
+
+    due: float
+    work: Callable[[Transaction], None]
+    after_event: Optional[int] = None
 
 
 class ChangeRecorder(Protocol):
@@ -120,6 +138,10 @@ class Transaction:
         events: Records the changes for the event log, which is written before the transaction ends.
 
         kept: A cache for this transaction, keyed by names such as ``"workdays.rules"``.
+
+        later: The work that is done after this transaction is committed.
+
+        last_event: The highest id of an event log entry that this transaction wrote or reserved; 0 if there is none.
     """
 
     connection: sa.Connection
@@ -135,6 +157,8 @@ class Transaction:
     strict: bool = True
     session_uuid: Optional[str] = None
     kept: dict[str, Any] = attrs.field(factory=dict)
+    later: list[Later] = attrs.field(factory=list)
+    last_event: int = 0
     _aliases: collections.Counter[str] = attrs.field(factory=collections.Counter)
 
     def alias(self, table: str) -> sa.FromClause:

@@ -43,10 +43,10 @@ def stored_file(tx: Transaction, field: Field, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise wrong_class(tx, field, value)
     storage: Optional[Link] = None
-    if value.get("local_path") is not None or value.get("relative_path") is not None:
+    if value.get("local_path") is not None or None not in (value.get("relative_path"), value.get("local_storage")):
         storage, shown = _local_file(tx, field, value)
     else:
-        shown = _web_link(tx, field, value)
+        shown = _web_link(tx, value)
     # The own file of an Attachment needs no second Attachment. Its id is added when the row has been inserted.
     if field.entity_type == "Attachment":
         return {"this_file": _json(shown), **described(shown, storage)}
@@ -124,12 +124,12 @@ def guessed_type(name: str) -> Optional[str]:
     return mimetypes.guess_type(name)[0]
 
 
-def _web_link(tx: Transaction, field: Field, value: Mapping[str, Any]) -> dict[str, Any]:
+def _web_link(tx: Transaction, value: Mapping[str, Any]) -> dict[str, Any]:
     url = value.get("url")
     if not isinstance(url, str) or not url:
         raise Fault(f"API {tx.rpc}() invalid/missing url hash string 'url': {inspect(value)}")
-    bad = write_failed(tx, field, f"bad URI(is not URI?): {inspect(url)}")
-    if _SPACE.search(url):
+    bad = Fault(f"Create failed for [Attachment]: bad URI(is not URI?): {inspect(url)}", DATABASE)
+    if any(character.isspace() for character in url):
         raise bad
     if not _ADDRESS.fullmatch(url):
         refuse_when_strict(tx, Doubt.ADDRESS, bad)
@@ -152,7 +152,8 @@ def _local_file(tx: Transaction, field: Field, value: Mapping[str, Any]) -> tupl
     if given == "local_path":
         storage, relative = _storage_of_path(tx, path)
         if storage is None:
-            raise write_failed(tx, field, f"{inspect(path)} doesn't match any defined Local Storage.")
+            text = f"Create failed for [Attachment]: Path {path} doesn't match any defined Local Storage."
+            raise Fault(text, DATABASE)
     else:
         storage, relative = _storage_of_link(tx, value.get("local_storage")), path.lstrip("/")
         if storage is None:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 # Fields that a caller may send, but the site ignores the value and sets its own.
 _DISCARDED = frozenset({"cached_display_name"})
 # Types whose field "user" is the current user by default.
-_AUTHORED = frozenset({"EventLogEntry", "Note", "Reply"})
+_AUTHORED = frozenset({"Note", "Reply"})
 # Values of new rows that are not defaults in the schema. The second field belongs to the web application, and a live
 # site fills it with a warning, too.
 _INITIAL_TEXTS = {

@@ -4,6 +4,7 @@ The effects of a write on other rows: tasks are rescheduled, and task templates 
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Optional
 
 import attrs
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sgextended.localsite.errors import DATABASE, Fault
 from sgextended.localsite.schedule import dependencies
 from sgextended.localsite.schedule.task_dates import PLANNED
+from sgextended.localsite.storage.single_row_writes import insert_row, link_columns
 from sgextended.localsite.writing.task_templates import apply_template
 
 if TYPE_CHECKING:
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
 
 _NEIGHBOURS = frozenset({"downstream_tasks", "upstream_tasks"})
 _TIMED = frozenset({*PLANNED, "pinned"})
+
+# The type of a page that a person creates through the API, and the shared settings that it gets.
+_NEW_PAGE = "canvas"
+_NEW_SETTINGS = {"type": "SG.Widget.Canvas", "settings": {}, "children": {}}
+
+_WITHOUT_RETIREMENT = frozenset({"PageSetting"})
 
 #: A multi-entity field, the links sent for it, and the mode in which they were sent.
 LinkChange = tuple["Field", "list[Link]", str]
@@ -36,11 +44,19 @@ def prepare_create(
 ) -> None:
     """
     Add the columns that follow from those *sent* to the *columns* of a new row.
+
+    Raises:
+        Fault: A script creates a page, or a dependency has no valid type.
     """
     if entity_type.name == "Task":
         if not _TIMED.isdisjoint(sent):
             people = [link for field, given, _mode in links if field.name == "task_assignees" for link in given]
             dependencies.plan_new(tx, sent, columns, people)
+    elif entity_type.name == "Page":
+        if tx.actor is not None and tx.actor.type != "HumanUser":
+            # The numbers are those of Ruby classes, which differ from server to server.
+            raise Fault(f"Create failed for [Page]: HumanUser(#69880) expected, got {tx.actor.type}(#72140)", DATABASE)
+        columns["page_type"] = _NEW_PAGE
     elif entity_type.name == "TaskDependency":
         columns.setdefault("dependency_type", dependencies.DEPENDENCY_TYPES[0])
         dependencies.check_type(columns["dependency_type"])
@@ -66,6 +82,10 @@ def finish_create(
             elif field.name == "downstream_tasks" and given:
                 dependencies.check_loop(tx, entity_id)
                 dependencies.settle(tx, [link["id"] for link in given])
+    elif entity_type.name == "Page":
+        page = link_columns("page", {"type": "Page", "id": entity_id})
+        dates = {"created_at": tx.moment}
+        insert_row(tx, "PageSetting", {**page, **dates, "settings_json": json.dumps(_NEW_SETTINGS)})
     elif entity_type.name == "TaskDependency":
         _check_and_settle(tx, columns.get("task__id"))
     elif columns.get("task_template__id") is not None:
@@ -159,8 +179,10 @@ def check_delete(tx: Transaction, entity_type: EntityType, entity_id: int) -> No
     Raise a fault if a row cannot be retired.
 
     Raises:
-        Fault: The row is a reply without an entity.
+        Fault: The row is a reply without an entity, or rows of its type are not retired.
     """
+    if entity_type.name in _WITHOUT_RETIREMENT:
+        raise Fault(f"Entity type {entity_type.name} doesn't respond to retirement", DATABASE)
     if entity_type.name == "Reply" and _column(tx, "Reply", "entity__id", entity_id) is None:
         raise Fault(f"Delete failed for [Reply]: The reply with id={entity_id} has no entity.", DATABASE)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from sgextended import SGExtended
 from sgextended.localsite.server.certificates import Certificates
@@ -142,6 +143,23 @@ def test_a_site_for_the_network_warns(start):
         err.count("This local site listens on 0.0.0.0, so every machine that reaches that address can send requests")
         == 1
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
+def test_thumbnails_are_late(start, tmp_path):
+    """
+    With --thumbnail-delay, a new thumbnail reads as the placeholder.
+    """
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(picture)
+    process, fields = start("--thumbnail-delay", "600")
+    with SGExtended(fields["url"], fields["script_name"], fields["api_key"]) as sg:
+        project = sg.create("Project", {"name": "p"})
+        sg.upload_thumbnail("Project", project["id"], str(picture))
+        image = sg.find_one("Project", [["id", "is", project["id"]]], ["image"])["image"]
+
+    assert image == f"{fields['url']}/images/status/transient/thumbnail_pending.png"
+    assert ended(process, signal.SIGTERM)[0] == 0
 
 
 def test_demo_prints_the_table_and_the_next_steps():

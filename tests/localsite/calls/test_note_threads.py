@@ -167,7 +167,7 @@ def test_stream_tells_of_a_row_and_its_children(sg, make, user, person, site):
     update, reply = stream["updates"][1:3]
     assert update["primary_entity"] == {**task, "name": "Anim", "status": "ip", "step": None}
     assert (update["meta"]["old_value"], update["meta"]["new_value"]) == ("wtg", "ip")
-    assert update["created_by"]["name"] == site.script_name
+    assert update["created_by"]["name"] == f"{site.script_name} 1.0"
     assert reply["primary_entity"] == {**note, "name": "n - c", "status": "opn"}
     assert (reply["meta"]["entity_type"], reply["meta"]["content"]) == ("Reply", "re")
     assert reply["created_by"] == {**user, "status": "act", "image": None, "login": user["name"]}

@@ -65,8 +65,11 @@ def lived(make_connection, tmp_path_factory):
         person = sg.find_one("HumanUser", [["login", "is", "zoe"]])
         sg.follow(person, shot)
         sg.create("Note", {"project": project, "subject": "s", "content": "ünï", "note_links": [shot], "tasks": [task]})
-        page = sg.create("Page", {"project": project, "name": "p"})
-        sg.create("PageSetting", {"page": page, "settings_json": json.dumps({"columns": ["code"]})})
+        zoe = make_connection(site, login="zoe", password="pa55word", script_name=None, api_key=None)
+        page = zoe.create("Page", {"project": project, "name": "p"})
+        zoe.close()
+        setting = sg.find_one("PageSetting", [["page", "is", page]])
+        sg.update("PageSetting", setting["id"], {"settings_json": json.dumps({"columns": ["code"]})})
         counts = write(site.store, tmp_path / "first")
         sg.close()
     assert counts["Shot"] == 2

@@ -432,7 +432,8 @@ def test_every_kind_can_be_written(kind):
     """
     Each kind is read with the value that it takes, and refused with any that it does not take.
     """
-    value = {"status": "=500", "latency": "=0.5", "trickle": "=1", "refused": "=1", "slammed": "=1"}.get(kind, "")
+    values = {"status": "=500", "latency": "=0.5", "trickle": "=1", "refused": "=1", "slammed": "=1"}
+    value = {**values, "late-events": "=1"}.get(kind, "")
 
     assert Mishap.parse(kind + value).kind == kind
     with pytest.raises(ValueError, match=kind):

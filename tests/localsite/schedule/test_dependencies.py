@@ -528,7 +528,7 @@ def test_moved_task_is_noted_as_updated(site, sg, make_task, wait):
     sg.update("Task", first["id"], {"start_date": day(2)})
 
     row = sg.find_one("Task", [["id", "is", second["id"]]], ["updated_by"])
-    assert row["updated_by"]["name"] == site.script_name
+    assert row["updated_by"]["name"] == f"{site.script_name} 1.0"
 
 
 def test_chain_past_the_calendar_faults(sg, make_task, wait):

@@ -157,7 +157,12 @@ def test_names_are_made_of_columns_that_exist():
             {"act", "apr", "clsd", "cmpt", "dis", "fin", "hld", "ip", "na", "omt", "opn", "res", "rev", "wtg"}
             | {"vwd", "recd", "dlvr", "cfrm", "pndng", "rdy", "cbb"},
         ),
-        ("PermissionRuleSet", {"admin", "manager", "artist", "vendor", "api_admin", "client_user"}),
+        (
+            "PermissionRuleSet",
+            {"admin", "manager", "artist", "vendor", "api_admin", "client_user"}
+            | {"admin_system_default", "manager_system_default", "artist_system_default", "vendor_system_default"}
+            | {"api_admin_system_default", "client_user_system_default"},
+        ),
     ],
 )
 def test_new_site_has_what_every_site_has(sg, entity_type, codes):
