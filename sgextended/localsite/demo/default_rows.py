@@ -1,5 +1,5 @@
 """
-The rows that every new site has: statuses with their icons, permission rule sets and pipeline steps.
+The rows that every new site has: statuses with their icons, permission rule sets, pipeline steps and global pages.
 """
 
 from __future__ import annotations
@@ -63,6 +63,10 @@ _STEPS = (
     ("Tracking", "TRK", "Shot", "160,160,160"),
     ("Roto", "ROT", "Shot", "120,200,160"),
 )
+
+# name and entity type of the pages of no project
+_PAGES = (("All Projects", "Project"), ("All Tasks", "Task"), ("People", "HumanUser"), ("All Versions", "Version"))
+_FIRST_PAGE = 9001  # the demo production numbers its pages from 1
 
 
 def insert_default_rows(tx: Transaction) -> None:
@@ -128,5 +132,21 @@ def insert_default_rows(tx: Transaction) -> None:
                 **dates,
             }
             for number, (name, short_name, entity_type, color) in enumerate(_STEPS, start=1)
+        ],
+    )
+    insert_rows(
+        tx,
+        "Page",
+        [
+            {
+                "id": number,
+                "name": name,
+                "entity_type": entity_type,
+                "page_type": "canvas",
+                "shared": 1,
+                "last_accessed": tx.moment,
+                **dates,
+            }
+            for number, (name, entity_type) in enumerate(_PAGES, start=_FIRST_PAGE)
         ],
     )
