@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import shotgun_api3
+from live_facts.all_facts import FACTS
 
 from sgextended.localsite import LocalSite
 from sgextended.localsite.faults.fault_specs import KINDS
@@ -48,6 +49,25 @@ def test_every_doubt_is_in_the_table():
     part = TEXT.split("## Strict and lenient sites\n")[1].split("\n## ")[0]
 
     assert re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE) == [doubt.name for doubt in Doubt]
+
+
+def test_facts_that_do_not_hold_are_named():
+    """
+    The table of facts that the local site does not reproduce has the same numbers as the tables of facts.
+    """
+    part = TEXT.split("## Measured facts\n")[1].split("\n## ")[0]
+
+    assert re.findall(r"^\| (F\d+) \|", part, re.MULTILINE) == [each.number for each in FACTS.values() if each.differs]
+
+
+def test_at_least_98_percent_of_the_sure_facts_hold():
+    """
+    Facts that are sure, and about the server behind both interfaces, hold but for a few.
+    """
+    sure = [each for each in FACTS.values() if each.certainty in ("M", "1", "C") and each.scope == "S"]
+
+    assert len(sure) > 480
+    assert sum(not each.differs for each in sure) >= 0.98 * len(sure)
 
 
 def test_every_served_call_is_in_the_table():

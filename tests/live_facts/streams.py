@@ -101,7 +101,7 @@ def _children(live):
 
 
 @fact("F544", "067", "M ?", "a note that a script made is on no stream as a create, nor are a script's status changes",
-      differs="The vendor's own live tests find the create of a script's note on the stream of its shot.")
+      differs="The record looked for seven minutes on one site. Scripts that read a stream expect these notes there.")
 def _by_a_script(live):
     shot = live.make("Shot")
     live.make("Note", subject="n", note_links=[shot])

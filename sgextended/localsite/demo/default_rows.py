@@ -4,6 +4,7 @@ The rows that every new site has: statuses with their icons, permission rule set
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,7 @@ _STEPS = (
 
 # name and entity type of the pages of no project
 _PAGES = (("All Projects", "Project"), ("All Tasks", "Task"), ("People", "HumanUser"), ("All Versions", "Version"))
+_PAGE_SETTINGS = {"type": "SG.Widget.Canvas", "settings": {}, "children": {}}
 _FIRST_PAGE = 9001  # the demo production numbers its pages from 1
 
 
@@ -148,5 +150,18 @@ def insert_default_rows(tx: Transaction) -> None:
                 **dates,
             }
             for number, (name, entity_type) in enumerate(_PAGES, start=_FIRST_PAGE)
+        ],
+    )
+    insert_rows(
+        tx,
+        "PageSetting",
+        [
+            {
+                "id": number,
+                **link_columns("page", {"type": "Page", "id": number}),
+                "settings_json": json.dumps(_PAGE_SETTINGS),
+                "created_at": tx.moment,
+            }
+            for number in range(_FIRST_PAGE, _FIRST_PAGE + len(_PAGES))
         ],
     )
