@@ -6,13 +6,13 @@ import hashlib
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from attrs import evolve, frozen
 
 from sgextended.client.native_client import NativeClient
 from sgextended.domain.arguments import Row, fields_of
-from sgextended.domain.client_kinds import client_of
+from sgextended.domain.client_kinds import client_of, is_refusal
 from sgextended.domain.limits import BATCH_SIZE, WORKERS
 from sgextended.errors import BatchesFailed, CallError, ConfigurationError, InvalidArgumentError, OutcomeUnknown
 from sgextended.http.deadline import within
@@ -205,8 +205,7 @@ class _BatchSender:
     def __call__(self, sg: Any, job: _Job) -> List[Any]:
         requests, keys = job.requests, self.keys
         if keys is None:
-            results: List[Any] = sg.batch(requests)
-            return results
+            return _send(sg, requests)
         policy = getattr(getattr(sg, "site", None), "retry", None) or RetryPolicy(attempts=1)
         created = _existing(sg, requests, keys, None) if self.is_resumed else [None] * len(requests)
         first = None
@@ -230,6 +229,48 @@ class _BatchSender:
                 for number, row in zip(missing, new):
                     created[number] = row
         return created
+
+
+def _send(sg: Any, requests: List[Row]) -> List[Any]:
+    """
+    Send a batch and return its results. A delete of an entity that is already retired does not refuse the batch.
+
+    A site refuses a whole batch that deletes a retired entity, also if an earlier attempt of this batch retired it. A
+    batch of deletes is therefore sent again without the retired entities. Their results are True after an earlier
+    attempt with an unknown outcome, else False.
+    """
+    try:
+        results: List[Any] = sg.batch(requests)
+    except CallError as error:
+        was_attempted = isinstance(error, OutcomeUnknown)
+        is_about_absence = "does not exist" in str(error) and (was_attempted or is_refusal(error))
+        if not is_about_absence or any(request["request_type"] != "delete" for request in requests):
+            raise
+        retired = _retired(sg, requests)
+        rest = [request for request in requests if _key(request) not in retired]
+        if len(rest) == len(requests):
+            raise
+        others = iter(sg.batch(rest) if rest else ())
+        results = [was_attempted if _key(request) in retired else next(others) for request in requests]
+    return results
+
+
+def _key(request: Row) -> Tuple[str, int]:
+    return request["entity_type"], request["entity_id"]
+
+
+def _retired(sg: Any, requests: List[Row]) -> Set[Tuple[str, int]]:
+    """
+    Return the types and ids of the retired entities among those of some writes.
+    """
+    ids: Dict[str, List[int]] = {}
+    for request in requests:
+        ids.setdefault(request["entity_type"], []).append(request["entity_id"])
+    return {
+        (entity_type, row["id"])
+        for entity_type, numbers in ids.items()
+        for row in sg.find(entity_type, [["id", "in", numbers]], retired_only=True)
+    }
 
 
 def check_keys_are_unique(requests: List[Row], keys: List[str]) -> None:

@@ -116,7 +116,7 @@ def latest_versions(
     Return the latest version of each entity, or of each group within an entity, from one query.
 
     The conditions apply first: ``status="apr"`` returns the latest approved versions. All matching versions are read,
-    because the site's ``LATEST`` filter preset cannot group by name or task and ignores other conditions.
+    because the site's ``LATEST`` filter preset cannot group by name or task.
 
     Args:
         sg: The client (SGExtended, Shotgun or Mockgun).

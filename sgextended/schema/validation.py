@@ -19,7 +19,7 @@ Place = Tuple[Union[str, int], ...]
 UNKNOWN = type("Unknown", (), {"__repr__": lambda _self: "..."})()
 
 _TEXT = ("is", "is_not", "contains", "not_contains", "starts_with", "ends_with", "in", "not_in")
-_NUMBER = ("is", "is_not", "greater_than", "less_than", "between", "not_between", "in", "not_in")
+_NUMBER = ("is", "is_not", "greater_than", "less_than", "between", "in", "not_in")
 _CALENDAR = ("in_calendar_day", "in_calendar_week", "in_calendar_month", "in_calendar_year")
 _SPANS = ("in_last", "not_in_last", "in_next", "not_in_next")
 _DATE = ("is", "is_not", "greater_than", "less_than", *_SPANS, *_CALENDAR, "between", "in", "not_in")
@@ -404,6 +404,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _is_float(value: Any) -> bool:
+    # Sites refuse an integer for these fields.
+    return _is_number(value) and not isinstance(value, int)
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -424,8 +429,8 @@ _KINDS: Dict[str, Tuple[str, Callable[[Any], bool]]] = {
     "percent": ("a whole number", _is_whole),
     "timecode": ("a whole number, of milliseconds", _is_whole),
     "duration": ("a number of minutes", _is_number),
-    "float": ("a number", _is_number),
-    "currency": ("a number", _is_number),
+    "float": ("a float, such as 2.0", _is_float),
+    "currency": ("a float, such as 2.0", _is_float),
     "text": ("a text", _is_text),
     "color": ("a text such as '255,0,0'", _is_text),
     "entity_type": ("the name of an entity type", _is_text),

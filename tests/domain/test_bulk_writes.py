@@ -157,6 +157,29 @@ def test_updates_and_deletes_are_batches_too(sg, show, faults):
     assert codes(sg, show) == []
 
 
+def test_deletes_of_retired_entities_do_not_stop_the_others(sg, show):
+    """
+    The site refuses a batch that deletes a retired entity. The entities that are live are retired all the same.
+    """
+    rows = sg.create_many("Shot", rows_for(show, 5)).results
+    sg.delete("Shot", rows[1]["id"])
+    sg.delete("Shot", rows[4]["id"])
+
+    assert sg.delete_many(rows, batch_size=3).results == [True, False, True, True, False]
+    assert codes(sg, show) == []
+
+
+def test_a_delete_of_an_entity_that_never_existed_fails(sg, show):
+    """
+    An entity that is not among the retired ones was never there, so its batch fails and nothing of it is deleted.
+    """
+    rows = sg.create_many("Shot", rows_for(show, 2)).results
+
+    with pytest.raises(BatchesFailed, match="does not exist"):
+        sg.delete_many([*rows, {"type": "Shot", "id": 10**7}])
+    assert len(codes(sg, show)) == 2
+
+
 def test_the_status_of_a_project_is_another_field(sg, show):
     """
     set_status uses sg_status for projects.
