@@ -6,8 +6,8 @@ import re
 import time
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
+from sgextended.client.protocol.error_page import page_title, readable_text
 from sgextended.errors import HTTPStatusError, OutcomeUnknown, TransportError
-from sgextended.http.error_page import page_title, readable_text
 from sgextended.http.retry import is_known_rpc
 from sgextended.http.transport import retry_after
 from sgextended.secret import without_secrets

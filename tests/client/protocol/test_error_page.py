@@ -4,7 +4,7 @@ Error pages in messages.
 
 import pytest
 
-from sgextended.http.error_page import page_title, readable_text
+from sgextended.client.protocol.error_page import page_title, readable_text
 
 
 @pytest.mark.parametrize(
