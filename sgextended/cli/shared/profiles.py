@@ -32,6 +32,7 @@ _CONVERTERS: Dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("url", "script_name", "login", "sudo_as_login", "proxy", "ca_file", *_SECRET_SETTINGS), str),
     **dict.fromkeys(("connect_timeout", "read_timeout", "call_timeout"), float),
     "connections": int,
+    "proxy_from_environment": lambda text: configparser.ConfigParser.BOOLEAN_STATES[text.lower()],
 }
 
 
@@ -79,6 +80,8 @@ def load(name: str) -> Site:
             )
         except ValueError as error:
             raise UsageError(f"{path()}, [{name}]: {option} must be a number, and {text!r} is not a number.") from error
+        except KeyError as error:
+            raise UsageError(f"{path()}, [{name}]: {option} must be yes or no, and {text!r} is neither.") from error
     if "url" not in settings:
         raise UsageError(f"{path()}, [{name}]: the setting url is missing. Add url = https://SITE.")
     return Site(**settings)

@@ -13,7 +13,6 @@ from sgextended.header_text import check_header_text
 from sgextended.secret import Secret
 from sgextended.site_settings import Site
 
-
 _IN_HEADERS = frozenset({"_hidden_authorization", "_hidden_session_token"})
 
 

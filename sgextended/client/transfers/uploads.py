@@ -397,7 +397,7 @@ def _storage_error(url: str, response: Response) -> TransportError:
 
 
 def _file_name(path: Any) -> str:
-    return os.fsdecode(os.path.basename(path))  # noqa: PTH119 - the path may be bytes
+    return os.fsdecode(os.path.basename(path or ""))  # noqa: PTH119 - the path may be bytes
 
 
 def _content_type(path: str) -> str:
