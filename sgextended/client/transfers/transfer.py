@@ -10,8 +10,6 @@ import time
 from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Tuple, Type, TypeVar, Union
 from urllib.parse import urlsplit
 
-from attrs import evolve
-
 from sgextended.client.protocol.site_clock import site_clock_of, ticks
 from sgextended.client.transfers.parallel_parts import PAUSE
 from sgextended.errors import ClientClosed, OutcomeUnknown, ShotgunError, TransportError
@@ -234,6 +232,7 @@ if TYPE_CHECKING:
         @property
         def site(self) -> Site: ...
 
+        def _endpoint(self, scheme: str, server: str) -> Endpoint: ...
         def clone(self) -> Any: ...
         def _of(self, site: Site) -> Any: ...
         def _fail_if_closed(self) -> None: ...
@@ -302,11 +301,11 @@ class Transfers(ClientBase):
             raise TransportError(msg, sent=False, lasting=True)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         site = own.endpoint
-        here = (site.scheme, site.host.lower(), site.port or DEFAULT_PORTS[site.scheme])
+        here = (site.scheme, site.host.strip("[]").lower(), site.port or DEFAULT_PORTS[site.scheme])
         if here == (parts.scheme, host, port or DEFAULT_PORTS[parts.scheme]):
             return own, path, True
         host = f"[{host}]" if ":" in host else host
-        endpoint = evolve(site, scheme=parts.scheme, host=host, port=port)
+        endpoint = self._endpoint(parts.scheme, host + (f":{port}" if port else ""))
         self._elsewhere[endpoint.url] = endpoint  # close() leaves these connections, too
         return transport_to(endpoint), path, False
 
