@@ -19,7 +19,7 @@ _LOCAL = ("sg_site", "sg_demo_site")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """
-    Add the options ``--sg-tls`` and ``--sg-live``, and the settings ``sg_class`` and ``sg_data``.
+    Add the options ``--sg-tls`` and ``--sg-live``, and the settings ``sg_class``, ``sg_data`` and ``sg_strict``.
     """
     group = parser.getgroup("sgextended")
     group.addoption("--sg-tls", action="store_true", help="Serve the local sites of the tests over HTTPS.")
@@ -32,6 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("sg_class", "The class of the fixture `sg`, as MODULE:CLASS. Default: sgextended:SGExtended.")
     parser.addini(
         "sg_data", "The folder with the initial records of `sg_site`, as `sgextended pull` writes it.", "paths"
+    )
+    parser.addini(
+        "sg_strict", "Whether local sites refuse what a live site may refuse. Default: true.", "bool", default=True
     )
 
 

@@ -332,16 +332,23 @@ class OutcomeUnknown(TransportError):
         data: The data of the write, without the values of secret fields: the fields of a create, or the requests of a
             batch. None for other calls.
 
-        sent_at: The time of sending, in seconds since the epoch, on the clock of this machine.
+        sent_at: The time of sending, in seconds since the epoch, on the clock of this machine, which may be wrong.
 
-        clock_ahead: The seconds by which the site's clock was ahead of the clock of this machine.
+        clock_ahead: The seconds by which the site's clock was ahead of *sent_at*. None: the site's time is unknown.
+
+        sent_tick: The time of sending on a clock that is never set (`sgextended.client.protocol.site_clock.ticks`).
+            None in a copy, since the clock of another machine differs.
     """
 
     __module__ = "sgextended"
 
     data: Any = None
     sent_at: float = 0.0
-    clock_ahead: float = 0.0
+    clock_ahead: Optional[float] = None
+    sent_tick: Optional[float] = None
+
+    def __reduce__(self) -> Any:
+        return type(self), self.args, {name: value for name, value in vars(self).items() if name != "sent_tick"}
 
 
 #: All exceptions of a call, except for programming errors: those of sgextended and the faults of the site.

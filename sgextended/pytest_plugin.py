@@ -89,7 +89,12 @@ class Sites:
         data = self._config.getini("sg_data")
         if len(data) > 1:
             raise pytest.UsageError("sg_data names several folders. Name one.")
-        site = LocalSite(demo=demo, data=data[0] if data and not demo else None, tls=self._config.getoption("--sg-tls"))
+        site = LocalSite(
+            demo=demo,
+            data=data[0] if data and not demo else None,
+            tls=self._config.getoption("--sg-tls"),
+            strict=self._config.getini("sg_strict"),
+        )
         site.start()
         return _Shared(site, site.store.snapshot())
 

@@ -3,10 +3,10 @@
 """
 
 import hmac
-import os
 import re
 from typing import Any, Dict, Optional, Tuple, Union
 
+from sgextended.environment import environment_variable
 from sgextended.errors import ConfigurationError
 
 
@@ -33,7 +33,7 @@ class Secret:
         Raises:
             ConfigurationError: The variable is not set in this process.
         """
-        value = os.environ.get(variable)
+        value = environment_variable(variable)
         if not value:
             msg = (
                 f"{variable} is not set in this process. A pickled site reads its secret from that variable. Set it on "
@@ -124,6 +124,13 @@ HIDDEN = "(hidden)"
 _SECRET_WORDS = re.compile(r"password|passwd|secret|token|api_key|script_key", re.IGNORECASE)
 
 
+def is_secret_name(name: str) -> bool:
+    """
+    Return whether a field of this name holds a secret.
+    """
+    return bool(_SECRET_WORDS.search(name))
+
+
 def without_secrets(data: Any) -> Any:
     """
     Return a copy of an entity's fields, or of the requests of a batch, in which the values of secret fields are hidden.
@@ -132,7 +139,7 @@ def without_secrets(data: Any) -> Any:
     """
     if isinstance(data, dict):
         return {
-            name: HIDDEN if isinstance(name, str) and _SECRET_WORDS.search(name) else without_secrets(value)
+            name: HIDDEN if isinstance(name, str) and is_secret_name(name) else without_secrets(value)
             for name, value in data.items()
         }
     return [without_secrets(each) for each in data] if isinstance(data, list) else data

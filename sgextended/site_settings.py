@@ -10,21 +10,32 @@ from urllib.parse import unquote, urlsplit
 import attrs
 from attrs import field, frozen
 
+from sgextended.environment import environment_variable
 from sgextended.errors import ConfigurationError
-from sgextended.http.proxy import Proxy, to_proxy
+from sgextended.header_text import check_header_text
+from sgextended.http.proxy import Proxy, environment_proxy, to_proxy
 from sgextended.http.retry import RetryPolicy
+from sgextended.http.socket_opener import SYSTEM_CERTIFICATES, system_context_class
 from sgextended.secret import Secret, to_secret
 
-_LOOPBACK = r"localhost|0\.0\.0\.0|127(\.\d+){3}"
+_NEVER_IN_URL = re.compile(r"[\s\x00-\x1f\x7f\ud800-\udfff]")
+_LOOPBACK = r"localhost|0\.0\.0\.0|127(\.\d+){3}|::1?"
 
 
-def _check_url(value: str) -> None:
+def check_url(value: Any, name: str = "url") -> None:
     """
-    Raise `ConfigurationError` if a text is not the address of a site.
+    Raise `ConfigurationError` if a value is not the address of a site.
+
+    Args:
+        value: The value.
+
+        name: The name of the argument or of the variable, for the message.
     """
     example = "write it like https://studio.shotgrid.autodesk.com"
     if not isinstance(value, str) or not value.strip():
-        msg = f"the site's address is empty or not a text: {example}."
+        # The message does not quote the value, as it may contain a password.
+        found = "empty" if isinstance(value, str) else "None" if value is None else f"a {type(value).__name__}"
+        msg = f"{name} is {found}, which is not the address of a site: {example}, as text."
         raise ConfigurationError(msg)
     try:
         parts = urlsplit(value)
@@ -34,17 +45,19 @@ def _check_url(value: str) -> None:
     if "@" in value:  # before any message shows the address
         msg = "the site's address contains a user name. Give it as basic_auth='user:password' instead."
         raise ConfigurationError(msg)
-    if bad_port or parts.scheme.lower() not in ("http", "https") or not parts.hostname or re.search(r"\s", value):
+    if bad_port or parts.scheme.lower() not in ("http", "https") or not parts.hostname or _NEVER_IN_URL.search(value):
         msg = f"{value!r} is not the address of a site: {example}."
         raise ConfigurationError(msg)
-    if ":" in parts.hostname:
-        msg = f"{value!r} is an IPv6 address, which shotgun_api3 does not support. Give a name or an IPv4 address."
-        raise ConfigurationError(msg)
+
+
+def _to_url(value: Any) -> Any:
+    # A line break at the end comes from a file or a variable. The official client ignores it.
+    return value.strip() if isinstance(value, str) else value
 
 
 def _to_path(value: "Union[str, os.PathLike[str], None]") -> Optional[str]:
     # os.fspath itself as a converter would cost milliseconds at import: attrs inspects its signature, which is in C.
-    return None if value is None else os.fspath(value)
+    return (None if value is None else os.fspath(value)) or None  # an empty path counts as not set
 
 
 #: Seconds for which a cached schema is used.
@@ -72,10 +85,14 @@ class Site:
 
         basic_auth: ``"user:password"`` for a web server in front of the site.
 
-        proxy: ``"host:port"`` or ``"user:password@host:port"``.
+        proxy: ``"host:port"`` or ``"user:password@host:port"``. All calls and transfers go through it.
 
-        ca_file: The path of a PEM file with the trusted certificate authorities.
-            None: the file in ``SHOTGUN_API_CACERTS``, or if that is not set, the file of shotgun_api3.
+        proxy_from_environment: Whether calls and transfers go through the proxies in ``https_proxy``, ``http_proxy``
+            and ``no_proxy``. They are read when a client first sends a request to a server.
+
+        ca_file: The path of a PEM file with the trusted certificate authorities. ``"system"``: those of the operating
+            system, which need the extra ``truststore``.
+            None or empty: the file in ``SHOTGUN_API_CACERTS``, or if that is not set, the file of shotgun_api3.
 
         connect_timeout: The time limit for opening a connection.
 
@@ -110,16 +127,17 @@ class Site:
 
     __module__ = "sgextended"
 
-    url: str = field()
-    script_name: Optional[str] = None
+    url: str = field(converter=_to_url)
+    script_name: Optional[str] = field(default=None)
     api_key: Optional[Secret] = field(default=None, converter=to_secret)
-    login: Optional[str] = None
+    login: Optional[str] = field(default=None)
     password: Optional[Secret] = field(default=None, converter=to_secret)
     auth_token: Optional[Secret] = field(default=None, converter=to_secret)
     session_token: Optional[Secret] = field(default=None, converter=to_secret)
-    sudo_as_login: Optional[str] = None
+    sudo_as_login: Optional[str] = field(default=None)
     basic_auth: Optional[Secret] = field(default=None, converter=to_secret)
     proxy: Optional[Proxy] = field(default=None, converter=to_proxy)
+    proxy_from_environment: bool = False
     ca_file: Optional[str] = field(default=None, converter=_to_path)
     connect_timeout: float = field(default=10.0)
     read_timeout: float = field(default=120.0)
@@ -136,7 +154,26 @@ class Site:
 
     @url.validator
     def _validate_url(self, _attribute: Any, value: str) -> None:
-        _check_url(value)
+        check_url(value)
+
+    @script_name.validator
+    @login.validator
+    @sudo_as_login.validator
+    def _validate_name(self, attribute: Any, value: Optional[str]) -> None:
+        if value is not None and not isinstance(value, str):
+            msg = f"{attribute.name} is a {type(value).__name__}, which is not valid. Give a text."
+            raise ConfigurationError(msg)
+
+    @session_token.validator
+    @basic_auth.validator
+    def _validate_header(self, attribute: Any, value: Optional[Secret]) -> None:
+        if value is not None:
+            check_header_text(attribute.name, value.reveal())
+
+    @ca_file.validator
+    def _validate_ca_file(self, _attribute: Any, value: Optional[str]) -> None:
+        if value == SYSTEM_CERTIFICATES:
+            system_context_class()
 
     @connect_timeout.validator
     @read_timeout.validator
@@ -164,6 +201,8 @@ class Site:
         problems = _identity_problems(
             {name: getattr(self, name) for name in _IDENTITY}, {name: name for name in _IDENTITY}, needed=False
         )
+        if self.proxy is not None and self.proxy_from_environment:
+            problems.append("proxy and proxy_from_environment are both given: keep one")
         if problems:
             raise ConfigurationError("This site cannot be used: " + "; ".join(problems) + ".")
 
@@ -174,6 +213,20 @@ class Site:
         """
         parts = urlsplit(self.url)
         return parts.scheme.lower() == "http" and not re.fullmatch(_LOOPBACK, parts.hostname or "")
+
+    def proxy_to(self, scheme: str, authority: str) -> Optional[Proxy]:
+        """
+        Return the proxy for requests to a server; None if they go there directly.
+
+        Args:
+            scheme: The scheme of the server, "http" or "https".
+
+            authority: The host of the server, and its port if the address has one.
+
+        Raises:
+            ConfigurationError: The environment does not have a valid address of a proxy.
+        """
+        return environment_proxy(scheme, authority) if self.proxy_from_environment else self.proxy
 
     @classmethod
     def from_env(cls, prefix: str = "SHOTGUN_", **settings: Any) -> "Site":
@@ -193,14 +246,14 @@ class Site:
             ConfigurationError: A variable is missing or not valid. The message names each of them.
         """
         variables = {name: prefix + name.upper() for name in ("url", *_IDENTITY)}
-        values: Dict[str, Any] = {name: os.environ.get(variable) or None for name, variable in variables.items()}
+        values: Dict[str, Any] = {name: environment_variable(variable) for name, variable in variables.items()}
         url = values.pop("url")
         problems = []
         if url is None:
             problems.append(f"{variables['url']} is not set: the address, like https://studio.shotgrid.autodesk.com")
         else:
             try:
-                _check_url(url)
+                check_url(_to_url(url), "its value")
             except ConfigurationError as error:
                 problems.append(f"{variables['url']}: {str(error).rstrip('.')}")
         problems += _identity_problems(values, variables, needed=True)

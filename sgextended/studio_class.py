@@ -5,10 +5,10 @@ The wrapper class that a studio has registered, by an entry point of its package
 import functools
 import importlib
 import importlib.metadata
-import os
 import sys
 from typing import Any, List, Type
 
+from sgextended.environment import environment_variable
 from sgextended.errors import ConfigurationError
 from sgextended.extended import SGExtended
 from sgextended.wrapper.current import set_for
@@ -29,7 +29,7 @@ def registered_class() -> Type[SGExtended]:
     Raises:
         ConfigurationError: The class cannot be imported, is not a subclass of `SGExtended`, or several are registered.
     """
-    named = os.environ.get(VARIABLE)
+    named = environment_variable(VARIABLE)
     return _loaded(named, VARIABLE) if named else _from_entry_points()
 
 

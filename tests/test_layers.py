@@ -33,8 +33,8 @@ LAYERS = (
     "observe",
     "site_settings",
     "http",
-    "secret",
-    "concurrency", "lazy_import",
+    "secret", "header_text",
+    "concurrency", "lazy_import", "environment",
     "errors", "_version",
 )  # fmt: skip
 #: The local site imports nothing of the layers, and has a table of its own in tests/localsite/test_layers.py.
@@ -44,7 +44,7 @@ MAY_USE_APART = {"cli/commands", "pytest_plugin"}
 ANY_NUMBER_OF_MODULES = {"domain", "cli/commands"}
 EXTRAS = {
     "typer", "rich", "starlette", "uvicorn", "sqlalchemy", "trustme", "distributed", "dask", "orjson",
-    "keyring", "pyarrow", "qtpy", "cattrs",
+    "keyring", "pyarrow", "qtpy", "cattrs", "truststore",
 }  # fmt: skip
 
 
@@ -251,7 +251,7 @@ def test_core_imports_no_extra():
     # Each is imported when it is first needed, except for qtpy. Without orjson or rich the module works all the same.
     assert {(layer_of(module).partition("/")[0], extra) for module, extra in uses} == {
         ("client", "orjson"), ("workers", "rich"), ("dask", "distributed"), ("workers", "distributed"),
-        ("domain", "cattrs"), ("qt", "qtpy"),
+        ("domain", "cattrs"), ("qt", "qtpy"), ("http", "truststore"),
     }  # fmt: skip
 
 

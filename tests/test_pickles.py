@@ -57,8 +57,9 @@ NOT_IN_RESULTS = {
     "Attribute", "BatchOptions", "Claim", "Condition", "ConditionGroup", "Deadline", "Endpoint", "Options", "Outcome",
     "QueryFieldDefinition", "RecordClass", "Response", "SGExtended", "SGWorker", "Site",
 }  # fmt: skip
-#: Modules that pickles may name: their names are the same on each version of Python.
-STABLE = {"sgextended", "shotgun_api3", "__builtin__", "attr", "collections", "copyreg", "pathlib", "_codecs"}
+#: Modules that pickles may name: their names are the same on each version of Python. Dask, once it is imported, lets
+#: tblib pickle exceptions; its workers have that too.
+STABLE = {"sgextended", "shotgun_api3", "__builtin__", "attr", "collections", "copyreg", "pathlib", "_codecs", "tblib"}
 
 
 def classes():

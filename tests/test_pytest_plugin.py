@@ -194,6 +194,19 @@ def test_data_of_the_studio_is_there(studio, pytester):
     studio(source, ini="sg_data = data").assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize(("ini", "outcome"), [("", "failed"), ("sg_strict = false", "passed")])
+def test_sites_are_strict_by_default(studio, ini, outcome):
+    """
+    A site refuses what a live site may refuse, unless the setting ``sg_strict`` is false.
+    """
+    source = """
+        def test_smart_field(sg, sg_project):
+            sg.create("Shot", {"project": sg_project, "code": "A", "smart_cut_in": 5})
+        """
+
+    studio(source, ini=ini).assert_outcomes(**{outcome: 1})
+
+
 def test_examples_run_in_parallel():
     """
     The tests of ``examples/studio`` pass on several workers, each with sites of its own.

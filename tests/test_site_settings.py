@@ -60,7 +60,8 @@ def test_site_accepts_addresses(url):
 @pytest.mark.parametrize(
     "url",
     ["studio.shotgrid.autodesk.com", "ftp://studio.example", "https://", "https://x:99999", "https://x:port",
-     "https://x:0", "https://a b.example", "https://studio.example\n", "https://[::1", "//studio.example"],
+     "https://x:0", "https://a b.example", "https://stu\ndio.example", "https://studio\udce4.example",
+     "https://[::1", "//studio.example"],
 )  # fmt: skip
 def test_site_refuses_what_is_no_address(url):
     """
@@ -77,7 +78,7 @@ def test_site_refuses_an_empty_address(url):
     """
     No address at all is said to be that.
     """
-    with pytest.raises(ConfigurationError, match="address is empty or not a text: write it like"):
+    with pytest.raises(ConfigurationError, match=r"url is .*, which is not the address of a site: write it like"):
         Site(url=url)
 
 
@@ -95,12 +96,53 @@ def test_site_refuses_a_user_name_without_quoting_the_password(url):
     assert KEY not in str(caught.value)
 
 
-def test_site_refuses_ipv6():
+@pytest.mark.parametrize("url", [f"{URL}\n", f" {URL}\r\n", f"\t{URL}"])
+def test_site_takes_an_address_from_a_file(url, environment):
     """
-    An IPv6 address, which shotgun_api3 takes apart wrongly, is refused by that name.
+    Spaces and line breaks around an address are ignored, also in the environment.
     """
-    with pytest.raises(ConfigurationError, match="is an IPv6 address"):
-        Site(url="http://[::1]:8080")
+    environment(URL=url, SCRIPT_NAME="robot", API_KEY=KEY)
+
+    assert Site(url=url).url == URL
+    assert Site.from_env().url == URL
+
+
+def test_site_takes_ipv6():
+    """
+    An IPv6 address in brackets is kept, and only the loopback address is within this machine.
+    """
+    assert not Site(url="http://[::1]:8080").is_exposed
+    assert Site(url="http://[2001:db8::1]:8080").is_exposed
+
+
+@pytest.mark.parametrize("name", ["script_name", "login", "sudo_as_login"])
+def test_site_refuses_a_name_that_is_not_text(name):
+    """
+    A name in bytes, which JSON cannot carry, is refused by the name of the argument.
+    """
+    with pytest.raises(ConfigurationError, match=f"{name} is a bytes"):
+        Site(**{"url": URL, name: b"ada"})
+
+
+@pytest.mark.parametrize("bad", ["\n", "\r", "\0", "\x1b", "\x7f", "\x85", "\udce4"])
+@pytest.mark.parametrize("name", ["session_token", "basic_auth", "proxy"])
+def test_site_refuses_what_no_header_may_contain(name, bad):
+    """
+    A text that becomes part of a header is refused when it is set, without being shown.
+    """
+    text = f"ada:{KEY}{bad}@proxy" if name == "proxy" else f"ada:{KEY}{bad}"
+    with pytest.raises(ConfigurationError, match=r"control character|half a character") as caught:
+        Site(**{"url": URL, name: text})
+
+    assert KEY not in str(caught.value)
+
+
+def test_site_takes_one_source_of_proxies():
+    """
+    A proxy and the proxies of the environment exclude each other.
+    """
+    with pytest.raises(ConfigurationError, match="proxy and proxy_from_environment are both given"):
+        make_site(proxy="proxy:3128", proxy_from_environment=True)
 
 
 @pytest.mark.parametrize("name", ["connect_timeout", "read_timeout", "pool_timeout"])

@@ -12,17 +12,17 @@ import functools
 import logging
 import time
 import warnings
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Type, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Tuple, Type, TypeVar, Union
 
 import attrs
 from shotgun_api3.shotgun import SG_TIMEZONE, AuthenticationFault, Fault, ServerCapabilities, Shotgun
 
-from sgextended._version import __version__
+from sgextended.client.connection_settings import ConnectionSettings
 from sgextended.client.find_methods import PageReads
 from sgextended.client.overrides import view_of
 from sgextended.client.prefetch import Sleep
 from sgextended.client.protocol import codec
-from sgextended.client.protocol.client_config import RedactingConfig, identity_of, site_of
+from sgextended.client.protocol.client_config import RedactingConfig, identity_of, server_of, site_of
 from sgextended.client.protocol.responses import (
     as_first_attempt,
     decode_response,
@@ -31,19 +31,22 @@ from sgextended.client.protocol.responses import (
     may_be_non_json,
     validate_response,
 )
+from sgextended.client.protocol.site_clock import note_response
 from sgextended.client.sessions import Sessions
 from sgextended.client.transfers.downloads import Downloads
 from sgextended.client.transfers.uploads import Uploads
 from sgextended.http import cancellation, retry
 from sgextended.http.retry import RetryPolicy
 from sgextended.http.signal_errors import reraise_error_of_signal_handler
-from sgextended.http.socket_opener import Endpoint
 from sgextended.http.transport import Transport, all_transports, transport_to
 from sgextended.observe.call_events import RequestStats, rows_in
 from sgextended.observe.watchers import Watcher
 from sgextended.schema.site_schema import schema_cache_of
 from sgextended.secret import RedactedBytes, RedactedStr, Secret
 from sgextended.site_settings import Site
+
+if TYPE_CHECKING:
+    from sgextended.http.socket_opener import Endpoint
 
 LOG = logging.getLogger("sgextended")
 
@@ -55,7 +58,7 @@ _SETTINGS = ("timeout_secs", "session_uuid", "extra_auth_params", "localized", "
 _MAX_RENEWALS = 2  # of the session during one call, in case the site refuses new sessions too
 
 
-class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
+class NativeClient(PageReads, Sessions, Uploads, Downloads, ConnectionSettings, Shotgun):
     """
     ``shotgun_api3.Shotgun``, safe to share between threads and free to create.
 
@@ -83,12 +86,13 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
                 "read them. Use https."
             )
             warnings.warn(msg, stacklevel=3)
+        proxy = site.proxy
         super().__init__(
             site.url,
             script_name=site.script_name,
             api_key=site.api_key,  # type: ignore[arg-type]  # secrets stay Secrets, see _Hidden
             convert_datetimes_to_utc=site.convert_datetimes_to_utc,
-            http_proxy=site.proxy.native if site.proxy else None,
+            http_proxy=proxy.native if proxy and ":" not in proxy.host else None,
             connect=False,
             ca_certs=site.ca_file,
             login=site.login if site.password else None,
@@ -96,6 +100,9 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
             sudo_as_login=site.sudo_as_login,
             session_token=site.session_token,  # type: ignore[arg-type]
         )
+        self.config.server = server_of(site.url)
+        if proxy and ":" in proxy.host:
+            self._set_proxy(proxy)
         self.config.max_rpc_attempts = 1
         if site.session_token:
             self.config.user_login = site.login  # the user of the session; without a password it is not a credential
@@ -202,8 +209,7 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
     def __setstate__(self, state: Dict[str, Any]) -> None:
         for name in _SETTINGS:
             setattr(self.config, name, state[name])
-        ours = [agent for agent in self._user_agents if agent not in state["user_agents"]]
-        self._user_agents = [*state["user_agents"], *ours]
+        self._take_user_agents(state["user_agents"])
 
     def __reduce__(self) -> Tuple[Any, ...]:
         # A pickle holds the address of the site and the names of the variables with its secrets, not the secrets.
@@ -224,15 +230,7 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
         address = (config.scheme, config.server)
         if known is not None and known[0] is all_transports() and known[1] == address:
             return known[2]  # type: ignore[no-any-return]
-        host, _, port = config.server.partition(":")
-        endpoint = Endpoint(
-            scheme=config.scheme,
-            host=host,
-            port=int(port) if port else None,
-            proxy=self._site.proxy,
-            ca_file=self.__dict__["_Shotgun__ca_certs"],
-            connections=self._site.connections,
-        )
+        endpoint = self._endpoint(config.scheme, config.server)
         self.__dict__["_known_transport"] = known = (all_transports(), address, transport_to(endpoint))
         return known[2]
 
@@ -279,13 +277,6 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
         Whether `close` was called.
         """
         return self._closed
-
-    def reset_user_agent(self) -> None:
-        """
-        Reset the user agent to that of shotgun_api3 and sgextended.
-        """
-        super().reset_user_agent()
-        self.add_user_agent(f"sgextended ({__version__})")
 
     def _call_rpc(self, method: str, params: Any, include_auth_params: bool = True, first: bool = False) -> Any:
         read = functools.partial(codec.decode, local=self._local_zone)
@@ -380,8 +371,8 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
 
     def _request_body(self, method: str, params: Any, *, include_auth_params: bool) -> bytes:
         # Only this frame has the secrets as plain text. It is not in the traceback of a failed call.
-        payload = self._build_payload(method, params, include_auth_params=include_auth_params)
-        return RedactedBytes(codec.encode(payload, local=self._local_zone))
+        build = functools.partial(self._build_payload, method, params, include_auth_params=include_auth_params)
+        return RedactedBytes(codec.encode(build(), local=self._local_zone))
 
     @property
     def _local_zone(self) -> codec.LocalTime:
@@ -416,7 +407,12 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, Shotgun):
         stats.received += len(reply)
         seconds = time.monotonic() - started
         LOG.debug("%s: %d, %.3f s, %d bytes sent, %d received", what, status[0], seconds, len(body), len(reply))
-        return decode_response(self.config.server, status, reply_headers, reply, read, may_be_non_json=may_be_non_json)
+        result = decode_response(
+            self.config.server, status, reply_headers, reply, read, may_be_non_json=may_be_non_json
+        )
+        if result is not reply:  # it is JSON, so the site itself has responded
+            note_response(self._transport, reply_headers)
+        return result
 
     def _first_request(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:
         """

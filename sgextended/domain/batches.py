@@ -6,12 +6,13 @@ import hashlib
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from attrs import evolve, frozen
 
 from sgextended.client.native_client import NativeClient
 from sgextended.domain.arguments import Row, fields_of
+from sgextended.domain.client_kinds import client_of, is_refusal
 from sgextended.domain.limits import BATCH_SIZE, WORKERS
 from sgextended.errors import BatchesFailed, CallError, ConfigurationError, InvalidArgumentError, OutcomeUnknown
 from sgextended.http.deadline import within
@@ -20,6 +21,7 @@ from sgextended.workers.map import run
 from sgextended.workers.map_options import Failure, Options
 from sgextended.workers.progress import Progress
 from sgextended.writes.dry_run import comparable, is_same
+from sgextended.writes.reconcile import ambiguous, find_since
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -203,19 +205,21 @@ class _BatchSender:
     def __call__(self, sg: Any, job: _Job) -> List[Any]:
         requests, keys = job.requests, self.keys
         if keys is None:
-            results: List[Any] = sg.batch(requests)
-            return results
+            return _send(sg, requests)
         policy = getattr(getattr(sg, "site", None), "retry", None) or RetryPolicy(attempts=1)
-        created = _existing(sg, requests, keys) if self.is_resumed else [None] * len(requests)
+        created = _existing(sg, requests, keys, None) if self.is_resumed else [None] * len(requests)
+        first = None
         for attempt in range(1, policy.attempts + 1):
             missing = [number for number, row in enumerate(created) if row is None]
             if not missing:
                 break
             try:
                 new = sg.batch([requests[number] for number in missing])
-            except OutcomeUnknown:
+            except OutcomeUnknown as error:
+                first = first or error
                 for search in range(1, policy.attempts + 1):
-                    created = _existing(sg, requests, keys)
+                    # A resumed run takes the entities of the earlier run, whatever their time of creation.
+                    created = _existing(sg, requests, keys, None if self.is_resumed else first)
                     if all(created):
                         break
                     time.sleep(policy.wait(search, 1.0))  # the site may still be applying the batch
@@ -225,6 +229,48 @@ class _BatchSender:
                 for number, row in zip(missing, new):
                     created[number] = row
         return created
+
+
+def _send(sg: Any, requests: List[Row]) -> List[Any]:
+    """
+    Send a batch and return its results. A delete of an entity that is already retired does not refuse the batch.
+
+    A site refuses a whole batch that deletes a retired entity, also if an earlier attempt of this batch retired it. A
+    batch of deletes is therefore sent again without the retired entities. Their results are True after an earlier
+    attempt with an unknown outcome, else False.
+    """
+    try:
+        results: List[Any] = sg.batch(requests)
+    except CallError as error:
+        was_attempted = isinstance(error, OutcomeUnknown)
+        is_about_absence = "does not exist" in str(error) and (was_attempted or is_refusal(error))
+        if not is_about_absence or any(request["request_type"] != "delete" for request in requests):
+            raise
+        retired = _retired(sg, requests)
+        rest = [request for request in requests if _key(request) not in retired]
+        if len(rest) == len(requests):
+            raise
+        others = iter(sg.batch(rest) if rest else ())
+        results = [was_attempted if _key(request) in retired else next(others) for request in requests]
+    return results
+
+
+def _key(request: Row) -> Tuple[str, int]:
+    return request["entity_type"], request["entity_id"]
+
+
+def _retired(sg: Any, requests: List[Row]) -> Set[Tuple[str, int]]:
+    """
+    Return the types and ids of the retired entities among those of some writes.
+    """
+    ids: Dict[str, List[int]] = {}
+    for request in requests:
+        ids.setdefault(request["entity_type"], []).append(request["entity_id"])
+    return {
+        (entity_type, row["id"])
+        for entity_type, numbers in ids.items()
+        for row in sg.find(entity_type, [["id", "in", numbers]], retired_only=True)
+    }
 
 
 def check_keys_are_unique(requests: List[Row], keys: List[str]) -> None:
@@ -242,23 +288,53 @@ def check_keys_are_unique(requests: List[Row], keys: List[str]) -> None:
             raise InvalidArgumentError(msg)
 
 
-def _existing(sg: Any, requests: List[Row], keys: List[str]) -> List[Optional[Row]]:
+def _existing(sg: Any, requests: List[Row], keys: List[str], error: Optional[OutcomeUnknown]) -> List[Optional[Row]]:
     """
     Return for each create the entity on the site with equal values in *keys*, or None.
+
+    Args:
+        sg: The client.
+
+        requests: The creates.
+
+        keys: The fields that identify an entity.
+
+        error: The error of the lost batch: only entities that the current user has created since are returned. None:
+            all entities.
+
+    Raises:
+        OutcomeUnknown: Several entities match one create of the lost batch.
     """
     entity_type = requests[0]["entity_type"]
     conditions: List[Any] = []
     for key in keys:
         values = [request["data"][key] for request in requests]
         if all(is_same(value, values[0]) for value in values):
-            conditions.append([key, "is", values[0]])
+            both = [values[0], *_stripped(values[:1])]
+            conditions.append([key, "is", values[0]] if len(both) == 1 else [key, "in", both])
         elif all(isinstance(value, (str, int)) for value in values):
-            conditions.append([key, "in", list(dict.fromkeys(values))])
+            conditions.append([key, "in", list(dict.fromkeys([*values, *_stripped(values)]))])
     wanted = fields_of([*keys, *requests[0]["data"], *requests[0].get("return_fields", ())])
-    order = [{"field_name": "id", "direction": "asc"}]
-    found = sg.find(entity_type, conditions, wanted, order)
+    if error is None:
+        found = sg.find(entity_type, conditions, wanted, [{"field_name": "id", "direction": "asc"}])
+    else:
+        creates = [request["data"] for request in requests]
+        found = find_since(client_of(sg), entity_type, conditions, wanted, error, creates)
     existing: List[Optional[Row]] = []
     for request in requests:
-        alike = [row for row in found if all(is_same(row.get(key), request["data"][key]) for key in keys)]
+        alike = [row for row in found if all(_is_stored_as(request["data"][key], row.get(key)) for key in keys)]
+        if len(alike) > 1 and error is not None:
+            raise ambiguous(error, alike)
         existing.append(alike[0] if alike else None)
     return existing
+
+
+def _stripped(values: Sequence[Any]) -> List[str]:
+    # The site removes blanks around most texts.
+    return [value.strip() for value in values if isinstance(value, str) and value != value.strip()]
+
+
+def _is_stored_as(sent: Any, there: Any) -> bool:
+    if isinstance(sent, str) and isinstance(there, str):
+        return sent.strip() == there.strip()
+    return is_same(there, sent)

@@ -62,8 +62,9 @@ def create_many(
         return_fields: Fields to return in addition to those in *rows*.
 
         unique_by: Fields such as ``("project", "code")`` whose values identify each entity. If the outcome of a batch
-            is unknown, its entities are searched by these fields, and only the missing ones are created again. So no
-            entity is missing and none exists twice. None: such a batch is reported as uncertain.
+            is unknown, its entities are searched by these fields among those that the current user has created since,
+            and only the missing ones are created again. So no entity is missing and none exists twice. None, or if
+            several entities match one row: such a batch is reported as uncertain.
 
         batch_size: Number of writes in one batch.
 

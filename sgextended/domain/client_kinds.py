@@ -4,8 +4,6 @@ How the kinds of clients differ: SGExtended, shotgun_api3.Shotgun and Mockgun.
 
 from typing import Any, Callable, Protocol
 
-from sgextended.errors import ShotgunError
-
 
 class Finder(Protocol):
     """
@@ -35,7 +33,7 @@ def can_summarize(sg: Any) -> bool:
     return hasattr(client_of(sg), "summarize")
 
 
-def is_refusal(error: ShotgunError) -> bool:
+def is_refusal(error: Exception) -> bool:
     """
     Return whether the site refused this one call, and not the caller's credentials. A Mockgun raises a bare
     ShotgunError.

@@ -16,11 +16,11 @@ from sgextended.domain.arguments import (
     to_link,
     values_of,
 )
-from sgextended.domain.bulk_writes import create_once_by
 from sgextended.domain.client_kinds import Finder, can_summarize, client_of
+from sgextended.domain.concurrent_creates import create_single
 from sgextended.domain.limits import PAGE_SIZE, READ_THREADS
 from sgextended.domain.search import Query
-from sgextended.errors import AmbiguousError, InvalidArgumentError, NotFoundError, ShotgunError
+from sgextended.errors import AmbiguousError, InvalidArgumentError, NotFoundError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 from sgextended.writes.reconcile import check_keys
@@ -208,7 +208,8 @@ def ensure(
     Return the entity with these values; create it if it does not exist.
 
     Concurrent calls return the same entity: after creating, each caller searches again. The entity with the lowest id
-    is kept, and the callers that created the others retire them.
+    is kept, and the callers that created the others retire them. If several entities exist already, the one with the
+    lowest id is returned, and none is retired.
 
     Args:
         sg: The client (SGExtended, Shotgun or Mockgun).
@@ -246,18 +247,9 @@ def ensure(
         found = search()
         if found:
             return found[0]
-        try:
-            made = create_once_by(sg, entity_type, {**(data or {}), **key}, key)
-        except ShotgunError:  # for some types, the site itself refuses to create a duplicate
-            found = search()
-            if found:
-                return found[0]
-            raise
-        found = search()
-        if not found:  # another caller has retired it, or this is a dry run
+        made, found = create_single(sg, entity_type, key, {**(data or {}), **key}, search)
+        if made is not None and not found:  # this is a dry run, or the site stores another value
             return {name: made.get(name) for name in ("type", "id", *wanted)}
-        if made["id"] > found[0]["id"]:
-            sg.delete(entity_type, made["id"])
         return found[0]
 
 

@@ -44,6 +44,8 @@ NOTE_FIELDS = (
 )
 REPLY_FIELDS = ("content", "user", "entity", "created_at")
 ATTACHMENT_FIELDS = ("display_name", "this_file", "created_by", "created_at")
+# The types that have a list of replies.
+_REPLIED_TO = ("Note", "Ticket", "Delivery")
 
 
 def find_notes(
@@ -244,12 +246,12 @@ def add_note(
 
 def reply(sg: Any, note: Entity, content: str, *, data: Optional[Row] = None, timeout: Optional[float] = None) -> Row:
     """
-    Reply to a note, and return the reply.
+    Reply to a note, a ticket or a delivery, and return the reply.
 
     Args:
         sg: The client (SGExtended, Shotgun or Mockgun).
 
-        note: Link to the note.
+        note: Link to the note, ticket or delivery.
 
         content: The text of the reply.
 
@@ -260,7 +262,7 @@ def reply(sg: Any, note: Entity, content: str, *, data: Optional[Row] = None, ti
     Returns:
         Dict with ``type``, ``id`` and the fields that were set.
     """
-    link = to_link(note, "note", ("Note",))
+    link = to_link(note, "note", _REPLIED_TO)
     with within(sg, timeout):
         made: Row = sg.create("Reply", {"entity": link, "content": content, **(data or {})})
         return made

@@ -18,10 +18,9 @@ from the records with lower ids:
 import uuid
 from typing import TYPE_CHECKING, Any, Iterable, List, Optional, Sequence, Union
 
-from shotgun_api3.shotgun import Fault
-
 from sgextended.domain.arguments import Entity, FilePath, Links, Row, check_text, existing_file, rows_of, to_link
 from sgextended.domain.bulk_writes import create_once_by
+from sgextended.domain.client_kinds import is_refusal
 from sgextended.domain.entities import get
 from sgextended.domain.published_files import IN_PROGRESS, PUBLISHED_FILE_FIELDS
 from sgextended.domain.search import Query
@@ -163,8 +162,10 @@ def _publish_once(sg: Any, fields: Row, final: Row) -> Optional[Row]:
             image = values.pop("image", None)
             try:
                 sg.update("PublishedFile", made["id"], {"version_number": number, **values})
-            except Fault as fault:  # a response of the site, so nothing was written
-                refusal = fault
+            except CallError as error:
+                if not is_refusal(error):
+                    raise
+                refusal = error  # a response of the site, so nothing was written
             after = [] if refusal else _series(sg, fields, (False,), values)
             if refusal is None and _is_alone(made["id"], number, before, after):
                 if image is not None:

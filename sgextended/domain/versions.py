@@ -19,8 +19,8 @@ from sgextended.domain.arguments import (
     fields_of,
     to_link,
 )
-from sgextended.domain.bulk_writes import create_once_by
 from sgextended.domain.client_kinds import Finder
+from sgextended.domain.concurrent_creates import create_own
 from sgextended.domain.entities import get
 from sgextended.domain.latest_selection import LatestSelector
 from sgextended.domain.search import Query
@@ -28,6 +28,9 @@ from sgextended.errors import InvalidArgumentError
 from sgextended.http.deadline import within
 
 VERSION_FIELDS = ("code", "entity", "sg_task", "user", "sg_status_list", "description", "created_at", "project")
+
+#: Fields that `create_version` may set, and that a site leaves empty otherwise.
+_SET_BY_CREATE = ("description", "sg_task", "sg_path_to_frames", "sg_path_to_movie")
 
 _LATEST = LatestSelector(
     group_fields={"task": "sg_task", "step": "sg_task.Task.step", "type": "sg_version_type", "name": "code"},
@@ -113,7 +116,7 @@ def latest_versions(
     Return the latest version of each entity, or of each group within an entity, from one query.
 
     The conditions apply first: ``status="apr"`` returns the latest approved versions. All matching versions are read,
-    because the site's ``LATEST`` filter preset cannot group by name or task and ignores other conditions.
+    because the site's ``LATEST`` filter preset cannot group by name or task.
 
     Args:
         sg: The client (SGExtended, Shotgun or Mockgun).
@@ -235,6 +238,8 @@ def create_version(
         Dict with ``type``, ``id`` and the fields that were set.
 
     Raises:
+        OutcomeUnknown: No response arrived, and a version on the site may be this one or that of another caller.
+
         PartialSuccessError: The version was created and a later step failed. ``entity`` is the version, and the message
             lists the steps that are left.
 
@@ -264,7 +269,7 @@ def create_version(
     fields.update({field: text for field, text in texts.items() if text is not None})
     with within(sg, timeout):
         fields["project"] = entity.get("project") or get(sg, link["type"], link, fields=["project"])["project"]
-        made = create_once_by(sg, "Version", {**fields, **(data or {})}, ["code", "entity", "project"])
+        made = create_own(sg, "Version", {**fields, **(data or {})}, _SET_BY_CREATE)
         remaining = [f"set_status({fields['sg_task']!r}, {task_status!r})"] if task_status is not None else []
         attach_files(sg, made, "The version was created", files, remaining)
         if task_status is not None:

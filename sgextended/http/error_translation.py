@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from urllib3 import exceptions as http
 
-from sgextended.errors import PoolTimeout, TLSError, TransportError, TransportTimeout, Unreachable
+from sgextended.errors import ConfigurationError, PoolTimeout, TLSError, TransportError, TransportTimeout, Unreachable
 from sgextended.http.connection import DeadlinePassed, InFlightRequest, Limits
-from sgextended.http.proxy import Proxy
+from sgextended.http.proxy import Proxy, environment_proxy
 from sgextended.http.response import CutOff, Malformed, NoResponse
 from sgextended.http.socket_opener import Endpoint, ProxyRefused
 
@@ -40,13 +40,13 @@ def translate_error(error: Exception, endpoint: Endpoint, request: InFlightReque
         reason = reason_of(error)
         return proxy_error(endpoint.proxy, url, reason, lasting="407" in reason)
     if isinstance(error, http.NameResolutionError):
-        msg = f"The name {endpoint.host!r} is unknown here. Check the site's address and DNS."
+        msg = f"The name {endpoint.host!r} is unknown here. Check the site's address and DNS.{_proxy_hint(endpoint)}"
         return Unreachable(msg, sent=sent)
     if isinstance(error, http.NewConnectionError):  # it is a ConnectTimeoutError, too
         msg = f"{url} does not accept connections: {reason_of(error)}. Check the address, and that the site runs."
-        return Unreachable(msg, sent=sent)
+        return Unreachable(msg + _proxy_hint(endpoint), sent=sent)
     if isinstance(error, (http.ConnectTimeoutError, socket.timeout)):
-        return _timeout_error(url, request)
+        return _timeout_error(endpoint, request)
     is_end = request.is_started and isinstance(error, _ENDS)
     if isinstance(error, (ssl.SSLError, ssl.CertificateError)) and not is_end:
         return _tls_error(error, url, sent=sent)
@@ -82,10 +82,23 @@ def pool_timeout_error(endpoint: Endpoint, limits: Limits) -> PoolTimeout:
     return PoolTimeout(msg, pool=url, waited=seconds)
 
 
-def _timeout_error(url: str, request: InFlightRequest) -> TransportTimeout:
-    limits = request.limits
+def _proxy_hint(endpoint: Endpoint) -> str:
+    """
+    Return that the environment has a proxy which is not used, if that is so.
+    """
+    try:
+        unused = endpoint.proxy is None and environment_proxy(endpoint.scheme, endpoint.authority)
+    except ConfigurationError:
+        return ""
+    name = f"{endpoint.scheme}_proxy"
+    return f" {name} is in the environment, but not used: see proxy_from_environment of Site." if unused else ""
+
+
+def _timeout_error(endpoint: Endpoint, request: InFlightRequest) -> TransportTimeout:
+    url, limits = endpoint.url, request.limits
     if not request.is_started:
         msg = f"{url} {_NO_CONNECTION} within {limits.connect} s. Check the address, the network and the proxy."
+        msg += _proxy_hint(endpoint)
     elif not request.is_awaiting_response:
         msg = (
             f"{url} read nothing for {limits.read} s while this process was sending the request. Raise the "
@@ -150,7 +163,8 @@ def _certificate_advice(reason: str) -> str:
         return "The certificate of the server was revoked. Ask the administrator of the server for a new one."
     return (
         "The certificate of the server is not signed by a trusted authority. Set ca_file, or the variable "
-        "SHOTGUN_API_CACERTS, to the PEM file of the authority that signed it."
+        "SHOTGUN_API_CACERTS, to the PEM file of the authority that signed it, or to 'system' for the certificates of "
+        "the operating system."
     )
 
 

@@ -2,6 +2,7 @@
 `Opener`: opens sockets to a site with urllib3, which resolves addresses and handles proxies, TLS and certificates.
 """
 
+import base64
 import codecs
 import io
 import socket
@@ -13,13 +14,13 @@ from typing import Any, Callable, ClassVar, Dict, List, Optional
 from attrs import frozen
 from urllib3 import exceptions as http
 from urllib3.connection import HTTPConnection
-from urllib3.util import make_headers
 from urllib3.util.connection import allowed_gai_family
 from urllib3.util.ssl_ import ssl_wrap_socket
 
-from sgextended.errors import TLSError
+from sgextended.errors import ConfigurationError, TLSError
 from sgextended.http.proxy import Proxy
 from sgextended.http.signal_errors import reraise_foreign_error
+from sgextended.secret import RedactedStr
 
 # Python imports this codec for the first name that is resolved. At the end of the interpreter that import would fail.
 codecs.lookup("idna")
@@ -28,6 +29,9 @@ _MIN_TRY = 2.0  # seconds that each address of a name gets at least, if there is
 _MIN_TIMEOUT = 0.001  # seconds; a socket takes a timeout of 0 for non-blocking
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+
+#: The value of *ca_file* that stands for the certificates of the operating system. A file of this name is "./system".
+SYSTEM_CERTIFICATES = "system"
 
 
 @frozen(kw_only=True)
@@ -111,7 +115,7 @@ class Opener:
             sock.settimeout(max(connection.ends_at - time.monotonic(), _MIN_TIMEOUT))
             # An HTTPSConnection of urllib3 would check the date, for which Python imports a module. At the end of the
             # interpreter that import would fail.
-            return ssl_wrap_socket(sock, server_hostname=endpoint.host.rstrip("."), ssl_context=tls)
+            return ssl_wrap_socket(sock, server_hostname=endpoint.host.strip("[]").rstrip("."), ssl_context=tls)
         except BaseException:
             sock.close()
             raise
@@ -201,16 +205,22 @@ def _proxy_headers(proxy: Proxy) -> Dict[str, str]:
     if not proxy.user:
         return {}
     password = proxy.password.reveal() if proxy.password else ""
-    return make_headers(proxy_basic_auth=f"{proxy.user}:{password}")
+    coded = base64.b64encode(f"{proxy.user}:{password}".encode()).decode("ascii")  # UTF-8, as in the official client
+    return {"proxy-authorization": RedactedStr(f"Basic {coded}")}
 
 
 def tls_context(ca_file: str) -> ssl.SSLContext:
     """
-    Return the TLS settings for the certificate authorities of a PEM file.
+    Return the TLS settings for the certificate authorities of a PEM file, or for those of the operating system.
 
     Raises:
         TLSError: The file cannot be read.
+
+        ConfigurationError: The operating system's certificates need truststore, which is not installed.
     """
+    if ca_file == SYSTEM_CERTIFICATES:
+        made: ssl.SSLContext = system_context_class()(ssl.PROTOCOL_TLS_CLIENT)
+        return made
     # The settings of the official client: its certificates, checked host names, and no stricter rules.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
@@ -222,3 +232,22 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
         )
         raise TLSError(msg, sent=False, lasting=True) from error
     return context
+
+
+def system_context_class() -> Any:
+    """
+    Return the class of TLS settings that asks the operating system whether to trust a certificate.
+
+    Raises:
+        ConfigurationError: truststore is not installed.
+    """
+    try:
+        import truststore  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        msg = (
+            f"ca_file={SYSTEM_CERTIFICATES!r} uses the certificates of the operating system, and the package for that "
+            "is not installed. Install it with: pip install 'sgextended[truststore]' (Python 3.10 or later). Or set "
+            "ca_file to a PEM file."
+        )
+        raise ConfigurationError(msg) from error
+    return truststore.SSLContext

@@ -6,9 +6,8 @@ All clients of a site use the same transport, so that another client costs no ha
 
 import atexit
 import os
-import time
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Callable, ContextManager, Dict, List, Mapping, Optional, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, ContextManager, Dict, List, Mapping, Optional, TypeVar, Union
 from weakref import ref
 
 from sgextended.concurrency.scoped_value import ScopedValue
@@ -56,10 +55,10 @@ class Transport:
         self._authority = endpoint.authority
         self._opener = Opener(endpoint)
         self._pool = ConnectionPool(self._opener, endpoint.connections)
-        self._last_date: Tuple[str, float] = ("", 0.0)  # the site's clock, and the local clock at that time
         # The clients that use the connections, by identity. There is no callback for a client that is collected.
         self._users: Dict[int, ref[Any]] = {}
         self._most_users = _CLEAN_UP_AT
+        self._kept: Dict[str, Any] = {}
         self._shared = SingleFlight()
         self.once, self.known, self.renew = self._shared.once, self._shared.known, self._shared.renew
 
@@ -152,23 +151,22 @@ class Transport:
                 pool.wake_next()
                 if not self._users:
                     pool.close_idle()
-        self._last_date = (response.headers.get("date", ""), time.time())
         if response.status == 407 and self.endpoint.proxy:
             reason = "407 " + response.reason
             raise proxy_error(self.endpoint.proxy, self.endpoint.url, reason, lasting=True)
         return response
 
-    def clock_ahead(self) -> float:
+    def kept(self, name: str, make: Callable[[], Result]) -> Result:
         """
-        Return by how many seconds the site's clock is ahead of the local clock, from the site's last response.
+        Return an object that all clients of the endpoint share. Unlike `once`, this never waits for another thread.
 
-        Return 0 if that response has no date.
+        Args:
+            name: The name of the object.
+
+            make: Makes the object; several threads may call it, and all get the same object.
         """
-        text, at = self._last_date
-        try:
-            return parsedate_to_datetime(text).timestamp() - at
-        except (TypeError, ValueError, IndexError, OverflowError):
-            return 0.0
+        found = self._kept.get(name)
+        return self._kept.setdefault(name, make()) if found is None else found  # type: ignore[no-any-return]
 
     def has_free_connections(self) -> bool:
         """
@@ -216,16 +214,23 @@ def retry_after(headers: Mapping[str, str], now: float) -> Optional[float]:
     """
     Return the seconds in the ``Retry-After`` header of a response; None if there is no valid one.
 
+    A date counts from the ``Date`` of the same response, because the clock of this machine may be wrong.
+
     Args:
         headers: The headers of the response, with names in lower case.
 
-        now: The present time, in seconds since the epoch.
+        now: The time to count from if the response has no date, in seconds since the epoch.
     """
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)
+    until, sent_at = _seconds_of_date(value), _seconds_of_date(headers.get("date", ""))
+    return None if until is None else max(0.0, until - (now if sent_at is None else sent_at))
+
+
+def _seconds_of_date(text: str) -> Optional[float]:
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+        return parsedate_to_datetime(text).timestamp()
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
 

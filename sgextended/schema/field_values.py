@@ -114,6 +114,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _is_float(value: Any) -> bool:
+    # Sites refuse an integer for these fields.
+    return _is_number(value) and not isinstance(value, int)
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -134,8 +139,7 @@ _KINDS: Dict[str, Tuple[str, Callable[[Any], bool]]] = {
     "percent": ("a whole number", _is_whole),
     "timecode": ("a whole number, of milliseconds", _is_whole),
     "duration": ("a number of minutes", _is_number),
-    "float": ("a float, such as 2.0", lambda value: _is_number(value) and not _is_whole(value)),
-    "currency": ("a number", _is_number),
+    **dict.fromkeys(("float", "currency"), ("a float, such as 2.0", _is_float)),
     "text": ("a text", _is_text),
     "color": ("a text such as '255,0,0'", _is_text),
     "entity_type": ("the name of an entity type", _is_text),

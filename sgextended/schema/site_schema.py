@@ -220,7 +220,8 @@ class SiteSchema:
         Raises:
             NotFoundError: The site has no such field or type.
         """
-        return _valid_types(self.describe(entity_type, path))
+        owner, field = [entity_type, *path.split(".")][-2:]
+        return _valid_types(owner, field, self.describe(entity_type, path))
 
     def display_name(self, entity_type: str, path: Optional[str] = None) -> str:
         """
@@ -344,12 +345,15 @@ def _check_step(owner: str, field: str, described: Described, through: str) -> N
     if _fact(described, "data_type") not in _LINKS:
         msg = f"{owner}.{field} is not a link, so the path cannot continue after it."
         raise NotFoundError(msg)
-    types = _valid_types(described)
+    types = _valid_types(owner, field, described)
     if types is not None and through not in types:
         hint = did_you_mean(through, types) or f" It links to {', '.join(types)}."
         msg = f"{owner}.{field} does not link to {through!r}.{hint}"
         raise NotFoundError(msg)
 
+
+# Types that a field may link to although the schema of a site does not list them: these have a list of replies.
+_ALSO_VALID = {("Reply", "entity"): ("Delivery", "Ticket")}
 
 _ID = {
     "name": {"value": "Id", "editable": False},
@@ -365,9 +369,11 @@ def _fact(described: Mapping[str, Any], name: str, **default: Any) -> Any:
     return described[name]["value"]
 
 
-def _valid_types(described: Described) -> Optional[List[str]]:
+def _valid_types(owner: str, field: str, described: Described) -> Optional[List[str]]:
     types = _fact(described.get("properties", {}), "valid_types", default=None)
-    return list(types) if types and _ANY_TYPE not in types else None
+    if not types or _ANY_TYPE in types:
+        return None
+    return list(dict.fromkeys([*types, *_ALSO_VALID.get((owner, field), ())]))
 
 
 def did_you_mean(word: str, known: Iterable[str], meaning: Optional[Mapping[str, str]] = None) -> str:

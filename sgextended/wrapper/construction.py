@@ -11,7 +11,8 @@ from sgextended.client.locked_client import LockedClient
 from sgextended.client.native_client import NativeClient
 from sgextended.client.toolkit import ToolkitRenewal, connection_of
 from sgextended.errors import ConfigurationError
-from sgextended.site_settings import Site, split_basic_auth
+from sgextended.http.proxy import Proxy, to_proxy
+from sgextended.site_settings import Site, check_url, split_basic_auth
 from sgextended.wrapper.hooks_mixin import HooksMixin
 
 if TYPE_CHECKING:
@@ -79,16 +80,23 @@ def arguments_of(owner: str, args: Tuple[Any, ...], kwargs: Mapping[str, Any]) -
     values = dict(bound.arguments)
     values.pop("self")
     connect = values.pop("connect", True)
-    return {**ours, "site": _site_of(values)}, bool(connect)
+    return {**ours, "site": _site_of(values, is_anonymous=not connect)}, bool(connect)
 
 
-def _site_of(values: Dict[str, Any]) -> Site:
+def _site_of(values: Dict[str, Any], *, is_anonymous: bool) -> Site:
+    """
+    Return the site for the arguments of ``Shotgun``.
+
+    Args:
+        values: The arguments.
+
+        is_anonymous: Whether the credentials may be missing.
+    """
     url = values.pop("base_url")
-    if not isinstance(url, str):
-        msg = f"base_url={url!r:.80} is not an address. Write it as text, like 'https://studio.shotgrid.autodesk.com'."
-        raise ConfigurationError(msg)
+    if not isinstance(url, str) or not url.strip():
+        check_url(url, "base_url")
     credentials: Dict[str, Any] = {name: values.get(name) or None for name in _CREDENTIALS}
-    if not any(credentials.values()):
+    if not any(credentials.values()) and not is_anonymous:
         msg = (
             "No credentials were given. Give script_name and api_key, or login and password, or session_token. Without "
             "any argument the environment is read: SHOTGUN_URL, SHOTGUN_SCRIPT_NAME, SHOTGUN_API_KEY."
@@ -99,11 +107,29 @@ def _site_of(values: Dict[str, Any]) -> Site:
         url=url,
         basic_auth=basic_auth,
         convert_datetimes_to_utc=values.get("convert_datetimes_to_utc", True),
-        proxy=values.get("http_proxy"),
+        proxy=_proxy_of(values.get("http_proxy")),
         ca_file=values.get("ca_certs"),
         sudo_as_login=values.get("sudo_as_login"),
         **credentials,
     )
+
+
+def _proxy_of(text: Any) -> Optional[Proxy]:
+    """
+    Return the proxy for the argument http_proxy, which has the format of ``Shotgun`` exactly.
+    """
+    login, at, address = text.rpartition("@") if isinstance(text, str) else ("", "", "")
+    if "://" in address or "[" in address or address.endswith((":", "/")) or (at and ":" not in login):
+        msg = (
+            f"http_proxy '{'...@' if at else ''}{address}' is not in the format of shotgun_api3. Write it as host:port "
+            "or user:password@host:port, without 'http://'."
+        )
+        raise ConfigurationError(msg)
+    try:
+        return to_proxy(text)
+    except ConfigurationError as error:
+        msg = f"http_proxy: {error}"
+        raise ConfigurationError(msg) from None
 
 
 _CREDENTIALS = ("script_name", "api_key", "login", "password", "session_token", "auth_token")

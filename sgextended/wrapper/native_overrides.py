@@ -268,7 +268,7 @@ class NativeOverrides(TransferOverrides):
 
         Raises:
             OutcomeUnknown: The site may or may not have created the entity. The request is never sent twice without a
-                search in between.
+                search in between. Or several entities match *unique_by*, so the one of this call is unknown.
 
             PartialSuccessError: The entity was created, but an image could not be uploaded; the error has the entity.
 
@@ -286,10 +286,10 @@ class NativeOverrides(TransferOverrides):
         Return the entities that a create or a batch with unknown outcome has created on the site.
 
         They are searched by type, by field values (those of files and similar fields cannot be compared), by the
-        current user as creator, and by creation time: since the request was sent, minus half a minute. If the write
-        sets ``created_by`` or ``created_at``, these replace the last two. An empty list some time later means that
-        nothing was created. An equal entity that was created on purpose just before is found as well. A site that still
-        processes the request may create the entity after the search. Retired entities are not found.
+        current user as creator, and by creation time: since the request was sent, minus half a minute, on the site's
+        clock. If the write sets ``created_by`` or ``created_at``, these replace the last two. An empty list some time
+        later means that nothing was created. An equal entity that was created on purpose just before is found as well.
+        A site that still processes the request may create the entity after the search. Retired entities are not found.
 
         Args:
             error: The exception that the write raised. It contains the intended data.

@@ -7,6 +7,7 @@ import math
 import time
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
+from sgextended.client.protocol.site_clock import RESPONSES_OF_BLOCK, SiteClock
 from sgextended.errors import InvalidArgumentError, OutcomeUnknown
 from sgextended.secret import HIDDEN, without_secrets
 
@@ -15,10 +16,12 @@ Row = Dict[str, Any]
 #: Seconds by which the site's creation time may be earlier than the time when the request was sent.
 MARGIN = 30.0
 
+_PAGE = 500  # rows of the first search, which has no filter by time
+
 _LONGEST_TEXT = 255  # characters; the site stores longer text in another way and cannot compare it
 
 #: Fields that the site fills by itself unless the create sets them.
-_CREATION_FIELDS = ("created_at", "created_by")
+CREATION_FIELDS = ("created_at", "created_by")
 
 
 def reconcile(client: Any, error: OutcomeUnknown) -> List[Row]:
@@ -35,7 +38,7 @@ def reconcile(client: Any, error: OutcomeUnknown) -> List[Row]:
     found: List[Row] = []
     for create in creates:
         seen = [row["id"] for row in found]
-        made = _find_created(client, create["entity_type"], create["data"], error)
+        made = find_created(client, create["entity_type"], create["data"], error)
         found += [row for row in made if row["id"] not in seen]
     return found
 
@@ -68,20 +71,25 @@ def create_once(
     Raises:
         InvalidArgumentError: A field of *unique_by* has no value in *data*; nothing was sent.
 
-        OutcomeUnknown: The outcome was unknown after each attempt, and no search found the entity.
+        OutcomeUnknown: The outcome was unknown after each attempt, and no search found the entity. Or a search found
+            several.
     """
     keys = [unique_by] if isinstance(unique_by, str) else list(unique_by)
     check_keys(entity_type, data, keys)
-    known = {name: data[name] for name in (*keys, *_CREATION_FIELDS) if name in data}
+    known = {name: data[name] for name in (*keys, *CREATION_FIELDS) if name in data}
     policy = client.site.retry
     for attempt in range(1, policy.attempts + 1):
         try:
             return client.create(entity_type, data, return_fields)  # type: ignore[no-any-return]
         except OutcomeUnknown as error:  # noqa: PERF203 - a rare error
             for look in range(1, policy.attempts + 1):
-                made = _find_created(client, entity_type, known, error)
+                made = find_created(client, entity_type, known, error)
+                if len(made) > 1:  # perhaps another caller's, with other values in the other fields
+                    made = find_created(client, entity_type, data, error)
+                if len(made) > 1:
+                    raise ambiguous(error, made) from error
                 if made:
-                    return _completed(client, made[0], data, return_fields)
+                    return complete_created(client, made[0], data, return_fields)
                 sleep(policy.wait(look, 1.0))  # the site may still be processing the request
             if attempt == policy.attempts:
                 raise
@@ -108,7 +116,7 @@ def check_keys(entity_type: str, data: Row, keys: Sequence[str]) -> None:
         raise InvalidArgumentError(msg)
 
 
-def _completed(client: Any, made: Row, data: Row, return_fields: Optional[List[str]]) -> Row:
+def complete_created(client: Any, made: Row, data: Row, return_fields: Optional[List[str]]) -> Row:
     """
     Upload the images of an entity that was found, and return what the create would have returned.
     """
@@ -120,21 +128,103 @@ def _completed(client: Any, made: Row, data: Row, return_fields: Optional[List[s
     return row
 
 
-def _find_created(client: Any, entity_type: str, data: Row, error: OutcomeUnknown) -> List[Row]:
+def find_created(
+    client: Any, entity_type: str, data: Row, error: OutcomeUnknown, extra_fields: Sequence[str] = ()
+) -> List[Row]:
     """
-    Return the entities with these values that the current user has created since the request was sent, oldest first.
+    Return the entities with these values that the current user has created since the request was sent, lowest id first.
+
+    The time of sending is computed back from the site's time in the response to the search itself, by a clock that is
+    never set.
+
+    Args:
+        client: The client.
+
+        entity_type: The type of the entities.
+
+        data: The values. If they include ``created_at`` or ``created_by``, these replace the time and the current user.
+
+        error: The error of the request.
+
+        extra_fields: Fields to return in addition to those of *data* and ``created_at``.
     """
     data = without_secrets(data)
-    filters: List[Any] = []
-    if data.get("created_at") is None:
-        since = datetime.datetime.fromtimestamp(error.sent_at + error.clock_ahead - MARGIN, datetime.timezone.utc)
-        filters.append(["created_at", "greater_than", since])
-    if data.get("created_by") is None:
-        filters += _creator(client)
-    filters += [_filter(name, value) for name, value in data.items() if _is_comparable(value)]
-    order = [{"field_name": "id", "direction": "asc"}]
-    found: List[Row] = client.find(entity_type, filters, [*data, "created_at"], order=order)
+    filters = [_filter(name, value) for name, value in data.items() if _is_comparable(value)]
+    found = find_since(client, entity_type, filters, [*data, *extra_fields], error, [data])
     return [row for row in found if all(_agrees(row.get(name), value) for name, value in data.items())]
+
+
+def find_since(
+    client: Any,
+    entity_type: str,
+    filters: Sequence[Any],
+    fields: Sequence[str],
+    error: OutcomeUnknown,
+    creates: Sequence[Row],
+) -> List[Row]:
+    """
+    Return the entities that match and that the current user has created since a request was sent, lowest id first.
+
+    Args:
+        client: The client.
+
+        entity_type: The type of the entities.
+
+        filters: Native conditions.
+
+        fields: Fields to return in addition to ``created_at``.
+
+        error: The error of the request.
+
+        creates: The values of the entities. If some include ``created_at`` or ``created_by``, the time or the user is
+            not compared.
+    """
+    by_us = not any(data.get("created_by") is not None for data in creates)
+    timed = not any(data.get("created_at") is not None for data in creates)
+    conditions, wanted, clock = [*filters, *(_creator(client) if by_us else ())], [*fields, "created_at"], SiteClock()
+    newest_first = [{"field_name": "id", "direction": "desc"}]
+    with RESPONSES_OF_BLOCK.bind(clock):
+        found: List[Row] = client.find(entity_type, conditions, wanted, newest_first, limit=_PAGE)
+    since = _earliest(error, clock) if timed else None
+    if len(found) == _PAGE:
+        if since is not None:
+            moment = datetime.datetime.fromtimestamp(since, datetime.timezone.utc)
+            conditions.append(["created_at", "greater_than", moment])
+        found = client.find(entity_type, conditions, wanted)
+    return [row for row in sorted(found, key=lambda row: int(row["id"])) if _is_since(row.get("created_at"), since)]
+
+
+def _earliest(error: OutcomeUnknown, clock: SiteClock) -> Optional[float]:
+    """
+    Return the earliest creation time of an entity of the request, in seconds since the epoch; None if it is unknown.
+    """
+    sent = None if error.sent_tick is None else clock.at(error.sent_tick)
+    if sent is None and error.clock_ahead is not None:  # the error comes from another process
+        sent = error.sent_at + error.clock_ahead
+    return None if sent is None else sent - MARGIN
+
+
+def _is_since(created_at: object, earliest: Optional[float]) -> bool:
+    if earliest is None or not isinstance(created_at, datetime.datetime):
+        return True
+    if created_at.tzinfo is None:  # a client that does not convert times returns them in UTC
+        created_at = created_at.replace(tzinfo=datetime.timezone.utc)
+    return created_at.timestamp() >= earliest
+
+
+def ambiguous(error: OutcomeUnknown, found: Sequence[Row]) -> OutcomeUnknown:
+    """
+    Return the error for entities of which at most one is the one that was to be created.
+    """
+    ids = ", ".join(str(row["id"]) for row in found)
+    msg = (
+        f"'{error.rpc}' was sent, and no response arrived. On the site, {found[0]['type']} with the values that were "
+        f"sent were created since, perhaps by another caller: {ids}. It is unknown which of them, if any, is the one "
+        "of this call. Check them on the site, and retire the ones that are not wanted."
+    )
+    new = OutcomeUnknown(msg, rpc=error.rpc, attempts=error.attempts)
+    new.__dict__.update(vars(error))
+    return new
 
 
 def _creator(client: Any) -> List[Any]:

@@ -13,12 +13,12 @@ import pytest
 from shotgun_api3 import shotgun
 from shotgun_api3.shotgun import ClientCapabilities, ServerCapabilities, Shotgun, _Config
 
-from sgextended.client import find_methods, native_client, sessions
+from sgextended.client import connection_settings, find_methods, native_client, sessions
 from sgextended.client.native_client import NativeClient
 from sgextended.client.protocol import client_config
 from sgextended.client.transfers import downloads, transfer, uploads
 
-MODULES = (client_config, native_client, find_methods, sessions, transfer, uploads, downloads)
+MODULES = (client_config, connection_settings, native_client, find_methods, sessions, transfer, uploads, downloads)
 SOURCE = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in MODULES)
 
 # Every method that NativeClient overrides or calls, with its parameters as we count on them.
@@ -32,6 +32,7 @@ METHODS = {
     "_construct_read_parameters": ["entity_type", "fields", "filters", "retired_only", "order",
                                    "include_archived_projects", "additional_filter_presets"],
     "_get_attachment_upload_info": ["is_thumbnail", "filename", "is_multipart_upload", "created_at"],
+    "_get_certs_file": ["ca_certs"],
     "_get_upload_part_link": ["upload_info", "filename", "part_number"],
     "_http_request": ["verb", "path", "body", "headers"],
     "_make_call": ["verb", "path", "body", "headers"],
@@ -40,6 +41,7 @@ METHODS = {
     "_response_errors": ["sg_response"],
     "_send_form": ["url", "params"],
     "_upload_file_to_storage": ["path", "storage_url"],
+    "add_user_agent": ["agent"],
     "authenticate_human_user": ["user_login", "user_password", "auth_token"],
     "close": [],
     "connect": [],
@@ -66,7 +68,8 @@ CONSTANTS = ["_MULTIPART_UPLOAD_CHUNK_SIZE"]
 
 CONFIG = [
     "api_key", "api_path", "auth_token", "authorization", "convert_datetimes_to_utc", "extra_auth_params", "localized",
-    "max_rpc_attempts", "proxy_handler", "proxy_pass", "raw_http_proxy", "scheme", "script_name", "server",
+    "max_rpc_attempts", "proxy_handler", "proxy_pass", "proxy_port", "proxy_server", "proxy_user", "raw_http_proxy",
+    "scheme", "script_name", "server",
     "session_token", "session_uuid", "sudo_as_login", "timeout_secs", "user_login", "user_password",
 ]  # fmt: skip
 INSTANCE = ["_Shotgun__ca_certs", "_server_caps", "_user_agents", "base_url", "client_caps", "config"]
@@ -87,9 +90,11 @@ def test_method_has_the_parameters_that_we_count_on(name, parameters):
     """
     The official method takes what ours takes or passes.
     """
-    native = list(inspect.signature(getattr(Shotgun, name)).parameters)
+    method = inspect.getattr_static(Shotgun, name)
+    native = list(inspect.signature(getattr(method, "__func__", method)).parameters)
     without = [each for each in parameters if each != NEWER.get(name)]
-    assert native in (["self", *parameters], ["self", *without])
+    first = "cls" if isinstance(method, classmethod) else "self"
+    assert native in ([first, *parameters], [first, *without])
 
 
 @pytest.mark.parametrize("name", PROPERTIES)

@@ -71,6 +71,16 @@ Overriding: Any = type(
 )
 
 
+def _make_page(site: LocalSite) -> None:
+    """
+    Make the page "Shots" as a person, because a script makes none.
+    """
+    site.add_user("page maker", "pw")
+    person = shotgun_api3.Shotgun(site.url, login="page maker", password="pw", ca_certs=site.ca_file)
+    person.create("Page", {"name": "Shots"})
+    person.close()
+
+
 @pytest.fixture(scope="module", params=["http", "https", "overriding"])
 def pair(request, make_site) -> Iterator[Pair]:
     """
@@ -79,6 +89,8 @@ def pair(request, make_site) -> Iterator[Pair]:
     tls = request.param == "https"
     wrapper = Overriding if request.param == "overriding" else SGExtended
     with LocalSite(tls=tls) as theirs, LocalSite(tls=tls) as ours:
+        for site in (theirs, ours):
+            _make_page(site)
         official = shotgun_api3.Shotgun(theirs.url, theirs.script_name, theirs.api_key, ca_certs=theirs.ca_file)
         with wrapper(site=make_site(ours)) as sg:
             yield Pair((theirs, official), (ours, sg))

@@ -78,6 +78,7 @@ def test_tutorial_works(demo, tmp_path):
                 printed[command] = run(command, tmp_path, environment)
 
     assert "2 passed" in printed["python -m pytest"]
+    assert "2 passed" in printed["python -m pytest test_rows.py"]
     assert "3 passed" in printed["python -m pytest test_trouble.py"]
     assert "1 passed" in printed["python -m pytest -o sg_data=data test_data.py"]
     assert "2 passed" in printed["python -m pytest test_pipeline.py --sg-live $SHOTGUN_URL"]

@@ -2,6 +2,7 @@
 Bulk writes: batches, their reports, lost responses, and resuming an interrupted run.
 """
 
+import datetime
 import json
 import pickle
 
@@ -156,6 +157,29 @@ def test_updates_and_deletes_are_batches_too(sg, show, faults):
     assert codes(sg, show) == []
 
 
+def test_deletes_of_retired_entities_do_not_stop_the_others(sg, show):
+    """
+    The site refuses a batch that deletes a retired entity. The entities that are live are retired all the same.
+    """
+    rows = sg.create_many("Shot", rows_for(show, 5)).results
+    sg.delete("Shot", rows[1]["id"])
+    sg.delete("Shot", rows[4]["id"])
+
+    assert sg.delete_many(rows, batch_size=3).results == [True, False, True, True, False]
+    assert codes(sg, show) == []
+
+
+def test_a_delete_of_an_entity_that_never_existed_fails(sg, show):
+    """
+    An entity that is not among the retired ones was never there, so its batch fails and nothing of it is deleted.
+    """
+    rows = sg.create_many("Shot", rows_for(show, 2)).results
+
+    with pytest.raises(BatchesFailed, match="does not exist"):
+        sg.delete_many([*rows, {"type": "Shot", "id": 10**7}])
+    assert len(codes(sg, show)) == 2
+
+
 def test_the_status_of_a_project_is_another_field(sg, show):
     """
     set_status uses sg_status for projects.
@@ -186,6 +210,45 @@ def test_wrong_arguments_are_refused(sg, call, message):
     with pytest.raises((InvalidArgumentError, ConfigurationError), match=message):
         call(sg)
     assert sg.requests_sent == sent
+
+
+def test_a_lost_batch_is_not_taken_for_an_older_one(sg, show, faults):
+    """
+    A shot with the same key that existed long before is not returned as one of the lost batch.
+    """
+    before = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=2)
+    rows = [{"project": show, "code": f"v{number:03d}"} for number in range(3)]
+    older = [sg.create("Version", {**row, "created_at": before})["id"] for row in rows]
+    faults.add("reset-before:rpc=batch,next=1")
+    made = sg.create_many("Version", rows, unique_by=["project", "code"]).results
+
+    assert not {row["id"] for row in made} & set(older)
+    assert sg.count("Version", [["project", "is", show]]) == 6
+
+
+def test_a_lost_batch_with_rivals_is_uncertain(sg, show, faults):
+    """
+    If another caller has created one of the rows meanwhile, the lost batch is reported as uncertain.
+    """
+    sg.create("Shot", rows_for(show, 1)[0])
+    faults.add("reset-after:rpc=batch,next=1")
+    report = sg.create_many("Shot", rows_for(show, 2), unique_by=["project", "code"], on_error="collect")
+
+    assert len(report.uncertain) == 1
+    assert codes(sg, show) == ["sh0000", "sh0000", "sh0001"]
+
+
+def test_a_lost_batch_with_blanks_is_created_once(sg, show, faults):
+    """
+    The site stores texts without blanks around them. Such rows are recognized, alone and among others.
+    """
+    rows = [{"project": show, "code": f" sh{number} "} for number in range(3)]
+    for count in (1, 3):
+        faults.add("reset-after:rpc=batch,next=1")
+        sg.create_many("Shot", rows[:count], unique_by=["project", "code"])
+
+        assert codes(sg, show) == [f"sh{number}" for number in range(count)]
+        sg.delete_many(sg.find("Shot", [["project", "is", show]]))
 
 
 def test_no_rows_send_no_request(sg):

@@ -4,12 +4,13 @@ Certificates that do not pass: the message says what is wrong with this one, and
 
 import datetime
 import ssl
+import sys
 
 import pytest
 import trustme
-from fix_servers import ScriptedServer
+from fix_servers import ScriptedServer, ScriptedSite
 
-from sgextended import RetryPolicy, SGExtended, Site, TLSError
+from sgextended import ConfigurationError, RetryPolicy, SGExtended, Site, TLSError
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
 YEAR = datetime.timedelta(days=365)
@@ -51,3 +52,40 @@ def test_advice_fits_the_certificate(case, tmp_path):
     assert said in str(caught.value)
     assert unsaid not in str(caught.value)
     assert caught.value.lasting
+
+
+def test_certificates_of_the_operating_system(tmp_path, monkeypatch):
+    """
+    With ca_file="system", a certificate passes if the operating system trusts its authority, and fails otherwise.
+    """
+    pytest.importorskip("truststore", reason="truststore is not installed: the extra truststore")
+    if sys.platform != "linux":
+        pytest.skip("the trusted authorities of this system cannot be set for one process")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    servers = [ScriptedSite(tls=context) for _ in range(2)]
+    try:
+        sites = [
+            Site(url=server.url, script_name="robot", api_key="key", ca_file="system", retry=RetryPolicy(attempts=1))
+            for server in servers
+        ]
+        with pytest.raises(TLSError, match="not signed by a trusted authority"):
+            SGExtended(site=sites[0]).info()
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))  # OpenSSL's variable for the system's file
+        assert SGExtended(site=sites[1]).info()["version"]
+    finally:
+        for server in servers:
+            server.close()
+
+
+def test_certificates_of_the_operating_system_need_an_extra(monkeypatch):
+    """
+    Without truststore, the site is refused when it is made, and the message names the extra.
+    """
+    monkeypatch.setitem(sys.modules, "truststore", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'sgextended\[truststore\]'"):
+        Site(url="https://studio.example", ca_file="system")
+    with pytest.raises(ConfigurationError, match=r"pip install 'sgextended\[truststore\]'"):
+        SGExtended("https://studio.example", "robot", "key", ca_certs="system", connect=False)

@@ -31,7 +31,7 @@ class Asked:
         """
         return f"{stem}_{next(self._numbers)}"
 
-    def make(self, entity_type: str, **data: Any) -> Dict[str, Any]:
+    def make(self, entity_type: str, /, **data: Any) -> Dict[str, Any]:
         """
         Create a row, in the project of the facts where its type has one, and return the link to it.
         """
@@ -57,13 +57,13 @@ class Asked:
         assert row is not None, f"{link} is not there"
         return row.get(field, "absent")
 
-    def update(self, link: Dict[str, Any], **data: Any) -> Any:
+    def update(self, link: Dict[str, Any], /, **data: Any) -> Any:
         """
         Write fields of a row and return the answer.
         """
         return self.sg.update(link["type"], link["id"], data)
 
-    def stored(self, path: str, value: Any, **data: Any) -> Any:
+    def stored(self, path: str, value: Any, /, **data: Any) -> Any:
         """
         Return what a field (`"Version.description"`) of a new row reads after a value was written to it.
         """
@@ -72,7 +72,7 @@ class Asked:
         self.update(link, **{field: value})
         return self.get(link, field)
 
-    def refusal(self, path: str, value: Any, **data: Any) -> Optional[str]:
+    def refusal(self, path: str, value: Any, /, **data: Any) -> Optional[str]:
         """
         Return the fault of an update that writes a value to a field of a new row, None when it is taken.
         """

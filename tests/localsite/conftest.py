@@ -99,6 +99,24 @@ def make(sg, project):
 
 
 @pytest.fixture
+def make_page_with(site, sg, make_client, name):
+    """
+    Makes a page as a person, because a script makes none, writes its shared settings and returns a link to it.
+    """
+
+    def make_page(settings, **data):
+        login = f"{name} {next(_numbers)}"
+        site.add_user(login, "x")
+        person = make_client(script_name=site.script_name, api_key=site.api_key, sudo_as_login=login)
+        page = {"type": "Page", "id": person.create("Page", {"name": "p", **data})["id"]}
+        setting = sg.find_one("PageSetting", [["page", "is", page]])
+        sg.update("PageSetting", setting["id"], {"settings_json": settings})
+        return page
+
+    return make_page
+
+
+@pytest.fixture
 def post(site):
     """
     Sends bytes to the shared site as they are, and returns status, headers and body of the reply.

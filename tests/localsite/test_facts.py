@@ -8,6 +8,8 @@ from live_facts.asked import Asked
 
 from sgextended.localsite import LocalSite
 
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # of the official client
+
 
 @pytest.fixture(scope="module")
 def live(make_connection):
@@ -26,6 +28,7 @@ def cases():
         yield pytest.param(fact, id=f"{fact.number} {fact.claim}"[:70], marks=marks)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # the native client leaves uploads open
 @pytest.mark.parametrize("fact", list(cases()))
 def test_local_site_answers_as_a_live_one(fact, live):
     """

@@ -66,6 +66,7 @@ def test_place_in_a_nested_filter_is_shown(sg, demo_site):
         (["sg_sequence.Seqnce.code", "is", "a"], "does not link to 'Seqnce'. Did you mean 'Sequence'?"),
         (["code", "contain", "a"], "has no operator 'contain'. Did you mean 'contains'?"),
         (["sg_cut_in", "starts_with", 1], "Shot.sg_cut_in has the type number, which has no operator 'starts_with'"),
+        (["sg_cut_in", "not_between", 1, 2], "Shot.sg_cut_in has the type number, which has no operator 'not_between'"),
         (["code", "is"], "has fewer than three parts"),
         ("code", "A filter is [field, operator, value], not 'code'"),
         (["sg_cut_in", "between", 1], "'between' takes two values, not 1"),

@@ -224,7 +224,7 @@ def make_site_like(site):
     ("wrong", "words"),
     [
         ("https://studio.example", "No credentials"),
-        (b"x", "not an address"),
+        (b"x", "base_url is a bytes"),
         (7, r"SGExtended\(url, script_name, api_key\) or SGExtended\(site="),
         (object(), r"SGExtended\(url, script_name, api_key\) or SGExtended\(site="),
         ({}, r"SGExtended\(url, script_name, api_key\) or SGExtended\(site="),

@@ -116,12 +116,12 @@ def test_what_others_have_made_is_not_found(sg, site, project, make_sg):
 
 def test_what_was_made_long_before_is_not_found(sg, site, project):
     """
-    An old shot with the same values is not what the uncertain create made.
+    An old version with the same values is not what the uncertain create made.
     """
-    data = {"code": "sh010", "project": link(project)}
-    sg.create("Shot", data)
-    error = uncertain(sg, site, lambda sg: sg.create("Shot", data), kind="reset-before")
-    error.sent_at += 120
+    data = {"code": "v001", "project": link(project)}
+    before = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=2)
+    sg.create("Version", {**data, "created_at": before})
+    error = uncertain(sg, site, lambda sg: sg.create("Version", data), kind="reset-before")
 
     assert sg.reconcile(error) == []
 
@@ -177,6 +177,21 @@ def test_unique_by_gives_up_in_the_end(sg, site, project):
         sg.create("Shot", data, unique_by=("code", "project"))
 
     assert mishap.happened == AT_ONCE.attempts
+
+
+def test_unique_by_names_no_winner_among_several(sg, site, project):
+    """
+    If another caller has created an entity with the same keys meanwhile, none of them is returned as the caller's own.
+    """
+    data = {"code": "sh010", "project": link(project)}
+    ids = [sg.create("Shot", data)["id"]]
+    with (
+        site.faults.during(Mishap(kind="close-after", rpc={"create"}, next=1)),
+        pytest.raises(OutcomeUnknown, match=f"by another caller: {ids[0]}, ") as caught,
+    ):
+        sg.create("Shot", data, unique_by=("code", "project"))
+
+    assert len(sg.reconcile(caught.value)) == 2
 
 
 def test_unique_by_is_safe_in_many_threads(sg, site, project):

@@ -4,13 +4,12 @@
 
 import importlib.metadata
 import importlib.util
-import os
 import platform
 import socket
 import ssl
 import statistics
 import time
-from typing import Any, Callable, Iterator, List, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Tuple
 from urllib.parse import urlsplit
 
 from attrs import asdict, define
@@ -18,14 +17,18 @@ from rich.console import Console
 from rich.text import Text
 
 import sgextended
-from sgextended import SGExtended, Site
+from sgextended import Proxy, SGExtended, Site
 from sgextended.cli.commands.whoami import user_and_site
 from sgextended.cli.shared import output
 from sgextended.cli.shared.options import FormatOption
 from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.cli.shared.usage_error import UsageError
+from sgextended.client.protocol.client_config import server_of
+from sgextended.client.protocol.site_clock import site_clock_of, ticks
 from sgextended.errors import CallError, ConfigurationError, HTTPStatusError, TransportError
+from sgextended.http.proxy import environment_proxies
 from sgextended.http.retry import BUSY
+from sgextended.http.socket_opener import tls_context
 
 CONNECT_TIMEOUT = 10.0  # seconds
 MAX_CLOCK_DIFFERENCE = 30.0  # seconds
@@ -107,6 +110,7 @@ def examine(connect: Connect) -> Iterator[Finding]:
         return
     yield Finding("settings", "ok", f"{site.url}, as {site.script_name or site.login or 'a session'}")
     steps: List[Tuple[str, Callable[[], Tuple[str, str, str]]]] = [
+        ("proxy", lambda: _check_proxy(site)),
         ("name", lambda: _check_name(site)),
         ("connection", lambda: _check_connection(site)),
         ("TLS", lambda: _check_tls(sg)),
@@ -142,19 +146,63 @@ def _versions() -> str:
     )
 
 
+def _proxy(site: Site) -> Optional[Proxy]:
+    """
+    Return the proxy for calls to the site, and for transfers to it.
+    """
+    return site.proxy_to(urlsplit(site.url).scheme.lower(), server_of(site.url))
+
+
 def _address(site: Site) -> Tuple[str, int]:
     """
     Return host and port that a connection goes to: those of the proxy if there is one, otherwise of the site.
     """
-    if site.proxy:
-        return site.proxy.host, site.proxy.port
+    proxy = _proxy(site)
+    if proxy:
+        return proxy.host.strip("[]"), proxy.port
     parts = urlsplit(site.url)
     return parts.hostname or "", parts.port or (443 if parts.scheme.lower() == "https" else 80)
 
 
+def _shown(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _check_proxy(site: Site) -> Tuple[str, str, str]:
+    variables = environment_proxies()
+    named = " and ".join(f"{name}_proxy" for name in ("https", "http") if name in variables)
+    if site.proxy:
+        return "ok", f"all calls and transfers go through {site.proxy.host}:{site.proxy.port}", ""
+    if not site.proxy_from_environment:
+        if not named:
+            return "ok", "not used: all calls and transfers go directly", ""
+        return (
+            "ok",
+            f"not used: all calls and transfers go directly, although {named} is in the environment",
+            "To use it, set proxy_from_environment = yes in a profile, or Site(proxy_from_environment=True).",
+        )
+    try:
+        proxy = _proxy(site)
+    except ConfigurationError as error:
+        raise CheckFailed(str(error), f"Correct or unset the environment variable {named}.") from error
+    way = f"through {proxy.host}:{proxy.port}" if proxy else "directly"
+    found = f"calls and transfers go to the site {way}, as the environment says"
+    others = [
+        f"{scheme} through {_without_login(variables[scheme])}" for scheme in ("https", "http") if scheme in variables
+    ]
+    if others:
+        excluded = f", except for no_proxy={variables['no']}" if "no" in variables else ""
+        found += f"; to other servers: {', '.join(others)}{excluded}"
+    return "ok", found, ""
+
+
+def _without_login(url: str) -> str:
+    return url.rpartition("@")[2].rpartition("://")[2].rstrip("/")
+
+
 def _check_name(site: Site) -> Tuple[str, str, str]:
     host, port = _address(site)
-    target = "proxy" if site.proxy else "site"
+    target = "proxy" if _proxy(site) else "site"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
@@ -173,19 +221,22 @@ def _check_connection(site: Site) -> Tuple[str, str, str]:
         socket.create_connection((host, port), CONNECT_TIMEOUT).close()
     except OSError as error:
         reason = "no response" if isinstance(error, TimeoutError) else error.strerror or str(error)
-        raise CheckFailed(f"{host}:{port} does not accept connections: {reason}.", _connection_advice(site)) from error
+        raise CheckFailed(
+            f"{_shown(host, port)} does not accept connections: {reason}.", _connection_advice(site)
+        ) from error
     seconds = time.perf_counter() - started
-    note = " (the proxy)" if site.proxy else ""
-    return "ok", f"{host}:{port}{note} accepts a connection in {seconds * 1000:.0f} ms", ""
+    note = " (the proxy)" if _proxy(site) else ""
+    return "ok", f"{_shown(host, port)}{note} accepts a connection in {seconds * 1000:.0f} ms", ""
 
 
 def _connection_advice(site: Site) -> str:
-    if site.proxy:
+    if _proxy(site):
         return "Check the address of the proxy, and that the proxy is running."
-    named = [name for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY") if os.environ.get(name)]
+    named = [] if site.proxy_from_environment else [f"{name}_proxy" for name in environment_proxies() if name != "no"]
     if named:
         return (
-            f"{named[0]} is set, but it is not used, as in shotgun_api3. Set the proxy in a profile: proxy = host:port."
+            f"{named[0]} is in the environment, but it is not used. To use it, set proxy_from_environment = yes in a "
+            "profile."
         )
     return "Check the address and the firewall. If this network needs a proxy, set it in a profile: proxy = host:port."
 
@@ -200,11 +251,10 @@ def _check_tls(sg: SGExtended) -> Tuple[str, str, str]:
                 "Use https:// in the address if the site has it.",
             )
         return "ok", "not used: plain http, within this machine", ""
-    if site.proxy:
+    if _proxy(site):
         return "ok", "through the proxy: checked by the next step", ""
     host, port = _address(site)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cafile=_transport(sg).endpoint.ca_file)
+    context = tls_context(_transport(sg).endpoint.ca_file)
     try:
         plain = socket.create_connection((host, port), CONNECT_TIMEOUT)
         with plain, context.wrap_socket(plain, server_hostname=host) as sock:
@@ -212,7 +262,7 @@ def _check_tls(sg: SGExtended) -> Tuple[str, str, str]:
             version = sock.version()
     except ssl.SSLError as error:
         raise CheckFailed(
-            f"The TLS handshake with {host}:{port} failed: {_reason(error)}.", _tls_advice(error, host, port)
+            f"The TLS handshake with {_shown(host, port)} failed: {_reason(error)}.", _tls_advice(error, host, port)
         ) from error
     issuer = dict(pair for part in certificate["issuer"] for pair in part)
     name = issuer.get("organizationName") or issuer.get("commonName")
@@ -237,11 +287,13 @@ def _tls_advice(error: ssl.SSLError, host: str, port: int) -> str:
         return (
             "No certificate authority that this machine trusts has signed the certificate. A firewall that inspects "
             "TLS can be the reason. Set SHOTGUN_API_CACERTS, or ca_file in the profile, to the PEM file of the "
-            "authority."
+            "authority, or to 'system' if this machine's browsers trust it."
         )
     if "wrong version number" in reason or "packet length" in reason or "unknown protocol" in reason:
         if _speaks_http(host, port):
-            return f"{host}:{port} speaks plain http, not TLS. Use http:// in the address, or the port for https."
+            return (
+                f"{_shown(host, port)} speaks plain http, not TLS. Use http:// in the address, or the port for https."
+            )
         return (
             "The server at this address does not speak TLS. If it is a proxy, set it as proxy = host:port in a "
             "profile. If a program with threads gets this error now and then, its threads share one "
@@ -277,7 +329,10 @@ def _check_site(sg: SGExtended) -> Tuple[str, str, str]:
 
 
 def _check_clock(sg: SGExtended) -> Tuple[str, str, str]:
-    ahead = _transport(sg).clock_ahead()
+    now = site_clock_of(_transport(sg)).at(ticks())
+    if now is None:
+        return "ok", "not compared, because the site does not send its time", ""
+    ahead = now - time.time()
     if abs(ahead) < MAX_CLOCK_DIFFERENCE:
         return "ok", f"differs from the site's by less than {MAX_CLOCK_DIFFERENCE:.0f} s", ""
     which = "behind" if ahead > 0 else "ahead of"
@@ -331,6 +386,8 @@ def _advice(error: BaseException) -> str:
             "A web server in front of the site rejects the request. Check whether it limits the addresses of clients, "
             "or needs basic_auth."
         )
+    if isinstance(error, HTTPStatusError) and 300 <= error.errcode < 400:
+        return "Set SHOTGUN_URL, or url in the profile, to the address that the site redirects to."
     if isinstance(error, HTTPStatusError) and error.errcode in BUSY:
         return "The site is overloaded or in maintenance. Check its status page, and try again later."
     if isinstance(error, TransportError):

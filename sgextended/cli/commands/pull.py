@@ -8,16 +8,18 @@ the pull, ``pull.json`` records its options, and ``records/TYPE.part`` holds a t
 
 import contextlib
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Annotated, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 import typer
-from attrs import define, field
+from attrs import define, evolve, field
 from rich.console import Console
 
 from sgextended import Failure, SGExtended
 from sgextended.cli.commands.pull_plan import (
+    PROJECT_OPTIONAL_TYPES,
     PullPlan,
     RecordSerializer,
     Selection,
@@ -25,6 +27,7 @@ from sgextended.cli.commands.pull_plan import (
     thumbnail_number,
     uploads_of,
 )
+from sgextended.cli.commands.pull_site_rows import ids_in, write_follows, write_shown_fields
 from sgextended.cli.shared.entity_query import find_projects_by_name
 from sgextended.cli.shared.output import plural
 from sgextended.cli.shared.site_command import Connect, site_command
@@ -45,10 +48,16 @@ ReportProgress = Callable[[int, int], object]
 def command(
     connect: Connect,
     *,
-    project: Annotated[List[str], typer.Option("--project", help="Name of a project. Can be given several times.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", file_okay=False, help="Folder for the records.")
     ],
+    project: Annotated[
+        Optional[List[str]],
+        typer.Option("--project", help="Name of a project to pull. Can be given several times."),
+    ] = None,
+    whole_site: Annotated[
+        bool, typer.Option("--whole-site", help="Pull all projects, and the records that belong to no project.")
+    ] = False,
     entity: Annotated[
         Optional[List[str]],
         typer.Option(
@@ -62,10 +71,13 @@ def command(
         typer.Option(metavar="DAY", help="Skip records that were not changed since this day, such as 2026-03-10."),
     ] = None,
     media: Annotated[bool, typer.Option("--media", help="Pull files and thumbnails too.")] = False,
+    retired: Annotated[bool, typer.Option("--retired", help="Pull deleted records too.")] = False,
+    followers: Annotated[bool, typer.Option("--followers", help="Pull who follows which records.")] = False,
+    events: Annotated[bool, typer.Option("--events", help="Pull the event log too.")] = False,
     anonymous: Annotated[bool, typer.Option("--anonymous", help="Replace the names of people by numbers.")] = False,
 ) -> int:
     """
-    Copy the records of projects to a folder, which 'sgextended site --load' can serve.
+    Copy the records of projects, or of the whole site, to a folder, which 'sgextended site --load' can serve.
 
     The pull includes the records that these link to, such as people, steps and statuses.
 
@@ -73,13 +85,18 @@ def command(
 
     To resume an interrupted pull, run the same command again.
     """
+    if bool(project) == whole_site:
+        raise UsageError("Name the projects to pull with --project, or give --whole-site, not both.")
     return pull(
         connect(),
         output,
-        projects=project,
+        projects=project or None,
         entity_types=entity or None,
         since=since,
         media=media,
+        retired=retired,
+        followers=followers,
+        events=events,
         anonymous=anonymous,
     )
 
@@ -88,27 +105,38 @@ def pull(
     sg: SGExtended,
     folder: Path,
     *,
-    projects: Sequence[str],
+    projects: Optional[Sequence[str]],
     entity_types: Optional[Sequence[str]] = None,
     since: Optional[str] = None,
     media: bool = False,
+    retired: bool = False,
+    followers: bool = False,
+    events: bool = False,
     anonymous: bool = False,
 ) -> int:
     """
-    Pull projects into *folder*, or resume an interrupted pull. Print a summary and return the exit status.
+    Pull projects or the whole site into *folder*, or resume an interrupted pull.
+
+    Print a summary and return the exit status.
 
     Args:
         sg: The client.
 
         folder: The folder to write. It is new or empty, or has an interrupted pull with the same options.
 
-        projects: Names of the projects.
+        projects: Names of the projects. None: the whole site.
 
         entity_types: The entity types to pull from the projects. None: all except logs.
 
         since: A day or time. Records that were not changed since then are skipped.
 
         media: Whether to pull files and thumbnails too.
+
+        retired: Whether to pull retired records too.
+
+        followers: Whether to pull who follows the records.
+
+        events: Whether to pull the event log too.
 
         anonymous: Whether to replace the names of people.
 
@@ -117,26 +145,30 @@ def pull(
 
         NotFoundError: The site has no project with one of the names.
     """
-    found = find_projects_by_name(sg, projects)
+    found = None if projects is None else find_projects_by_name(sg, projects)
     plan = PullPlan(
         schema=sg.schema_read(),
-        projects=[{"type": "Project", "id": project["id"]} for project in found],
+        projects=None if found is None else [{"type": "Project", "id": project["id"]} for project in found],
         entity_types=None if entity_types is None else frozenset(entity_types),
+        with_events=events,
         since=None if since is None else parse_time(since),
         is_anonymous=anonymous,
     )
     selections = list(plan.selections())
     options = {
         "source": sg.site.url,
-        "projects": [{"id": project["id"], "name": project["name"]} for project in found],
+        "projects": found and [{"id": project["id"], "name": project["name"]} for project in found],
         "entity_types": None if entity_types is None else sorted(entity_types),
         "since": since,
         "media": media,
+        "retired": retired,
+        "followers": followers,
+        "events": events,
         "anonymous": anonymous,
     }
     _prepare_folder(folder, options)
     _write_json(folder / "schema.json", plan.schema)
-    puller = _Puller(sg=sg, folder=folder, plan=plan)
+    puller = _Puller(sg=sg, folder=folder, plan=plan, with_retired=retired, with_followers=followers)
     counts = puller.pull_records(selections)
     failures = puller.pull_media() if media else []
     console = Console(stderr=True, highlight=False)
@@ -152,7 +184,7 @@ def pull(
     # Written last: a folder without it is not complete.
     _write_json(folder / "about.json", {"format": _FORMAT_VERSION, "by": "pull", **options})
     (folder / "pull.json").unlink()
-    names = ", ".join(project["name"] for project in found)
+    names = "the whole site" if found is None else ", ".join(project["name"] for project in found)
     records, types = plural(sum(counts.values()), "record"), plural(len(counts), "entity type")
     console.print(f"Wrote {records} of {types} of {names} to {folder}.", markup=False, soft_wrap=True)
     console.print(f"To serve them: sgextended site --load {folder}", markup=False, soft_wrap=True)
@@ -206,12 +238,18 @@ class _Puller:
 
         plan: What to pull.
 
-        skipped: A message for each entity type that the site refused to return.
+        with_retired: Whether to pull retired records too.
+
+        with_followers: Whether to pull who follows the records.
+
+        skipped: A message for each part that the site refused to return.
     """
 
     sg: SGExtended
     folder: Path
     plan: PullPlan
+    with_retired: bool = False
+    with_followers: bool = False
     skipped: List[str] = field(factory=list, init=False)
     _links: Dict[str, Set[int]] = field(factory=dict, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
@@ -221,30 +259,59 @@ class _Puller:
         """
         Pull the records of *selections*, then the records that these link to. Return the number of records by type.
         """
-        sizes = list(self.sg.map(_count, selections, workers=_FILES_AT_ONCE, on_error="collect"))
-        for selection, size in zip(selections, sizes):
-            # A schema includes types that the site returns to no user, or not to this one.
-            if isinstance(size, Failure):
-                if not isinstance(size.error, ShotgunError) or selection.entity_type in (self.plan.entity_types or ()):
-                    raise size.error
-                self.skipped.append(f"{selection.entity_type} was skipped. The site refused it: {size.error}")
-        wanted = [each for each, size in zip(selections, sizes) if size and not isinstance(size, Failure)]
-        total = sum(size for size in sizes if isinstance(size, int))
-        with reporter(progress=True, total=total) as report:
+        sized = self._sized(selections)
+        wanted = [selection for selection, size in sized if size or self.with_retired]
+        with reporter(progress=True, total=sum(size for _selection, size in sized)) as report:
             counts = self._map(self._pull_selection, wanted, report)
-        # The types of the selections are complete now. Records of other types are pulled if a record links to them;
-        # these can link to further records, so this repeats until no link is new.
-        selected_types = {selection.entity_type for selection in selections}
-        seen: Dict[str, Set[int]] = {entity_type: set() for entity_type in selected_types}
+        self.skipped += write_shown_fields(self.sg, self.folder, self.plan.schema, self._project_ids())
+        if self.with_followers:
+            people, skipped = write_follows(self.sg, self.folder)
+            self._links.setdefault("HumanUser", set()).update(people)
+            self.skipped += skipped
+        # The types of the selections are complete now, except for records that need no project. Other records are
+        # pulled if a record links to them; these can link to further records, so this repeats until no link is new.
+        open_types = PROJECT_OPTIONAL_TYPES & {selection.entity_type for selection, _size in sized}
+        complete_types = {selection.entity_type for selection in selections} - open_types
+        seen = {name: set(ids_in(self.folder / "records" / f"{name}.jsonl")) for name in open_types}
         while True:
             begun = set(seen)
-            new_links = self._new_links(seen, selected_types)
+            new_links = self._new_links(seen, complete_types)
             if not new_links:
                 return counts
             with reporter(progress=True, total=sum(len(ids) for _type, ids in new_links)) as report:
                 jobs = [(entity_type, ids, entity_type in begun) for entity_type, ids in new_links]
                 for entity_type, count in self._map(self._pull_linked, jobs, report).items():
-                    counts[entity_type] = counts.get(entity_type, 0) + count
+                    if count:
+                        counts[entity_type] = counts.get(entity_type, 0) + count
+
+    def _project_ids(self) -> List[int]:
+        path = self.folder / "records" / "Project.jsonl"
+        records = _read_records(path) if path.exists() else iter(())
+        return [record["id"] for record in records if "retired_at" not in record]
+
+    def _sized(self, selections: Sequence[Selection]) -> List[Tuple[Selection, int]]:
+        """
+        Return each selection that the site accepts, and the number of its records.
+
+        Raises:
+            ShotgunError: The site refuses a type that the user named.
+        """
+        found: List[Tuple[Selection, int]] = []
+        refused: List[Selection] = []
+        for selection, size in self._counted(selections):
+            if not isinstance(size, Failure):
+                found.append((selection, size))
+            elif isinstance(size.error, ShotgunError) and selection.narrow_filters is not None:
+                refused.append(evolve(selection, filters=selection.narrow_filters, narrow_filters=None))
+            # A schema includes types that the site returns to no user, or not to this one.
+            elif not isinstance(size.error, ShotgunError) or selection.entity_type in (self.plan.entity_types or ()):
+                raise size.error
+            else:
+                self.skipped.append(f"{selection.entity_type} was skipped. The site refused it: {size.error}")
+        return found + (self._sized(refused) if refused else [])
+
+    def _counted(self, selections: Sequence[Selection]) -> Iterator[Tuple[Selection, Any]]:
+        return zip(selections, list(self.sg.map(_count, selections, workers=_FILES_AT_ONCE, on_error="collect")))
 
     def _map(
         self, function: Callable[..., Tuple[str, int]], items: Sequence[Any], report: ReportProgress
@@ -252,12 +319,12 @@ class _Puller:
         self._done = 0
         return dict(self.sg.map(lambda sg, item: function(sg, item, report), items, workers=_TYPES_AT_ONCE))
 
-    def _new_links(self, seen: Dict[str, Set[int]], selected_types: Set[str]) -> List[Tuple[str, List[int]]]:
+    def _new_links(self, seen: Dict[str, Set[int]], complete_types: Set[str]) -> List[Tuple[str, List[int]]]:
         """
         Return the ids that records link to and that are not in *seen*, by entity type. Add them to *seen*.
         """
         found = []
-        for entity_type in sorted(set(self._links) - selected_types):
+        for entity_type in sorted(set(self._links) - complete_types):
             new = self._links[entity_type] - seen.get(entity_type, set())
             if new and self.plan.linked(entity_type, []) is not None:
                 seen.setdefault(entity_type, set()).update(new)
@@ -281,9 +348,17 @@ class _Puller:
                     file.write(_to_line(serializer.serialize(entity)))
                     count += 1
                     self._report_one(report)
+                for entity in self._retired(sg, selection):
+                    file.write(_to_line(serializer.serialize(entity, is_retired=True)))
+                    count += 1
             partial.replace(complete)
         self._add_links(serializer)
         return selection.entity_type, count
+
+    def _retired(self, sg: SGExtended, selection: Selection) -> Iterator[Dict[str, Any]]:
+        if not self.with_retired:
+            return iter(())
+        return sg.find_iter(selection.entity_type, selection.filters, list(selection.fields), retired_only=True)
 
     def _pull_linked(self, sg: SGExtended, job: Tuple[str, List[int], bool], report: ReportProgress) -> Tuple[str, int]:
         """
@@ -292,7 +367,12 @@ class _Puller:
         entity_type, ids, appends = job
         count = 0
         path = self.folder / "records" / f"{entity_type}.jsonl"
-        with path.open("a" if appends else "w", encoding="utf-8", newline="\n") as file:
+        partial = path.with_suffix(".more")
+        if appends and path.exists():
+            shutil.copyfile(path, partial)
+        else:
+            partial.unlink(missing_ok=True)
+        with partial.open("a", encoding="utf-8", newline="\n") as file:
             for at in range(0, len(ids), _IDS_PER_REQUEST):
                 selection = self.plan.linked(entity_type, ids[at : at + _IDS_PER_REQUEST])
                 assert selection is not None
@@ -302,6 +382,10 @@ class _Puller:
                     count += 1
                     self._report_one(report)
                 self._add_links(serializer)
+        if count:
+            partial.replace(path)
+        else:
+            partial.unlink()
         return entity_type, count
 
     def _add_links(self, serializer: RecordSerializer) -> None:
@@ -312,13 +396,18 @@ class _Puller:
     def _resume(self, partial: Path, serializer: RecordSerializer, report: ReportProgress) -> Tuple[int, int]:
         """
         Return the last id that an interrupted run wrote completely, and the number of its records. Remove an incomplete
-        last line from the file. Return (0, 0) if there is no such file.
+        last line from the file, and the retired records, which follow all others. Return (0, 0) if there is no such
+        file.
         """
         if not partial.exists():
             return 0, 0
         text = partial.read_bytes()
         partial.write_bytes(text[: text.rfind(b"\n") + 1])
         records = list(_read_records(partial))
+        live = [record for record in records if "retired_at" not in record]
+        if len(live) < len(records):
+            partial.write_text("".join(map(_to_line, live)), encoding="utf-8")
+            records = live
         return (records[-1]["id"] if records else 0), self._count_existing(iter(records), serializer, report)
 
     def _count_existing(

@@ -1,5 +1,7 @@
 """
-``sgextended site``: serves a local site until Ctrl-C. ``sgextended site dump``: writes the records of one to a folder.
+``sgextended site``: serves a local site until Ctrl-C. Its subcommands copy one.
+
+``sgextended site dump`` writes the records to a folder. ``sgextended site backup`` copies the file.
 """
 
 import contextlib
@@ -50,6 +52,9 @@ def site(
             "several times.",
         ),
     ] = None,
+    thumbnail_delay: Annotated[
+        float, typer.Option(min=0, help="Seconds for which a new thumbnail reads as the placeholder of live sites.")
+    ] = 0.0,
     direct_uploads: Annotated[
         bool, typer.Option("--direct-uploads", help="Let clients upload files in parts, directly to the storage.")
     ] = False,
@@ -76,6 +81,12 @@ def site(
         Optional[List[str]],
         typer.Option("--user", metavar="LOGIN[=PASSWORD]", help="A user who may connect. Can be given several times."),
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict/--lenient", help="Refuse what a live site may refuse, where that is not known for sure."
+        ),
+    ] = True,
     access_log: Annotated[
         Optional[str], typer.Option(metavar="FILE", help="Log each call as a line in this file; - logs to stderr.")
     ] = None,
@@ -99,8 +110,10 @@ def site(
         demo=demo,
         latency=latency,
         faults=fault or [],
+        thumbnail_delay=thumbnail_delay,
         direct_uploads=direct_uploads,
         host=host,
+        strict=strict,
     )
 
 
@@ -113,6 +126,19 @@ def site_dump(
     Write the records and files of a local site to a folder, which 'sgextended site --load' can serve.
     """
     dump(db, folder)
+
+
+@app.command("backup")
+def site_backup(
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="File for the copy.", show_default=False)],
+    db: Annotated[Path, typer.Option(help="SQLite file of the site.")],
+) -> None:
+    """
+    Copy the SQLite file of a local site and its uploads, also while the site runs.
+
+    The copy has the keys and passwords of the site too, as hashes. Serve it with 'sgextended site --db FILE'.
+    """
+    back_up(db, target)
 
 
 @frozen(kw_only=True)
@@ -231,10 +257,24 @@ def dump(db: Path, folder: Path) -> None:
     if not db.is_file():
         sys.exit(f"sgextended: There is no file {db}. Give the SQLite file of a local site with --db.")
     try:
-        store = Store(db)
+        store = Store(db, reads_older=True)
         with contextlib.closing(store), store.reading() as tx:
             counts = dump_records(tx, folder)
     except (OSError, ValueError) as error:
         sys.exit(f"sgextended: {db} cannot be dumped. {error}")
     message = f"Wrote {plural(sum(counts.values()), 'record')} of {plural(len(counts), 'entity type')} to {folder}."
     Console(stderr=True, highlight=False).print(message, markup=False, soft_wrap=True)
+
+
+def back_up(db: Path, target: Path) -> None:
+    """
+    Copy a site's SQLite file and its uploads. A site may serve the file at the same time.
+    """
+    # Imported here, because sgextended.localsite needs the extra "site".
+    from sgextended.localsite.services.site_backup import back_up_site  # noqa: PLC0415
+
+    try:
+        back_up_site(db, target)
+    except (OSError, ValueError) as error:
+        sys.exit(f"sgextended: {db} cannot be copied. {error}")
+    Console(stderr=True, highlight=False).print(f"Copied {db} to {target}.", markup=False, soft_wrap=True)

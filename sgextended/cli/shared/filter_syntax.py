@@ -35,6 +35,7 @@ SYMBOLS = {"=": "is", "==": "is", "!=": "is_not", ">": "greater_than", "<": "les
 _UNSUPPORTED_SYMBOLS = {">=": "greater_than", "<=": "less_than", "<>": "is_not", "~": "contains", "=~": "contains"}
 
 _NUMBER_TYPES = frozenset({"number", "duration", "percent", "timecode", "float", "currency"})
+_FLOAT_TYPES = frozenset({"float", "currency"})
 _LINK_TYPES = frozenset({"entity", "multi_entity", "addressing"})
 _JSON_TYPES = _LINK_TYPES | {"tag_list", "url", "serializable", "pivot_column", "image"}
 _UNITS = ("HOUR", "DAY", "WEEK", "MONTH", "YEAR")
@@ -312,7 +313,9 @@ def _value(token: Token, field: str, data_type: Optional[str], error_at: _MakeEr
     if data_type is None:
         return _guess_value(token)
     if data_type in _NUMBER_TYPES:
-        return _number(token, field, error_at)
+        number = _number(token, field, error_at)
+        # Sites refuse an integer for these fields, so 2 is sent as 2.0.
+        return float(number) if data_type in _FLOAT_TYPES else number
     if data_type in _LINK_TYPES:
         link = _LINK.fullmatch(token.text)
         if not link:

@@ -13,7 +13,6 @@ operating system. The keyring stores it for the service ``sgextended`` and the n
 """
 
 import configparser
-import os
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -21,6 +20,7 @@ import typer
 
 from sgextended import Secret, Site
 from sgextended.cli.shared.usage_error import UsageError
+from sgextended.environment import environment_variable
 from sgextended.schema.site_schema import did_you_mean
 
 #: The environment variable with the path of another profile file.
@@ -32,6 +32,7 @@ _CONVERTERS: Dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("url", "script_name", "login", "sudo_as_login", "proxy", "ca_file", *_SECRET_SETTINGS), str),
     **dict.fromkeys(("connect_timeout", "read_timeout", "call_timeout"), float),
     "connections": int,
+    "proxy_from_environment": lambda text: configparser.ConfigParser.BOOLEAN_STATES[text.lower()],
 }
 
 
@@ -39,7 +40,7 @@ def path() -> Path:
     """
     Return the path of the profile file. The file may not exist.
     """
-    named = os.environ.get(PATH_VARIABLE)
+    named = environment_variable(PATH_VARIABLE)
     return Path(named) if named else Path(typer.get_app_dir("sgextended")) / "config.ini"
 
 
@@ -79,6 +80,8 @@ def load(name: str) -> Site:
             )
         except ValueError as error:
             raise UsageError(f"{path()}, [{name}]: {option} must be a number, and {text!r} is not a number.") from error
+        except KeyError as error:
+            raise UsageError(f"{path()}, [{name}]: {option} must be yes or no, and {text!r} is neither.") from error
     if "url" not in settings:
         raise UsageError(f"{path()}, [{name}]: the setting url is missing. Add url = https://SITE.")
     return Site(**settings)
@@ -113,7 +116,7 @@ def _line_number(error: configparser.Error) -> str:
 def _load_secret(profile: str, option: str, text: str) -> Secret:
     where, _, variable = text.partition(":")
     if where == "env" and variable:
-        value = os.environ.get(variable)
+        value = environment_variable(variable)
         if not value:
             raise UsageError(
                 f"The environment variable {variable} is not set, and the profile {profile!r} reads {option} from it. "

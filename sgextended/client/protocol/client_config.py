@@ -3,14 +3,17 @@ The credentials of an official client: its configuration with hidden secrets, an
 """
 
 import base64
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 from urllib.parse import urlsplit
 
 from shotgun_api3.shotgun import _Config
 
 from sgextended.errors import ConfigurationError
+from sgextended.header_text import check_header_text
 from sgextended.secret import Secret
 from sgextended.site_settings import Site
+
+_IN_HEADERS = frozenset({"_hidden_authorization", "_hidden_session_token"})
 
 
 class _Hidden:
@@ -27,6 +30,8 @@ class _Hidden:
 
     def __set__(self, instance: Any, value: Any) -> None:
         if isinstance(value, str):
+            if self._slot in _IN_HEADERS:
+                check_header_text(self._slot[len("_hidden_") :], value)
             value = Secret(value)
         instance.__dict__[self._slot] = value if value is None or isinstance(value, Secret) else lambda: value
 
@@ -75,8 +80,11 @@ def site_of(shotgun: Any) -> Site:
     basic_auth = None
     if config.authorization:
         basic_auth = base64.b64decode(config.authorization.partition(" ")[2]).decode("utf-8")
+    # The official client drops the brackets of an IPv6 address.
+    is_unchanged = config.server == server_of(shotgun.base_url).replace("[", "").replace("]", "")
+    server = server_of(shotgun.base_url) if is_unchanged else config.server
     return Site(
-        url=f"{address.scheme}://{config.server}{address.path}",
+        url=f"{address.scheme}://{server}{address.path}",
         basic_auth=basic_auth,
         proxy=config.raw_http_proxy,
         ca_file=shotgun._Shotgun__ca_certs,  # noqa: SLF001 - there is no public attribute
@@ -84,6 +92,27 @@ def site_of(shotgun: Any) -> Site:
         localized=config.localized,
         **identity_of(config),
     )
+
+
+def server_of(url: str) -> str:
+    """
+    Return the host of a URL, and its port if the URL has one, as ``config.server`` has them: ``"[::1]:8080"``.
+
+    The official client drops the brackets of an IPv6 address, so that host and port cannot be told apart.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return (f"[{host}]" if ":" in host else host) + (f":{parts.port}" if parts.port else "")
+
+
+def split_server(server: str) -> Tuple[str, Optional[int]]:
+    """
+    Return the host in ``config.server`` and its port; None if it has none. An IPv6 host keeps its brackets.
+    """
+    host, separator, port = server.rpartition(":")
+    if not separator or port.endswith("]"):
+        return server, None
+    return host, int(port) if port else None
 
 
 def identity_of(config: Any) -> Dict[str, Any]:

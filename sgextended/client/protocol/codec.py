@@ -13,6 +13,8 @@ import time
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 from sgextended.client.protocol.gc_pause import GCPause
+from sgextended.client.protocol.unencodable_text import unencodable_text_error
+from sgextended.secret import RedactedStr
 
 LocalTime = Optional[datetime.tzinfo]
 
@@ -41,6 +43,8 @@ def encode(payload: Any, *, local: LocalTime) -> bytes:
         TypeError: JSON has no form for a value.
 
         ValueError: A float is NaN or infinite, which the site cannot read.
+
+        InvalidArgumentError: A text is not valid Unicode. The message names its field.
     """
 
     def default(value: Any) -> str:
@@ -55,7 +59,13 @@ def encode(payload: Any, *, local: LocalTime) -> bytes:
         msg = f"A {type(value).__name__} cannot be sent to the site, as JSON has no form for it: {value!r:.80}"
         raise TypeError(msg)
 
-    return json.dumps(payload, ensure_ascii=False, default=default, allow_nan=False).encode("utf-8")
+    text = RedactedStr(json.dumps(payload, ensure_ascii=False, default=default, allow_nan=False))
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        error = unencodable_text_error(payload)
+        payload, text = None, RedactedStr()  # so that a traceback with local variables does not show them
+    raise error
 
 
 def _format_datetime(value: datetime.datetime, local: LocalTime) -> str:

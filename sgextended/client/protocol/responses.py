@@ -5,9 +5,10 @@ The validation of responses: whether a response has the result of its call, and 
 import re
 import time
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+from urllib.parse import urlsplit
 
+from sgextended.client.protocol.error_page import page_title, readable_text
 from sgextended.errors import HTTPStatusError, OutcomeUnknown, TransportError
-from sgextended.http.error_page import page_title, readable_text
 from sgextended.http.retry import is_known_rpc
 from sgextended.http.transport import retry_after
 from sgextended.secret import without_secrets
@@ -151,22 +152,50 @@ def may_be_non_json(method: str) -> bool:
     return method == "export_page" or not is_known_rpc(method)
 
 
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+#: The paths of a site for calls and for the forms of uploads. What precedes them is part of the site's address.
+_SITE_PATH = re.compile(r"/(api3/json|upload/\w+)/?$")
+
+
 def http_status_error(
     server: str, status: Tuple[int, str], headers: Mapping[str, str], reply: bytes
 ) -> HTTPStatusError:
     code, text = status
-    if code == 403:
+    advice = ""
+    if code in REDIRECTS:
+        advice = _redirect_advice(headers.get("location", ""))
+    elif code == 403:
         # The body has the reason why the site blocks this address.
         text += f": {readable_text(reply)}"
     elif code == 503:
         text = "the site is down for maintenance or too busy"
     return HTTPStatusError(
-        f"{server} responded with HTTP status {code}: {text}.",
+        f"{server} responded with HTTP status {code}: {text}.{advice}",
         url=server,
         errcode=code,
         errmsg=text,
         headers=headers,
         retry_after=retry_after(headers, time.time()),
+    )
+
+
+def _redirect_advice(location: str) -> str:
+    """
+    Return where a response redirects to, and what to do. The parts of the address that may hold a secret are left out.
+    """
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return ""
+    host = parts.netloc.rpartition("@")[2]
+    where = f"{parts.scheme}://{host}{parts.path}" if host else parts.path
+    found = _SITE_PATH.search(parts.path)
+    if not host or not found:
+        return f" It redirects to {where}. Open the address in a browser to see why." if where else ""
+    address = f"{parts.scheme}://{host}{parts.path[: found.start()]}"
+    return (
+        f" It redirects to {address}, and calls do not follow, since they contain credentials. Use {address} as the "
+        "address of the site."
     )
 
 

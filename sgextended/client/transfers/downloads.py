@@ -18,6 +18,7 @@ from urllib.parse import quote, urldefrag, urljoin, urlsplit
 from urllib.request import url2pathname
 
 from sgextended.client.protocol.client_config import identity_of
+from sgextended.client.protocol.responses import REDIRECTS
 from sgextended.client.transfers.transfer import (
     CHUNK,
     EXPIRED,
@@ -42,7 +43,6 @@ from sgextended.secret import RedactedStr, Secret
 NEW_SESSION_SECONDS = 60.0
 
 _MAX_REDIRECTS = 10
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: The page to which a site redirects a request without a valid session.
 _LOGIN_PATH = "/user/login"
 
@@ -281,9 +281,11 @@ def _atomic_file(path: Union[str, "os.PathLike[str]"]) -> Iterator[BinaryIO]:
     file: Optional[BinaryIO] = None
     try:
         file = temporary.open("xb") if is_regular else None
-    except OSError:
+    except OSError as error:
         if not exists:
-            raise
+            # Name the caller's path, or the folder that is missing, instead of the temporary file.
+            missing = not target.parent.exists()
+            raise OSError(error.errno, error.strerror, str(target.parent if missing else given)) from None
     if file is None:
         # The target is a device or a pipe, or its folder is read-only: receive the whole file first, then copy it.
         with given.open("r+b" if is_regular else "wb") as old, tempfile.TemporaryFile() as spool:
@@ -311,7 +313,7 @@ def _redirect(url: str, response: Response) -> Optional[str]:
     Return the URL to which a response redirects; None if it is no redirect.
     """
     where = response.headers.get("location")
-    if response.status not in _REDIRECTS or not where:
+    if response.status not in REDIRECTS or not where:
         return None
     where = quote(where, encoding="iso-8859-1", safe=string.punctuation)  # as urllib reads headers
     try:

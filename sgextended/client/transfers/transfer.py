@@ -10,8 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Tuple, Type, TypeVar, Union
 from urllib.parse import urlsplit
 
-from attrs import evolve
-
+from sgextended.client.protocol.site_clock import site_clock_of, ticks
 from sgextended.client.transfers.parallel_parts import PAUSE
 from sgextended.errors import ClientClosed, OutcomeUnknown, ShotgunError, TransportError
 from sgextended.http import deadline, retry
@@ -233,6 +232,7 @@ if TYPE_CHECKING:
         @property
         def site(self) -> Site: ...
 
+        def _endpoint(self, scheme: str, server: str) -> Endpoint: ...
         def clone(self) -> Any: ...
         def _of(self, site: Site) -> Any: ...
         def _fail_if_closed(self) -> None: ...
@@ -301,11 +301,11 @@ class Transfers(ClientBase):
             raise TransportError(msg, sent=False, lasting=True)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         site = own.endpoint
-        here = (site.scheme, site.host.lower(), site.port or DEFAULT_PORTS[site.scheme])
+        here = (site.scheme, site.host.strip("[]").lower(), site.port or DEFAULT_PORTS[site.scheme])
         if here == (parts.scheme, host, port or DEFAULT_PORTS[parts.scheme]):
             return own, path, True
         host = f"[{host}]" if ":" in host else host
-        endpoint = evolve(site, scheme=parts.scheme, host=host, port=port)
+        endpoint = self._endpoint(parts.scheme, host + (f":{port}" if port else ""))
         self._elsewhere[endpoint.url] = endpoint  # close() leaves these connections, too
         return transport_to(endpoint), path, False
 
@@ -360,7 +360,7 @@ class Transfers(ClientBase):
             sleep: Waits for a number of seconds. None: the function of the current thread.
         """
         self._fail_if_closed()
-        stats, sent_at = RequestStats(), time.time()
+        stats, sent_at, sent_tick = RequestStats(), time.time(), ticks()
         failure: Optional[Type[BaseException]] = (
             None  # only the class: the error refers to this frame, which would keep the error alive
         )
@@ -380,7 +380,9 @@ class Transfers(ClientBase):
             failure = type(error)
             error.elapsed, error.entity_type = time.monotonic() - stats.started, entity_type
             if isinstance(error, OutcomeUnknown):
-                error.sent_at, error.clock_ahead, error.data = sent_at, transport.clock_ahead(), intended()
+                then = site_clock_of(transport).at(sent_tick)
+                error.sent_at, error.clock_ahead = sent_at, None if then is None else then - sent_at
+                error.sent_tick, error.data = sent_tick, intended()
             LOG.debug("%s: failed after %.3f s: %s", rpc, error.elapsed, error)
             raise
         except BaseException as error:

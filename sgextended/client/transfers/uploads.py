@@ -18,7 +18,9 @@ from urllib.parse import urlencode, urlsplit
 
 from attrs import define
 
+from sgextended.client.protocol.client_config import identity_of
 from sgextended.client.protocol.responses import http_status_error, web_page_error
+from sgextended.client.protocol.unencodable_text import check_texts
 from sgextended.client.transfers.parallel_parts import Stopped, in_parallel
 from sgextended.client.transfers.transfer import (
     EXPIRED,
@@ -33,7 +35,7 @@ from sgextended.client.transfers.transfer import (
     without_query,
 )
 from sgextended.concurrency.scoped_value import ScopedValue
-from sgextended.errors import HTTPStatusError, PartialSuccessError, ShotgunError, TransportError
+from sgextended.errors import ConfigurationError, HTTPStatusError, PartialSuccessError, ShotgunError, TransportError
 from sgextended.http import deadline, retry
 from sgextended.http.cancellation import CancelToken
 from sgextended.http.connection import Body
@@ -105,6 +107,8 @@ class Uploads(Transfers):
         """
         newer = () if created_at is None else (created_at,)
         names = (field_name, display_name, tag_list)
+        # Some of these texts are sent only after the file, so they are validated first.
+        check_texts({"path": _file_name(path), **dict(zip(("field_name", "display_name", "tag_list"), names))})
         with deadline.deadline(timeout), _current.bind(_Upload(Progress(progress))), as_native_error(ShotgunError):
             attachment_id: int = super().upload(entity_type, entity_id, path, *names, *newer)
         made = _made_attachments.get()
@@ -267,11 +271,19 @@ class Uploads(Transfers):
         Return the content type and the body of a form, including the credentials.
         """
         fields = {**fields, **self._auth_params()}
+        check_texts(fields)
         if not files:
             return "application/x-www-form-urlencoded", RedactedBytes(urlencode(fields, doseq=True).encode())
         return _multipart(fields, files, _upload().progress)
 
     def _auth_params(self) -> Dict[str, Any]:
+        credentials = identity_of(self.config)
+        if not any(credentials[name] for name in ("script_name", "login", "session_token")):
+            msg = (
+                "This client has no credentials, so this call cannot be sent. Give script_name and api_key, or login "
+                "and password, or session_token."
+            )
+            raise ConfigurationError(msg)
         # The official client keeps the values in local variables, which a crash report shows. So they are redacted.
         found = super()._auth_params()
         return {name: RedactedStr(value) if isinstance(value, str) else value for name, value in found.items()}
@@ -384,6 +396,10 @@ def _storage_error(url: str, response: Response) -> TransportError:
     )
 
 
+def _file_name(path: Any) -> str:
+    return os.fsdecode(os.path.basename(path or ""))  # noqa: PTH119 - the path may be bytes
+
+
 def _content_type(path: str) -> str:
     return mimetypes.guess_type(Path(path).name)[0] or "application/octet-stream"
 
@@ -430,6 +446,8 @@ def _without_images(data: Row) -> Tuple[Row, Dict[str, str]]:
     Raises:
         ShotgunError: A path is not a file, or the file is empty. The upload would raise the same error, but only after
             the entity was created.
+
+        InvalidArgumentError: The name of a file is not valid Unicode.
     """
     images = {name: data[name] for name in _IMAGES if data.get(name)}
     for path in images.values():
@@ -440,6 +458,7 @@ def _without_images(data: Row) -> Tuple[Row, Dict[str, str]]:
         if not found.stat().st_size:
             msg = f"Path cannot be an empty file: '{found}'"
             raise ShotgunError(msg)
+    check_texts({name: _file_name(path) for name, path in images.items()})
     plain = {name: value for name, value in data.items() if name not in images}
     if "filmstrip_image" in images:
         plain["filmstrip_image"] = None  # so the official client checks whether the site supports filmstrips

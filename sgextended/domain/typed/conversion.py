@@ -279,6 +279,15 @@ def to_site(value: Any) -> Any:
     return value
 
 
+def field_value(attribute: Attribute, value: Any) -> Any:
+    """
+    Return what the site gets for the value of an attribute: see `to_site`. An integer for a float becomes a float,
+    because Python takes integers for floats and sites refuse them.
+    """
+    members = union_members(attribute.wanted)
+    return float(value) if type(value) is int and float in members and int not in members else to_site(value)
+
+
 def changes(record_class: RecordClass, before: Any, now: Any) -> Dict[str, Any]:
     """
     Return the fields whose values differ between two instances, with the values of *now*.
@@ -297,7 +306,7 @@ def changes(record_class: RecordClass, before: Any, now: Any) -> Dict[str, Any]:
                     "it is the id, the type, or a field of a linked entity. Nothing was sent."
                 )
                 raise RecordError(msg, entity={"type": record_class.entity_type, "id": before.id})
-            found[attribute.field] = to_site(new)
+            found[attribute.field] = field_value(attribute, new)
         else:
             _check_linked_unchanged(record_class, attribute, old, new)
     return found

@@ -182,7 +182,7 @@ def create_as(sg: Any, record: Type[Record], data: Mapping[str, Any]) -> Record:
             )
             raise RecordError(msg)
         conversion.check_value(record_class, attribute, value)
-        fields[attribute.field] = conversion.to_site(value)
+        fields[attribute.field] = conversion.field_value(attribute, value)
     created = sg.create(record_class.entity_type, fields)
     try:
         (made,) = read([get(sg, str(record_class.entity_type), created["id"], fields=record_class.fields)])

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Optional
 import sqlalchemy as sa
 
 from sgextended.localsite.calls import payload
-from sgextended.localsite.calls.note_threads import log_moment
 from sgextended.localsite.errors import DATABASE, Fault
 from sgextended.localsite.reading.row_reads import show
 from sgextended.localsite.storage.single_row_writes import is_retired
@@ -40,7 +39,9 @@ def activity_stream(tx: Transaction, request: Any) -> dict[str, Any]:
         raise Fault(f"Entity of type [{entity_type}] with id={entity_id} does not exist.", DATABASE)
     limit = payload.optional_integer(tx, request, "limit")
     if limit is not None and not 1 <= limit <= MAX_LIMIT:
-        raise Fault(f"API {tx.rpc}() limit must be from 1 to {MAX_LIMIT}, got {limit}")
+        allowed = f"less than or equal to {MAX_LIMIT}" if limit else "greater than or equal to 1"
+        raise Fault(f"API {tx.rpc}() 'limit' must be {allowed}. Got: {limit}")
+    most = limit or DEFAULT_LIMIT
     log = tx.alias("EventLogEntry")
     query = (
         sa.select(
@@ -49,19 +50,21 @@ def activity_stream(tx: Transaction, request: Any) -> dict[str, Any]:
         )
         .where(_is_about(tx, log, entity_type, entity_id), *_is_reported(log))
         .order_by(log.c.id.desc())
-        .limit(limit or DEFAULT_LIMIT)
+        .limit(most + 1)
     )
     for key, compare in (("min_id", log.c.id.__gt__), ("max_id", log.c.id.__lt__)):
         bound = payload.optional_integer(tx, request, key)
         if bound is not None:
             query = query.where(compare(bound))
-    rows = list(tx.connection.execute(query))
+    found = list(tx.connection.execute(query))
+    rows = found[:most]
     updates = _Updates(tx, payload.names_by_type(tx, request, "entity_fields")).shown(rows)
     return {
         "entity_type": entity_type,
         "entity_id": entity_id,
         "latest_update_id": rows[0].id if rows else 0,
-        "earliest_update_id": rows[-1].id if rows else 0,
+        # A caller that pages backwards stops at 0: there are no earlier updates.
+        "earliest_update_id": rows[-1].id if len(found) > most else 0,
         "updates": updates,
     }
 
@@ -75,8 +78,12 @@ def _is_reported(log: sa.FromClause) -> Iterator[sa.ColumnElement[bool]]:
 
 
 def _is_about(tx: Transaction, log: sa.FromClause, entity_type: str, entity_id: int) -> sa.ColumnElement[bool]:
+    replies = tx.alias("Reply")
     if entity_type == "Project":
-        return log.c.project__id == entity_id
+        # A reply has no project of its own.
+        table = tx.alias("Note")
+        own = sa.select(table.c.id).where(table.c.project__id == entity_id)
+        return sa.or_(log.c.project__id == entity_id, _is_reply(log, replies, own))
     parts = [sa.and_(log.c.entity__id == entity_id, log.c.entity__type == entity_type)]
     if entity_type in {"ApiUser", "HumanUser"}:
         parts.append(sa.and_(log.c.user__id == entity_id, log.c.user__type == entity_type))
@@ -95,10 +102,12 @@ def _is_about(tx: Transaction, log: sa.FromClause, entity_type: str, entity_id: 
             pairs.c.relation.in_(_NOTE_RELATIONS), pairs.c.right_type == entity_type, pairs.c.right_id == entity_id
         )
         parts.append(sa.and_(log.c.entity__type == "Note", log.c.entity__id.in_(notes)))
-    replies = tx.alias("Reply")
+    return sa.or_(*parts, _is_reply(log, replies, notes))
+
+
+def _is_reply(log: sa.FromClause, replies: sa.FromClause, notes: sa.SelectBase) -> sa.ColumnElement[bool]:
     answers = sa.select(replies.c.id).where(replies.c.entity__type == "Note", replies.c.entity__id.in_(notes))
-    parts.append(sa.and_(log.c.entity__type == "Reply", log.c.entity__id.in_(answers)))
-    return sa.or_(*parts)
+    return sa.and_(log.c.entity__type == "Reply", log.c.entity__id.in_(answers))
 
 
 class _Updates:
@@ -130,7 +139,7 @@ class _Updates:
             "id": entry.id,
             "update_type": kind,
             "read": False,
-            "created_at": log_moment(entry.created_at),
+            "created_at": entry.created_at,
             "created_by": self._rows.get((entry.user__type, entry.user__id)),
             "meta": meta,
             "primary_entity": self._rows.get(key),

@@ -4,7 +4,7 @@ Following: which people follow which rows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import sqlalchemy as sa
 
@@ -12,6 +12,8 @@ from sgextended.localsite.calls import payload
 from sgextended.localsite.reading.row_reads import show
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sgextended.localsite.storage.transaction import Link, Transaction
 
 
@@ -46,7 +48,7 @@ def followers(tx: Transaction, request: Any) -> list[dict[str, Any]]:
     """
     Return the live persons who follow a row, in the order in which they began.
     """
-    entity = payload.link(tx, payload.mapping(tx, request), "entity")
+    entity = _link(tx, payload.mapping(tx, request), "entity")
     follows = tx.tables.own.follows
     query = sa.select(follows.c.user_id).where(follows.c.type == entity["type"], follows.c.id == entity["id"])
     ids = list(tx.connection.execute(query.order_by(follows.c.number)).scalars())
@@ -69,7 +71,7 @@ def following(tx: Transaction, request: Any) -> list[dict[str, Any]]:
     Return the live rows that a person follows, limited to the project and the type of the request, if it names them.
     """
     request = payload.mapping(tx, request)
-    user = payload.link(tx, request, "user", only="HumanUser")
+    user = _link(tx, request, "user", only="HumanUser")
     follows = tx.tables.own.follows
     query = sa.select(follows.c.type, follows.c.id).where(follows.c.user_id == user["id"])
     if request.get("entity_type") is not None:
@@ -84,6 +86,10 @@ def following(tx: Transaction, request: Any) -> list[dict[str, Any]]:
     return [{"id": each, "type": name} for name, ids in wanted.items() for each in ids if (name, each) in alive]
 
 
+def _link(tx: Transaction, request: Mapping[str, Any], key: str, *, only: Optional[str] = None) -> Link:
+    return payload.link(tx, request, key, only=only, missing="Couldn't find {type} with id={id}")
+
+
 def _in_project(tx: Transaction, entity_type: str, ids: list[int], project_id: int) -> list[int]:
     if "project" not in tx.schema[entity_type].fields:
         return []
@@ -93,4 +99,4 @@ def _in_project(tx: Transaction, entity_type: str, ids: list[int], project_id: i
 
 def _user_and_entity(tx: Transaction, request: Any) -> tuple[Link, Link]:
     request = payload.mapping(tx, request)
-    return payload.link(tx, request, "user", only="HumanUser"), payload.link(tx, request, "entity")
+    return _link(tx, request, "user", only="HumanUser"), _link(tx, request, "entity")

@@ -12,12 +12,21 @@ import sqlalchemy as sa
 from sgextended.localsite.calls import payload
 from sgextended.localsite.errors import Fault, inspect
 from sgextended.localsite.reading.filter_operators import text_condition
-from sgextended.localsite.reading.navigation import NAVIGATION, Node, chains, parse_path, rows_below, sort_column
+from sgextended.localsite.reading.navigation import (
+    NAVIGATION,
+    NO_GROUP,
+    Node,
+    chains,
+    parse_path,
+    rows_below,
+    sort_column,
+)
 from sgextended.localsite.reading.row_reads import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from sgextended.localsite.schema.entity_types import Field
     from sgextended.localsite.storage.transaction import Transaction
 
 #: The largest number of nodes that a search of the tree returns.
@@ -72,7 +81,7 @@ class _Tree:
         if node.group is None:
             return [self._group(group) for group in self._groups(node)] or [self._empty(node)]
         ids = self._ordered(node)
-        return [self.own(attrs.evolve(node, row_id=entity_id)) for entity_id in ids]
+        return [self.own(attrs.evolve(node, row_id=entity_id)) for entity_id in ids] or [self._empty(node)]
 
     def _row(self, node: Node, entity_type: str, entity_id: int, *, has_children: bool) -> dict[str, Any]:
         names = self.tx.names({entity_type: [entity_id]})
@@ -89,38 +98,51 @@ class _Tree:
         by_link = field is not None and field.data_type == "entity"
         if node.group and by_link:
             return self._row(node, *node.group, has_children=True)
-        kind = "no_entity" if by_link else "list"
         label = node.group or f"{_plural(self.tx, node.entity_type)} with no {field and field.label}"
-        return self.entry(node, label, {"kind": kind, "value": node.group or None}, has_children=True)
+        ref = {"kind": "list", "value": node.group or NO_GROUP}
+        if by_link:
+            ref = {"kind": "entity_type", "value": node.entity_type}
+        return self.entry(node, label, ref, has_children=True)
 
     def _groups(self, node: Node) -> Iterator[Node]:
         """
-        Yield the groups that have rows, ordered by name. The node of the rows without a group comes last.
+        Yield the groups, ordered by name, and the node of the rows without a group.
+
+        Values of a list are groups if rows have them, and the node of the other rows comes last. Linked rows are groups
+        even if they have no rows. The node of the other rows then comes after every group, as on real sites.
         """
         tx, field = self.tx, node.field
         if field is None:
             return
         table = tx.alias(node.entity_type)
         chosen = table.c.id.in_(rows_below(tx, node))
-        nameless = False
+        others = attrs.evolve(node, group="")
         if field.data_type == "list":
             values = list(tx.connection.execute(sa.select(table.c[field.name]).where(chosen).distinct()).scalars())
-            groups: list[Any] = sorted((value for value in values if value), key=str.casefold)
-            nameless = None in values
-        else:
-            kind, column = table.c[f"{field.name}__type"], table.c[f"{field.name}__id"]
-            keys = [(row[0], row[1]) for row in tx.connection.execute(sa.select(kind, column).where(chosen).distinct())]
-            wanted: dict[str, list[int]] = {}
-            for entity_type, entity_id in keys:
-                if entity_id is not None:
-                    wanted.setdefault(entity_type, []).append(entity_id)
-            names = tx.names(wanted)
-            groups = sorted(names, key=lambda key: ((names[key] or "").casefold(), key))
-            nameless = len(groups) < len(keys)
-        for group in groups:
+            for value in sorted((value for value in values if value), key=str.casefold):
+                yield attrs.evolve(node, group=value)
+            if None in values:
+                yield others
+            return
+        kind, column = table.c[f"{field.name}__type"], table.c[f"{field.name}__id"]
+        keys = {(row[0], row[1]) for row in tx.connection.execute(sa.select(kind, column).where(chosen).distinct())}
+        names = tx.names(_by_type((*keys, *self._possible(node, field))))
+        nameless = any(key not in names for key in keys)
+        for group in sorted(names, key=lambda key: ((names[key] or "").casefold(), key)):
             yield attrs.evolve(node, group=group)
-        if nameless:
-            yield attrs.evolve(node, group="")
+            if nameless:
+                yield others
+
+    def _possible(self, node: Node, field: Field) -> Iterator[tuple[str, int]]:
+        """
+        Yield the rows of the project that rows of the node may link to.
+        """
+        for entity_type in field.valid_types[:1]:
+            if self.tx.schema.field(entity_type, "project") is not None:
+                table = self.tx.alias(entity_type)
+                query = sa.select(table.c.id).where(table.c.project__id == node.project_id)
+                for entity_id in list(self.tx.connection.execute(query).scalars()):
+                    yield entity_type, entity_id
 
     def _ordered(self, node: Node) -> list[int]:
         table = self.tx.alias(node.entity_type)
@@ -175,6 +197,14 @@ def _seed(tx: Transaction, value: Any) -> Optional[tuple[str, str]]:
     return entity_type, name
 
 
+def _by_type(keys: Iterable[tuple[str, Optional[int]]]) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for entity_type, entity_id in keys:
+        if entity_id is not None:
+            found.setdefault(entity_type, set()).add(entity_id)
+    return found
+
+
 def _plural(tx: Transaction, entity_type: str) -> str:
     return f"{tx.schema[entity_type].label}s"
 
@@ -205,15 +235,18 @@ def _is_below(node: Node, root: Node) -> bool:
 
 
 def _search_result(tree: _Tree, node: Node) -> dict[str, Any]:
+    """
+    Return a node as tools show it in a list of results: its own name, and apart from it the way to it.
+    """
     entry = tree.own(node)
     way = _ancestors(node)
-    labels = [node.entity_type] if node.entity_type else [entry["label"]]
-    labels += [tree.own(above)["label"] for above in way[2:]]
+    labels = [tree.own(above)["label"] for above in way[1:-1]]
+    row = entry["ref"]["value"]
     return {
         "label": entry["label"],
         "incremental_path": [above.path for above in way],
         "path_label": " > ".join(labels),
-        "ref": entry["ref"],
+        "ref": {"type": row["type"], "id": row["id"]},
         "project_id": node.project_id,
     }
 

@@ -4,7 +4,7 @@ The thread of a note: the note, its replies and its files.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -41,16 +41,8 @@ def note_thread_contents(tx: Transaction, request: Any) -> list[dict[str, Any]]:
     return _rows(tx, "Note", [note_id], wider.get("Note", [])) + rows
 
 
-def log_moment(moment: Optional[str]) -> Optional[str]:
-    """
-    Return a moment in a format that the official client does not convert to a datetime.
-    """
-    return None if moment is None else moment.replace("T", " ").replace("Z", " UTC")
-
-
 def _rows(tx: Transaction, entity_type: str, ids: list[int], wider: list[str]) -> list[dict[str, Any]]:
-    rows = show(tx, entity_type, ids, [*_FIELDS[entity_type], *wider])
-    return [{**row, "created_at": log_moment(row["created_at"])} for row in rows]
+    return show(tx, entity_type, ids, [*_FIELDS[entity_type], *wider])
 
 
 def _linked(tx: Transaction, entity_type: str, name: str, ids: list[int]) -> list[int]:

@@ -35,9 +35,12 @@ def export_page(tx: Transaction, request: Any) -> str:
     Return the rows of a page as CSV: a line of column labels, then one line per row.
     """
     request = payload.mapping(tx, request)
+    for name in ("format", "page_id"):
+        if request.get(name) is None:
+            raise Fault(f"API {tx.rpc}() '{name}' missing: {inspect(dict(request))}")
     page_id, layout = payload.integer(tx, request, "page_id"), request.get("layout_name")
-    if request.get("format") != "csv":
-        raise Fault(f"API {tx.rpc}() 'format' must be one of: csv. Got: {inspect(request.get('format'))}")
+    if request["format"] != "csv":
+        raise Fault(f"API {tx.rpc}() 'format' must be one of: csv. Got: {inspect(request['format'])}")
     unavailable = Fault(f"Export for Page id={page_id} not available")
     retired = is_retired(tx, "Page", page_id)
     if retired:

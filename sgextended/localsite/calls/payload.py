@@ -77,7 +77,14 @@ def names_by_type(tx: Transaction, payload: Mapping[str, Any], key: str) -> dict
     return {name: names(tx, value, name) for name in value}
 
 
-def link(tx: Transaction, payload: Mapping[str, Any], key: str, *, only: Optional[str] = None) -> Link:
+def link(
+    tx: Transaction,
+    payload: Mapping[str, Any],
+    key: str,
+    *,
+    only: Optional[str] = None,
+    missing: str = "Entity of type [{type}] with id={id} does not exist.",
+) -> Link:
     """
     Return a link to a live row, as type and id.
 
@@ -90,6 +97,8 @@ def link(tx: Transaction, payload: Mapping[str, Any], key: str, *, only: Optiona
 
         only: The entity type that the link must have. None: any.
 
+        missing: The text of the fault if there is no live row, with ``{type}`` and ``{id}``.
+
     Raises:
         Fault: The link is missing, has another type, or leads to a missing or retired row.
     """
@@ -99,5 +108,5 @@ def link(tx: Transaction, payload: Mapping[str, Any], key: str, *, only: Optiona
     if only is not None and facts.name != only:
         raise Fault(f"API {tx.rpc}() '{key}' must be a {only}, got: {inspect(value)}")
     if is_retired(tx, facts.name, entity_id) is not False:
-        raise Fault(f"Entity of type [{facts.name}] with id={entity_id} does not exist.", DATABASE)
+        raise Fault(missing.format(type=facts.name, id=entity_id), DATABASE)
     return {"type": facts.name, "id": entity_id}

@@ -31,11 +31,12 @@ PREFERENCES: Mapping[str, Any] = {
     "format_currency_fields_display_dollar_sign": False,
     "format_currency_fields_negative_options": "- $1,000",
     "format_date_fields": "08/04/22 OR 04/08/22 (depending on the Month order preference)",
+    "format_float_fields": "9,999.99",
+    "format_float_fields_rounding": "9.999999",
     "format_footage_fields": "10-05",
     "format_number_fields": "1,000",
     "format_time_hour_fields": "12 hour",
     "hours_per_day": 8.0,
-    "last_day_work_week": None,
     "support_local_storage": True,
     "view_master_settings": "{}",
 }

@@ -11,6 +11,7 @@ from sgextended.localsite.custom_fields.field_changes import create_field, delet
 from sgextended.localsite.custom_fields.field_properties import shown_in
 from sgextended.localsite.errors import Fault, inspect
 from sgextended.localsite.schema import schema_description as description
+from sgextended.localsite.storage.display_names import status_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ def read_types(tx: Transaction, request: Any) -> dict[str, Any]:
     Return the label and the visibility of every entity type.
     """
     # The project is only validated: on the local site, no project hides a whole type.
-    _project_id(tx, payload.mapping(tx, request or {}))
+    _shown_project(tx, payload.mapping(tx, request or {}))
     return description.entity_types(tx.schema)
 
 
@@ -32,8 +33,9 @@ def read_all(tx: Transaction, request: Any) -> dict[str, Any]:
     """
     Return the description of all fields of all types.
     """
-    shown = shown_in(tx, _project_id(tx, payload.mapping(tx, request or {})))
-    return {name: description.fields(facts, shown) for name, facts in tx.schema.types.items()}
+    shown = shown_in(tx, _shown_project(tx, payload.mapping(tx, request or {})))
+    names = status_names(tx)
+    return {name: description.fields(facts.labelled(names), shown) for name, facts in tx.schema.types.items()}
 
 
 def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
@@ -41,12 +43,15 @@ def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
     Return the description of all fields of a type, or of the field that the request names.
     """
     request = payload.mapping(tx, request)
-    entity_type = payload.entity_type(tx, request)
-    found = description.fields(entity_type, shown_in(tx, _project_id(tx, request)))
+    entity_type = payload.entity_type(tx, request).labelled(status_names(tx))
+    found = description.fields(entity_type, shown_in(tx, _shown_project(tx, request)))
     name = request.get("field_name")
     if name is None:
         return found
-    if not isinstance(name, str) or name not in found:
+    field = entity_type.fields.get(name) if isinstance(name, str) else None
+    if field is not None and field.undeclared:
+        return {}
+    if field is None:
         raise Fault(f"API {tx.rpc}() {entity_type.name}.{name} doesn't exist.")
     return {name: found[name]}
 
@@ -84,6 +89,19 @@ def _field(tx: Transaction, request: Mapping[str, Any]) -> Field:
     if field is None:
         raise Fault(f"API {tx.rpc}() {entity_type.name}.{name} doesn't exist.")
     return field
+
+
+def _shown_project(tx: Transaction, request: Mapping[str, Any]) -> Optional[int]:
+    """
+    Return the id of the project whose view of the schema is read. A project that is not there hides nothing.
+    """
+    value = request.get("project")
+    if value is None:
+        return None
+    project = payload.mapping(tx, value)
+    if payload.entity_type(tx, project).name != "Project":
+        raise Fault(f"API {tx.rpc}() 'project' must be a Project, got: {inspect(value)}")
+    return payload.integer(tx, project)
 
 
 def _project_id(tx: Transaction, request: Mapping[str, Any]) -> Optional[int]:

@@ -40,7 +40,7 @@ def query_display_name_cache(tx: Transaction, request: Any) -> dict[str, Any]:
     projects = request.get("project_ids") or []
     if not isinstance(projects, list) or not all(isinstance(number, int) for number in projects):
         raise Fault(f"API {tx.rpc}() 'project_ids' expected an Array of Integer but got: {inspect(projects)}")
-    words = text.split()
+    words = text.lower().split()
     most = MAX_MATCHES if limit is None else min(limit, MAX_MATCHES)
     matches: list[dict[str, Any]] = []
     for name, filters in payload.mapping(tx, request.get("entity_types")).items():

@@ -29,9 +29,11 @@ def read_work_schedule(tx: Transaction, payload: Mapping[str, Any]) -> dict[str,
     Return the schedule of every day of a span, keyed by date.
 
     Raises:
-        Fault: A date is invalid, or the span is longer than twenty years.
+        Fault: A date is invalid, the end is before the start, or the span is longer than twenty years.
     """
     first, last = _day(tx, payload, "start_date"), _day(tx, payload, "end_date")
+    if last < first:
+        raise Fault(f"API {tx.rpc}() 'end_date' {last} is before 'start_date' {first}.")
     if (last - first).days > _LONGEST:
         raise Fault(f"API {tx.rpc}() The span from {first} to {last} is longer than {_LONGEST} days.")
     project, user = (_owner(tx, payload, key, kind) for key, kind in (("project", "Project"), ("user", "HumanUser")))

@@ -64,7 +64,7 @@ def create_field(tx: Transaction, entity_type: EntityType, data_type: Any, prope
         field = attrs.evolve(field, valid_types=("Tag",))
     made = [field]
     if data_type == "multi_entity":
-        made = _pair(tx, entity_type, field)
+        made = pair(tx.schema, entity_type, field)
     add_fields(tx, made)
     return name
 
@@ -82,6 +82,8 @@ def update_field(
         if name in {"visible", "hidden_values"}:
             check_property(tx, field, name)
             show_in_project(tx, field, name, value, project_id)
+            save_field(tx, field, {})  # the event refers to the field by an id, which an unchanged field lacks
+            _log_change(tx, field, name, value)
     lasting = {name: value for name, value in properties.items() if name not in {"visible", "hidden_values"}}
     changes = attributes_of(tx, field, lasting)
     if not changes:
@@ -90,10 +92,14 @@ def update_field(
     changed = {field.entity_type: {field.name: attrs.evolve(field, **changes)}}
     tx.schema, tx.tables = extended(tx.schema, tx.tables, changed)
     for name, value in lasting.items():
-        meta = {"type": "attribute_change", "attribute_name": name, "new_value": value, **column_reference(tx, field)}
-        key = ("DisplayColumn", int(meta["entity_id"]))
-        text = f'changed "{name}" of the field "{field.label}" of {field.entity_type}'
-        tx.events.log(tx, "Shotgun_DisplayColumn_Change", key, meta, text, attribute=name)
+        _log_change(tx, field, name, value)
+
+
+def _log_change(tx: Transaction, field: Field, name: str, value: Any) -> None:
+    meta = {"type": "attribute_change", "attribute_name": name, "new_value": value, **column_reference(tx, field)}
+    key = ("DisplayColumn", int(meta["entity_id"]))
+    text = f'changed "{name}" of the field "{field.label}" of {field.entity_type}'
+    tx.events.log(tx, "Shotgun_DisplayColumn_Change", key, meta, text, attribute=name)
 
 
 def delete_field(tx: Transaction, field: Field) -> None:
@@ -150,11 +156,11 @@ def _free_name(tx: Transaction, entity_type: EntityType, data_type: str, label: 
         number += 1
 
 
-def _pair(tx: Transaction, entity_type: EntityType, field: Field) -> list[Field]:
+def pair(schema: Schema, entity_type: EntityType, field: Field) -> list[Field]:
     """
     Return a multi-entity field and its counterpart at the far end. Their links are rows of a new connection type.
     """
-    target = tx.schema[field.valid_types[0]]
+    target = schema[field.valid_types[0]]
     near, far = _snake(entity_type.name), _snake(target.name)
     if near == far:
         near, far = f"source_{near}", f"dest_{far}"

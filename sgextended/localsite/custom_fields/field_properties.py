@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from sgextended.localsite.storage.transaction import Transaction
 
 LINK_TYPES = frozenset({"entity", "multi_entity"})
-_CHOICES = frozenset({"list", "status_list"})
-_REMARKS = ("description", "summary_default", "custom_metadata")
-_COMMON = ("name", "visible", *_REMARKS, "default_value", "valid_values")
+_COMMON = ("name", "visible", "description", "summary_default", "default_value")
 _OF_TYPE = {
     "entity": ("valid_types",),
+    "list": ("valid_values",),
     "multi_entity": ("valid_types",),
-    "status_list": ("hidden_values",),
+    "status_list": ("valid_values", "hidden_values"),
     "text": ("regex_validation", "regex_validation_enabled"),
     "url": ("open_in_new_window",),
 }
@@ -57,20 +56,20 @@ def attributes_of(tx: Transaction, field: Field, properties: Mapping[str, Any]) 
 
 
 def check_property(tx: Transaction, field: Field, name: str) -> None:
-    valid = [*_COMMON, *_OF_TYPE.get(field.data_type, ())]
-    if field.data_type not in _CHOICES:
-        valid.remove("valid_values")
+    valid = [*_COMMON, *_OF_TYPE.get(field.data_type, ()), "custom_metadata"]
     if name not in valid:
         raise Fault(
-            f"API {tx.rpc}() invalid property {inspect(name)}: {field.path} of data type '{field.data_type}'. "
+            f"API {tx.rpc}() invalid property '{name}': {field.path} of data type '{field.data_type}'. "
             f"Valid property names: {inspect(valid)}"
         )
 
 
 def _valid_types(tx: Transaction, field: Field, value: Any) -> tuple[str, ...]:
     many = field.data_type == "multi_entity"
-    if not isinstance(value, list) or not value or (many and len(value) != 1):
-        elements = "with one element" if many else "of entity types"
+    # Callers may widen the types of a link later, but not create a link with several.
+    is_single = many or tx.rpc == "schema_field_create"
+    if not isinstance(value, list) or not value or (is_single and len(value) != 1):
+        elements = "with one element" if is_single else "of entity types"
         raise Fault(f"API {tx.rpc}() 'valid_types' value expected Array {elements} but got: {inspect(value)}")
     unknown = [name for name in value if not isinstance(name, str) or name not in tx.schema]
     if unknown:
@@ -86,11 +85,10 @@ def _valid_values(tx: Transaction, field: Field, value: Any) -> dict[str, Any]:
     found: dict[str, Any] = {"valid_values": tuple(dict.fromkeys(value))}
     if field.data_type == "status_list":
         statuses = tx.tables["Status"]
-        known = {row[0]: row[1] for row in tx.connection.execute(sa.select(statuses.c.code, statuses.c.name))}
+        known = set(tx.connection.execute(sa.select(statuses.c.code)).scalars())
         unknown = [code for code in value if code not in known]
         if unknown:
             raise Fault(f"API {tx.rpc}() 'valid_values' has unknown statuses: {inspect(unknown)}")
-        found["value_labels"] = {code: known[code] for code in value}
     return found
 
 
@@ -111,7 +109,7 @@ def show_in_project(tx: Transaction, field: Field, name: str, value: Any, projec
         raise Fault(f"API {tx.rpc}() property '{name}' requires a project.")
     if name == "visible" and not isinstance(value, bool):
         raise Fault(f"API {tx.rpc}() property 'visible' expected [FalseClass, TrueClass] but got: {inspect(value)}")
-    if name == "visible" and not field.hideable:
+    if name == "visible" and not field.custom:
         raise Fault(f"API {tx.rpc}() {field.path} cannot be hidden.")
     if name == "hidden_values" and (not isinstance(value, list) or not all(isinstance(item, str) for item in value)):
         raise Fault(f"API {tx.rpc}() property 'hidden_values' expected Array of String but got: {inspect(value)}")

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 _TUPLES = frozenset({"connection", "valid_types", "valid_values"})
 
 
-def load_fields(tx: Transaction, schema: Schema, tables: Tables) -> tuple[Schema, Tables]:
+def load_fields(connection: sa.Connection, schema: Schema, tables: Tables) -> tuple[Schema, Tables]:
     """
-    Return *schema* and *tables* with the changes that are stored in this site's database.
+    Return *schema* and *tables* with the changes that are stored in the database of a site.
     """
-    fields = tx.tables.own.fields
+    fields = tables.own.fields
     query = sa.select(fields.c.type, fields.c.name, fields.c.facts).where(fields.c.retired_at.is_(None))
     changed: dict[str, dict[str, Field]] = {}
-    for entity_type, name, facts in tx.connection.execute(query.order_by(fields.c.id)):
+    for entity_type, name, facts in connection.execute(query.order_by(fields.c.id)):
         changed.setdefault(entity_type, {})[name] = _field(schema.field(entity_type, name), json.loads(facts))
     return extended(schema, tables, changed) if changed else (schema, tables)
 

@@ -1,12 +1,14 @@
 """
-The rows that every new site has: statuses, permission rule sets and pipeline steps.
+The rows that every new site has: statuses with their icons, permission rule sets, pipeline steps and global pages.
 """
 
 from __future__ import annotations
 
+import json
+import uuid
 from typing import TYPE_CHECKING
 
-from sgextended.localsite.storage.single_row_writes import insert_rows
+from sgextended.localsite.storage.single_row_writes import insert_rows, link_columns
 
 if TYPE_CHECKING:
     from sgextended.localsite.storage.transaction import Transaction
@@ -32,7 +34,11 @@ _STATUSES = (
     ("dlvr", "Delivered", "139,200,139", False),
     ("cfrm", "Confirmed", "170,221,170", True),
     ("pndng", "Pending", "255,214,153", True),
+    ("rdy", "Ready to Start", "255,244,180", False),
+    ("cbb", "Could Be Better", "230,230,170", False),
 )
+# The ids of icons are the same on every new site.
+_ICONS = uuid.UUID("3c0b2f6e-8d57-5f0a-9a6e-5d1f4b7c2e91")
 
 # code, name, type of the users that may have it
 _RULE_SETS = (
@@ -59,6 +65,11 @@ _STEPS = (
     ("Roto", "ROT", "Shot", "120,200,160"),
 )
 
+# name and entity type of the pages of no project
+_PAGES = (("All Projects", "Project"), ("All Tasks", "Task"), ("People", "HumanUser"), ("All Versions", "Version"))
+_PAGE_SETTINGS = {"type": "SG.Widget.Canvas", "settings": {}, "children": {}}
+_FIRST_PAGE = 9001  # the demo production numbers its pages from 1
+
 
 def insert_default_rows(tx: Transaction) -> None:
     """
@@ -67,18 +78,46 @@ def insert_default_rows(tx: Transaction) -> None:
     dates = {"created_at": tx.moment, "updated_at": tx.moment}
     insert_rows(
         tx,
+        "Icon",
+        [
+            {
+                "id": number,
+                "name": name,
+                "display_type": "image_map",
+                "icon_type": "permanent_status",
+                "image_map_key": f"icon_{code}",
+                "uuid": str(uuid.uuid5(_ICONS, code)),
+            }
+            for number, (code, name, _color, _system) in enumerate(_STATUSES, start=1)
+        ],
+    )
+    insert_rows(
+        tx,
         "Status",
         [
-            {"id": number, "code": code, "name": name, "bg_color": color, "system": int(system), **dates}
+            {
+                "id": number,
+                "code": code,
+                "name": name,
+                "bg_color": color,
+                "system": int(system),
+                **link_columns("icon", {"type": "Icon", "id": number}),
+                **dates,
+            }
             for number, (code, name, color, system) in enumerate(_STATUSES, start=1)
         ],
     )
+    # Each rule set has a second row, from which the site restores its rules.
+    defaults = [
+        (f"{code}_system_default", f"{name} System Default", f"PermissionRuleSet.{entity_type}")
+        for code, name, entity_type in _RULE_SETS
+    ]
     insert_rows(
         tx,
         "PermissionRuleSet",
         [
             {"id": number, "code": code, "display_name": name, "entity_type": entity_type, **dates}
-            for number, (code, name, entity_type) in enumerate(_RULE_SETS, start=1)
+            for number, (code, name, entity_type) in enumerate([*_RULE_SETS, *defaults], start=1)
         ],
     )
     insert_rows(
@@ -95,5 +134,34 @@ def insert_default_rows(tx: Transaction) -> None:
                 **dates,
             }
             for number, (name, short_name, entity_type, color) in enumerate(_STEPS, start=1)
+        ],
+    )
+    insert_rows(
+        tx,
+        "Page",
+        [
+            {
+                "id": number,
+                "name": name,
+                "entity_type": entity_type,
+                "page_type": "canvas",
+                "shared": 1,
+                "last_accessed": tx.moment,
+                **dates,
+            }
+            for number, (name, entity_type) in enumerate(_PAGES, start=_FIRST_PAGE)
+        ],
+    )
+    insert_rows(
+        tx,
+        "PageSetting",
+        [
+            {
+                "id": number,
+                **link_columns("page", {"type": "Page", "id": number}),
+                "settings_json": json.dumps(_PAGE_SETTINGS),
+                "created_at": tx.moment,
+            }
+            for number in range(_FIRST_PAGE, _FIRST_PAGE + len(_PAGES))
         ],
     )

@@ -310,11 +310,10 @@ def _to_column(field: Field) -> Callable[[Any], Any]:
 
 def _entry(facts: EntityType, row: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
     cause = record.get("retired_with") or {}
-    name = link_name(facts, row) if facts.name == "Note" else row["cached_display_name"]
     return {
         "type": facts.name,
         "id": row["id"],
-        "name": name,
+        "name": row["cached_display_name"] or link_name(facts, row),
         "retired": int(record.get("retired_at") is not None),
         "cause_type": cause.get("type"),
         "cause_id": cause.get("id"),

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from sgextended.localsite.demo import vocabulary as words
 from sgextended.localsite.demo.saved_pages import insert_pages, insert_query_fields
+from sgextended.localsite.reading.navigation import default_tracking_settings
 from sgextended.localsite.schedule.dependencies import DEPENDENCY_TYPES
 from sgextended.localsite.schedule.working_days import Calendar
 from sgextended.localsite.storage.single_row_writes import insert_rows, link_columns
@@ -165,6 +166,7 @@ class _Studio:
             sg_status=show.status,
             sg_description=show.description,
             archived=int(show.archived),
+            tracking_settings=json.dumps(default_tracking_settings()),
         )
         for person in itertools.chain.from_iterable(self._team.values()):
             if self._random.random() < 0.6 or person["id"] <= 5:

@@ -56,6 +56,7 @@ def insert_pages(tx: Transaction, moment: str) -> None:
                 "project__type": project and "Project",
                 "project__id": project,
                 "shared": 1,
+                "last_accessed": moment,
                 "created_at": moment,
                 "updated_at": moment,
                 "created_by__type": "HumanUser",

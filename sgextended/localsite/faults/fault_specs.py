@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Optional, Union
 
 import attrs
 
+from sgextended.localsite.writing.late_events import Delay
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,8 +37,11 @@ KINDS = {
     "refused": "the connection is reset, the request is not executed; connections are refused for that many seconds",
     "slammed": "as refused, but connections in these seconds are accepted and then reset before any data is sent",
     "expired": "an address to upload to or download from has expired; other requests are not affected",
+    "late-events": "blocks of event log entries become visible after later ones, within that many seconds",
 }
-_SECONDS = frozenset({"latency", "refused", "slammed", "trickle"})
+_SECONDS = frozenset({"late-events", "latency", "refused", "slammed", "trickle"})
+# Within the newest 1001 ids of a live site there were gaps.
+_MOST_BEHIND = 1000
 _MAY_COME_AFTER = frozenset({"html", "status"})
 
 
@@ -48,7 +53,9 @@ class Mishap:
     Attributes:
         kind: The kind of mishap, one of ``KINDS``.
 
-        value: Seconds for latency, trickle, refused and slammed; the HTTP status for status; else None.
+        value:
+            Seconds for latency, trickle, refused and slammed; the longest delay in seconds for late-events; the HTTP
+            status for status; else None.
 
         rpc:
             Names of the affected requests: names of RPCs, ``upload_file`` and the like for forms, ``put`` for uploads
@@ -60,13 +67,18 @@ class Mishap:
 
         seed: The seed of the random choice for *rate*.
 
-        next: The number of further requests that are affected. None: all.
+        next: The number of further requests, or blocks of event log entries, that are affected. None: all.
 
         retry_after: Seconds in the ``Retry-After`` header of a status. None: no such header.
 
         after: Whether the request is executed before the status or page is sent.
 
-        happened: The number of requests that were affected so far.
+        behind:
+            For late-events: an entry is visible at the latest when this number of later entries have ids. None: 1000.
+
+        never: For late-events: the share of the affected blocks that never become visible, from 0 to 1.
+
+        happened: The number of requests, or blocks of event log entries, that were affected so far.
     """
 
     kind: str
@@ -78,6 +90,8 @@ class Mishap:
     next: Optional[int] = None
     retry_after: Optional[int] = None
     after: bool = False
+    behind: Optional[int] = None
+    never: float = 0.0
     happened: int = attrs.field(default=0, init=False)
     _random: random.Random = attrs.field(init=False, repr=False)
 
@@ -93,6 +107,7 @@ class Mishap:
             raise ValueError(f"when=after is only for status and html, because {self.kind!r} has a fixed moment.")
         if self.retry_after is not None and self.kind != "status":
             raise ValueError(f"retry-after is only for status, not for {self.kind!r}.")
+        self._check_late_events()
         self._random = random.Random(self.seed)  # noqa: S311 - the choice must be the same in every run
 
     def _check_value(self) -> None:
@@ -104,6 +119,18 @@ class Mishap:
                 raise ValueError(f"status must be a number from 300 to 599; got {self.value}.")
         elif self.value is not None:
             raise ValueError(f"{self.kind} takes no value; got {self.value}.")
+
+    def _check_late_events(self) -> None:
+        if self.kind != "late-events":
+            if self.behind is not None or self.never:
+                raise ValueError(f"behind and never are only for late-events, not for {self.kind!r}.")
+            return
+        if self.rpc or self.path:
+            raise ValueError("rpc and path are not for late-events, which affects entries and no requests.")
+        if self.behind is not None and self.behind < 1:
+            raise ValueError(f"behind must be a number of entries, 1 or more; got {self.behind}.")
+        if not 0 <= self.never <= 1:
+            raise ValueError(f"never must be a share from 0 to 1; got {self.never}.")
 
     @classmethod
     def parse(cls, spec: str) -> Mishap:
@@ -124,9 +151,9 @@ class Mishap:
                 given["rpc"] = frozenset(filter(None, text.split("+")))
             elif name == "path":
                 given["path"] = text
-            elif name == "rate":
-                given["rate"] = _number(spec, text)
-            elif name in {"next", "seed", "retry-after"}:
+            elif name in {"rate", "never"}:
+                given[name] = _number(spec, text)
+            elif name in {"behind", "next", "seed", "retry-after"}:
                 if not text.isascii() or not text.isdigit():
                     raise ValueError(f"{spec!r}: {name} must be a whole number; got {text!r}.")
                 given[name.replace("-", "_")] = int(text)
@@ -135,7 +162,7 @@ class Mishap:
             else:
                 raise ValueError(
                     f"{spec!r}: {option!r} is not an option. Options: rpc=NAME[+NAME], path=START, rate=SHARE, "
-                    "seed=NUMBER, next=NUMBER, retry-after=SECONDS, when=before|after."
+                    "seed=NUMBER, next=NUMBER, retry-after=SECONDS, when=before|after, behind=NUMBER, never=SHARE."
                 )
         try:
             return cls(**given)  # type: ignore[arg-type]  # of the types that the fields have
@@ -146,7 +173,7 @@ class Mishap:
         """
         Return whether the mishap may affect a request.
         """
-        if self.kind == "expired" and not path.startswith("/storage/"):
+        if self.kind == "late-events" or (self.kind == "expired" and not path.startswith("/storage/")):
             return False
         return path.startswith(self.path) and (not self.rpc or rpc in self.rpc)
 
@@ -160,6 +187,14 @@ class Mishap:
             self.next -= 1
         self.happened += 1
         return True
+
+    def event_delay(self) -> Delay:
+        """
+        Return how late a block of event log entries becomes visible, for late-events.
+        """
+        seconds = self._random.uniform(0.0, self.value or 0.0)
+        entries = self._random.randint(1, self.behind or _MOST_BEHIND)
+        return Delay(seconds=seconds, entries=entries, never=self._random.random() < self.never)
 
 
 class Faults:
@@ -251,6 +286,16 @@ class Faults:
                     else:
                         struck = mishap
         return wait, struck
+
+    def draw_event_delay(self) -> Optional[Delay]:
+        """
+        Return how late the next block of event log entries becomes visible; None if it is visible at once.
+        """
+        with self._lock:
+            for mishap in self._mishaps:
+                if mishap.kind == "late-events" and mishap.happens():
+                    return mishap.event_delay()
+        return None
 
 
 def _number(spec: str, text: str) -> float:

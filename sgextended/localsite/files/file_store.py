@@ -93,6 +93,13 @@ class Incoming:
             self.path.unlink()
 
 
+def media_folder(database: Path) -> Path:
+    """
+    Return the folder with the files of a site whose rows are in the SQLite file *database*.
+    """
+    return database.with_name(f"{database.name}.media")
+
+
 class Media:
     """
     The files of one site.
@@ -120,7 +127,7 @@ class Media:
         self._secret = secrets.token_bytes(32)
         self._lock = threading.Lock()
         self._temporary: Optional[tempfile.TemporaryDirectory[str]] = None
-        self._folder = None if database is None else database.with_name(f"{database.name}.media")
+        self._folder = None if database is None else media_folder(database)
         if self._folder is not None:
             _remove_old(self._folder / "uploads")
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from sgextended.localsite.errors import Fault
 from sgextended.localsite.reading.row_reads import Search, count, find_ids, link_lists, show
+from sgextended.localsite.storage.display_names import status_names
 from sgextended.localsite.writing.file_values import is_web
 
 if TYPE_CHECKING:
@@ -55,7 +56,12 @@ _CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _COLOR = re.compile(r"(\d{1,3}),(\d{1,3}),(\d{1,3})")
 _SHOWN_ABOVE = frozenset({"filmstrip_image", "id", "image"})
 _HOUSEKEEPING = frozenset({"cached_display_name", "created_at", "created_by", "updated_at", "updated_by"})
-_UNSORTED = frozenset({"calculated", "image", "jsonb", "multi_entity", "password", "serializable", "summary", "url"})
+_UNSORTED = frozenset(
+    {
+        *("calculated", "image", "jsonb", "multi_entity", "password", "pivot_column", "serializable", "summary"),
+        *("url", "uuid"),
+    }
+)
 
 
 def overview(tx: Transaction, request: Request) -> Page:
@@ -147,7 +153,8 @@ def record(tx: Transaction, request: Request) -> Page:
         )
     ).first()
     other_fields = sorted(
-        (facts.fields[name] for name in names if name not in _SHOWN_ABOVE), key=lambda each: _sort_key(facts, each)
+        (facts.fields[name] for name in names if name in row and name not in _SHOWN_ABOVE),
+        key=lambda each: _sort_key(facts, each),
     )
     return "record.html", {
         "facts": facts,
@@ -216,7 +223,7 @@ def _type(tx: Transaction, request: Request) -> EntityType:
     facts = tx.schema.types.get(name)
     if facts is None:
         raise Fault(f"This site has no type {name}.")
-    return facts
+    return facts.labelled(status_names(tx))
 
 
 def _sort_key(facts: EntityType, field: Field) -> tuple[int, str]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Statuses of notes that count as open.
 OPEN_STATUSES = ("opn", "ip", "rdy")
+# Fields that no response has, although a filter may name them.
+_NEVER_RETURNED = frozenset({"EventLogEntry.audit_trail"})
 
 
 @attrs.frozen(eq=False)
@@ -146,7 +148,7 @@ class Scope:
                 return None
             place = self.follow(place, field, target)
         field = self.tx.schema.field(place.entity_type, parts[-1])
-        return None if field is None or field.data_type == "pivot_column" else Leaf(place, field)
+        return None if field is None or field.path in _NEVER_RETURNED else Leaf(place, field)
 
     def _place(self, entity_type: str) -> Place:
         return Place(self.tx, entity_type, self.tx.alias(entity_type))

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import datetime as dt
 import operator
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sgextended.localsite.errors import DATABASE, Fault, inspect
+from sgextended.localsite.errors import DATABASE, Fault, class_name, inspect
+from sgextended.localsite.schema.colors import always_has_color, is_color
+from sgextended.localsite.schema.json_values import json_text
 from sgextended.localsite.storage.data_types import parse_checkbox, parse_date, parse_moment, parse_number, wrong_class
 from sgextended.localsite.storage.transaction import MOMENT, Transaction, among
 
@@ -29,7 +32,6 @@ Condition = sa.ColumnElement[bool]
 COMPLEMENTS = {
     "is_not": "is",
     "name_not_contains": "name_contains",
-    "not_between": "between",
     "not_contains": "contains",
     "not_in": "in",
     "not_in_last": "in_last",
@@ -38,7 +40,7 @@ COMPLEMENTS = {
 }
 
 _TEXT = ("contains", "not_contains", "is", "is_not", "starts_with", "ends_with", "in", "not_in")
-_NUMBER = ("is", "is_not", "greater_than", "less_than", "between", "not_between", "in", "not_in")
+_NUMBER = ("is", "is_not", "greater_than", "less_than", "between", "in", "not_in")
 _DATE = (
     *("is", "is_not", "greater_than", "less_than", "in_last", "not_in_last", "in_next", "not_in_next"),
     *("in_calendar_day", "in_calendar_week", "in_calendar_month", "in_calendar_year", "between", "in", "not_in"),
@@ -50,6 +52,7 @@ _CHOICE = ("is", "is_not", "in", "not_in")
 RELATIONS: dict[str, tuple[str, ...]] = {
     "checkbox": ("is", "is_not"),
     "image": ("is", "is_not"),
+    "jsonb": ("is", "is_not", "contains", "not_contains"),
     "tag_list": ("is", "is_not", "name_contains", "name_not_contains"),
     **dict.fromkeys(("text", "footage"), _TEXT),
     **dict.fromkeys(("number", "duration", "percent", "timecode", "float", "currency"), _NUMBER),
@@ -65,7 +68,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Condition]] = {
 }
 # Longer patterns would pass SQLite's limit for LIKE.
 _LONGEST_PATTERN = 10_000
-_EXACT = frozenset({"color", "entity_type", "uuid"})
+_EXACT = frozenset({"color", "entity_type"})
 _UNITS = ("HOUR", "DAY", "WEEK", "MONTH", "YEAR")
 _FURTHEST = 1_000_000
 
@@ -147,6 +150,10 @@ def _choice(
         if value is not None and not isinstance(value, str):
             raise wrong_class(tx, field, value, "String, NilClass")
     given = [value for value in values if value]
+    if field.data_type == "color" and not always_has_color(field):
+        for value in given:
+            if not is_color(value):
+                raise Fault(f"API {tx.rpc}() {field.path} invalid format for color value: {inspect(value)}")
     empty = column.is_(None)
     if relation == "is":
         if not given:
@@ -176,7 +183,7 @@ def _date(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation
     parse = parse_date if field.data_type == "date" else parse_moment
     given = []
     for value in values:
-        if value is None:
+        if value is None or (value == "" and field.data_type == "date"):
             continue
         if not isinstance(value, str):
             raise wrong_class(tx, field, value, "String, NilClass")
@@ -256,8 +263,41 @@ def _checkbox(
 def _image(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]) -> Condition:
     del relation  # an image has one positive relation
     if values[0] is not None:
-        raise wrong_class(tx, field, values[0], "NilClass")
+        raise Fault(
+            f"API {tx.rpc}() {field.path} expects a nil value for 'image' data type but got "
+            f"{class_name(values[0])}: {inspect(values[0])}"
+        )
     return column.is_(None)
+
+
+def _uuid(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]) -> Condition:
+    del relation  # both positive relations of a uuid compare whole values
+    given = []
+    for value in values:
+        if not isinstance(value, str):
+            raise wrong_class(tx, field, value, "String")
+        if value:
+            given.append(_parse_uuid(field, value))
+    met = among(column, given)
+    return sa.or_(met, column.is_(None)) if len(given) < len(values) else met
+
+
+def _parse_uuid(field: Field, value: str) -> str:
+    try:
+        return str(uuid.UUID(value))
+    except ValueError:
+        text = f'PG::InvalidTextRepresentation: ERROR:  invalid input syntax for type uuid: "{value}"'
+        raise Fault(f"Read failed for entity type [{field.entity_type}]: {text}", DATABASE) from None
+
+
+def _json(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]) -> Condition:
+    value = values[0]
+    if value is None and relation == "is":
+        return column.is_(None)
+    if not isinstance(value, (dict, list)):
+        raise wrong_class(tx, field, value)
+    text = json_text(value)
+    return column == text if relation == "is" else sa.func.json_contains(column, text) == 1
 
 
 def _tag_list(
@@ -281,5 +321,7 @@ _CONDITIONS: dict[str, Callable[[Transaction, Field, sa.ColumnElement[Any], str,
     **dict.fromkeys(("text", "footage"), _text),
     **dict.fromkeys(("number", "duration", "percent", "timecode", "float", "currency"), _number),
     **dict.fromkeys(("date", "date_time"), _date),
-    **dict.fromkeys(("list", "status_list", "color", "entity_type", "uuid"), _choice),
+    **dict.fromkeys(("list", "status_list", "color", "entity_type"), _choice),
+    "jsonb": _json,
+    "uuid": _uuid,
 }

@@ -1,35 +1,76 @@
 """
 Filter presets: predefined conditions that a caller selects by name.
 
-The latest row of a group is the row that no other live row of the group ranks above. The condition tests this for each
-row; there is no table of latest rows. A narrow filter therefore makes the preset cheap too.
+``LATEST`` keeps one row of each group: the highest one of the rows that the filters and the other presets leave. A row
+that the filters exclude therefore never hides an older one. Real sites do the same.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
+import attrs
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import Fault, inspect
 from sgextended.localsite.reading.navigation import linked_below
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from sgextended.localsite.reading.field_paths import Place
+    from sgextended.localsite.reading.field_paths import Place, Scope
     from sgextended.localsite.storage.transaction import Transaction
 
 Condition = sa.ColumnElement[bool]
 
 
-def preset_condition(tx: Transaction, place: Place, preset: Any) -> Condition:
+@attrs.frozen(eq=False)
+class Latest:
     """
-    Return the condition of a preset for the rows at *place*.
+    The highest row of each group.
+
+    Attributes:
+        group: The columns that are equal for the rows of one group.
+
+        rank: The columns that decide which row is the highest. A later column counts where the earlier ones are equal.
+
+        condition: The condition that a row must meet to be in a group at all.
+    """
+
+    group: tuple[sa.ColumnElement[Any], ...]
+    rank: tuple[sa.ColumnElement[Any], ...]
+    condition: Condition = attrs.field(factory=sa.true)
+
+    def chosen(self, scope: Scope, condition: Condition) -> Condition:
+        """
+        Return the condition that a row is the highest of its group among the live rows that meet *condition*.
+        """
+        order = [column.desc() for column in self.rank]
+        place = sa.func.row_number().over(partition_by=self.group, order_by=order)
+        ranked = (
+            sa.select(scope.root.id.label("id"), place.label("place"))
+            .select_from(scope.tables)
+            .where(scope.root.is_live, self.condition, condition)
+            .correlate(None)
+            .subquery()
+        )
+        return scope.root.id.in_(sa.select(ranked.c.id).where(ranked.c.place == 1))
+
+
+def with_presets(scope: Scope, condition: Condition, presets: Sequence[Any]) -> Condition:
+    """
+    Return the condition of the rows at the scope's root that meet *condition* and all presets.
 
     Raises:
-        Fault: There is no such preset for the type, or an argument of the preset is missing or invalid.
+        Fault: There is no such preset for the type, or an argument of a preset is missing or invalid.
     """
+    found = [_preset(scope.tx, scope.root, preset) for preset in presets]
+    left = sa.and_(condition, *(each for each in found if not isinstance(each, Latest)))
+    chosen = [each.chosen(scope, left) for each in found if isinstance(each, Latest)]
+    return sa.and_(*chosen) if chosen else left
+
+
+def _preset(tx: Transaction, place: Place, preset: Any) -> Union[Condition, Latest]:
     name = preset.get("preset_name") if isinstance(preset, dict) else None
     found = _PRESETS.get((place.entity_type, str(name))) or _PRESETS.get(("", str(name)))
     if found is None:
@@ -44,62 +85,42 @@ def _latest_by(preset: Mapping[str, Any], tx: Transaction, *known: str) -> str:
     return str(way)
 
 
-def _latest(
-    tx: Transaction,
-    place: Place,
-    kin: tuple[str, ...],
-    rank: Callable[[sa.FromClause], tuple[sa.ColumnElement[Any], ...]],
-) -> Condition:
-    """
-    Return the condition that a row is live, and that no other live row with equal *kin* columns ranks higher.
-    """
-    other = tx.alias(place.entity_type)
-    same = [other.c[name].is_not_distinct_from(place.row.c[name]) for name in kin]
-    above = sa.tuple_(*rank(other)) > sa.tuple_(*rank(place.row))
-    later = sa.select(sa.literal(1)).where(other.c.retired_at.is_(None), *same, above)
-    return sa.and_(place.is_live, sa.not_(later.correlate(place.row).exists()))
-
-
 def _created(row: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
     # The id decides between rows that were created at the same moment.
     return sa.func.coalesce(row.c.created_at, ""), row.c.id
 
 
-def _latest_cut(tx: Transaction, place: Place, preset: Mapping[str, Any]) -> Condition:
+def _latest_cut(tx: Transaction, place: Place, preset: Mapping[str, Any]) -> Latest:
     _latest_by(preset, tx, "REVISION_NUMBER")
-    return _latest(
-        tx,
-        place,
-        ("code", "entity__id", "entity__type"),
-        lambda row: (sa.func.coalesce(row.c.revision_number, -1), row.c.id),
-    )
+    row = place.row
+    rank = (sa.func.coalesce(row.c.revision_number, -1), row.c.id)
+    return Latest((row.c.code, row.c.entity__id, row.c.entity__type), rank)
 
 
-def _latest_version(tx: Transaction, place: Place, preset: Mapping[str, Any]) -> Condition:
+def _latest_version(tx: Transaction, place: Place, preset: Mapping[str, Any]) -> Latest:
     by_step = "BY_PIPELINE_STEP_NUMBER_AND_ENTITIES_CREATED_AT"
     way = _latest_by(preset, tx, "ENTITIES_CREATED_AT", by_step)
-
-    def stepped(row: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
+    row = place.row
+    rank = _created(row)
+    if way == by_step:
         task, step = tx.alias("Task"), tx.alias("Step")
         order = (
             sa.select(step.c.list_order)
             .join(task, task.c.step__id == step.c.id)
             .where(task.c.id == row.c.sg_task__id, task.c.retired_at.is_(None), step.c.retired_at.is_(None))
         )
-        return sa.func.coalesce(order.correlate(row).scalar_subquery(), -1), *_created(row)
-
-    latest = _latest(tx, place, ("entity__id", "entity__type"), stepped if way == by_step else _created)
-    return sa.and_(place.row.c.entity__id.is_not(None), latest)
+        rank = (sa.func.coalesce(order.correlate(row).scalar_subquery(), -1), *rank)
+    return Latest((row.c.entity__id, row.c.entity__type), rank, row.c.entity__id.is_not(None))
 
 
-def _latest_file(tx: Transaction, place: Place, preset: Mapping[str, Any]) -> Condition:
+def _latest_file(tx: Transaction, place: Place, preset: Mapping[str, Any]) -> Latest:
     way = _latest_by(preset, tx, "ENTITIES_CREATED_AT", "VERSION_NUMBER")
-
-    def numbered(row: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
-        return sa.func.coalesce(row.c.version_number, -1), *_created(row)
-
+    row = place.row
+    rank = _created(row)
+    if way == "VERSION_NUMBER":
+        rank = (sa.func.coalesce(row.c.version_number, -1), *rank)
     kin = ("entity__id", "entity__type", "name", "published_file_type__id", "task__id")
-    return _latest(tx, place, kin, numbered if way == "VERSION_NUMBER" else _created)
+    return Latest(tuple(row.c[name] for name in kin), rank)
 
 
 def _cut_shot_versions(tx: Transaction, place: Place, preset: Mapping[str, Any]) -> Condition:
@@ -122,7 +143,7 @@ def _nav_entries(tx: Transaction, place: Place, preset: Mapping[str, Any]) -> Co
     return linked_below(tx, place, field, path)
 
 
-_PRESETS: dict[tuple[str, str], Callable[[Transaction, Place, Mapping[str, Any]], Condition]] = {
+_PRESETS: dict[tuple[str, str], Callable[[Transaction, Place, Mapping[str, Any]], Union[Condition, Latest]]] = {
     ("", "NAV_ENTRIES"): _nav_entries,
     ("Cut", "LATEST"): _latest_cut,
     ("PublishedFile", "LATEST"): _latest_file,

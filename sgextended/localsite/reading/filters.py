@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Optional
 import attrs
 import sqlalchemy as sa
 
-from sgextended.localsite.errors import Fault, inspect
-from sgextended.localsite.reading.field_paths import Place, Scope, is_linked, link_name, linked
+from sgextended.localsite.errors import DATABASE, Fault, inspect
+from sgextended.localsite.reading.field_paths import Linked, Place, Scope, is_linked, link_name, linked
 from sgextended.localsite.reading.filter_operators import (
     COMPLEMENTS,
     RELATIONS,
@@ -22,6 +22,7 @@ from sgextended.localsite.reading.filter_operators import (
     scalar_condition,
     text_condition,
 )
+from sgextended.localsite.schema.link_relations import Siblings, relation_for
 from sgextended.localsite.storage.data_types import parse_link, wrong_class
 from sgextended.localsite.storage.transaction import Link, Transaction, among
 
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from sgextended.localsite.schema.entity_types import Field
 
 _FROM = "$FROM$"
-# Real sites ignore a condition on the settings of a page: every row meets it.
-_IGNORED = frozenset({"PageSetting.settings_json"})
+# Real sites ignore a condition on these fields: every row meets it.
+_IGNORED = frozenset({"EventLogEntry.audit_trail", "PageSetting.settings_json"})
+# Whether the current user has read a note. Each person has a value of their own.
+_READ_STATE = "Note.read_by_current_user"
 #: The deepest nesting of groups that a filter may have. Real sites have the same limit.
 MAX_DEPTH = 265
 # SQLite refuses expressions deeper than 1000 levels, and parses an AND of many parts as a deep expression.
@@ -119,7 +122,7 @@ class _Compiler:
             return self._test(scope, scope.follow(place, field, target), beyond, test)
         if field.data_type != "multi_entity":
             raise self._unknown(test)
-        links = linked(self.tx, field)
+        links = self._linked(field)
         return place.id.in_(links.own_ids(links.far_type == target, links.far_id.in_(self._rows(target, beyond, test))))
 
     def _rows(self, entity_type: str, path: str, test: _Test) -> sa.Select[Any]:
@@ -144,7 +147,7 @@ class _Compiler:
             raise self._unknown(test)
         rows = self._rows(field.entity_type, parts[2], test)
         if field.data_type == "multi_entity":
-            links = linked(self.tx, field)
+            links = self._linked(field)
             pointing = sa.select(links.far_id).where(
                 links.condition, links.far_type == place.entity_type, links.own_id.in_(rows)
             )
@@ -167,6 +170,8 @@ class _Compiler:
             return self._link(place, field, test)
         if field.data_type == "multi_entity":
             return self._links(place, field, test)
+        if field.path == _READ_STATE:
+            return _read_state(place.column(field), test)
         return scalar_condition(self.tx, field, place.column(field), test.positive, test.values)
 
     def _link(self, place: Place, field: Field, test: _Test) -> Condition:
@@ -177,12 +182,12 @@ class _Compiler:
                 met.append(sa.not_(is_linked(self.tx, place, field)))
             return sa.or_(*met)
         value = self._word(field, test)
+        if value is None:
+            return sa.not_(is_linked(self.tx, place, field))
         if test.positive == "type_is":
-            if value is None:
-                return sa.not_(is_linked(self.tx, place, field))
             return sa.and_(place.link_type(field) == value, is_linked(self.tx, place, field))
         relation = "is" if test.positive == "name_is" else "contains"
-        return text_condition(link_name(self.tx, place, field), relation, value or "")
+        return text_condition(link_name(self.tx, place, field), relation, value)
 
     def _links_to(self, place: Place, field: Field, links: list[Link]) -> Condition:
         directory = self.tx.alias("directory")
@@ -197,7 +202,7 @@ class _Compiler:
         return sa.or_(*parts)
 
     def _links(self, place: Place, field: Field, test: _Test) -> Condition:
-        links = linked(self.tx, field)
+        links = self._linked(field)
         if test.positive in {"is", "in"}:
             given = self._given_links(field, test)
             parts = [
@@ -219,11 +224,24 @@ class _Compiler:
         relation = "is" if test.positive == "name_is" else "contains"
         return place.id.in_(links.own_ids(text_condition(links.name, relation, value)))
 
+    def _linked(self, field: Field) -> Linked:
+        """
+        Return the links of a multi-entity field. Real sites cannot search the siblings of tasks, which are not stored.
+        """
+        if isinstance(relation_for(field), Siblings):
+            raise Fault(f"Read failed for entity type [{field.entity_type}]", DATABASE)
+        return linked(self.tx, field)
+
     def _given_links(self, field: Field, test: _Test) -> list[Link]:
         return [parse_link(self.tx, field, value) for value in test.values if value is not None]
 
     def _word(self, field: Field, test: _Test) -> Optional[str]:
+        """
+        Return the value of a relation that compares types or names. Only a type may be null.
+        """
         value = test.values[0]
+        if value is None and test.positive != "type_is":
+            raise wrong_class(self.tx, field, value, "String")
         if value is not None and not isinstance(value, str):
             raise wrong_class(self.tx, field, value, "String, NilClass")
         return value
@@ -232,6 +250,19 @@ class _Compiler:
         return Fault(
             f"API {self.tx.rpc}() {test.entity_type}.{test.path} doesn't exist:\n{inspect(test.source, spaced=False)}"
         )
+
+
+def _read_state(column: sa.ColumnElement[Any], test: _Test) -> Condition:
+    """
+    Return the condition for the notes that the current user has read, or has not read.
+
+    Real sites evaluate ``is`` and ``is_not``. With ``in``, ``not_in`` and any other word, they find the unread notes.
+    """
+    if test.relation == "not_in":
+        return column != "unread"  # the caller negates this condition
+    if test.relation in {"is", "is_not"}:
+        return column == ("read" if test.values == ["read"] else "unread")
+    return column == "unread"
 
 
 def _by_type(links: list[Link]) -> dict[str, list[int]]:

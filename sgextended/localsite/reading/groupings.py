@@ -36,6 +36,7 @@ _DECIMALS = {
     "hundredsofthousands": 100_000,
     "millions": 1_000_000,
 }
+_FRAMES_PER_SECOND = 23.976
 _CALENDAR = ("day", "week", "month", "quarter", "year")
 _DAYS = {"oneday": 1, "fivedays": 5}
 #: All groupings that API3 has.
@@ -150,11 +151,15 @@ def cluster(day: dt.date, today: dt.date) -> str:
 
 def timecode(milliseconds: int) -> str:
     """
-    Return a timecode as groups show it: hours, minutes, seconds and frames, at 24 frames a second.
+    Return a timecode as groups show it: hours, minutes, seconds and frames, at 23.976 frames a second.
+
+    Frames are rounded. The last part of a second may round up to the next second, which 24 frames fill.
     """
     seconds, rest = divmod(abs(milliseconds), 1000)
+    more, frames = divmod(round(rest * _FRAMES_PER_SECOND / 1000), 24)
+    seconds += more
     sign = "-" if milliseconds < 0 else ""
-    return f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{rest * 24 // 1000:02d}"
+    return f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{frames:02d}"
 
 
 def _columns(scope: Scope, leaf: Leaf, kind: str) -> Optional[tuple[sa.ColumnElement[Any], ...]]:

@@ -27,8 +27,10 @@ Condition = sa.ColumnElement[bool]
 #: The fault code for a path that is not in the tree.
 NAVIGATION = 107
 
+# The field by which a project's tree groups the rows of each type, if the project has no settings of its own.
 _DEFAULT_CHAINS = {"Asset": "sg_asset_type", "Shot": "sg_sequence"}
-_NONE = "__none__"
+#: What stands in a path in place of a group, for the rows that have none.
+NO_GROUP = "__none__"
 
 
 @attrs.frozen
@@ -60,10 +62,17 @@ class Node:
             path += f"/{self.field.name}"
             if self.field.data_type == "entity":
                 target = self.group[0] if self.group else self.field.valid_types[0]
-                path += f"/{target}/{self.group[1] if self.group else _NONE}"
+                path += f"/{target}/{self.group[1] if self.group else NO_GROUP}"
             else:
-                path += f"/{quote(self.group, safe=' ') or _NONE}"
+                path += f"/{quote(self.group, safe=' ') or NO_GROUP}"
         return path if self.row_id is None else f"{path}/id/{self.row_id}"
+
+
+def default_tracking_settings() -> dict[str, Any]:
+    """
+    Return the ``tracking_settings`` that the site gives to a new project.
+    """
+    return {"navchains": {name: f"{name}.{field}" for name, field in _DEFAULT_CHAINS.items()}}
 
 
 def chains(tx: Transaction, project_id: int) -> dict[str, Field]:
@@ -197,12 +206,13 @@ def _project(tx: Transaction, text: str) -> int:
 def _grouped(tx: Transaction, node: Node, field: Field, rest: list[str]) -> tuple[Node, list[str]]:
     if rest[0] != field.name:
         raise Fault(f"Unexpected field name in path: {rest[0]} (expecting {field.name})", NAVIGATION)
-    taken = 3 if field.data_type == "entity" else 2
+    # For the rows without a group, the type of the groups may be missing from the path.
+    taken = 3 if field.data_type == "entity" and rest[1:2] != [NO_GROUP] else 2
     group: Any = None
-    if len(rest) >= taken and taken == 2:
-        group = "" if rest[1] == _NONE else unquote(rest[1])
-    elif len(rest) >= taken and rest[2] == _NONE:
+    if len(rest) >= taken and rest[taken - 1] == NO_GROUP:
         group = ""
+    elif len(rest) >= taken and taken == 2:
+        group = unquote(rest[1])
     elif len(rest) >= taken and rest[1] in tx.schema and rest[2].isdigit():
         group = (rest[1], int(rest[2]))
     if group is None:

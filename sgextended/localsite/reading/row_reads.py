@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Optional
 import attrs
 import sqlalchemy as sa
 
+from sgextended.localsite.errors import DATABASE, Fault
 from sgextended.localsite.reading.field_paths import Leaf, Place, Scope, link_name, linked
-from sgextended.localsite.reading.filter_presets import preset_condition
+from sgextended.localsite.reading.filter_presets import with_presets
 from sgextended.localsite.reading.filters import where
 from sgextended.localsite.storage.data_types import PASSWORD_MASK, shown
 from sgextended.localsite.storage.file_columns import shown_file, shown_image
@@ -25,9 +26,13 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.schema.entity_types import Field
 
-_UNSORTABLE = frozenset(
-    {"jsonb", "multi_entity", "password", "pivot_column", "serializable", "summary", "tag_list", "url"}
-)
+# The links of these fields name the task of the template from which the linked task was made.
+_NEIGHBOURS = frozenset({"Task.downstream_tasks", "Task.upstream_tasks"})
+# A file field that reads as a path on the site, in a bare text.
+_LANDING_PAGE = "Project.landing_page_url"
+# Data types by which the database of a live site cannot order rows.
+_REFUSED_ORDERS = frozenset({"pivot_column", "uuid"})
+_UNSORTABLE = frozenset({"jsonb", "multi_entity", "password", "serializable", "summary", "tag_list", "url"})
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +51,7 @@ class Search:
 
         archived: Whether rows of archived projects are found too.
 
-        presets: Filter presets in API3 form, which the rows must also meet.
+        presets: Filter presets in API3 form, which the rows must also meet. ``LATEST`` chooses among the found rows.
     """
 
     entity_type: str
@@ -84,8 +89,7 @@ def scope_of(tx: Transaction, search: Search) -> tuple[Scope, sa.ColumnElement[b
     parts = [sa.not_(scope.root.is_live) if search.retired else scope.root.is_live, where(scope, search.filters)]
     if not search.archived:
         parts.append(_unarchived(tx, scope.root))
-    parts.extend(preset_condition(tx, scope.root, preset) for preset in search.presets)
-    return scope, sa.and_(*parts)
+    return scope, with_presets(scope, sa.and_(*parts), search.presets)
 
 
 def show(tx: Transaction, entity_type: str, ids: Sequence[int], fields: Iterable[str]) -> list[dict[str, Any]]:
@@ -138,8 +142,13 @@ class _Page:
             self._constant[path] = None
         elif field.data_type == "summary":
             self._counts.append((path, self._owner(place), field))
+        elif field.data_type == "pivot_column":
+            self._constant[path] = None
         elif field.data_type == "password":
-            self._constant[path] = PASSWORD_MASK
+            # Behind a link that leads to no person, there is no password to mask.
+            self._plain.append((path, self._column(place.id), lambda row: None if row is None else PASSWORD_MASK))
+        elif field.path == _LANDING_PAGE:
+            self._plain.append((path, self._column(place.id), lambda row: row and f"/detail/Project/{row}"))
         else:
             convert = self._converter(field)
             self._plain.append((path, self._column(place.column(field)), convert))
@@ -183,6 +192,8 @@ class _Page:
     def _show_lists(self, shown_rows: list[dict[str, Any]], ordered: list[sa.Row[Any]]) -> None:
         for path, at, field in self._lists:
             found = link_lists(self._tx, field, {row[at] for row in ordered if row[at] is not None})
+            if field.path in _NEIGHBOURS:
+                _add_template_tasks(self._tx, found)
             for out, row in zip(shown_rows, ordered):
                 out[path] = found.get(row[at], [])
 
@@ -215,18 +226,35 @@ class _Page:
 
 def link_lists(tx: Transaction, field: Field, owners: Iterable[int]) -> dict[int, list[Link]]:
     """
-    Return the links of a multi-entity field, ordered by name, keyed by the id of the row that has them.
+    Return the links of a multi-entity field, keyed by the id of the row that has them.
+
+    The links are ordered by name. Replies are a conversation, so they are ordered by id, the oldest first.
     """
     links = linked(tx, field)
-    query = (
-        sa.select(links.own_id, links.far_type, links.far_id, links.name)
-        .where(links.condition, among(links.own_id, owners))
-        .order_by(links.name.asc(), links.far_type, links.far_id)
+    query = sa.select(links.own_id, links.far_type, links.far_id, links.name).where(
+        links.condition, among(links.own_id, owners)
     )
+    by_name = [] if field.valid_types == ("Reply",) else [links.name.asc()]
+    query = query.order_by(*by_name, links.far_type, links.far_id)
     found: dict[int, list[Link]] = {}
     for own_id, far_type, far_id, name in tx.connection.execute(query):
         found.setdefault(own_id, []).append({"id": far_id, "name": name, "type": far_type})
     return found
+
+
+def _add_template_tasks(tx: Transaction, found: dict[int, list[Link]]) -> None:
+    """
+    Add ``template_task_id`` to the links to tasks that were made from a task of a template.
+    """
+    tasks = tx.tables["Task"]
+    ids = {link["id"] for links in found.values() for link in links}
+    query = sa.select(tasks.c.id, tasks.c.template_task__id).where(
+        among(tasks.c.id, ids), tasks.c.template_task__id.is_not(None)
+    )
+    origins = {row[0]: row[1] for row in tx.connection.execute(query)} if ids else {}
+    for link in (link for links in found.values() for link in links):
+        if link["id"] in origins:
+            link["template_task_id"] = origins[link["id"]]
 
 
 def sort_key(tx: Transaction, leaf: Leaf) -> Optional[sa.ColumnElement[Any]]:
@@ -243,6 +271,8 @@ def sort_key(tx: Transaction, leaf: Leaf) -> Optional[sa.ColumnElement[Any]]:
 def _order(scope: Scope, sorts: Sequence[tuple[str, bool]]) -> Iterable[sa.ColumnElement[Any]]:
     for path, descending in sorts:
         leaf = scope.leaf(path)
+        if leaf is not None and leaf.field.data_type in _REFUSED_ORDERS:
+            raise Fault(f"Read failed for entity type [{scope.root.entity_type}]", DATABASE)
         key = None if leaf is None else sort_key(scope.tx, leaf)
         if key is None:
             continue

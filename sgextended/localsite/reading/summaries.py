@@ -28,6 +28,8 @@ SUMMARIES = (
     *("status_percentage", "status_percentage_as_float", "status_list", "checked", "unchecked"),
 )
 _PERCENTAGES = frozenset({"percentage", "status_percentage", "status_percentage_as_float"})
+#: The status of rows that a percentage of a status does not count.
+_NOT_APPLICABLE = "na"
 _CODES = frozenset({"list", "status_list"})
 
 
@@ -76,7 +78,7 @@ def summarize(
     Return the ``summaries`` of all rows found, and the ``groups`` of these rows with their own summaries.
 
     Raises:
-        Fault: A summary or grouping is unknown, or the field's data type does not support it.
+        Fault: A summary or grouping is unknown, or the field's data type does not support the grouping.
     """
     scope, condition = scope_of(tx, search)
     wanted = list(_summaries(scope, summaries))
@@ -171,15 +173,10 @@ def _summaries(scope: Scope, asked: Sequence[dict[str, Any]]) -> Iterator[_Summa
         leaf = scope.leaf(path) if isinstance(path, str) else None
         if leaf is None:
             raise Fault(f"API {scope.tx.rpc}() {scope.root.entity_type}.{path} doesn't exist.")
-        if leaf.field.data_type in {"pivot_column", "summary"}:
-            # The site leaves query fields out of its response.
-            continue
         formula = _formula(scope, leaf, kind, item.get("value"))
         if formula is None:
-            raise Fault(
-                f"API {scope.tx.rpc}() The summary '{kind}' is not allowed for field {leaf.field.path} of data type "
-                f"'{leaf.field.data_type}'."
-            )
+            # Real sites leave a summary that the field cannot have out of their response.
+            continue
         yield _Summary(str(path), at, formula)
         at += len(formula.parts)
 
@@ -201,13 +198,16 @@ def _formula(scope: Scope, leaf: Leaf, kind: str, value: Any) -> Optional[_Formu
     Return the formula of a summary, or None if the data type does not support the summary.
     """
     data_type, func = leaf.field.data_type, sa.func
-    rows = _Part(func.count(), _sum)
+    if data_type in {"pivot_column", "summary"}:
+        return None
     if kind == "record_count":
-        return _Formula((rows,), _or_zero)
+        return _Formula((_Part(func.count(), _sum),), _or_zero)
     if kind == "count":
         return _Formula((_Part(func.count(_filled(scope.tx, leaf)), _sum),), _or_zero)
     if data_type in {"multi_entity", "password"}:
         return None
+    if kind in _PERCENTAGES and data_type not in NUMBERS:
+        return _share(scope, leaf, kind, value)
     column = leaf.place.column(leaf.field)
     least, most = _Part(func.min(column), min), _Part(func.max(column), max)
     if data_type in NUMBERS:
@@ -217,6 +217,7 @@ def _formula(scope: Scope, leaf: Leaf, kind: str, value: Any) -> Optional[_Formu
             "sum": _Formula((total,), _or_zero),
             "maximum": _Formula((most,), _or_zero),
             "minimum": _Formula((least,), _or_zero),
+            "percentage": _Formula((), int),
             "average": _Formula((total, filled), lambda whole, number: whole / number if number else 0.0),
         }
         return numbers.get(kind)
@@ -228,11 +229,23 @@ def _formula(scope: Scope, leaf: Leaf, kind: str, value: Any) -> Optional[_Formu
     if data_type == "status_list" and kind == "status_list":
         code = func.coalesce(column, "")
         return _Formula((_Part(func.min(code), min), _Part(func.max(code), max)), _common_status)
-    if kind in _PERCENTAGES and (data_type in _CODES or (data_type == "checkbox" and kind == "percentage")):
-        matching = func.count(sa.case((column == (1 if data_type == "checkbox" else _code(scope, leaf, value)), 1)))
-        share = _percent_as_float if kind == "status_percentage_as_float" else _percent
-        return _Formula((_Part(matching, _sum), rows), share)
     return None
+
+
+def _share(scope: Scope, leaf: Leaf, kind: str, value: Any) -> Optional[_Formula]:
+    """
+    Return the formula of a percentage of a status, a list or a checkbox, or None for other data types.
+    """
+    is_checkbox = leaf.field.data_type == "checkbox"
+    if not (leaf.field.data_type in _CODES or (is_checkbox and kind == "percentage")):
+        return None
+    func, column = sa.func, leaf.place.column(leaf.field)
+    wanted = 1 if is_checkbox else _code(scope, leaf, value)
+    matching, rows = _Part(func.count(sa.case((column == wanted, 1))), _sum), _Part(func.count(), _sum)
+    if kind == "percentage":
+        return _Formula((matching, rows), _percent)
+    counted = func.count(sa.case((func.coalesce(column, "") != _NOT_APPLICABLE, 1)))
+    return _Formula((matching, rows, _Part(counted, _sum)), _status_percent)
 
 
 def _code(scope: Scope, leaf: Leaf, value: Any) -> str:
@@ -245,15 +258,18 @@ def _code(scope: Scope, leaf: Leaf, value: Any) -> str:
 
 
 def _common_status(least: Optional[str], most: Optional[str]) -> str:
-    return (most or "na") if least == most else "ip"
-
-
-def _percent_as_float(matching: Optional[int], rows: Optional[int]) -> float:
-    return 100.0 * (matching or 0) / rows if rows else 0.0
+    return (most or _NOT_APPLICABLE) if least == most else "ip"
 
 
 def _percent(matching: Optional[int], rows: Optional[int]) -> int:
-    return int(_percent_as_float(matching, rows) + 0.5)
+    return int(100.0 * (matching or 0) / rows + 0.5) if rows else 0
+
+
+def _status_percent(matching: Optional[int], rows: Optional[int], counted: Optional[int]) -> int:
+    """
+    Return the percentage, or -1 if there are rows and none of them has a status that counts.
+    """
+    return -1 if rows and not counted else _percent(matching, rows)
 
 
 def _filled(tx: Transaction, leaf: Leaf) -> sa.ColumnElement[Any]:

@@ -12,7 +12,16 @@ import attrs
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import DATABASE, Fault
-from sgextended.localsite.schedule.task_dates import PLANNED, Plan, PlanError, move, move_end, replan, respan
+from sgextended.localsite.schedule.task_dates import (
+    PLANNED,
+    Plan,
+    PlanError,
+    move,
+    move_end,
+    replan,
+    respan,
+    synchronized,
+)
 from sgextended.localsite.schedule.working_days import Calendar, work_days
 from sgextended.localsite.storage.data_types import write_failed
 from sgextended.localsite.storage.single_row_writes import update_row
@@ -28,7 +37,8 @@ BINDING = frozenset({"dependency_type", "offset_days", "task__id", "dependent_ta
 
 _FROM_START = frozenset({"start-to-start", "start-to-finish-next-day"})
 _TO_FINISH = frozenset({"finish-to-finish", "start-to-finish-next-day"})
-_DATES = ("start_date", "due_date", "splits")
+# A write of these fields pins a task that has upstream tasks. A write of the due date alone does not.
+_PINNING = frozenset({"splits", "start_date"})
 
 
 @attrs.frozen
@@ -97,16 +107,39 @@ def plan_existing(tx: Transaction, task_id: int, sent: Mapping[str, Any]) -> Non
     bounds = _bounds(tx, task_id, calendar)
     if "pinned" in sent:
         changes["pinned"] = sent["pinned"]
-    elif bounds is not None and any(name in sent for name in _DATES):
-        # A caller who sets the dates of a task with upstream tasks expects these dates to stay.
+    elif bounds is not None and not _PINNING.isdisjoint(sent):
         changes["pinned"] = 1
     update_row(tx, "Task", task_id, changes)
     if bounds is not None:
-        settle(tx, [task_id])
+        # A due date stays as it was written until an upstream task moves.
+        settle(tx, [task_id], hold="due_date" in sent and "pinned" not in sent)
     moved = [changes[name] for name in ("start_date", "due_date") if name in changes]
     if moved:
         # Clearing dates moves no other task.
         settle_dependents(tx, [task_id], hold=not any(moved))
+
+
+def replan_from_template(tx: Transaction, task_id: int, template: Mapping[str, Any]) -> bool:
+    """
+    Write the schedule of a task of a template to a task that is linked to it; return whether its dates changed.
+
+    Args:
+        tx: The transaction of the request.
+
+        task_id: The linked task. It keeps the dates that it has.
+
+        template: The columns of the template's task.
+    """
+    row = _task(tx, task_id)
+    calendar = _calendar_of(tx, task_id, row)
+    try:
+        after = synchronized(Plan.from_columns(row), Plan.from_columns(template), calendar)
+    except OverflowError as error:
+        raise _out_of_range(tx) from error
+    changes = _changes(row, after.columns(calendar))
+    if changes:
+        update_row(tx, "Task", task_id, {**changes, **_updated_columns(tx)})
+    return "start_date" in changes or "due_date" in changes
 
 
 def settle(tx: Transaction, task_ids: Iterable[int], *, hold: bool = False) -> None:
@@ -166,8 +199,8 @@ def check_type(value: Optional[str]) -> None:
     """
     if value not in DEPENDENCY_TYPES:
         raise Fault(
-            f"Create failed for [TaskDependency]: Validation failed: Dependency type Dependency type '{value}' is "
-            f"invalid, accepted values are {', '.join(DEPENDENCY_TYPES)}.",
+            "Create failed for [TaskDependency]: Validation failed: Dependency type Dependency type "
+            f"'{value or ''}' is invalid, accepted values are {', '.join(DEPENDENCY_TYPES)}.",
             DATABASE,
         )
 
@@ -252,7 +285,8 @@ def _resolve(tx: Transaction, task_id: int, *, hold: bool) -> bool:
     plan = Plan.from_columns(row)
     bounds = _bounds(tx, task_id, calendar) or []
     if row["pinned"] or hold or not bounds:
-        broken = int(any(bound.is_broken_by(plan) for bound in bounds))
+        # Only a pinned task reports that it is too early. The next write of an upstream task moves the others.
+        broken = int(bool(row["pinned"]) and any(bound.is_broken_by(plan) for bound in bounds))
         update_row(tx, "Task", task_id, _changes(row, {"dependency_violation": broken}))
         return False
     try:
@@ -285,8 +319,11 @@ def _bounds(tx: Transaction, task_id: int, calendar: Calendar) -> Optional[list[
             continue
         day = dt.date.fromisoformat(text)
         try:
-            if kind.endswith("next-day"):
+            if kind == "finish-to-start-next-day":
                 day = calendar.forward(day + dt.timedelta(days=1), 1)
+            elif kind == "start-to-finish-next-day":
+                # The upstream task starts on the working day after the end of the downstream task.
+                day = calendar.backward(day - dt.timedelta(days=1), 1)
             bounds.append(_Bound(calendar.shift(day, offset or 0), kind in _TO_FINISH))
         except OverflowError as error:
             raise _out_of_range(tx) from error

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: The fields of a plan. They are written after all other fields of a task.
+# A hash or a list of numbers in place of a list of hashes, in the words of a live site.
+_NO_SEGMENTS = "(task.rb) no implicit conversion of String into Integer"
 PLANNED = ("milestone", "splits", "start_date", "due_date", "duration")
 
 
@@ -175,6 +177,24 @@ def respan(plan: Plan, calendar: Calendar) -> Plan:
     return _split(plan, plan.pieces, calendar) if plan.pieces else _spanned(plan, calendar)
 
 
+def synchronized(plan: Plan, template: Plan, calendar: Calendar) -> Plan:
+    """
+    Return *plan* with the schedule of *template* in place of what is empty in it.
+
+    A task without dates gets the dates and the duration of the template. A task with dates keeps them, and a task with
+    one date gets the other one if the two are in order. Whether it is a milestone is always taken from the template.
+    """
+    if plan.milestone is not template.milestone:
+        plan = replan(plan, {"milestone": template.milestone}, calendar)
+    if plan.start is None and plan.due is None:
+        return template if template.duration is not None else attrs.evolve(template, duration=plan.duration)
+    start, due = plan.start or template.start, plan.due or template.due
+    if start is None or due is None or due < start or plan.pieces:
+        return plan
+    filled = attrs.evolve(plan, start=start, due=due)
+    return filled if filled == plan else _spanned(filled, calendar)
+
+
 def _milestone(plan: Plan, sent: Mapping[str, Any]) -> Plan:
     start, due = _date(sent.get("start_date")), _date(sent.get("due_date"))
     if start is not None and due is not None and start != due:
@@ -205,8 +225,7 @@ def _change_due(plan: Plan, due: dt.date, calendar: Calendar) -> Plan:
     Return *plan* with another end. The duration changes; if the start is unknown, the start is computed.
     """
     if plan.pieces:
-        kept = [piece for piece in plan.pieces if piece.start <= due] or [Piece(due, due)]
-        return _split(plan, (*kept[:-1], Piece(kept[-1].start, due)), calendar)
+        return _split(plan, _pieces_until(plan.pieces, due, calendar), calendar)
     plan = attrs.evolve(plan, due=due)
     if plan.start is None and plan.duration is not None:
         return attrs.evolve(plan, start=calendar.backward(due, _days(plan.duration)))
@@ -236,6 +255,18 @@ def _moved_pieces(plan: Plan, start: dt.date, calendar: Calendar) -> Plan:
             )
         pieces.append(Piece(start, calendar.forward(start, max(1, calendar.count(*piece)))))
     return _split(plan, tuple(pieces), calendar)
+
+
+def _pieces_until(pieces: tuple[Piece, ...], due: dt.date, calendar: Calendar) -> tuple[Piece, ...]:
+    """
+    Return the pieces of a split task whose end moves to *due*. A due date in a gap becomes a piece of one day.
+    """
+    kept = tuple(piece for piece in pieces if piece.start <= due)
+    day = Piece(due, due)
+    if not kept:
+        return (day,)
+    in_gap = len(kept) < len(pieces) and _gap(calendar, kept[-1], day) > 0
+    return (*kept, day) if in_gap else (*kept[:-1], Piece(kept[-1].start, due))
 
 
 def _change_split_duration(plan: Plan, duration: int, calendar: Calendar) -> Plan:
@@ -279,11 +310,15 @@ def _gap(calendar: Calendar, one: Piece, other: Piece) -> int:
 def _pieces(value: Optional[str]) -> tuple[Piece, ...]:
     items = json.loads(value) if value else []
     if not isinstance(items, list):
-        raise PlanError("(task.rb) Splits are a list of segments, each with a start and an end.")
+        raise PlanError(_NO_SEGMENTS)
+    if items and all(isinstance(item, dict) and not item.keys() & {"start", "end"} for item in items):
+        return ()  # live sites store null for hashes that say nothing of a segment
     return tuple(_piece(item, at) for at, item in enumerate(items, start=1))
 
 
 def _piece(item: Any, number: int) -> Piece:
+    if not isinstance(item, dict):
+        raise PlanError(_NO_SEGMENTS)
     try:
         return Piece(dt.date.fromisoformat(item["start"]), dt.date.fromisoformat(item["end"]))
     except (KeyError, TypeError, ValueError):

@@ -3,7 +3,8 @@ The site's schema: its entity types, their fields, and the values that each fiel
 
 The standard schema is in ``schema.json``, one line per field. A line contains the field's data type and everything that
 differs from the defaults: a label other than the name in title case, ``read_only``, ``create_only``, ``mandatory``,
-``unique``, a ``default``, the entity ``types`` of a link, the ``values`` of a list and the ``labels`` of its statuses.
+``unique``, a ``default``, the default ``summary``, the entity ``types`` of a link, the ``values`` of a list and the
+``labels`` of its statuses.
 """
 
 from __future__ import annotations
@@ -24,6 +25,16 @@ CONTAINERS = frozenset({"jsonb", "serializable", "tag_list", "url"})
 #: Data types whose values the site computes. Callers cannot write them.
 COMPUTED = frozenset({"calculated", "pivot_column", "summary", "uuid"})
 
+#: Entity types that the service knows. A site enables some of them; the others can be named as a value only.
+BUILT_IN_TYPES = frozenset(
+    [
+        *(f"CustomEntity{number:02d}" for number in range(1, 51)),
+        *(f"CustomNonProjectEntity{number:02d}" for number in range(1, 31)),
+        *(f"CustomThreadedEntity{number:02d}" for number in range(1, 16)),
+        *("Contract", "Launch", "Reel", "RvLicense", "SavedFilter", "Slate", "SourceClip"),
+    ]
+)
+
 # The first of these fields that a type has is the name of its rows, unless the type is in _IDENTIFIERS.
 _IDENTIFIER_ORDER = ("code", "name", "title", "subject", "content", "display_name", "description")
 _IDENTIFIERS = {
@@ -35,8 +46,13 @@ _IDENTIFIERS = {
     "TimeLog": "description",
 }
 
-# The schema lists types for these link fields, but real sites let them link to rows of any type.
-_ADVISORY = frozenset({("Shot", "sg_sequence"), ("Reply", "entity")})
+# Link fields with one valid type that were measured to refuse other types: of all entity types, and of one.
+_BINDING_NAMES = frozenset({"project", "task_template"})
+_BINDING = frozenset(
+    {
+        *("Cut.version", "CutItem.cut", "CutItem.shot", "CutItem.version", "Sequence.episode", "TimeLog.user"),
+    }
+)
 
 _PERSONAL = frozenset(
     {
@@ -46,7 +62,7 @@ _PERSONAL = frozenset(
     }
 )
 
-_PROJECT_OPTIONAL = frozenset({"Attachment", "Booking", "Page", "PipelineConfiguration", "WorkDayRule"})
+_PROJECT_OPTIONAL = frozenset({"Attachment", "Booking", "Page", "PipelineConfiguration", "SavedFilter", "WorkDayRule"})
 
 
 @attrs.frozen(kw_only=True)
@@ -66,6 +82,7 @@ class Field:
     default: Any = None
     valid_types: tuple[str, ...] = ()
     valid_values: Optional[tuple[str, ...]] = None
+    #: Names of statuses by their codes, for statuses without a row of type Status; see `EntityType.labelled`.
     value_labels: Mapping[str, str] = attrs.field(factory=dict)
     #: Whether the field is not part of the standard schema.
     custom: bool = False
@@ -86,16 +103,9 @@ class Field:
     @property
     def editable(self) -> bool:
         """
-        Return whether the value of an existing row may be changed.
+        Return whether the form of the web application may change the field. `write_rules` decides for the API.
         """
         return not (self.read_only or self.create_only)
-
-    @property
-    def hideable(self) -> bool:
-        """
-        Return whether a project may hide the field.
-        """
-        return self.custom or self.name.startswith("sg_")
 
     @property
     def is_personal(self) -> bool:
@@ -107,12 +117,26 @@ class Field:
     @property
     def takes_any_type(self) -> bool:
         """
-        Return whether the field may link to types that are not in ``valid_types``.
+        Return whether the field may hold links to types that are not in ``valid_types``.
 
-        A link with one valid type accepts only this type, apart from a few exceptions. For a link with several valid
-        types, the list is only advice. Real sites do the same.
+        For a link with several valid types, the list is only advice. Some links with one valid type refuse others.
         """
-        return len(self.valid_types) != 1 or "*" in self.valid_types or (self.entity_type, self.name) in _ADVISORY
+        is_end = self.entity_type.endswith(("Connection", "Dependency"))
+        return len(self.valid_types) != 1 or not (is_end or self.name in _BINDING_NAMES or self.path in _BINDING)
+
+    @property
+    def is_type_advice(self) -> bool:
+        """
+        Return whether ``valid_types`` is known to be only advice.
+
+        This was measured for links with several valid types, and for the ``sg_`` links, whose types a site can
+        configure. For a list, it was measured for the lists of links to whatever a row is about.
+        """
+        if "*" in self.valid_types or not self.valid_types:
+            return True
+        if self.data_type == "multi_entity":
+            return self.name.endswith("_links")
+        return len(self.valid_types) > 1 or self.name.startswith("sg_") or self.path == "Reply.entity"
 
     @property
     def links_to_any_type(self) -> bool:
@@ -140,6 +164,20 @@ class EntityType:
         if self.name in _IDENTIFIERS:
             return _IDENTIFIERS[self.name]
         return next((name for name in _IDENTIFIER_ORDER if name in self.fields), None)
+
+    def labelled(self, status_names: Mapping[str, str]) -> EntityType:
+        """
+        Return the type with the names of statuses in its status fields.
+
+        Args:
+            status_names: The names of the site's statuses by their codes.
+        """
+        labelled = {
+            name: attrs.evolve(field, value_labels={**field.value_labels, **status_names})
+            for name, field in self.fields.items()
+            if field.data_type == "status_list"
+        }
+        return attrs.evolve(self, fields={**self.fields, **labelled}) if labelled else self
 
     @property
     def needs_project(self) -> bool:
@@ -184,7 +222,7 @@ def _title(name: str) -> str:
 
 
 def _field(entity_type: str, name: str, line: Mapping[str, Any]) -> Field:
-    values = line.get("values")
+    values, summary = line.get("values"), line.get("summary")
     return Field(
         entity_type=entity_type,
         name=name,
@@ -199,6 +237,7 @@ def _field(entity_type: str, name: str, line: Mapping[str, Any]) -> Field:
         valid_values=None if values is None else tuple(values),
         value_labels=line.get("labels", {}),
         undeclared=line.get("undeclared", False),
+        remarks={} if summary is None else {"summary_default": summary},
     )
 
 

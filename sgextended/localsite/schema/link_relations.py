@@ -84,6 +84,8 @@ _CONNECTIONS: tuple[tuple[str, str, Optional[str], str, Optional[str]], ...] = (
     ("CameraMocapTakeConnection", "camera", "Camera.mocap_takes", "mocap_take", "MocapTake.cameras"),
     ("ElementShotConnection", "element", "Element.shots", "shot", "Shot.elements"),
     ("GroupUserConnection", "group", "Group.users", "user", "HumanUser.groups"),
+    ("LaunchSceneConnection", "launch", "Launch.scenes", "scene", None),
+    ("LaunchShotConnection", "launch", "Launch.shots", "shot", None),
     ("MocapTakeRangeShotConnection", "mocap_take_range", "MocapTakeRange.shots", "shot", "Shot.mocap_take_ranges"),
     ("PerformerMocapTakeConnection", "performer", "Performer.mocap_takes", "mocap_take", "MocapTake.performers"),
     ("PerformerRoutineConnection", "performer", "Performer.routines", "routine", "Routine.performers"),
@@ -127,7 +129,13 @@ _CONNECTIONS: tuple[tuple[str, str, Optional[str], str, Optional[str]], ...] = (
     # In a TaskDependency, `task` is the downstream task and `dependent_task` the upstream task, despite the names.
     ("TaskDependency", "task", "Task.upstream_tasks", "dependent_task", "Task.downstream_tasks"),
     ("TicketTicketConnection", "source_ticket", "Ticket.tickets", "dest_ticket", None),
-    ("Version_sg_deliveries_Connection", "version", "Version.sg_deliveries", "delivery", "Delivery.sg_versions"),
+    (
+        "Version_sg_deliveries_Connection",
+        "version",
+        "Version.sg_deliveries",
+        "delivery",
+        "Delivery.version_sg_deliveries_versions",
+    ),
 )
 
 # Each multi-entity field, and the entity field whose links it shows from the other end.
@@ -138,9 +146,11 @@ _REVERSES = {
     "Episode.cuts": "Cut.entity",
     "Episode.sequences": "Sequence.episode",
     "HumanUser.bookings": "Booking.user",
+    "HumanUser.contracts": "Contract.user",
     "Level.sub_levels": "Level.parent",
     "MocapTake.sg_mocap_take_ranges": "MocapTakeRange.sg_mocap_take",
     "Project.phases": "Phase.project",
+    "Reel.cuts": "Cut.entity",
     "Scene.shots": "Shot.sg_scene",
     "Sequence.cuts": "Cut.entity",
     "Sequence.shots": "Shot.sg_sequence",
@@ -171,7 +181,7 @@ _MIRRORS_OF_MANY = {
 }
 
 # Fields with their own links, although other fields of the same name show the links of another field.
-_LISTED = frozenset({"Delivery.sg_published_files", "Note.tasks"})
+_LISTED = frozenset({"Delivery.sg_published_files", "Delivery.sg_versions", "Note.tasks"})
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -21,6 +21,8 @@ from sgextended.localsite.services.authentication import Authenticator
 from sgextended.localsite.services.ledger import Ledger
 from sgextended.localsite.services.site_store import Store
 from sgextended.localsite.storage.single_row_writes import insert_row, link_columns, update_row
+from sgextended.localsite.storage.transaction import Actor
+from sgextended.localsite.writing.row_inserts import insert_given
 from sgextended.localsite.writing.row_writes import create
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ Entered = TypeVar("Entered", bound="LocalSite")
 
 # Seconds between two checks for a signal while a site runs in the foreground. Windows cannot interrupt a wait.
 _SIGNAL_CHECK_SECONDS = 0.5
+# Live sites give a new script this version, which is part of the script's name in links.
+_SCRIPT_VERSION = "1.0"
 
 
 class LocalSite:
@@ -78,9 +82,15 @@ class LocalSite:
 
         link_lifetime: Seconds for which the addresses of files are valid, at least.
 
-        thumbnail_delay: Seconds for which a new thumbnail reads as the placeholder for thumbnails in progress.
+        thumbnail_delay:
+            Seconds for which a new thumbnail reads as the placeholder for thumbnails in progress. After this time, the
+            fields that a transcode fills are filled, too.
 
         session_lifetime: Seconds after which a session token has expired.
+
+        strict:
+            Whether the site refuses requests that a live site may refuse, where neither a measurement nor the
+            documentation decides. False: it accepts them.
 
         log_level: The level from which the HTTP server logs.
 
@@ -111,8 +121,10 @@ class LocalSite:
         link_lifetime: float = 3600.0,
         thumbnail_delay: float = 0.0,
         session_lifetime: float = 86400.0,
+        strict: bool = True,
         log_level: str = "warning",
     ) -> None:
+        self._strict = strict
         self.script_name = script_name
         self.api_key = api_key or secrets.token_urlsafe(24)
         self._is_key_given = bool(api_key)
@@ -286,6 +298,30 @@ class LocalSite:
         self._authenticator.set_secret(tx, entity_type, entity_id, secret)
         return True
 
+    def insert(self, rows: Iterable[Mapping[str, Any]], *, log_events: bool = False) -> list[Link]:
+        """
+        Insert rows with given ids, all or none, and return links to them in the order of the rows.
+
+        The rows get the defaults of a create, and are created by the site's script. They may link to each other in any
+        order. They have no effects on other rows: task templates add no tasks, and tasks keep their dates. Records that
+        are created later get higher ids.
+
+        Args:
+            rows:
+                The rows, such as ``{"type": "Shot", "id": 17, "code": "sh010", "project": {...}}``. A row without
+                ``id`` gets the next free id. The values are those that a create takes. Fields that only the site itself
+                writes, such as ``updated_by``, may be given too.
+
+            log_events: Whether the event log gets the entries of creates.
+
+        Raises:
+            ValueError: A type or a field is unknown, an id is in use, or a value is invalid. No row was inserted.
+        """
+        with self.store.writing() as tx:
+            script_id = _script(tx, self.script_name)
+            tx.actor = Actor("ApiUser", script_id)
+            return insert_given(tx, rows, log_events=log_events)
+
     def set_scan(self, attachment_id: int, status: Optional[str]) -> None:
         """
         Set the result of the malware scan of an uploaded file, which callers cannot set.
@@ -298,6 +334,12 @@ class LocalSite:
         """
         with self.store.writing() as tx:
             update_row(tx, "Attachment", attachment_id, {"processing_status": status})
+
+    def show_late_events(self) -> None:
+        """
+        Make the event log entries visible that the fault ``late-events`` holds back, except those that never appear.
+        """
+        self.store.show_late_events()
 
     def start(self) -> None:
         """
@@ -327,8 +369,9 @@ class LocalSite:
         running = RunningSite()
         try:
             running.listen(self._host, self._port, tls=self._tls, given=self._certificate)
-            running.store = Store(self._db, data=self._data)
+            running.store = Store(self._db, data=self._data, strict=self._strict)
             running.closers.append(running.store.close)
+            running.store.draw_event_delay = self.faults.draw_event_delay
             media = running.store.media
             media.address, media.direct_uploads = running.url, self._direct_uploads
             media.link_lifetime, media.thumbnail_delay = self._link_lifetime, self._thumbnail_delay
@@ -362,6 +405,7 @@ def _script(tx: Transaction, name: str) -> int:
     if script_id is None:
         columns = {
             "firstname": name,
+            "lastname": _SCRIPT_VERSION,
             "generate_event_log_entries": 1,
             "created_at": tx.moment,
             "updated_at": tx.moment,

@@ -131,11 +131,12 @@ def _paging(tx: Transaction, payload: Mapping[str, Any]) -> tuple[int, int]:
     if not isinstance(paging, dict):
         raise Fault(f"API {tx.rpc}() invalid paging: {inspect(paging)}")
     size, page = paging.get("entities_per_page", DEFAULT_PER_PAGE), paging.get("current_page", 1)
-    for key, value in (("entities_per_page", size), ("current_page", page)):
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**31:
+    for key, value, least in (("entities_per_page", size, -(2**31)), ("current_page", page, 1)):
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
             raise Fault(f"API {tx.rpc}() invalid paging: '{key}' must be a positive Integer, got {inspect(value)}")
-    if size > MAX_PER_PAGE:
-        raise Fault(f"API {tx.rpc}() invalid paging: size must be less than {MAX_PER_PAGE}, got {size}")
+    if not 1 <= size <= MAX_PER_PAGE:
+        limit = "greater than 0" if size < 1 else f"less than {MAX_PER_PAGE}"
+        raise Fault(f"API {tx.rpc}() invalid paging: size must be {limit}, got {size}")
     return size, page
 
 
@@ -194,16 +195,24 @@ def _batch(tx: Transaction, payload: Any) -> list[Any]:
         raise Fault(f"API batch() expected an Array of requests but got: {inspect(payload)}")
     tx.in_batch = True
     results = []
-    for request in payload:
-        kind = mapping(tx, request).get("request_type")
-        answer: Optional[Callable[[Transaction, Any], Any]] = _BATCHED.get(kind) if isinstance(kind, str) else None
-        if answer is None:
-            raise Fault(f"API batch() 'request_type' must be one of: create, update, delete. Got: {inspect(kind)}")
-        tx.rpc = str(kind)
+    for index, request in enumerate(payload):
         # A long batch would use up the cached aliases, and making a new alias takes longer than writing a row.
         tx.reuse_aliases()
-        results.append(answer(tx, request))
+        try:
+            results.append(_batched(tx, request))
+        except Fault as fault:
+            text = f"API batch() request with index {index} failed.  All requests rolled back.\n{fault.message}"
+            raise Fault(text, fault.code) from fault
     return results
+
+
+def _batched(tx: Transaction, request: Any) -> Any:
+    kind = mapping(tx, request).get("request_type")
+    answer: Optional[Callable[[Transaction, Any], Any]] = _BATCHED.get(kind) if isinstance(kind, str) else None
+    if answer is None:
+        raise Fault(f"API batch() 'request_type' must be one of: create, update, delete. Got: {inspect(kind)}")
+    tx.rpc = str(kind)
+    return answer(tx, request)
 
 
 def _work_schedule_read(tx: Transaction, payload: Any) -> dict[str, Any]:

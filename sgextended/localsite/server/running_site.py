@@ -50,6 +50,7 @@ class RunningSite:
         self._socket: socket.socket
 
     def listen(self, host: str, port: int, *, tls: bool, given: Optional[tuple[str, str]]) -> None:
+        host = host.strip("[]")
         self._socket = bound(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port))
         self.closers.append(self._socket.close)
         if not is_loopback(host):
@@ -68,7 +69,8 @@ class RunningSite:
             _check_certificate(*given)
             self.key_files = given
         scheme = "http" if self.key_files[0] is None else "https"
-        self.url = f"{scheme}://{host}:{self._socket.getsockname()[1]}"
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"{scheme}://{shown}:{self._socket.getsockname()[1]}"
 
     def serve(self, authenticator: Authenticator, ledger: Ledger, faults: Faults, log_level: str) -> None:
         workers = ThreadPoolExecutor(MAX_CONNECTIONS // 2, thread_name_prefix="sgextended-site-worker")

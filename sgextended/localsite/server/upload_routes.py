@@ -171,13 +171,12 @@ def _upload_of(call: _Call, name: str, stack: contextlib.ExitStack) -> Upload:
         now = tx.now
     form, kind = call.form, "Thumbnail" if name == "publish_thumbnail" else "Attachment"
     if form.file is not None:
-        path, size, filename = form.file.path, form.file.size, form.filename
+        path, filename = form.file.path, form.filename
     elif "upload_link_info" in form.fields:
         key, filename, kind = _linked(call, form.fields["upload_link_info"], now)
         path = media.upload(key)
         if not path.is_file():
             raise Fault("The upload to storage is missing or incomplete.")
-        size = path.stat().st_size
     else:
         raise Fault("The form has no file.")
     thumbnail = media.scratch()
@@ -185,7 +184,7 @@ def _upload_of(call: _Call, name: str, stack: contextlib.ExitStack) -> Upload:
     wanted = kind == "Thumbnail" or (guessed_type(filename) or "image/").startswith("image/")
     made = wanted and make_thumbnail(path, thumbnail, filmstrip=is_true(form.fields.get("filmstrip")))
     named = filename.strip() or "unnamed"
-    return Upload(path=path, size=size, filename=named, kind=kind, thumbnail=thumbnail if made else None)
+    return Upload(path=path, filename=named, kind=kind, thumbnail=thumbnail if made else None)
 
 
 def _publish_thumbnail(tx: Transaction, call: _Call) -> str:

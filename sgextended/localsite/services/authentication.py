@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Optional, cast
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import AUTHENTICATION, MISSING_CODE, Fault
+from sgextended.localsite.storage.credentials import set_secret, slow_hash
 from sgextended.localsite.storage.transaction import MOMENT, Actor, Transaction
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 # The roles that may act as another user.
 _MAY_SUDO = frozenset({"admin", "api_admin"})
-_SCRYPT = {"n": 2**13, "r": 8, "p": 1}
 
 
 class Authenticator:
@@ -43,23 +43,15 @@ class Authenticator:
         self.session_lifetime = session_lifetime
         self._temporary: dict[tuple[str, int], bytes] = {}
         self._pepper = secrets.token_bytes(32)
-        self._verified: dict[tuple[str, int], bytes] = {}
+        # The salt is part of the key, because a request of the API can change a password.
+        self._verified: dict[tuple[str, int, bytes], bytes] = {}
         self._lock = threading.Lock()
 
     def set_secret(self, tx: Transaction, entity_type: str, entity_id: int, secret: str) -> None:
         """
         Set the key of a script or the password of a user. The earlier one is no longer valid.
         """
-        salt = secrets.token_bytes(16)
-        digest = _slow_hash(secret, salt)
-        credentials = tx.tables.credentials
-        tx.connection.execute(
-            sa.delete(credentials).where(credentials.c.type == entity_type, credentials.c.id == entity_id)
-        )
-        tx.connection.execute(
-            sa.insert(credentials), {"type": entity_type, "id": entity_id, "salt": salt, "digest": digest}
-        )
-        self._remember((entity_type, entity_id), secret)
+        self._remember((entity_type, entity_id, set_secret(tx, entity_type, entity_id, secret)), secret)
 
     def has_secret(self, tx: Transaction, entity_type: str, entity_id: int) -> bool:
         """
@@ -139,14 +131,15 @@ class Authenticator:
         row = tx.connection.execute(query).first()
         if row is None or not isinstance(secret, str):
             return None
-        key = (entity_type, row.id)
+        key = (entity_type, row.id, row.salt)
         with self._lock:
-            known = [found for found in (self._verified.get(key), self._temporary.get(key)) if found is not None]
+            accepted = self._verified.get(key), self._temporary.get((entity_type, row.id))
+        known = [found for found in accepted if found is not None]
         given = self._keyed(secret)
         # All are compared, so that the time reveals nothing.
         matches = [hmac.compare_digest(found, given) for found in known]
         if not any(matches):
-            if not hmac.compare_digest(row.digest, _slow_hash(secret, row.salt)):
+            if not hmac.compare_digest(row.digest, slow_hash(secret, row.salt)):
                 return None
             self._remember(key, secret)
         return Actor(entity_type, row.id)
@@ -172,7 +165,7 @@ class Authenticator:
                 return None
         return Actor(row.type, row.id)
 
-    def _remember(self, key: tuple[str, int], secret: str) -> None:
+    def _remember(self, key: tuple[str, int, bytes], secret: str) -> None:
         with self._lock:
             self._verified[key] = self._keyed(secret)
 
@@ -203,10 +196,6 @@ def _session_uuid(value: Any) -> Optional[str]:
         return str(uuid.UUID(value))
     except ValueError:
         return value
-
-
-def _slow_hash(secret: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(secret.encode("utf-8", "surrogatepass"), salt=salt, **_SCRYPT)
 
 
 def _fast_hash(token: str) -> str:
@@ -243,7 +232,7 @@ def _impersonated(tx: Transaction, caller: Actor, login: str) -> Actor:
     if tx.connection.execute(role).scalar() not in _MAY_SUDO:
         name = sa.select(callers.c.cached_display_name).where(callers.c.id == caller.id)
         who = tx.connection.execute(name).scalar()
-        raise Fault(f"{caller.type} '{who}' does not have permission to 'sudo'.", AUTHENTICATION)
+        raise Fault(f"The user does not have permission to 'sudo': {caller.type} '{who}'", AUTHENTICATION)
     query = sa.select(people.c.id, people.c.sg_status_list, people.c.can_impersonate_this_user).where(
         people.c.login == login, people.c.retired_at.is_(None)
     )

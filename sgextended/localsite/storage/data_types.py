@@ -13,7 +13,9 @@ import re
 from typing import TYPE_CHECKING, Any, Optional
 
 from sgextended.localsite.errors import DATABASE, Fault, class_name, inspect, is_finite_number
-from sgextended.localsite.schema.entity_types import COMPUTED, CONTAINERS, Field
+from sgextended.localsite.schema.colors import always_has_color, parse_color
+from sgextended.localsite.schema.entity_types import BUILT_IN_TYPES, COMPUTED, CONTAINERS, Field
+from sgextended.localsite.schema.json_values import json_text
 from sgextended.localsite.storage.transaction import MOMENT, Link, Transaction
 
 if TYPE_CHECKING:
@@ -53,18 +55,11 @@ _MOMENT = re.compile(
     r"(?:T(?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?(?P<zone>Z|[+-]\d{2}:?\d{2})?)?"
 )
 _INTEGER = re.compile(r"[+-]?\d+")
-_COLOR = re.compile(r"(\d{1,3}),(\d{1,3}),(\d{1,3})")
+# Feet and frames; a foot of 35 mm film has 16 frames.
+_FOOTAGE = re.compile(r"-?\d+-(?:0?\d|1[0-5])")
 _LARGEST = 2**31 - 1
-_COLOR_NAMES = {
-    "Black": "0,0,0",
-    "Blue": "61,85,240",
-    "Green": "79,179,79",
-    "Grey": "128,128,128",
-    "Orange": "240,142,61",
-    "Pink": "240,103,176",
-    "Purple": "142,68,173",
-    "Red": "208,60,60",
-}
+# The ranges that the vendor documents: numbers of these data types are below the limit and above its negative.
+_FLOAT_LIMITS = {"currency": 10.0**13, "float": 10.0**9}
 
 
 def wrong_class(tx: Transaction, field: Field, value: Any, classes: Optional[str] = None) -> Fault:
@@ -85,6 +80,10 @@ def write_failed(tx: Transaction, field: Field, reason: str) -> Fault:
     if tx.rpc == "create":
         return Fault(f"Invalid field value, update failed [5 - {text}]", DATABASE)
     return Fault(f"API {tx.rpc}() CRUD ERROR #5: {text}", DATABASE)
+
+
+def _invalid_data(field: Field, value: Any) -> Fault:
+    return Fault(f"Invalid data for '{field.data_type}' data type: {inspect(value)} [{field.path}]")
 
 
 def parse_date(value: str) -> str:
@@ -122,7 +121,7 @@ def parse_moment(value: str) -> str:
             pass
     raise Fault(
         f"Invalid date time format: {value}. Correct format is 2011-01-21T13:26:09Z (UTC), "
-        "2011-01-21T13:26:09-07:00 (UTC Offset) or any ISO8601 format."
+        "2011-01-21T13:26:09-07:00 (UTC Offset) or any ISO8601 compatible string."
     )
 
 
@@ -131,30 +130,36 @@ def parse_number(tx: Transaction, field: Field, value: Any) -> Any:
     Return an integer or a float, depending on the data type. Numeric text is converted to a number.
 
     Raises:
-        Fault: The value is not a number of this data type.
+        Fault: The value is not a number of this data type. An integer is not a float.
     """
     data_type = field.data_type
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise wrong_class(tx, field, value)
     if data_type in {"currency", "float"}:
-        try:
-            number = float(value)
-        except (OverflowError, ValueError):
-            number = float("nan")
-        if not is_finite_number(number):
-            raise Fault(f"Invalid data for '{data_type}' data type: {inspect(value)} [{field.path}]")
-        return round(number, 6)
+        return _parse_float(tx, field, value)
     if isinstance(value, str):
         if data_type in {"percent", "timecode"}:
             raise wrong_class(tx, field, value)
         if not _INTEGER.fullmatch(value.strip()):
-            raise Fault(f"Invalid data for '{data_type}' data type: {inspect(value)} [{field.path}]")
+            raise _invalid_data(field, value)
         return int(value)
     if isinstance(value, float):
         if data_type != "duration":
             raise wrong_class(tx, field, value)
         return int(value)
     return value
+
+
+def _parse_float(tx: Transaction, field: Field, value: Any) -> float:
+    if isinstance(value, int):
+        raise wrong_class(tx, field, value)
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not is_finite_number(number):
+        raise _invalid_data(field, value)
+    return round(number, 6)
 
 
 def parse_checkbox(tx: Transaction, field: Field, value: Any) -> int:
@@ -166,9 +171,11 @@ def parse_checkbox(tx: Transaction, field: Field, value: Any) -> int:
     """
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, str) and value.lower() in {"true", "false"}:
+    if not isinstance(value, str):
+        raise wrong_class(tx, field, value)
+    if value.lower() in {"true", "false"}:
         return int(value.lower() == "true")
-    raise wrong_class(tx, field, value)
+    raise _invalid_data(field, value)
 
 
 def parse_link(tx: Transaction, field: Field, value: Any) -> Link:
@@ -187,9 +194,24 @@ def parse_link(tx: Transaction, field: Field, value: Any) -> Link:
             f"API {tx.rpc}() invalid/missing entity hash string 'type': {inspect(value)} "
             f"Valid entity types: {inspect(valid)}"
         )
+    if tx.in_batch and isinstance(entity_id, str):
+        # A caller may hope that such an id stands for a row that an earlier request of the batch creates.
+        raise write_failed(tx, field, "Value is not legal.")
     if not isinstance(entity_id, int) or isinstance(entity_id, bool) or not -_LARGEST <= entity_id <= _LARGEST:
         raise Fault(f"API {tx.rpc}() invalid/missing entity hash integer 'id': {inspect(value)}")
     return {"type": entity_type, "id": entity_id}
+
+
+def parse_password(tx: Transaction, field: Field, value: Any) -> str:
+    """
+    Return a new password.
+
+    Raises:
+        Fault: The value is not a text with at least one character.
+    """
+    if not isinstance(value, str) or not value:
+        raise wrong_class(tx, field, value, "String")
+    return value
 
 
 def stored(tx: Transaction, field: Field, value: Any) -> Any:
@@ -202,6 +224,8 @@ def stored(tx: Transaction, field: Field, value: Any) -> Any:
     if value is None:
         if field.data_type == "checkbox":
             raise wrong_class(tx, field, value)
+        if always_has_color(field):
+            raise write_failed(tx, field, f"Value cannot be nil for {field.path}")
         return None
     return _STORED[field.data_type](tx, field, value)
 
@@ -229,11 +253,22 @@ def _text(tx: Transaction, field: Field, value: Any) -> Optional[str]:
     return value.strip() or None
 
 
+def _footage(tx: Transaction, field: Field, value: Any) -> Optional[str]:
+    text: Optional[str] = _text(tx, field, value)
+    if text is not None and not _FOOTAGE.fullmatch(text):
+        raise _invalid_data(field, value)
+    return text
+
+
 def _number(tx: Transaction, field: Field, value: Any) -> Any:
     number = parse_number(tx, field, value)
-    if isinstance(number, int) and not -_LARGEST - 1 <= number <= _LARGEST:
+    if field.data_type in _FLOAT_LIMITS:
+        fits, overflow = abs(number) < _FLOAT_LIMITS[field.data_type], "numeric field overflow"
+    else:
+        fits, overflow = -_LARGEST - 1 <= number <= _LARGEST, "integer out of range"
+    if not fits:
         if tx.rpc == "create":
-            text = f"Create failed for [{field.entity_type}]: PG::NumericValueOutOfRange: ERROR:  integer out of range"
+            text = f"Create failed for [{field.entity_type}]: PG::NumericValueOutOfRange: ERROR:  {overflow}"
             raise Fault(text, DATABASE)
         raise Fault(f"Update failed for [{field.path}]: Invalid statement.", DATABASE)
     return number
@@ -254,10 +289,10 @@ def _moment(tx: Transaction, field: Field, value: Any) -> str:
 def _choice(tx: Transaction, field: Field, value: Any) -> Optional[str]:
     if not isinstance(value, str):
         raise wrong_class(tx, field, value)
-    # A list field without valid values has not been configured, so it accepts any value.
-    if value and field.valid_values and value not in field.valid_values:
+    valid_values = field.valid_values or ()
+    if value and value not in valid_values:
         kind, kinds = ("status", "statuses") if field.data_type == "status_list" else ("list value", "list values")
-        valid = ", ".join(f"'{item}'" for item in field.valid_values)
+        valid = ", ".join(f"'{item}'" for item in valid_values or ("",))
         raise write_failed(tx, field, f"'{value}' is not a valid {kind}. Valid {kinds}: {valid}.")
     return value or None
 
@@ -265,8 +300,9 @@ def _choice(tx: Transaction, field: Field, value: Any) -> Optional[str]:
 def _entity_type(tx: Transaction, field: Field, value: Any) -> Optional[str]:
     if not isinstance(value, str):
         raise wrong_class(tx, field, value)
-    if value and value not in tx.schema:
-        valid = ", ".join(f"'{name}'" for name in sorted(tx.schema.types))
+    names = BUILT_IN_TYPES.union(tx.schema.types)
+    if value and value not in names:
+        valid = ", ".join(f"'{name}'" for name in sorted(names))
         raise write_failed(tx, field, f"'{value}' is not a valid entity type. Valid entity types: {valid}.")
     return value or None
 
@@ -274,23 +310,29 @@ def _entity_type(tx: Transaction, field: Field, value: Any) -> Optional[str]:
 def _color(tx: Transaction, field: Field, value: Any) -> Optional[str]:
     if not isinstance(value, str):
         raise wrong_class(tx, field, value)
-    of_task = field.entity_type == "Task"
-    color: str = _COLOR_NAMES.get(value, value) if of_task else value
-    if not color and not of_task:
+    if not value:
+        stored(tx, field, None)  # refuses to clear a field that always has a color
         return None
-    match = _COLOR.fullmatch(color)
-    if (of_task and color == "pipeline_step") or (match and all(int(part) <= 255 for part in match.groups())):
-        return color
-    raise write_failed(tx, field, f"'{value}' is not a valid color. A color is three numbers up to 255: '255,128,0'.")
+    try:
+        color: str = parse_color(value, of_task=always_has_color(field))
+    except ValueError as error:
+        raise write_failed(tx, field, str(error)) from None
+    return color
 
 
 def _container(tx: Transaction, field: Field, value: Any) -> Optional[str]:
     if not isinstance(value, (dict, list)) or (field.data_type == "tag_list" and not isinstance(value, list)):
         raise wrong_class(tx, field, value)
+    if field.data_type == "jsonb":
+        return json_text(value)
     return json.dumps(value, ensure_ascii=False) if value else None
 
 
-def _image(tx: Transaction, field: Field, value: Any) -> None:  # noqa: ARG001 - all functions of _STORED have these
+def _image(tx: Transaction, field: Field, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise wrong_class(tx, field, value)
+    if not isinstance(value.get("type"), str):
+        raise Fault(f"API {tx.rpc}() invalid/missing entity hash string 'type': {inspect(value)}")
     raise Fault(f"Write access of the 'image' data type ({field.path}) not yet supported in API")
 
 
@@ -307,12 +349,12 @@ _STORED: dict[str, Callable[[Transaction, Field, Any], Any]] = {
     "image": _image,
     "jsonb": _container,
     "list": _choice,
-    "password": _computed,
     "serializable": _container,
     "status_list": _choice,
     "tag_list": _container,
     **dict.fromkeys(("currency", "duration", "float", "number", "percent", "timecode"), _number),
-    **dict.fromkeys(("footage", "text", "url_template", "system_task_type"), _text),
+    "footage": _footage,
+    **dict.fromkeys(("text", "url_template", "system_task_type"), _text),
     **dict.fromkeys(COMPUTED, _computed),
 }
 

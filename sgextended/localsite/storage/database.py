@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import tempfile
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 import sqlalchemy as sa
 
+from sgextended.localsite.schema.json_values import json_contains
 from sgextended.localsite.storage.entity_tables import LAYOUT, creation_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _FILE_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "busy_timeout = 30000")
 _PRAGMAS = ("temp_store = MEMORY", "cache_size = -65536", "foreign_keys = OFF")
@@ -34,6 +36,8 @@ class Database:
     Args:
         path: The file, which is created if it does not exist. None: memory.
 
+        reads_older: Whether to open a file with an older layout: as a temporary copy, so that the file stays as it is.
+
     Raises:
         ValueError: The file is not the database of a site, or it has another layout.
 
@@ -41,7 +45,14 @@ class Database:
         is_new: Whether this object created the tables.
     """
 
-    def __init__(self, path: Optional[Path] = None) -> None:
+    def __init__(self, path: Optional[Path] = None, *, reads_older: bool = False) -> None:
+        self._copy: Optional[tempfile.TemporaryDirectory[str]] = None
+        if reads_older and path is not None and 0 < _layout_of(path) < LAYOUT:
+            self._copy = tempfile.TemporaryDirectory(prefix="sgextended-older-")
+            older, path = path, Path(self._copy.name) / path.name
+            copy_file(older, path)
+            with contextlib.closing(sqlite3.connect(path)) as connection:
+                connection.execute(f"PRAGMA user_version = {LAYOUT}")
         self.path = path
         # Held while writing. In memory there is only one connection, so it is held while reading too.
         self._turn = threading.Lock()
@@ -70,6 +81,8 @@ class Database:
         Close every connection. A database in memory is deleted by this.
         """
         self._engine.dispose()
+        if self._copy is not None:
+            self._copy.cleanup()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -106,10 +119,28 @@ class Database:
         with self._turn, self._connection() as connection:
             held.backup(connection)
 
+    def schema_version(self, connection: sa.Connection) -> int:
+        """
+        Return how often the schema of a file was changed, by this process or by another one. It is 0 in memory.
+        """
+        return 0 if self.path is None else int(connection.exec_driver_sql("PRAGMA application_id").scalar_one())
+
+    def count_schema_change(self, connection: sa.Connection) -> int:
+        """
+        Count a change of the schema in this transaction, and return the new number.
+        """
+        if self.path is None:
+            return 0
+        # SQLite keeps this number for the program that owns the file, and changes it together with the rows.
+        version = self.schema_version(connection) + 1
+        connection.exec_driver_sql(f"PRAGMA application_id = {version}")
+        return version
+
     def _prepare(self, connection: sqlite3.Connection, _record: object) -> None:
         # The driver must not begin transactions by itself: _begin does, before the first read.
         connection.isolation_level = None
         connection.create_function("fold", 1, _fold, deterministic=True)
+        connection.create_function("json_contains", 2, json_contains, deterministic=True)
         for pragma in _PRAGMAS if self.path is None else (*_FILE_PRAGMAS, *_PRAGMAS):
             connection.execute(f"PRAGMA {pragma}").close()
 
@@ -123,7 +154,7 @@ class Database:
                 if layout or tables:
                     raise ValueError(
                         f"{self.path} has layout {layout}, but this version of the local site reads layout {LAYOUT}. "
-                        "Name another file, or one that does not exist yet."
+                        f"{_way_on(self.path, layout)}"
                     )
                 connection.executescript(creation_script())
                 return True
@@ -138,6 +169,46 @@ class Database:
             yield pooled.dbapi_connection
         finally:
             pooled.close()
+
+
+def copy_file(path: Path, target: Path) -> None:
+    """
+    Copy the database in a file, also while a site serves it. A plain copy of the file lacks the latest changes.
+
+    Raises:
+        ValueError: The file is not a database.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as connection, contextlib.closing(sqlite3.connect(target)) as to:
+            connection.execute("PRAGMA schema_version").fetchone()  # raises if the file is not a database
+            connection.backup(to)
+    except sqlite3.DatabaseError as error:
+        raise ValueError(f"SQLite cannot read {path}: {error}.") from error
+
+
+def _layout_of(path: Path) -> int:
+    """
+    Return the number of a file's layout; 0 if it has none or is not a database.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(path.resolve().as_uri() + "?mode=ro", uri=True)) as connection:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.DatabaseError:
+        return 0
+
+
+def _way_on(path: object, layout: int) -> str:
+    """
+    Return the sentences that say what to do with a file that has another layout.
+    """
+    if 0 < layout < LAYOUT:
+        return (
+            f"An earlier version wrote the file. Run 'sgextended site dump FOLDER --db {path}' to write its records to "
+            "a folder, then serve the folder with 'sgextended site --load FOLDER --db NEW-FILE'."
+        )
+    if layout > LAYOUT:
+        return "A later version wrote the file. Update sgextended, or name another file."
+    return "Name another file, or one that does not exist yet."
 
 
 def _begin(connection: sa.Connection) -> None:

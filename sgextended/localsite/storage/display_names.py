@@ -6,10 +6,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Optional
 
+import sqlalchemy as sa
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sgextended.localsite.schema.entity_types import EntityType
+    from sgextended.localsite.storage.transaction import Transaction
 
 #: Types whose rows get a default name when they are created without a name, and how that name begins.
 _GENERATED = {
@@ -36,8 +39,24 @@ def generated_name(entity_type: EntityType, entity_id: int) -> Optional[str]:
     return None if start is None else f"{start} {entity_id}"
 
 
+def status_names(tx: Transaction) -> dict[str, str]:
+    """
+    Return the names of all statuses by their codes. A retired status counts only if no live one has its code.
+    """
+    table = tx.tables["Status"]
+    query = sa.select(table.c.code, table.c.name).where(table.c.code.is_not(None), table.c.name.is_not(None))
+    return {row[0]: row[1] for row in tx.connection.execute(query.order_by(table.c.retired_at.desc().nulls_last()))}
+
+
 #: Types whose rows are named after a linked row: the entity field, and the type that it links to.
 NAMED_AFTER = {"Booking": ("user", "HumanUser")}
+
+
+#: Types whose rows have no display name. Links show the field that identifies the row.
+_NAMED_IN_LINKS_ONLY = frozenset({"PublishedFileType", "Step"})
+
+#: A text field with the id of the row, which is part of the row's display name.
+NUMBERED = {"Delivery": "delivery_number"}
 
 
 def display_name(entity_type: EntityType, row: Mapping[str, Any]) -> Optional[str]:
@@ -51,18 +70,18 @@ def display_name(entity_type: EntityType, row: Mapping[str, Any]) -> Optional[st
             The row's columns, at least those that ``name_sources`` returns. For a type in ``NAMED_AFTER``, also the
             name of the linked row, under the name of the entity field.
     """
+    return None if entity_type.name in _NAMED_IN_LINKS_ONLY else link_name(entity_type, row)
+
+
+def link_name(entity_type: EntityType, row: Mapping[str, Any]) -> Optional[str]:
+    """
+    Return the ``name`` of links to the row. It is the display name, except for types that have no display name.
+    """
     special = _SPECIAL.get(entity_type.name)
     if special is not None:
         return special[1](row)
     identifier = entity_type.identifier
     return None if identifier is None else row.get(identifier)
-
-
-def link_name(entity_type: EntityType, row: Mapping[str, Any]) -> Optional[str]:
-    """
-    Return the ``name`` of links to the row: its display name, but for a note only the subject.
-    """
-    return row.get("subject") if entity_type.name == "Note" else display_name(entity_type, row)
 
 
 def name_sources(entity_type: EntityType) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ def image_value(tx: Transaction, attachment_id: int) -> str:
     """
     Return the stored value of an image field: the id of the Attachment, and the time from which its thumbnail shows.
     """
-    return f"{attachment_id} {int(tx.now.timestamp() + tx.media.thumbnail_delay)}"
+    return f"{attachment_id} {round(tx.now.timestamp() + tx.media.thumbnail_delay, 6)}"
 
 
 def image_attachment(value: str) -> int:

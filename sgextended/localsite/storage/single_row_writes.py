@@ -1,17 +1,19 @@
 """
-Writing single rows: insert, update, retire and revive, always together with the row's entry in the directory.
+Writing single rows: insert, update, retire, revive and erase, always together with the row's entry in the directory.
 
 Every change of a row calls a function of this module, so this is where events are recorded.
 """
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any, Optional
 
 import sqlalchemy as sa
 
 from sgextended.localsite.storage.display_names import (
     NAMED_AFTER,
+    NUMBERED,
     display_name,
     generated_name,
     link_name,
@@ -33,7 +35,14 @@ _FOLLOWERS = {
 }
 
 
-def insert_row(tx: Transaction, entity_type: str, values: Mapping[str, Any], *, name_it: bool = False) -> int:
+def insert_row(
+    tx: Transaction,
+    entity_type: str,
+    values: Mapping[str, Any],
+    *,
+    name_it: bool = False,
+    given_id: Optional[int] = None,
+) -> int:
     """
     Insert a row and return its id.
 
@@ -45,17 +54,22 @@ def insert_row(tx: Transaction, entity_type: str, values: Mapping[str, Any], *, 
         values: Stored values by column.
 
         name_it: Whether the row gets a default name, such as "New Shot 12".
+
+        given_id: The row's id. The directory may list the row already. None: the next free id.
     """
     table, facts = tx.tables[entity_type], tx.schema[entity_type]
+    values = {**_identity(facts), **values}
     if entity_type == "EventLogEntry":
         # Earlier events of this request must have lower ids than the entry that the caller creates.
         tx.events.write(tx)
-    result = tx.connection.execute(sa.insert(table), dict(values))
+    result = tx.connection.execute(sa.insert(table), dict(values) if given_id is None else {**values, "id": given_id})
     (entity_id,) = result.inserted_primary_key or (0,)
     row = dict(values)
     changes: dict[str, Any] = {}
     if name_it and facts.identifier is not None:
         changes[facts.identifier] = row[facts.identifier] = generated_name(facts, entity_id)
+    if entity_type in NUMBERED and row.get(NUMBERED[entity_type]) is None:
+        changes[NUMBERED[entity_type]] = row[NUMBERED[entity_type]] = str(entity_id)
     _add_linked_name(tx, entity_type, row)
     name = display_name(facts, row)
     if name is not None:
@@ -63,7 +77,8 @@ def insert_row(tx: Transaction, entity_type: str, values: Mapping[str, Any], *, 
     if changes:
         tx.connection.execute(sa.update(table).where(table.c.id == entity_id), changes)
     entry = {"type": entity_type, "id": entity_id, "name": link_name(facts, row)}
-    tx.connection.execute(sa.insert(tx.tables.directory), entry)
+    insert = sa.insert(tx.tables.directory)
+    tx.connection.execute(insert if given_id is None else insert.prefix_with("OR REPLACE"), entry)
     tx.events.row_created(tx, entity_type, int(entity_id), row)
     return int(entity_id)
 
@@ -156,6 +171,19 @@ def retire_row(tx: Transaction, entity_type: str, entity_id: int, *, cause: Opti
             retire_row(tx, follower, follower_id, cause=(entity_type, entity_id))
 
 
+def erase_row(tx: Transaction, entity_type: str, entity_id: int) -> None:
+    """
+    Delete a row for good. It is not among the retired rows, and it cannot be revived.
+    """
+    table, directory, links = tx.tables[entity_type], tx.tables.directory, tx.tables.links
+    tx.events.row_erased(tx, entity_type, entity_id)
+    tx.connection.execute(sa.delete(table).where(table.c.id == entity_id))
+    for kind, number in ((links.c.left_type, links.c.left_id), (links.c.right_type, links.c.right_id)):
+        tx.connection.execute(sa.delete(links).where(kind == entity_type, number == entity_id))
+    chosen = directory.c.type == entity_type, directory.c.id == entity_id
+    tx.connection.execute(sa.delete(directory).where(*chosen))
+
+
 def revive_row(tx: Transaction, entity_type: str, entity_id: int) -> None:
     """
     Revive a retired row, and the rows that were retired with it.
@@ -192,6 +220,13 @@ def _other_cause(tx: Transaction, entity_type: str, entity_id: int) -> Optional[
     return None
 
 
+def _identity(entity_type: EntityType) -> dict[str, Any]:
+    """
+    Return the uuid of a new row, for the types whose rows have one.
+    """
+    return {"uuid": str(uuid.uuid4())} if "uuid" in entity_type.fields else {}
+
+
 def default_columns(entity_type: EntityType) -> dict[str, Any]:
     """
     Return the default values of a new row, by column.
@@ -216,7 +251,9 @@ def insert_rows(tx: Transaction, entity_type: str, rows: list[dict[str, Any]]) -
     """
     facts = tx.schema[entity_type]
     defaults = default_columns(facts)
-    named = [{**defaults, **row, "cached_display_name": display_name(facts, row)} for row in rows]
+    if entity_type in NUMBERED:
+        rows = [{NUMBERED[entity_type]: str(row["id"]), **row} for row in rows]
+    named = [{**defaults, **_identity(facts), **row, "cached_display_name": display_name(facts, row)} for row in rows]
     tx.connection.execute(sa.insert(tx.tables[entity_type]), named)
     entries = [{"type": entity_type, "id": row["id"], "name": link_name(facts, row)} for row in rows]
     tx.connection.execute(sa.insert(tx.tables.directory), entries)

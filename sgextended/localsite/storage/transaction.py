@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
 
     from sgextended.localsite.files.file_store import Media
@@ -44,6 +44,24 @@ class Actor:
     caller: Optional[Actor] = None
 
 
+@attrs.frozen(eq=False)
+class Later:
+    """
+    A part of a request's work that the site does after the request, before a later one.
+
+    Attributes:
+        due: The time from which the work is due, in seconds since 1970.
+
+        work: Does the work in the transaction that it gets.
+
+        after_event: The work is also due when an event log entry has this id or it is reserved. None: only by time.
+    """
+
+    due: float
+    work: Callable[[Transaction], None]
+    after_event: Optional[int] = None
+
+
 class ChangeRecorder(Protocol):
     """
     Records what a transaction changes, and writes the event log from it at the end.
@@ -67,6 +85,8 @@ class ChangeRecorder(Protocol):
     ) -> None: ...
 
     def row_retired(self, tx: Transaction, entity_type: str, entity_id: int) -> None: ...
+
+    def row_erased(self, tx: Transaction, entity_type: str, entity_id: int) -> None: ...
 
     def row_revived(self, tx: Transaction, entity_type: str, entity_id: int) -> None: ...
 
@@ -111,11 +131,17 @@ class Transaction:
 
         in_batch: Whether the request is part of a batch.
 
+        strict: Whether the site refuses what a live site may refuse.
+
         session_uuid: The id of the session that the caller sent. Event log entries contain it.
 
         events: Records the changes for the event log, which is written before the transaction ends.
 
         kept: A cache for this transaction, keyed by names such as ``"workdays.rules"``.
+
+        later: The work that is done after this transaction is committed.
+
+        last_event: The highest id of an event log entry that this transaction wrote or reserved; 0 if there is none.
     """
 
     connection: sa.Connection
@@ -128,8 +154,11 @@ class Transaction:
     rpc: str = "site"
     actor: Optional[Actor] = None
     in_batch: bool = False
+    strict: bool = True
     session_uuid: Optional[str] = None
     kept: dict[str, Any] = attrs.field(factory=dict)
+    later: list[Later] = attrs.field(factory=list)
+    last_event: int = 0
     _aliases: collections.Counter[str] = attrs.field(factory=collections.Counter)
 
     def alias(self, table: str) -> sa.FromClause:

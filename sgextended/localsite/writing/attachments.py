@@ -25,6 +25,7 @@ from sgextended.localsite.storage.single_row_writes import (
 from sgextended.localsite.storage.transaction import MOMENT
 from sgextended.localsite.writing.file_values import created_columns, described, guessed_type, uploaded, without_image
 from sgextended.localsite.writing.link_writes import write_links
+from sgextended.localsite.writing.transcodes import begin_processing, transcode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from sgextended.localsite.storage.transaction import Link, Transaction
 
 _ENTITY = re.compile(r"([A-Za-z]\w*)_(\d{1,18})")
-_LARGEST_SIZE = 2**31 - 1
 
 
 @attrs.frozen(kw_only=True)
@@ -45,8 +45,6 @@ class Upload:
     Attributes:
         path: The temporary path of the file.
 
-        size: The size of the file in bytes.
-
         filename: The name that the client gave the file.
 
         kind: The upload type, ``"Attachment"`` or ``"Thumbnail"``.
@@ -55,7 +53,6 @@ class Upload:
     """
 
     path: Path
-    size: int
     filename: str
     kind: str = "Attachment"
     thumbnail: Optional[Path] = None
@@ -92,6 +89,13 @@ def attach_file(tx: Transaction, upload: Upload, fields: Mapping[str, str]) -> i
         # A real site makes a thumbnail from one frame of a movie. On the local site, only images get a thumbnail.
         if field is not None and field.path == "Version.sg_uploaded_movie":
             _set_image(tx, entity, "image", attachment_id)
+    begin_processing(tx, attachment_id)
+    if field is not None and field.path == "Version.sg_uploaded_movie":
+
+        def make_copy(later: Transaction, filename: str) -> str:
+            return _copy(later, entity, attachment_id, filename)
+
+        transcode(tx, entity["id"], attachment_id, upload.filename, make_copy)
     return attachment_id
 
 
@@ -111,6 +115,7 @@ def attach_thumbnail(tx: Transaction, upload: Upload, fields: Mapping[str, str])
     value = uploaded(attachment_id, upload.filename, guessed_type(upload.filename))
     update_row(tx, "Attachment", attachment_id, {"this_file": value})
     _store(tx, upload, attachment_id)
+    begin_processing(tx, attachment_id)
     _set_image(tx, entity, name, attachment_id if upload.thumbnail is not None else None)
     return attachment_id
 
@@ -200,12 +205,25 @@ def _create(tx: Transaction, entity: Link, upload: Upload, names: Mapping[str, s
 def _file_columns(upload: Upload, names: Mapping[str, str], fields: Mapping[str, str]) -> dict[str, Any]:
     tags = [tag.strip() for tag in fields.get("tag_list", "").split(",") if tag.strip()]
     shown = {"name": upload.filename, "link_type": "upload"}
+    # On live sites, size and extension of an upload stay null.
     return {
         **described(shown),
         "display_name": names["display_name"],
-        "file_size": min(upload.size, _LARGEST_SIZE),
+        "file_extension": None,
         **({"tag_list": json.dumps(tags, ensure_ascii=False)} if tags else {}),
     }
+
+
+def _copy(tx: Transaction, entity: Link, attachment_id: int, filename: str) -> str:
+    """
+    Create an Attachment with the bytes of another one, and return its value for a file field.
+    """
+    upload = Upload(path=tx.media.attachment(attachment_id), filename=filename)
+    copy_id = _create(tx, entity, upload, {"filename": filename, "display_name": filename}, {})
+    value = uploaded(copy_id, filename, guessed_type(filename))
+    update_row(tx, "Attachment", copy_id, {"this_file": value})
+    _store(tx, upload, copy_id)
+    return value
 
 
 def _store(tx: Transaction, upload: Upload, attachment_id: int) -> None:

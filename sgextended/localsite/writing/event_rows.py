@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Optional
 import attrs
 
 from sgextended.localsite.storage.data_types import shown
+from sgextended.localsite.writing.late_events import last_id, write_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from sgextended.localsite.schema.entity_types import Field
     from sgextended.localsite.storage.transaction import Actor, Transaction
+    from sgextended.localsite.writing.late_events import Delay
 
 Key = tuple[str, int]
 
@@ -64,15 +66,6 @@ def attribute_meta(event: Event) -> dict[str, Any]:
     }
 
 
-_COLUMNS = (
-    *("id", "event_type", "attribute_name", "entity__type", "entity__id", "project__type", "project__id"),
-    *("user__type", "user__id", "meta", "description", "cached_display_name", "session_uuid", "created_at"),
-)
-_INSERT = f'INSERT INTO "EventLogEntry" ({", ".join(_COLUMNS)}) VALUES ({", ".join("?" * len(_COLUMNS))})'  # noqa: S608 - constants
-_LIST = (
-    "INSERT INTO directory (type, id, name) SELECT 'EventLogEntry', id, description FROM \"EventLogEntry\" WHERE id > ?"
-)
-_LAST = "SELECT seq FROM sqlite_sequence WHERE name = 'EventLogEntry'"
 _NAMES = (
     "SELECT d.type, d.id, d.name FROM json_each(?) AS k CROSS JOIN directory AS d "
     "ON d.type = json_extract(k.value, '$[0]') AND d.id = json_extract(k.value, '$[1]')"
@@ -81,24 +74,28 @@ _NAMES = (
 
 class EventWriter:
     """
-    Turns noted events into rows.
+    Turns noted events into rows. *erased* has the names of the rows that the request erased.
     """
 
-    def __init__(self, tx: Transaction, actor: Actor, events: list[Event]) -> None:
-        self._tx, self._actor, self._events = tx, actor, events
+    def __init__(
+        self,
+        tx: Transaction,
+        actor: Actor,
+        events: list[Event],
+        erased: Mapping[Key, Optional[str]],
+        draw: Optional[Callable[[], Optional[Delay]]],
+    ) -> None:
+        self._tx, self._actor, self._events, self._erased, self._draw = tx, actor, events, erased, draw
         self._names: dict[Key, Optional[str]] = {}
         self._status: dict[Key, Optional[str]] = {}
         self._project: dict[Key, Optional[int]] = {}
         self._shown: dict[Key, dict[str, Any]] = {}
 
     def write(self) -> None:
-        connection = self._tx.connection
         self._look_up()
-        last = connection.exec_driver_sql(_LAST).scalar() or 0
-        for number, event in enumerate(self._events, start=last + 1):
+        for number, event in enumerate(self._events, start=last_id(self._tx.connection) + 1):
             event.number = number
-        connection.exec_driver_sql(_INSERT, [self._row(event) for event in self._events])
-        connection.exec_driver_sql(_LIST, (last,))
+        write_rows(self._tx, [self._row(event) for event in self._events], self._draw)
 
     def _look_up(self) -> None:
         keys = {event.key for event in self._events}
@@ -108,7 +105,7 @@ class EventWriter:
         if self._actor.caller is not None:
             keys.add((self._actor.caller.type, self._actor.caller.id))
         found = self._tx.connection.exec_driver_sql(_NAMES, (json.dumps(list(keys)),))
-        self._names = {(row[0], row[1]): row[2] for row in found}
+        self._names = {**self._erased, **{(row[0], row[1]): row[2] for row in found}}
         by_type: dict[str, list[int]] = {}
         for entity_type, entity_id in keys:
             by_type.setdefault(entity_type, []).append(entity_id)
@@ -158,7 +155,7 @@ class EventWriter:
         meta = event.meta
         field = event.field
         if field is not None:
-            meta = {**attribute_meta(event), "field_data_type": field.data_type}
+            meta = {**attribute_meta(event), "field_data_type": field.data_type, "platform_id": None}
             if field.data_type == "multi_entity":
                 meta["added"] = [self._link(key) for key in event.added]
                 meta["removed"] = [self._link(key) for key in event.removed]

@@ -2,8 +2,8 @@
 The event log: an EventLogEntry for every change that a request makes, as sites write them.
 
 Changes are recorded while the request runs, and their entries are written at its end by one statement. Only one
-transaction writes at a time, so the ids of the entries increase in the order in which requests end, and no reader sees
-a later entry before an earlier one.
+transaction writes at a time, so the ids of the entries increase in the order in which requests end. No reader sees a
+later entry before an earlier one, unless the fault ``late-events`` is active.
 """
 
 from __future__ import annotations
@@ -13,22 +13,34 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import attrs
 
+from sgextended.localsite.schedule.dependencies import DEPENDENCY_TYPES
 from sgextended.localsite.schema.link_relations import Reverse, Through, relation_for
 from sgextended.localsite.schema.reverse_links import mirror_of, views_of
 from sgextended.localsite.storage.file_columns import image_attachment
 from sgextended.localsite.writing.event_rows import Event, EventWriter, Key, attribute_meta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sgextended.localsite.schema.entity_types import Field
     from sgextended.localsite.storage.transaction import Actor, Transaction
+    from sgextended.localsite.writing.late_events import Delay
 
 #: How the log writes moments inside ``meta``.
 LOG_MOMENT = "%Y-%m-%d %H:%M:%S UTC"
 
 # The site sets these fields itself, so changes of them are not logged.
-_UNLOGGED = frozenset({"cached_display_name", "created_at", "created_by", "retired_at", "updated_at", "updated_by"})
+_UNLOGGED = frozenset(
+    {"cached_display_name", "created_at", "created_by", "reply_content", "retired_at", "updated_at", "updated_by"}
+)
+# The creation of a row does not log its project, nor the defaults of these fields.
+_UNLOGGED_DEFAULTS = {
+    "Task": frozenset({"time_logs_sum", "workload_assignee_count"}),
+    "TaskDependency": frozenset({"dependency_type", "offset_days"}),
+    "Ticket": frozenset({"time_logs_sum"}),
+}
+# The two ends of a dependency, with the list of the task at this end that shows the task at the other end.
+_DEPENDENCY_LISTS = (("task", "upstream_tasks"), ("dependent_task", "downstream_tasks"))
 
 
 @attrs.frozen
@@ -48,12 +60,20 @@ class EventRecorder:
 
     Nothing is recorded while the transaction has no actor, because filling a new site is not an event, or for a script
     that is set to leave no entries.
+
+    Args:
+        draw: Returns how late the next block of entries becomes visible. None: all entries are visible at once.
     """
 
-    def __init__(self) -> None:
-        self._is_wanted: Optional[bool] = None
+    def __init__(
+        self, draw: Optional[Callable[[], Optional[Delay]]] = None, *, is_wanted: Optional[bool] = None
+    ) -> None:
+        self._draw = draw
+        # None: the settings of the actor decide.
+        self._is_wanted = is_wanted
         self._pending: list[Event] = []
-        self._created: set[Key] = set()
+        self._created: dict[Key, str] = {}  # the rows that were created, and the request that created each
+        self._erased: dict[Key, Optional[str]] = {}
         self._cause: Optional[_Cause] = None
 
     def row_created(self, tx: Transaction, entity_type: str, entity_id: int, row: Mapping[str, Any]) -> None:
@@ -63,14 +83,19 @@ class EventRecorder:
         if not self._records(tx) or self._is_part(entity_type):
             return
         key = (entity_type, entity_id)
-        self._created.add(key)
+        self._created[key] = tx.rpc
         meta = {"type": "new_entity", "entity_type": entity_type, "entity_id": entity_id}
         self._pending.append(Event("New", key, meta=meta, description="created new"))
         nothing = dict.fromkeys(row)
+        changes: dict[str, Event] = {}
         for field, _old, new in _differences(tx, entity_type, nothing, row):
             event = Event("Change", key, field.name, field, None, new, in_create=True)
-            self._pending.append(event)
+            if not _is_unlogged_value(tx, field, row):
+                self._pending.append(event)
+                changes[field.name] = event
             self._record_mirrors(tx, event)
+        if entity_type == "TaskDependency":
+            self._record_dependency(tx, changes)
 
     def columns_before(
         self, tx: Transaction, entity_type: str, entity_id: int, changes: Mapping[str, Any]
@@ -99,7 +124,7 @@ class EventRecorder:
         if not self._records(tx) or old is None or self._is_part(entity_type):
             return
         key, cause = (entity_type, entity_id), self._cause
-        in_create = tx.rpc == "create" and key in self._created and cause is None
+        in_create = self._is_in_create(tx, key) and cause is None
         for field, old_value, new_value in _differences(tx, entity_type, old, new):
             event = Event("Change", key, field.name, field, old_value, new_value, in_create=in_create)
             if cause is not None and cause.event.key != key:
@@ -124,6 +149,15 @@ class EventRecorder:
         meta = {**_row_meta(tx, "entity_retirement", key), "retirement_date": moment}
         self._pending += [change, Event("Retirement", key, meta=meta, description="deleted")]
 
+    def row_erased(self, tx: Transaction, entity_type: str, entity_id: int) -> None:
+        """
+        Record that a row is about to be erased. Its entry is the one of a retirement.
+        """
+        if self._records(tx) and not self._is_part(entity_type):
+            key = (entity_type, entity_id)
+            self.row_retired(tx, entity_type, entity_id)
+            self._erased[key] = _name_of(tx, key)
+
     def row_revived(self, tx: Transaction, entity_type: str, entity_id: int) -> None:
         """
         Record that a retired row was revived.
@@ -145,7 +179,7 @@ class EventRecorder:
         if not self._records(tx) or not (event.added or event.removed):
             yield
             return
-        event.in_create = tx.rpc == "create" and key in self._created
+        event.in_create = self._is_in_create(tx, key)
         relation = relation_for(field)
         outer, connection = self._cause, relation.connection if isinstance(relation, Through) else None
         self._pending.append(event)
@@ -196,7 +230,7 @@ class EventRecorder:
         if not self._pending or tx.actor is None:
             return
         pending, self._pending = self._pending, []
-        EventWriter(tx, tx.actor, pending).write()
+        EventWriter(tx, tx.actor, pending, self._erased, self._draw).write()
 
     def _records(self, tx: Transaction) -> bool:
         if tx.actor is None:
@@ -204,6 +238,12 @@ class EventRecorder:
         if self._is_wanted is None:
             self._is_wanted = _wants_events(tx, tx.actor)
         return self._is_wanted
+
+    def _is_in_create(self, tx: Transaction, key: Key) -> bool:
+        """
+        Return whether a change of a row belongs to the creation of the row. Templates create tasks also in updates.
+        """
+        return self._created.get(key) == tx.rpc
 
     def _is_part(self, entity_type: str) -> bool:
         """
@@ -233,7 +273,29 @@ class EventRecorder:
         links = {"added": (own,)} if gained else {"removed": (own,)}
         actual = None if original.field is None else original.field.path
         event = Event("Change", far, mirror.name, mirror, original=original, actual=actual, **links)  # type: ignore[arg-type]
+        event.in_create = original.in_create
         self._pending.append(event)
+
+    def _record_dependency(self, tx: Transaction, changes: Mapping[str, Event]) -> None:
+        """
+        Record a new dependency for the lists of both tasks.
+        """
+        tasks = tx.schema["Task"].fields
+        for (end, name), far_end in zip(_DEPENDENCY_LISTS, ("dependent_task", "task")):
+            if end in changes and far_end in changes:
+                own, far = changes[end].new, changes[far_end].new
+                self._add_back_reference(changes[end], own, tasks[name], far, gained=True)
+
+
+def _is_unlogged_value(tx: Transaction, field: Field, row: Mapping[str, Any]) -> bool:
+    """
+    Return whether the creation of a row does not log a value: its project, or a default that no caller chose.
+    """
+    if field.name == "project":
+        # Where the project lists the row, the change of that list refers to this one.
+        return (field.entity_type, field.name) not in views_of(tx.schema).reverses
+    defaults = _UNLOGGED_DEFAULTS.get(field.entity_type, frozenset())
+    return field.name in defaults and row[field.name] in (0, DEPENDENCY_TYPES[0])
 
 
 def _wants_events(tx: Transaction, actor: Actor) -> bool:
@@ -272,13 +334,17 @@ def _differences(
 
 
 def _row_meta(tx: Transaction, kind: str, key: Key) -> dict[str, Any]:
-    query = "SELECT name FROM directory WHERE type = ? AND id = ?"
-    name = tx.connection.exec_driver_sql(query, key).scalar()
     return {
         "type": kind,
         "id": key[1],
         "class_name": key[0],
-        "display_name": name,
+        "display_name": _name_of(tx, key),
         "entity_type": key[0],
         "entity_id": key[1],
     }
+
+
+def _name_of(tx: Transaction, key: Key) -> Optional[str]:
+    query = "SELECT name FROM directory WHERE type = ? AND id = ?"
+    name: Optional[str] = tx.connection.exec_driver_sql(query, key).scalar()
+    return name

@@ -10,15 +10,21 @@ from __future__ import annotations
 import json
 import mimetypes
 import posixpath
+import re
 import urllib.parse
 from typing import TYPE_CHECKING, Any, Optional
 
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import DATABASE, Fault, inspect
+from sgextended.localsite.schema.strictness import Doubt, refuse_when_strict
 from sgextended.localsite.storage.data_types import write_failed, wrong_class
 from sgextended.localsite.storage.file_columns import PLATFORMS
 from sgextended.localsite.storage.single_row_writes import insert_row, link_columns, update_row
+
+_SPACE = re.compile(r"[\s\x00-\x1f]")
+# The characters that RFC 3986 allows in an address; all others are percent-encoded.
+_ADDRESS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +43,7 @@ def stored_file(tx: Transaction, field: Field, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise wrong_class(tx, field, value)
     storage: Optional[Link] = None
-    if value.get("local_path") is not None or value.get("relative_path") is not None:
+    if value.get("local_path") is not None or None not in (value.get("relative_path"), value.get("local_storage")):
         storage, shown = _local_file(tx, field, value)
     else:
         shown = _web_link(tx, value)
@@ -122,6 +128,11 @@ def _web_link(tx: Transaction, value: Mapping[str, Any]) -> dict[str, Any]:
     url = value.get("url")
     if not isinstance(url, str) or not url:
         raise Fault(f"API {tx.rpc}() invalid/missing url hash string 'url': {inspect(value)}")
+    bad = Fault(f"Create failed for [Attachment]: bad URI(is not URI?): {inspect(url)}", DATABASE)
+    if any(character.isspace() for character in url):
+        raise bad
+    if not _ADDRESS.fullmatch(url):
+        refuse_when_strict(tx, Doubt.ADDRESS, bad)
     return {
         "url": url,
         "name": _text(tx, value, "name") or url,
@@ -141,7 +152,8 @@ def _local_file(tx: Transaction, field: Field, value: Mapping[str, Any]) -> tupl
     if given == "local_path":
         storage, relative = _storage_of_path(tx, path)
         if storage is None:
-            raise write_failed(tx, field, f"{inspect(path)} doesn't match any defined Local Storage.")
+            text = f"Create failed for [Attachment]: Path {path} doesn't match any defined Local Storage."
+            raise Fault(text, DATABASE)
     else:
         storage, relative = _storage_of_link(tx, value.get("local_storage")), path.lstrip("/")
         if storage is None:

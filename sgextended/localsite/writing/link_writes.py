@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sgextended.localsite.reading.row_reads import link_lists
 from sgextended.localsite.schedule.dependencies import DEPENDENCY_TYPES, check_type
 from sgextended.localsite.schema.link_relations import Listed, Relation, Reverse, Through, relation_for
-from sgextended.localsite.storage.single_row_writes import insert_row, link_columns, retire_row, update_row
+from sgextended.localsite.storage.single_row_writes import erase_row, insert_row, link_columns, update_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,9 +71,8 @@ def _add(tx: Transaction, field: Field, relation: Relation, entity_id: int, link
     elif isinstance(relation, Through):
         values = {**link_columns(relation.own_field, own), **link_columns(relation.far_field, link)}
         if relation.connection == "TaskDependency":
-            values["dependency_type"] = link.get("dependency_type") or DEPENDENCY_TYPES[0]
+            values["dependency_type"] = link.get("dependency_type", DEPENDENCY_TYPES[0])
             check_type(values["dependency_type"])
-            values["offset_days"] = 0
         insert_row(tx, relation.connection, values)
     elif isinstance(relation, Listed):
         tx.connection.execute(sa.insert(tx.tables.links), _pair(relation, own, link))
@@ -98,8 +97,8 @@ def _remove(tx: Transaction, field: Field, relation: Relation, entity_id: int, k
     own: Link = {"type": field.entity_type, "id": entity_id}
     link: Link = {"type": key[0], "id": key[1]}
     if isinstance(relation, Reverse) and relation.far_type == "Reply":
-        # A reply cannot exist without its entity, so a reply that is removed from it is retired.
-        retire_row(tx, "Reply", link["id"])
+        # A reply cannot exist without its entity, so a reply that is removed from it is erased.
+        erase_row(tx, "Reply", link["id"])
     elif isinstance(relation, Reverse):
         update_row(tx, relation.far_type, link["id"], link_columns(relation.far_field, None))
     elif isinstance(relation, Through):
@@ -110,7 +109,7 @@ def _remove(tx: Transaction, field: Field, relation: Relation, entity_id: int, k
             pairs.c.retired_at.is_(None),
         )
         for pair_id in list(tx.connection.execute(query).scalars()):
-            retire_row(tx, relation.connection, pair_id)
+            erase_row(tx, relation.connection, pair_id)
     elif isinstance(relation, Listed):
         links = tx.tables.links
         pair = _pair(relation, own, link)

@@ -4,15 +4,21 @@ Creating, updating, deleting and reviving rows by the rules of the site.
 
 from __future__ import annotations
 
+import json
+import uuid
 from typing import TYPE_CHECKING, Any, Optional
 
 import attrs
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import DATABASE, Fault, inspect
+from sgextended.localsite.reading.navigation import default_tracking_settings
 from sgextended.localsite.reading.row_reads import show
 from sgextended.localsite.schema.link_relations import connection_ends
-from sgextended.localsite.storage.data_types import parse_link, stored, write_failed, wrong_class
+from sgextended.localsite.schema.strictness import Doubt, refuse_when_strict
+from sgextended.localsite.schema.write_rules import Writes, write_rule
+from sgextended.localsite.storage.credentials import set_secret
+from sgextended.localsite.storage.data_types import parse_link, parse_password, stored, write_failed, wrong_class
 from sgextended.localsite.storage.display_names import generated_name
 from sgextended.localsite.storage.personal_values import keep
 from sgextended.localsite.storage.single_row_writes import (
@@ -37,8 +43,21 @@ if TYPE_CHECKING:
 # Fields that a caller may send, but the site ignores the value and sets its own.
 _DISCARDED = frozenset({"cached_display_name"})
 # Types whose field "user" is the current user by default.
-_AUTHORED = frozenset({"EventLogEntry", "Note", "Reply"})
+_AUTHORED = frozenset({"Note", "Reply"})
+# Values of new rows that are not defaults in the schema. The second field belongs to the web application, and a live
+# site fills it with a warning, too.
+_INITIAL_TEXTS = {
+    "publish_status": "published",
+    "reply_content": "This field belongs to the web application. Do not read it, and do not write to it.",
+}
+# The code of the permissions that a new person or script gets.
+_PERMISSIONS = {"ApiUser": "api_admin", "HumanUser": "artist"}
 _PERMANENT = frozenset({"EventLogEntry"})
+# Values that the site stores in new rows of a type, although the schema does not have them as defaults.
+_FIRST_VALUES: dict[str, dict[str, Any]] = {
+    "Project": {"tracking_settings": json.dumps(default_tracking_settings())},
+    "Task": {"color": "pipeline_step"},
+}
 # Types whose name is made of "firstname" and "lastname".
 _PEOPLE = frozenset({"ClientUser", "HumanUser"})
 
@@ -56,24 +75,44 @@ class _Change:
         links: Changes of multi-entity fields: the field, the links and the mode.
 
         written: The names of all fields sent.
+
+        password: The password of the person, if one is sent.
     """
 
     columns: dict[str, Any] = attrs.field(factory=dict)
     personal: dict[str, Any] = attrs.field(factory=dict)
     links: list[tuple[Field, list[Link], str]] = attrs.field(factory=list)
     written: list[str] = attrs.field(factory=list)
+    password: Optional[str] = None
 
 
 def create(
-    tx: Transaction, entity_type: EntityType, fields: list[dict[str, Any]], return_fields: list[str]
+    tx: Transaction,
+    entity_type: EntityType,
+    fields: list[dict[str, Any]],
+    return_fields: list[str],
+    *,
+    given_id: Optional[int] = None,
 ) -> dict[str, Any]:
     """
     Create a row and return it with the fields written and *return_fields*.
 
+    Args:
+        tx: The transaction of the request.
+
+        entity_type: The row's type.
+
+        fields: The fields sent.
+
+        return_fields: Further fields to return.
+
+        given_id: The id of a row of `insert_given`, which has no effects on other rows, and is returned as a link.
+            None: the next free id.
+
     Raises:
         Fault: A field or a value is invalid, or a required value is missing.
     """
-    change = _change(tx, entity_type, fields)
+    change = _change(tx, entity_type, fields, is_insert=given_id is not None)
     sent = {item["field_name"]: item.get("value") for item in fields}
     _check_project(tx, entity_type, sent, change)
     columns = {**default_columns(entity_type), **change.columns}
@@ -86,13 +125,14 @@ def create(
     _check_connection(tx, entity_type, columns)
     consequences.prepare_create(tx, entity_type, change.columns, columns, change.links)
     generated = nameless and generated_name(entity_type, 0) is not None
-    entity_id = insert_row(tx, entity_type.name, columns, name_it=generated)
+    entity_id = insert_row(tx, entity_type.name, columns, name_it=generated, given_id=given_id)
     if entity_type.name == "Attachment":
         own_file(tx, entity_id, sent)
     for field, links, mode in change.links:
         write_links(tx, field, entity_id, links, mode)
-    if change.personal:
-        keep(tx, entity_type.name, entity_id, change.personal)
+    _keep_own(tx, entity_type, entity_id, change)
+    if given_id is not None:
+        return {"type": entity_type.name, "id": entity_id}
     consequences.finish_create(tx, entity_type, entity_id, columns, change.links)
     return show(tx, entity_type.name, [entity_id], [*change.written, *return_fields])[0]
 
@@ -118,8 +158,7 @@ def update(tx: Transaction, entity_type: EntityType, entity_id: int, fields: lis
     update_row(tx, entity_type.name, entity_id, step.columns)
     for field, links, mode in change.links:
         write_links(tx, field, entity_id, links, mode)
-    if change.personal:
-        keep(tx, entity_type.name, entity_id, change.personal)
+    _keep_own(tx, entity_type, entity_id, change)
     step.finish(tx, entity_type, entity_id, change.links)
     return show(tx, entity_type.name, [entity_id], change.written)[0]
 
@@ -129,12 +168,14 @@ def delete(tx: Transaction, entity_type: EntityType, entity_id: int) -> bool:
     Retire a row; return False if it was already retired.
 
     Raises:
-        Fault: There is no such row, or rows of its type cannot be deleted.
+        Fault: There is no such row, or rows of its type cannot be deleted. In a batch, also if it was already retired.
     """
     if entity_type.name in _PERMANENT:
         raise Fault(f"Entity of type {entity_type.name} can not be deleted by this user.", DATABASE)
     retired = is_retired(tx, entity_type.name, entity_id)
     if retired is None:
+        raise missing(entity_type.name, entity_id)
+    if retired and tx.in_batch:
         raise missing(entity_type.name, entity_id)
     if not retired:
         consequences.check_delete(tx, entity_type, entity_id)
@@ -168,11 +209,14 @@ def missing(entity_type: str, entity_id: Any) -> Fault:
     return Fault(f"Entity of type [{entity_type}] with id={entity_id} does not exist.", DATABASE)
 
 
-def _change(tx: Transaction, entity_type: EntityType, fields: list[dict[str, Any]]) -> _Change:
+def _change(
+    tx: Transaction, entity_type: EntityType, fields: list[dict[str, Any]], *, is_insert: bool = False
+) -> _Change:
     change = _Change()
     for item in fields:
         name, value = item["field_name"], item.get("value")
-        field = _writable(tx, entity_type, item)
+        # `insert_given` has checked its fields, and may set those that only the site writes.
+        field = entity_type.fields[name] if is_insert else _writable(tx, entity_type, item)
         change.written.append(name)
         if name in _DISCARDED:
             continue
@@ -181,6 +225,8 @@ def _change(tx: Transaction, entity_type: EntityType, fields: list[dict[str, Any
             change.columns.update(link_columns(name, link))
         elif field.data_type == "multi_entity":
             change.links.append(_link_change(tx, field, item))
+        elif field.data_type == "password":
+            change.password = parse_password(tx, field, value)
         elif field.data_type == "url":
             change.columns.update({name: None} if value is None else stored_file(tx, field, value))
         else:
@@ -193,22 +239,38 @@ def _change(tx: Transaction, entity_type: EntityType, fields: list[dict[str, Any
     return change
 
 
+def _keep_own(tx: Transaction, entity_type: EntityType, entity_id: int, change: _Change) -> None:
+    """
+    Store what the tables of the entity types do not hold: personal values and the password.
+    """
+    if change.personal:
+        keep(tx, entity_type.name, entity_id, change.personal)
+    if change.password is not None:
+        set_secret(tx, entity_type.name, entity_id, change.password)
+
+
 def _writable(tx: Transaction, entity_type: EntityType, item: dict[str, Any]) -> Field:
     name = item["field_name"]
     field = entity_type.fields.get(name)
     path = f"{entity_type.name}.{name}"
     shown = inspect({"value": item.get("value"), "field_name": name}, spaced=False)
-    if field is None or field.data_type == "pivot_column":
+    if field is None:
         if tx.in_batch:
             raise Fault(
                 f"Invalid field value, update failed [2 - Invalid field name: field [{path}] does not exist or user "
                 "does not have access permission.]"
             )
         raise Fault(f"API {tx.rpc}() {path} doesn't exist:\n{shown}")
-    if field.read_only and not (tx.rpc == "create" and name == "updated_at"):
-        raise Fault(f"API {tx.rpc}() {path} is read only:\n{shown}")
-    if field.create_only and tx.rpc != "create":
+    rule = write_rule(field)
+    read_only = Fault(f"API {tx.rpc}() {path} is read only:\n{shown}")
+    if rule.writes is Writes.NEVER:
+        raise read_only
+    if not rule.sure:
+        refuse_when_strict(tx, Doubt.FIELD, read_only)
+    if rule.writes is Writes.ON_CREATE and tx.rpc != "create":
         raise Fault(f"API {tx.rpc}() {path} is editable on create only.")
+    if path == "Note.client_note" and item.get("value"):
+        raise Fault(f"API {tx.rpc}() Client Notes can not be created through the API.")
     return field
 
 
@@ -223,6 +285,8 @@ def _link_change(tx: Transaction, field: Field, item: dict[str, Any]) -> tuple[F
             f"Valid modes: {inspect(MODES)}"
         )
     if isinstance(value, dict):
+        missing_mode = Fault(f"API {tx.rpc}() invalid/missing string 'multi_entity_update_mode': {inspect(value)}")
+        refuse_when_strict(tx, Doubt.BARE_LINK, missing_mode)
         value = [value]
     if not isinstance(value, list):
         raise wrong_class(tx, field, value)
@@ -239,12 +303,8 @@ def _existing(tx: Transaction, field: Field, links: list[Link]) -> list[Link]:
     Return *links*. Raise a fault if one has a type that the field does not accept, or if its row is not live.
     """
     wanted: dict[str, set[int]] = {}
-    only = far_type_of(field) if field.data_type == "multi_entity" else None
-    if field.data_type == "entity" and not field.takes_any_type:
-        only = field.valid_types[0]
     for link in links:
-        if only is not None and link["type"] != only:
-            raise write_failed(tx, field, f"{only} expected, got {link['type']}")
+        _check_type(tx, field, link["type"])
         wanted.setdefault(link["type"], set()).add(link["id"])
     names = tx.names(wanted)
     if any((link["type"], link["id"]) not in names for link in links):
@@ -252,13 +312,34 @@ def _existing(tx: Transaction, field: Field, links: list[Link]) -> list[Link]:
     return links
 
 
+def _check_type(tx: Transaction, field: Field, entity_type: str) -> None:
+    """
+    Raise a fault if the field does not take links to the type, or if the site is strict and that is not known.
+    """
+    if field.data_type == "multi_entity":
+        illegal = write_failed(tx, field, "Value is not legal.")
+        only = far_type_of(field)
+        if only not in {None, entity_type}:
+            raise illegal
+        if only is None and entity_type not in field.valid_types and not field.is_type_advice:
+            refuse_when_strict(tx, Doubt.LISTED_TYPES, illegal)
+    elif entity_type not in field.valid_types and not field.is_type_advice:
+        expected = write_failed(tx, field, f"{field.valid_types[0]} expected, got {entity_type}")
+        if not field.takes_any_type:
+            raise expected
+        refuse_when_strict(tx, Doubt.ONLY_TYPE, expected)
+
+
 def _check_project(tx: Transaction, entity_type: EntityType, sent: Mapping[str, Any], change: _Change) -> None:
     if entity_type.name == "Task" and change.columns.get("task_template__id") is not None:
         if change.columns.get("project__id") is not None:
             raise Fault(f"API {tx.rpc}() Invalid Task: a task template may not have a project")
         return
+    missing_project = Fault(f"API {tx.rpc}() missing 'project' attribute: {inspect(dict(sent))}")
+    if entity_type.name == "Attachment" and change.columns.get("project__id") is None:
+        refuse_when_strict(tx, Doubt.NO_PROJECT, missing_project)
     if entity_type.needs_project and change.columns.get("project__id") is None:
-        raise Fault(f"API {tx.rpc}() missing 'project' attribute: {inspect(dict(sent))}")
+        raise missing_project
 
 
 def _check_name(tx: Transaction, entity_type: EntityType) -> None:
@@ -325,8 +406,11 @@ def _check_revival(tx: Transaction, entity_type: EntityType, entity_id: int) -> 
     if names:
         query = sa.select(*(table.c[name] for name in names)).where(table.c.id == entity_id)
         columns = dict(tx.connection.execute(query).mappings().one())
-        _check_unique(tx, entity_type, columns, entity_id)
-        _check_connection(tx, entity_type, columns, entity_id)
+        try:
+            _check_unique(tx, entity_type, columns, entity_id)
+            _check_connection(tx, entity_type, columns, entity_id)
+        except Fault as error:
+            raise Fault("Can't unretire the entity because a field has a non-unique value.", DATABASE) from error
 
 
 def _complete(tx: Transaction, entity_type: EntityType, columns: dict[str, Any]) -> None:
@@ -335,8 +419,8 @@ def _complete(tx: Transaction, entity_type: EntityType, columns: dict[str, Any])
     """
     fields = entity_type.fields
     for name in ("created_at", "updated_at"):
-        if name in fields and columns.get(name) is None:
-            columns[name] = tx.moment
+        if name in fields:
+            columns.setdefault(name, tx.moment)  # a caller may send null
     for name in ("created_by", "updated_by"):
         if name in fields and columns.get(f"{name}__id") is None:
             columns.update(_actor_columns(tx, name))
@@ -345,16 +429,35 @@ def _complete(tx: Transaction, entity_type: EntityType, columns: dict[str, Any])
     authored = entity_type.name in _AUTHORED or (entity_type.name == "Version" and by_person)
     if authored and "user__id" not in columns:
         columns.update(_actor_columns(tx, "user"))
-    if entity_type.name in _PEOPLE and columns.get("name") is None:
-        columns["name"] = " ".join(filter(None, (columns.get("firstname"), columns.get("lastname")))) or None
+    _complete_user(tx, entity_type, columns)
+    for name in _INITIAL_TEXTS.keys() & fields.keys():
+        columns.setdefault(name, _INITIAL_TEXTS[name])
     if entity_type.name == "TimeLog":
         columns.setdefault("date", tx.moment[:10])
         columns.setdefault("description", "New Time Log")
     if entity_type.name == "EventLogEntry":
         columns.setdefault("description", "New Event")
         columns.setdefault("session_uuid", tx.session_uuid)
-    if entity_type.name == "Task":
-        columns.setdefault("color", "pipeline_step")
+    columns.update({**_FIRST_VALUES.get(entity_type.name, {}), **columns})
+
+
+def _complete_user(tx: Transaction, entity_type: EntityType, columns: dict[str, Any]) -> None:
+    """
+    Fill in the names and the permissions of a new person or script.
+    """
+    if entity_type.name == "HumanUser" and not any(columns.get(name) for name in ("firstname", "lastname", "name")):
+        columns.update(firstname="New", lastname=f"User {uuid.uuid4().hex[:8]}")
+    if entity_type.name in _PEOPLE and columns.get("name") is None:
+        columns["name"] = " ".join(filter(None, (columns.get("firstname"), columns.get("lastname")))) or None
+    if entity_type.name in _PERMISSIONS and columns.get("permission_rule_set__id") is None:
+        columns.update(link_columns("permission_rule_set", _permissions(tx, _PERMISSIONS[entity_type.name])))
+
+
+def _permissions(tx: Transaction, code: str) -> Optional[Link]:
+    rule_sets = tx.tables["PermissionRuleSet"]
+    query = sa.select(rule_sets.c.id).where(rule_sets.c.code == code, rule_sets.c.retired_at.is_(None))
+    entity_id = tx.connection.execute(query).scalar()
+    return None if entity_id is None else {"type": "PermissionRuleSet", "id": entity_id}
 
 
 def _actor_columns(tx: Transaction, name: str) -> dict[str, Any]:

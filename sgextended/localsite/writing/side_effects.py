@@ -1,9 +1,10 @@
 """
-The effects of a write on other rows: tasks are rescheduled, and task templates create tasks.
+The effects of a write on other rows: tasks are rescheduled, and task templates create and change tasks.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Optional
 
 import attrs
@@ -12,7 +13,8 @@ import sqlalchemy as sa
 from sgextended.localsite.errors import DATABASE, Fault
 from sgextended.localsite.schedule import dependencies
 from sgextended.localsite.schedule.task_dates import PLANNED
-from sgextended.localsite.writing.task_templates import add_template_tasks
+from sgextended.localsite.storage.single_row_writes import insert_row, link_columns
+from sgextended.localsite.writing.task_templates import apply_template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
 
 _NEIGHBOURS = frozenset({"downstream_tasks", "upstream_tasks"})
 _TIMED = frozenset({*PLANNED, "pinned"})
+
+# The type of a page that a person creates through the API, and the shared settings that it gets.
+_NEW_PAGE = "canvas"
+_NEW_SETTINGS = {"type": "SG.Widget.Canvas", "settings": {}, "children": {}}
+
+_WITHOUT_RETIREMENT = frozenset({"PageSetting"})
 
 #: A multi-entity field, the links sent for it, and the mode in which they were sent.
 LinkChange = tuple["Field", "list[Link]", str]
@@ -36,21 +44,22 @@ def prepare_create(
 ) -> None:
     """
     Add the columns that follow from those *sent* to the *columns* of a new row.
+
+    Raises:
+        Fault: A script creates a page, or a dependency has no valid type.
     """
     if entity_type.name == "Task":
         if not _TIMED.isdisjoint(sent):
             people = [link for field, given, _mode in links if field.name == "task_assignees" for link in given]
             dependencies.plan_new(tx, sent, columns, people)
-            waits = any(field.name == "upstream_tasks" and given for field, given, _mode in links)
-            dated = any(name in sent for name in ("start_date", "due_date", "splits"))
-            if waits and dated and "pinned" not in sent:
-                columns["pinned"] = 1
+    elif entity_type.name == "Page":
+        if tx.actor is not None and tx.actor.type != "HumanUser":
+            # The numbers are those of Ruby classes, which differ from server to server.
+            raise Fault(f"Create failed for [Page]: HumanUser(#69880) expected, got {tx.actor.type}(#72140)", DATABASE)
+        columns["page_type"] = _NEW_PAGE
     elif entity_type.name == "TaskDependency":
-        if columns.get("dependency_type") is None:
-            columns["dependency_type"] = dependencies.DEPENDENCY_TYPES[0]
+        columns.setdefault("dependency_type", dependencies.DEPENDENCY_TYPES[0])
         dependencies.check_type(columns["dependency_type"])
-        if columns.get("offset_days") is None:
-            columns["offset_days"] = 0
 
 
 def finish_create(
@@ -64,15 +73,23 @@ def finish_create(
     Apply the effects of a row's creation on other rows. The row and its links are written already.
     """
     if entity_type.name == "Task":
+        dated = columns.get("start_date") is not None or columns.get("due_date") is not None
         for field, given, _mode in links:
-            if field.name in _NEIGHBOURS and given:
+            if field.name == "upstream_tasks" and given:
                 dependencies.check_loop(tx, entity_id)
-                waiting = [entity_id] if field.name == "upstream_tasks" else [link["id"] for link in given]
-                dependencies.settle(tx, waiting)
+                # A task that is created with dates keeps them until an upstream task moves.
+                dependencies.settle(tx, [entity_id], hold=dated)
+            elif field.name == "downstream_tasks" and given:
+                dependencies.check_loop(tx, entity_id)
+                dependencies.settle(tx, [link["id"] for link in given])
+    elif entity_type.name == "Page":
+        page = link_columns("page", {"type": "Page", "id": entity_id})
+        dates = {"created_at": tx.moment}
+        insert_row(tx, "PageSetting", {**page, **dates, "settings_json": json.dumps(_NEW_SETTINGS)})
     elif entity_type.name == "TaskDependency":
         _check_and_settle(tx, columns.get("task__id"))
     elif columns.get("task_template__id") is not None:
-        add_template_tasks(tx, {"type": entity_type.name, "id": entity_id}, columns["task_template__id"])
+        apply_template(tx, {"type": entity_type.name, "id": entity_id}, columns["task_template__id"])
 
 
 @attrs.define
@@ -142,7 +159,7 @@ class Update:
                 dependencies.settle(tx, [self._before["task__id"]], hold=True)
         elif self._before and self._before["task_template__id"] != self.columns["task_template__id"]:
             entity = {"type": entity_type.name, "id": entity_id}
-            add_template_tasks(tx, entity, self.columns["task_template__id"])
+            apply_template(tx, entity, self.columns["task_template__id"])
 
     def _relink(self, tx: Transaction, field: Field, task_id: int, given: list[Link]) -> None:
         before = self._neighbours[field.name]
@@ -162,8 +179,10 @@ def check_delete(tx: Transaction, entity_type: EntityType, entity_id: int) -> No
     Raise a fault if a row cannot be retired.
 
     Raises:
-        Fault: The row is a reply without an entity.
+        Fault: The row is a reply without an entity, or rows of its type are not retired.
     """
+    if entity_type.name in _WITHOUT_RETIREMENT:
+        raise Fault(f"Entity type {entity_type.name} doesn't respond to retirement", DATABASE)
     if entity_type.name == "Reply" and _column(tx, "Reply", "entity__id", entity_id) is None:
         raise Fault(f"Delete failed for [Reply]: The reply with id={entity_id} has no entity.", DATABASE)
 

@@ -4,12 +4,17 @@
 
 import json
 import socket
+import time
 
 import pytest
+from fix_servers import http_reply
 
 from sgextended.cli.commands import doctor
 
-STEPS = ["versions", "settings", "name", "connection", "TLS", "site", "clock", "credentials", "latency", "throughput"]
+STEPS = [
+    "versions", "settings", "proxy", "name", "connection", "TLS", "site", "clock", "credentials", "latency",
+    "throughput",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -117,15 +122,14 @@ def test_an_unknown_host_name(examined, environment, monkeypatch):
     assert "DNS" in findings["name"]["advice"]
 
 
-@pytest.mark.parametrize("variable", ["HTTPS_PROXY", None])
+@pytest.mark.parametrize("variable", ["https_proxy", None])
 def test_a_refused_connection(examined, environment, monkeypatch, variable):
     """
     The advice names a proxy in the environment, because the client does not read it.
     """
-    for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"):
-        monkeypatch.delenv(name, raising=False)
+    without_proxies(monkeypatch)
     if variable:
-        monkeypatch.setenv(variable, "http://proxy:3128")
+        monkeypatch.setenv(variable.upper(), "http://proxy:3128")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         point_to(monkeypatch, f"http://127.0.0.1:{taken.getsockname()[1]}")
@@ -133,6 +137,69 @@ def test_a_refused_connection(examined, environment, monkeypatch, variable):
 
     assert "does not accept connections: Connection refused." in findings["connection"]["found"]
     assert (variable or "firewall") in findings["connection"]["advice"]
+
+
+def without_proxies(monkeypatch):
+    for name in ("https_proxy", "http_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+PROFILE = """[studio]
+url = {url}
+script_name = {name}
+api_key = env:SHOTGUN_API_KEY
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting", "variables", "found", "advice"),
+    [
+        ("", {}, "not used: all calls and transfers go directly", ""),
+        ("", {"http_proxy": "http://ada:pw@proxy:3128/", "https_proxy": ""},
+         "not used: all calls and transfers go directly, although http_proxy is in the environment",
+         "proxy_from_environment = yes"),
+        ("proxy = p:3128", {}, "all calls and transfers go through p:3128", ""),
+        ("proxy_from_environment = yes", {"http_proxy": "http://ada:pw@p:3128/", "no_proxy": "farm"},
+         "as the environment says; to other servers: http through p:3128, except for no_proxy=farm", ""),
+        ("proxy_from_environment = yes", {"http_proxy": "http://p:3128"},
+         "calls and transfers go to the site through p:3128", ""),
+        ("proxy_from_environment = yes", {"http_proxy": "p:3128", "no_proxy": "127.0.0.1"},
+         "calls and transfers go to the site directly, as the environment says", ""),
+        ("proxy_from_environment = yes", {"http_proxy": "socks5://ada:pw@p:3128"},
+         "http_proxy has no valid address of an HTTP proxy", "Correct or unset"),
+    ],
+)  # fmt: skip
+def test_the_proxy_that_is_used(
+    command, environment, demo_site, monkeypatch, tmp_path, setting, variables, found, advice
+):
+    """
+    The step "proxy" says which way calls and transfers go, and never shows a password.
+    """
+    without_proxies(monkeypatch)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    file = tmp_path / "config.ini"
+    file.write_text(PROFILE.format(url=demo_site.url, name=demo_site.script_name) + setting)
+    monkeypatch.setenv("SGEXTENDED_CONFIG", str(file))
+    _status, out, _err = command("doctor", "--profile", "studio", "--format", "json")
+
+    step = next(finding for finding in json.loads(out) if finding["step"] == "proxy")
+    assert found in step["found"]
+    assert advice in step["advice"]
+    assert "pw" not in out
+
+
+def test_a_redirect_to_the_new_address(make_server, examined, environment, monkeypatch):
+    """
+    For a site that redirects, the new address is named, and the advice says where to set it.
+    """
+    reply = http_reply(status=301, headers={"location": "https://studio.example/api3/json"})
+    point_to(monkeypatch, make_server(lambda _request: reply).url)
+    _status, findings = examined()
+
+    assert "Use https://studio.example as the address" in findings["site"]["found"]
+    assert "SHOTGUN_URL" in findings["site"]["advice"]
 
 
 def test_a_wrong_key(examined, environment, monkeypatch):
@@ -163,9 +230,9 @@ def test_a_wrong_clock_is_a_warning(examined, environment, monkeypatch):
     """
     A difference of a minute is a warning that says whether this machine is ahead or behind.
     """
-    from sgextended.http.transport import Transport
+    from sgextended.client.protocol.site_clock import SiteClock
 
-    monkeypatch.setattr(Transport, "clock_ahead", lambda _self: 60.0)
+    monkeypatch.setattr(SiteClock, "at", lambda _self, _moment: time.time() + 60.0)
     status, findings = examined()
 
     assert status == 0

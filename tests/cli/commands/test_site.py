@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from sgextended import SGExtended
 from sgextended.localsite.server.certificates import Certificates
@@ -99,6 +100,22 @@ def test_faults_are_switched_on(start):
     assert [project["name"] for project in sg.find_projects()] == ["Lucky"]
 
 
+@pytest.mark.parametrize(("words", "accepts"), [((), False), (("--strict",), False), (("--lenient",), True)])
+def test_mood_is_chosen(start, words, accepts):
+    """
+    A site is strict unless it is started with --lenient.
+    """
+    _process, fields = start(*words)
+    sg = SGExtended(fields["url"], fields["script_name"], fields["api_key"])
+    project = sg.create("Project", {"name": "Moods"})
+
+    if accepts:
+        assert sg.create("Shot", {"code": "A", "project": project, "smart_cut_in": 5})["smart_cut_in"] == 5
+    else:
+        with pytest.raises(Exception, match="This local site is strict"):
+            sg.create("Shot", {"code": "A", "project": project, "smart_cut_in": 5})
+
+
 def test_an_unknown_fault_ends_in_one_message():
     """
     An unknown fault ends in one message that lists the kinds.
@@ -126,6 +143,23 @@ def test_a_site_for_the_network_warns(start):
         err.count("This local site listens on 0.0.0.0, so every machine that reaches that address can send requests")
         == 1
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
+def test_thumbnails_are_late(start, tmp_path):
+    """
+    With --thumbnail-delay, a new thumbnail reads as the placeholder.
+    """
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(picture)
+    process, fields = start("--thumbnail-delay", "600")
+    with SGExtended(fields["url"], fields["script_name"], fields["api_key"]) as sg:
+        project = sg.create("Project", {"name": "p"})
+        sg.upload_thumbnail("Project", project["id"], str(picture))
+        image = sg.find_one("Project", [["id", "is", project["id"]]], ["image"])["image"]
+
+    assert image == f"{fields['url']}/images/status/transient/thumbnail_pending.png"
+    assert ended(process, signal.SIGTERM)[0] == 0
 
 
 def test_demo_prints_the_table_and_the_next_steps():
@@ -206,6 +240,7 @@ def test_site_serves_several_accounts(start, tmp_path, monkeypatch):
         (["--load", "nowhere"], "nowhere holds no records of a site"),
         (["--load", "nowhere", "--demo"], "filled from only one. Leave one out"),
         (["dump", "out", "--db", "none.sqlite"], "There is no file none.sqlite"),
+        (["backup", "out", "--db", "none.sqlite"], "There is no such file"),
     ],
 )
 def test_options_that_cannot_work_are_one_message(command, tmp_path, monkeypatch, words, message):
@@ -232,3 +267,27 @@ def test_dumped_site_is_served_again(start, command, tmp_path, monkeypatch):
     assert (status, "to data." in err) == (0, True)
     sg = SGExtended(again["url"], again["script_name"], again["api_key"])
     assert [project["name"] for project in sg.find_projects()] == ["Dumped"]
+
+
+def test_a_running_site_is_backed_up(start, command, tmp_path, monkeypatch):
+    """
+    The backup of a running site has all committed records, the uploads and the key. An existing file is refused.
+    """
+    _process, fields = start("--db", "site.sqlite")
+    sg = SGExtended(fields["url"], fields["script_name"], fields["api_key"])
+    project = sg.create("Project", {"name": "Saved"})
+    sg.create_many("Shot", [{"project": project, "code": str(number)} for number in range(60)])
+    (tmp_path / "notes.txt").write_text("kept")
+    file_id = sg.upload("Project", project["id"], str(tmp_path / "notes.txt"))
+    monkeypatch.chdir(tmp_path)
+    status, _out, err = command("site", "backup", "copy.sqlite", "--db", "site.sqlite")
+    refused = command("site", "backup", "copy.sqlite", "--db", "site.sqlite")
+    no_database = command("site", "backup", "other.sqlite", "--db", "notes.txt")
+
+    assert (status, "Copied site.sqlite to copy.sqlite." in err) == (0, True)
+    assert (refused[0], "exists already" in refused[2]) == (1, True)
+    assert (no_database[0], (tmp_path / "other.sqlite").exists()) == (1, False)
+    _process, again = start("--db", "copy.sqlite")
+    copied = SGExtended(again["url"], fields["script_name"], fields["api_key"])
+    assert copied.count("Shot") == 60
+    assert copied.download_attachment({"type": "Attachment", "id": file_id}) == b"kept"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgextended import InvalidArgumentError, NotFoundError
-from sgextended.cli.shared.filter_syntax import OPERATORS, parse_filter, to_native_filters
+from sgextended.cli.shared.filter_syntax import OPERATORS, parse_field_value, parse_filter, to_native_filters
 from sgextended.schema.site_schema import SiteSchema
 
 
@@ -239,9 +239,20 @@ def test_wrong_fields_and_values_are_refused_with_the_position(schema, entity_ty
     assert text[marks.index("^") - 2 :][: marks.count("^")] == place
 
 
+def test_whole_number_for_a_float_is_sent_as_a_float(sg, schema):
+    """
+    The site refuses an integer for a float field, so a typed 2 becomes 2.0 in filters and in values.
+    """
+    filters = to_native_filters([parse_filter("sg_movie_aspect_ratio in 2,2.5")], schema, "Version")
+    value = parse_field_value("sg_movie_aspect_ratio=2", 22, "sg_movie_aspect_ratio", "float")
+
+    assert [type(each) for each in (*filters[0][2], value)] == [float, float, float]
+    assert sg.find("Version", filters) == []
+
+
 def test_the_site_accepts_every_operator(sg, schema):
     """
-    The site accepts each operator for one of its fields, except three that only some sites have.
+    The site accepts each operator for one of its fields, except those that only some sites have.
     """
     texts = {
         **dict.fromkeys(("between", "not_between"), "sg_cut_in {} 1,2"),
@@ -258,7 +269,7 @@ def test_the_site_accepts_every_operator(sg, schema):
         except shotgun_api3.Fault:
             refused.add(operator)
 
-    assert refused == {"name_id", "name_starts_with", "name_ends_with"}
+    assert refused == {"name_id", "name_starts_with", "name_ends_with", "not_between"}
 
 
 def test_typed_filters_find_the_same_as_native_ones(sg, schema):

@@ -87,16 +87,34 @@ def widget(filters=None, columns=("code",), entity_type="Shot", **settings):
     }
 
 
+@pytest.fixture(scope="module")
+def make_bare_page(site, sg, made):
+    """
+    A function that creates a page without readable settings and returns a link to it. A script creates no page.
+    """
+    person = shotgun_api3.Shotgun(site.url, login="ana", password="pw")
+
+    def make(project=None):
+        page = {"type": "Page", "id": person.create("Page", {"name": "p", "project": project})["id"]}
+        setting = sg.find_one("PageSetting", [["page", "is", page]])
+        sg.update("PageSetting", setting["id"], {"settings_json": None})
+        return page
+
+    yield make
+    person.close()
+
+
 @pytest.fixture
-def make_page(sg, made):
+def make_page(sg, made, make_bare_page):
     """
     A function that creates a page of the film and returns its id.
     """
 
     def make(body, *, project="film", own=(), children=None, settings=None, **root):
-        page = sg.create("Page", {"name": "p", "project": made[project] if project else None})
+        page = make_bare_page(made[project] if project else None)
         whole = {"type": "SG.Widget.Page", "settings": settings or {}, "children": {"body": body, **(children or {})}}
-        sg.create("PageSetting", {"page": page, "settings_json": json.dumps({**whole, **root})})
+        setting = sg.find_one("PageSetting", [["page", "is", page]])
+        sg.update("PageSetting", setting["id"], {"settings_json": json.dumps({**whole, **root})})
         for user, patches in own:
             sg.create("PageSetting", {"page": page, "user": made[user], "settings_json": json.dumps(patches)})
         return page["id"]
@@ -284,11 +302,11 @@ def test_layouts_go_by_name(sg, make_page):
         sg.find_page(page, layout="Bogus")
 
 
-def test_pages_that_show_no_records_say_so(sg, make_page):
+def test_pages_that_show_no_records_say_so(sg, make_page, make_bare_page):
     """
     A page that does not exist, is retired, has no settings or lists no records raises NotFoundError.
     """
-    retired, bare = make_page(widget()), sg.create("Page", {"name": "bare"})["id"]
+    retired, bare = make_page(widget()), make_bare_page()["id"]
     sg.delete("Page", retired)
     for page, message in (
         (10**8, "no Page 100000000"),

@@ -80,6 +80,20 @@ class Asset:
     )
 
 
+@attrs.define
+class Version:
+    """
+    A version with a float.
+    """
+
+    ENTITY_TYPE: ClassVar[str] = "Version"
+
+    id: int
+    code: str
+    project: Link
+    aspect_ratio: Optional[float] = attrs.field(default=None, metadata={"sg_field": "sg_movie_aspect_ratio"})
+
+
 @attrs.frozen
 class SimpleShot:
     """
@@ -418,6 +432,18 @@ def test_create_takes_attributes(sg):
     assert shot == sg.get_as(Shot, shot.id)
     shot.cut_in = 1002
     assert sg.update_as(shot) == {"sg_cut_in": 1002}
+
+
+def test_integer_for_a_float_is_sent_as_a_float(sg):
+    """
+    Python takes an integer where a float is annotated, and sites refuse it; so a float is sent.
+    """
+    version = sg.create_as(Version, {"code": "v", "project": Link("Project", 1), "aspect_ratio": 2})
+    version.aspect_ratio = 3
+    sent = sg.update_as(version)
+
+    assert (sent, type(sent["sg_movie_aspect_ratio"])) == ({"sg_movie_aspect_ratio": 3.0}, float)
+    assert sg.get_as(Version, version.id).aspect_ratio == 3.0
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_empty_values_are_present(sg, make):
 @pytest.mark.parametrize(
     "path",
     [
-        *("bogus", "step_0", "sg_sequence.Sequence.bogus", "sg_sequence.Bogus.code", "sg_sequence.code"),
+        *("bogus", "sg_sequence.Sequence.bogus", "sg_sequence.Bogus.code", "sg_sequence.code"),
         *("tasks.Task.content", "sg_sequence.Asset.code", "code.Shot.code", "bogus.Shot.code"),
     ],
 )
@@ -211,7 +211,7 @@ def test_counting_page_info_counts(call, project, versions):
         ({"paging": {"entities_per_page": 5001, "current_page": 1}}, "size must be less than 5000"),
         (
             {"paging": {"entities_per_page": 0, "current_page": 1}},
-            "'entities_per_page' must be a positive Integer, got 0",
+            "size must be greater than 0, got 0",
         ),
         ({"paging": {"entities_per_page": 5, "current_page": "x"}}, "'current_page' must be a positive Integer"),
         ({"type": "Bogus"}, "API read() invalid/missing string entity 'type'"),

@@ -3,13 +3,9 @@ Following, note threads, activity streams, and what each person keeps for themse
 """
 
 import datetime
-import re
 
 import pytest
 from shotgun_api3 import Fault
-
-# How threads and streams write moments, which the client leaves as text.
-MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 
 
 @pytest.fixture
@@ -92,7 +88,7 @@ def test_only_persons_follow(sg, make, user):
     shot = make("Shot")
     with pytest.raises(Fault, match="'user' must be a HumanUser"):
         sg.follow(script, shot)
-    with pytest.raises(Fault, match=r"\[Shot\] with id=100000000 does not exist"):
+    with pytest.raises(Fault, match="Couldn't find Shot with id=100000000"):
         sg.follow(user, {"type": "Shot", "id": 10**8})
     with pytest.raises(Fault, match="is not an entity type"):
         sg.followers({"type": "Bogus", "id": 1})
@@ -102,7 +98,7 @@ def test_only_persons_follow(sg, make, user):
 
 def test_thread_is_the_note_and_what_followed(sg, make, person, user):
     """
-    A thread starts with the note; replies come after it, the oldest first, with times that stay text.
+    A thread starts with the note; replies come after it, the oldest first. Their times are those that `find` returns.
     """
     note = make("Note", content="why?")
     replies = [person.create("Reply", {"entity": note, "content": text}) for text in ("because", "ah")]
@@ -110,7 +106,8 @@ def test_thread_is_the_note_and_what_followed(sg, make, person, user):
 
     assert set(first) == {"type", "id", "content", "created_at", "created_by"}
     assert (first["type"], first["content"]) == ("Note", "why?")
-    assert re.fullmatch(MOMENT, first["created_at"])
+    assert first["created_at"] == sg.find_one("Note", [["id", "is", note["id"]]], ["created_at"])["created_at"]
+    assert isinstance(rest[0]["created_at"], datetime.datetime)
     assert [(row["id"], row["content"]) for row in rest] == [(r["id"], r["content"]) for r in replies]
     assert rest[0]["user"] == {**user, "image": None}
     assert set(rest[0]) == {"type", "id", "content", "created_at", "user"}
@@ -123,8 +120,7 @@ def test_thread_shows_files_of_note_and_replies(sg, make):
     note = make("Note")
     reply = sg.create("Reply", {"entity": note, "content": "see"})
     files = [
-        bare(sg.create("Attachment", {"this_file": {"url": "https://x.example"}, "attachment_links": [bare(to)]}))
-        for to in (note, reply)
+        make("Attachment", this_file={"url": "https://x.example"}, attachment_links=[bare(to)]) for to in (note, reply)
     ]
     rows = sg.note_thread_read(note["id"], {"Attachment": ["this_file"], "Note": ["subject"], "Reply": ["id"]})
 
@@ -171,17 +167,14 @@ def test_stream_tells_of_a_row_and_its_children(sg, make, user, person, site):
     update, reply = stream["updates"][1:3]
     assert update["primary_entity"] == {**task, "name": "Anim", "status": "ip", "step": None}
     assert (update["meta"]["old_value"], update["meta"]["new_value"]) == ("wtg", "ip")
-    assert update["created_by"]["name"] == site.script_name
+    assert update["created_by"]["name"] == f"{site.script_name} 1.0"
     assert reply["primary_entity"] == {**note, "name": "n - c", "status": "opn"}
     assert (reply["meta"]["entity_type"], reply["meta"]["content"]) == ("Reply", "re")
     assert reply["created_by"] == {**user, "status": "act", "image": None, "login": user["name"]}
-    assert re.fullmatch(MOMENT, reply["created_at"])
+    assert isinstance(reply["created_at"], datetime.datetime)
     assert reply["read"] is False
     assert (stream["entity_type"], stream["entity_id"]) == ("Shot", shot["id"])
-    assert (stream["latest_update_id"], stream["earliest_update_id"]) == (
-        stream["updates"][0]["id"],
-        stream["updates"][-1]["id"],
-    )
+    assert (stream["latest_update_id"], stream["earliest_update_id"]) == (stream["updates"][0]["id"], 0)
     assert [each["update_type"] for each in sg.activity_stream_read("Note", note["id"])["updates"]] == [
         "create_reply",
         "create",
@@ -207,23 +200,31 @@ def test_stream_is_read_in_pieces(sg, make):
     assert piece(limit=2) == ids[:2]
     assert piece(max_id=ids[1], limit=2) == ids[2:4]
     assert piece(min_id=ids[1]) == ids[:1]
+    assert sg.activity_stream_read("Shot", shot["id"], limit=4)["earliest_update_id"] == ids[3]
+    assert sg.activity_stream_read("Shot", shot["id"], limit=5)["earliest_update_id"] == 0
     done = sg.activity_stream_read("Shot", shot["id"], max_id=ids[-1])
     assert (done["updates"], done["latest_update_id"], done["earliest_update_id"]) == ([], 0, 0)
 
 
 def test_streams_of_projects_and_persons(sg, make, project, person, user, name):
     """
-    A project's stream holds everything in it, a person's all that they did.
+    A project's stream holds everything in it, replies too; a person's stream holds all that they did.
     """
     shot = make("Shot")
+    sg.create("Reply", {"entity": make("Note"), "content": "seen"})
     made = person.create("Playlist", {"project": project, "code": name})
     group = person.create("Group", {"code": name})
-    in_project = {
-        bare(each["primary_entity"])["type"] for each in sg.activity_stream_read("Project", project["id"])["updates"]
-    }
+    of_project = sg.activity_stream_read("Project", project["id"])["updates"]
+    in_project = [(each["update_type"], each["primary_entity"]["type"]) for each in of_project]
     by_person = [bare(each["primary_entity"]) for each in sg.activity_stream_read("HumanUser", user["id"])["updates"]]
 
-    assert in_project == {"Project", "Shot", "Playlist"}
+    assert in_project == [
+        ("create", "Playlist"),
+        ("create_reply", "Note"),
+        ("create", "Note"),
+        ("create", "Shot"),
+        ("create", "Project"),
+    ]
     assert by_person == [bare(group), bare(made)]
     assert shot not in by_person
 
@@ -319,6 +320,7 @@ def test_notes_are_read_by_persons(sg, make, person):
     assert person.find("Note", [*own, ["read_by_current_user", "is", "read"]]) == [notes[0]]
     assert person.find("Note", [*own, ["read_by_current_user", "is", "unread"]]) == [notes[1]]
     assert person.find("Note", [*own, ["read_by_current_user", "is_not", "unread"]]) == [notes[0]]
+    assert person.find("Note", [*own, ["read_by_current_user", "not_in", ["unread"]]]) == [notes[1]]
     assert sg.find("Note", [*own, ["read_by_current_user", "is", "unread"]]) == notes
 
 
@@ -339,6 +341,8 @@ def test_preferences(sg):
     assert sg.preferences_read(["hours_per_day", "bogus"]) == {"hours_per_day": 8.0}
     found = sg.preferences_read()
     assert {"duration_units", "date_component_order", "support_local_storage", "view_master_settings"} <= set(found)
+    assert {"format_float_fields", "format_float_fields_rounding"} <= set(found)
+    assert len(found) == 17
 
 
 def test_subscriptions(sg, call, user):

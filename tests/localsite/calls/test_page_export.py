@@ -9,13 +9,12 @@ from shotgun_api3 import Fault
 
 
 @pytest.fixture
-def make_page(sg, make):
+def make_page(project, make_page_with):
     """
     Makes pages with a layout and returns their ids.
     """
 
     def make_one(*, settings=None, widget=None, columns=("id", "code"), children=None):
-        page = make("Page", name="p")
         query = {
             "type": "SG.Widget.EntityQuery.EntityQueryPage",
             "settings": {"entity_type": "Shot", "filters": None, **(widget or {})},
@@ -23,8 +22,7 @@ def make_page(sg, make):
         }
         body = {"type": "SG.Widget.Page", "children": {"body": query, **(children or {}), "note": "no widget"}}
         body["settings"] = {"api_exportable": True} if settings is None else settings
-        sg.create("PageSetting", {"page": page, "settings_json": json.dumps(body)})
-        return page["id"]
+        return make_page_with(json.dumps(body), project=project)["id"]
 
     return make_one
 
@@ -138,14 +136,13 @@ def test_layout_is_chosen_by_name(sg, make, make_page):
             export(sg, page, "csv", layout)
 
 
-def test_what_cannot_be_exported_is_refused(sg, make, make_page):
+def test_what_cannot_be_exported_is_refused(sg, make_page, make_page_with):
     """
     Pages that are gone, without a layout, or whose layout lists nothing, are refused.
     """
-    retired, empty, columnless = make_page(), make("Page", name="p")["id"], make_page(columns=[])
+    retired, empty, columnless = make_page(), make_page_with(None)["id"], make_page(columns=[])
     typeless = make_page(widget={"entity_type": "Bogus"})
-    broken = make("Page", name="p")
-    sg.create("PageSetting", {"page": broken, "settings_json": "[1]"})
+    broken = make_page_with("[1]")
     sg.delete("Page", retired)
 
     with pytest.raises(Fault, match=f"Trying to perform export for retired Page id={retired}"):
@@ -155,6 +152,10 @@ def test_what_cannot_be_exported_is_refused(sg, make, make_page):
             export(sg, page, "csv")
     with pytest.raises(Fault, match="'format' must be one of: csv"):
         export(sg, empty, "xls")
+    with pytest.raises(Fault, match="'format' missing"):
+        export(sg, empty, None)
+    with pytest.raises(Fault, match="'page_id' missing"):
+        export(sg, None, "csv")
 
 
 def test_first_layout_is_the_default(sg, make, make_page):

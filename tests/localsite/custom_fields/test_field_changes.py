@@ -107,7 +107,7 @@ def test_new_field_is_described(sg, label):
     [
         ("text", "Hard", ["is", "hard"], {}),
         ("number", 42, ["greater_than", 41], {}),
-        ("float", 1.5, ["between", 1, 2], {}),
+        ("float", 1.5, ["between", 1.0, 2.0], {}),
         ("currency", 9.99, ["is", 9.99], {}),
         ("percent", 50, ["is", 50], {}),
         ("duration", 480, ["less_than", 481], {}),
@@ -141,6 +141,50 @@ def test_field_holds_values_like_any_other(sg, make, label, data_type, value, fi
     assert read(sg, unset, field) == [value]
 
 
+def test_footage_is_feet_and_frames(sg, make, label):
+    """
+    A footage field takes feet and up to 15 frames, and nothing else.
+    """
+    field = sg.schema_field_create("Asset", "footage", label)
+    asset = make("Asset", code="a")
+
+    assert [sg.update("Asset", asset["id"], {field: text})[field] for text in ("10-05", "0-15", " 7-5 ", "")] == [
+        *("10-05", "0-15", "7-5", None)
+    ]
+    for text in ("abc", "10-16", "10-99", "10", "10-5-1"):
+        with pytest.raises(Fault, match="Invalid data for 'footage' data type"):
+            sg.update("Asset", asset["id"], {field: text})
+
+
+def test_status_labels_are_the_names_of_the_statuses(sg, label):
+    """
+    The schema names each status of a field by its row of type Status, also after it was renamed.
+    """
+    status = sg.create("Status", {"code": "lbl", "name": "First"})
+    field = sg.schema_field_create("Asset", "status_list", label, {"valid_values": ["wtg", "lbl"]})
+
+    def labels():
+        return sg.schema_field_read("Asset", field)[field]["properties"]["display_values"]["value"]
+
+    assert labels() == {"wtg": "Waiting to Start", "lbl": "First"}
+    sg.update("Status", status["id"], {"name": "Second"})
+    assert labels() == {"wtg": "Waiting to Start", "lbl": "Second"}
+
+
+def test_every_valid_status_has_a_row(sg):
+    """
+    Each status that a field accepts has a row of type Status, and may be added to other fields.
+    """
+    codes = {row["code"] for row in sg.find("Status", [], ["code"])}
+    fields = [each for described in sg.schema_read().values() for each in described.values()]
+    lists = [each["properties"] for each in fields if each["data_type"]["value"] == "status_list"]
+    valid = {code for each in lists for code in each["valid_values"]["value"]}
+
+    assert {"rdy", "cbb"} < valid
+    assert valid - codes == set()
+    assert sg.schema_field_update("Task", "sg_status_list", {"valid_values": ["wtg", "rdy", "ip", "rev", "fin", "hld"]})
+
+
 def test_date_time_field(sg, make, label):
     """
     A moment is kept as one.
@@ -155,7 +199,7 @@ def test_link_field(sg, make, label):
     """
     An entity field links to what it takes, is followed by paths, and its links read like others.
     """
-    field = sg.schema_field_create("Asset", "entity", label, {"valid_types": ["Shot", "Sequence"]})
+    field = sg.schema_field_create("Asset", "entity", label, {"valid_types": ["Shot"]})
     shot = make("Shot", code="s", sg_status_list="ip")
     asset = make("Asset", **{field: shot})
 
@@ -222,15 +266,16 @@ def test_list_of_links_to_its_own_type(sg, make, name):
         ("checkbox", {}, "Only true or false allowed in checkbox"),
         ("checkbox", {"default_value": 1}, "Only true or false allowed in checkbox"),
         ("entity", {}, "missing property 'valid_types'"),
-        ("entity", {"valid_types": []}, "'valid_types' value expected Array of entity types"),
+        ("entity", {"valid_types": []}, "'valid_types' value expected Array with one element"),
+        ("entity", {"valid_types": ["Shot", "Asset"]}, "'valid_types' value expected Array with one element"),
         ("entity", {"valid_types": ["Bogus"]}, "unknown entity types"),
         ("entity", {"valid_types": ["Shot"], "default_value": 5}, "has no default value"),
         ("multi_entity", {"valid_types": ["Shot", "Asset"]}, "'valid_types' value expected Array with one element"),
         ("list", {"valid_values": "a"}, "'valid_values' value expected Array of String"),
         ("list", {"valid_values": ["a"], "default_value": "b"}, "'b' is not a valid list value"),
         ("status_list", {"valid_values": ["bogus"]}, "unknown statuses"),
-        ("text", {"valid_values": ["a"]}, 'invalid property "valid_values"'),
-        ("text", {"data_type": "number"}, 'invalid property "data_type"'),
+        ("text", {"valid_values": ["a"]}, "invalid property 'valid_values'"),
+        ("text", {"data_type": "number"}, "invalid property 'data_type'"),
         ("number", {"default_value": "x"}, "Invalid data for 'number'"),
     ],
 )
@@ -297,7 +342,7 @@ def test_standard_field_may_be_adapted(sg, make):
 @pytest.mark.parametrize(
     ("field", "properties", "message"),
     [
-        ("code", {"data_type": "number"}, 'invalid property "data_type"'),
+        ("code", {"data_type": "number"}, "invalid property 'data_type'"),
         ("code", {"name": ""}, "invalid/missing string property 'name'"),
         ("sg_asset_type", {"visible": False}, "property 'visible' requires a project"),
         ("shots", {"valid_types": ["Asset"]}, "links to Shot, which cannot be changed"),
@@ -322,7 +367,6 @@ def test_project_hides_fields_and_statuses(sg, project, label, name):
     field = sg.schema_field_create("Asset", "text", label)
     sg.schema_field_update("Asset", field, {"visible": False}, project)
     sg.schema_field_update("Asset", "sg_status_list", {"hidden_values": ["omt"]}, project)
-    sg.schema_field_update("Asset", "sg_status_list", {"visible": True}, project)
 
     assert [described(sg, "Asset", field, where)["visible"]["value"] for where in (project, other, None)] == [
         False,
@@ -335,15 +379,22 @@ def test_project_hides_fields_and_statuses(sg, project, label, name):
         for where in (project, other, None)
     ]
     assert hidden == [["omt"], [], []]
-    assert described(sg, "Asset", "sg_status_list", project)["visible"]["value"] is True
-    for properties, message in (
-        ({"visible": 0}, "'visible' expected"),
-        ({"hidden_values": "omt"}, "'hidden_values' expected Array of String"),
-    ):
-        with pytest.raises(Fault, match=message):
-            sg.schema_field_update("Asset", "sg_status_list", properties, project)
-    with pytest.raises(Fault, match=r"Asset\.code cannot be hidden"):
-        sg.schema_field_update("Asset", "code", {"visible": False}, project)
+    sg.schema_field_update("Asset", field, {"visible": True}, project)
+    assert described(sg, "Asset", field, project)["visible"]["value"] is True
+    with pytest.raises(Fault, match="'visible' expected"):
+        sg.schema_field_update("Asset", field, {"visible": 0}, project)
+    with pytest.raises(Fault, match="'hidden_values' expected Array of String"):
+        sg.schema_field_update("Asset", "sg_status_list", {"hidden_values": "omt"}, project)
+
+
+@pytest.mark.parametrize("field", ["code", "sg_asset_type", "sg_status_list"])
+def test_standard_field_cannot_be_hidden(sg, project, field):
+    """
+    The schema says that a project cannot hide a standard field, and the site refuses it.
+    """
+    assert described(sg, "Asset", field)["visible"] == {"value": True, "editable": False}
+    with pytest.raises(Fault, match=rf"Asset\.{field} cannot be hidden"):
+        sg.schema_field_update("Asset", field, {"visible": False}, project)
 
 
 def test_deleted_field_is_gone_and_its_name_reserved(sg, make, label):

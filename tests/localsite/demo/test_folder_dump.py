@@ -65,8 +65,11 @@ def lived(make_connection, tmp_path_factory):
         person = sg.find_one("HumanUser", [["login", "is", "zoe"]])
         sg.follow(person, shot)
         sg.create("Note", {"project": project, "subject": "s", "content": "ünï", "note_links": [shot], "tasks": [task]})
-        page = sg.create("Page", {"project": project, "name": "p"})
-        sg.create("PageSetting", {"page": page, "settings_json": json.dumps({"columns": ["code"]})})
+        zoe = make_connection(site, login="zoe", password="pa55word", script_name=None, api_key=None)
+        page = zoe.create("Page", {"project": project, "name": "p"})
+        zoe.close()
+        setting = sg.find_one("PageSetting", [["page", "is", page]])
+        sg.update("PageSetting", setting["id"], {"settings_json": json.dumps({"columns": ["code"]})})
         counts = write(site.store, tmp_path / "first")
         sg.close()
     assert counts["Shot"] == 2
@@ -96,7 +99,7 @@ def test_loaded_site_goes_on(lived, make_connection):
         sg = make_connection(site)
         shot = sg.find_one("Shot", [["code", "is", "A"]], ["sg_friends", "sg_odd", "assets", "notes"])
         assert [asset["name"] for asset in shot["sg_friends"]] == ["a", "b"]
-        assert (shot["sg_odd"], len(shot["assets"]), shot["notes"][0]["name"]) == (False, 2, "s")
+        assert (shot["sg_odd"], len(shot["assets"]), shot["notes"][0]["name"]) == (False, 2, "s - ünï")
         task = sg.find_one("Task", [], ["time_logs_sum", "entity"])
         assert task["time_logs_sum"] == 30
         sg.create("TimeLog", {"project": {"type": "Project", "id": 1}, "entity": task, "duration": 15})
@@ -250,10 +253,10 @@ def test_snapshot_brings_everything_back(make_connection, picture):
 
 def test_site_on_a_file_has_no_snapshots(tmp_path):
     """
-    A site on a file refuses a snapshot, and the message says to copy the file.
+    A site on a file refuses a snapshot, and the message says how to copy the site.
     """
     store = Store(tmp_path / "site.db")
 
-    with pytest.raises(ValueError, match="Copy the file"):
+    with pytest.raises(ValueError, match="Copy the site with 'sgextended site backup'"):
         store.snapshot()
     store.close()

@@ -24,7 +24,7 @@ def demo(demo_site, make_connection):
     [
         *(("Project", 6), ("Asset", 400), ("Shot", 900), ("Sequence", 30), ("Episode", 6), ("Task", 5000)),
         *(("Version", 2000), ("Playlist", 20), ("Note", 300), ("Reply", 200), ("HumanUser", 40), ("Group", 5)),
-        *(("Department", 8), ("Step", 9), ("Status", 19)),
+        *(("Department", 8), ("Step", 9), ("Icon", 21), ("Status", 21)),
     ],
 )
 def test_demo_is_large_enough(demo, entity_type, at_least):

@@ -157,7 +157,7 @@ def test_answer_that_is_no_json_raises(shaky, caller, kind):
     with pytest.raises(ValueError, match="line 1"):
         caller.find("Status", [])
 
-    assert len(caller.find("Status", [])) == 19
+    assert len(caller.find("Status", [])) == 21
 
 
 def test_page_of_a_proxy_is_taken_for_an_answer(shaky, caller):
@@ -193,12 +193,12 @@ def test_gateway_statuses_are_tried_again(shaky, caller, status):
     """
     mishap = shaky.faults.add(f"status={status}:rpc=read,next=2")
 
-    assert len(caller.find("Status", [])) == 19
+    assert len(caller.find("Status", [])) == 21
     assert mishap.happened == 2
     with shaky.faults.during(f"status={status}:rpc=read") as always, pytest.raises(xmlrpc.client.ProtocolError):
         caller.find("Status", [])
     assert always.happened == 3
-    assert len(caller.find("Status", [])) == 19
+    assert len(caller.find("Status", [])) == 21
 
 
 def test_status_after_execution_makes_duplicates(shaky, caller, name):
@@ -236,7 +236,7 @@ def test_nobody_can_connect_for_a_while(shaky, caller, make_connection, kind):
         break
     other.close()
 
-    assert during == 19
+    assert during == 21
     assert isinstance(caught.value, ConnectionRefusedError) is (kind == "refused")
     assert after["version"]
     assert count(shaky, "nobody") == 0
@@ -261,7 +261,7 @@ def test_hang_up_leaves_a_dead_connection(shaky, caller):
     After a whole response the kept connection is closed. The client notices with its next request, which may fail.
     """
     mishap = shaky.faults.add("hang-up:next=1")
-    assert len(caller.find("Status", [])) == 19
+    assert len(caller.find("Status", [])) == 21
     with contextlib.suppress(*RESET):
         caller.find("Status", [])
 
@@ -283,7 +283,7 @@ def test_trickle_and_latency_take_their_time(shaky, make_connection):
     waited = time.monotonic() - started - trickled
     sg.close()
 
-    assert len(rows) == 19
+    assert len(rows) == 21
     assert trickled >= 0.1
     assert waited >= 0.1
 
@@ -432,7 +432,8 @@ def test_every_kind_can_be_written(kind):
     """
     Each kind is read with the value that it takes, and refused with any that it does not take.
     """
-    value = {"status": "=500", "latency": "=0.5", "trickle": "=1", "refused": "=1", "slammed": "=1"}.get(kind, "")
+    values = {"status": "=500", "latency": "=0.5", "trickle": "=1", "refused": "=1", "slammed": "=1"}
+    value = {**values, "late-events": "=1"}.get(kind, "")
 
     assert Mishap.parse(kind + value).kind == kind
     with pytest.raises(ValueError, match=kind):

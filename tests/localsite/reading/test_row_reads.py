@@ -1,5 +1,5 @@
 """
-Finding by other ways than filters: text search, the navigation tree, filter presets.
+Finding by other ways than filters: text search and the navigation tree.
 """
 
 import pytest
@@ -15,14 +15,6 @@ def ids(rows):
     return [row["id"] for row in rows]
 
 
-def latest(sg, entity_type, by, filters=()):
-    """
-    Return the ids of the latest rows.
-    """
-    preset = {"preset_name": "LATEST", "latest_by": by}
-    return ids(sg.find(entity_type, list(filters), additional_filter_presets=[preset]))
-
-
 # Text search
 
 
@@ -36,7 +28,7 @@ def test_every_word_must_occur(sg, make, project):
     make("Task", content="Render")
     found = sg.text_search("BUNNY 0020", {"Shot": [], "Task": [], "Sequence": []}, [project["id"]])
 
-    assert found["terms"] == ["BUNNY", "0020"]
+    assert found["terms"] == ["bunny", "0020"]
     assert found["matches"] == [
         {
             "id": task["id"],
@@ -175,7 +167,7 @@ def test_type_without_rows_has_an_empty_leaf(sg, root):
 
 def test_shots_stand_under_sequences(sg, make, root):
     """
-    Shots are grouped by their sequences in order of name; those without one, or with a retired one, stand last.
+    Shots are grouped by the sequences in order of name; those without one, or with a retired one, after each of them.
     """
     late, early, gone = (make("Sequence", code=code) for code in ("b", "a", "c"))
     shots = [make("Shot", code=f"s{at}", sg_sequence=where) for at, where in enumerate((late, late, early, gone, None))]
@@ -184,17 +176,33 @@ def test_shots_stand_under_sequences(sg, make, root):
 
     assert children(sg, f"{root}/Shot") == [
         ("a", f"{group}/{early['id']}"),
+        ("Shots with no Sequence", f"{group}/__none__"),
         ("b", f"{group}/{late['id']}"),
         ("Shots with no Sequence", f"{group}/__none__"),
     ]
-    assert sg.nav_expand(f"{root}/Shot")["children"][2]["ref"] == {"kind": "no_entity", "value": None}
+    assert sg.nav_expand(f"{root}/Shot")["children"][1]["ref"] == {"kind": "entity_type", "value": "Shot"}
     under = sg.nav_expand(f"{group}/{late['id']}")
     assert (under["label"], under["parent_path"]) == ("b", f"{root}/Shot")
     assert [(each["label"], each["has_children"]) for each in under["children"]] == [("s0", False), ("s1", False)]
-    assert [label for label, _path in children(sg, f"{group}/__none__")] == ["s3", "s4"]
+    for path in (f"{group}/__none__", f"{root}/Shot/sg_sequence/__none__"):
+        assert [label for label, _path in children(sg, path)] == ["s3", "s4"]
     leaf = sg.nav_expand(under["children"][0]["path"])
     assert leaf["path"] == f"{group}/{late['id']}/id/{shots[0]['id']}"
     assert (leaf["parent_path"], leaf["children"]) == (f"{group}/{late['id']}", [])
+
+
+def test_sequence_without_shots_is_a_group(sg, make, root):
+    """
+    Sequences without shots are groups, with one child that says so; without a sequence, shots are in no group.
+    """
+    make("Shot", code="lone")
+    empty = [{"label": "No Shots", "has_children": False, "ref": {"kind": "empty", "value": None}}]
+
+    assert sg.nav_expand(f"{root}/Shot")["children"] == empty
+    assert children(sg, f"{root}/Shot/sg_sequence/Sequence/__none__")[0][0] == "lone"
+    sequence = make("Sequence", code="q")
+    assert [label for label, _path in children(sg, f"{root}/Shot")] == ["q", "Shots with no Sequence"]
+    assert sg.nav_expand(f"{root}/Shot/sg_sequence/Sequence/{sequence['id']}")["children"] == empty
 
 
 def test_assets_stand_under_their_types(sg, make, root):
@@ -211,6 +219,7 @@ def test_assets_stand_under_their_types(sg, make, root):
         ("Prop", f"{group}/Prop"),
         ("Assets with no Type", f"{group}/__none__"),
     ]
+    assert sg.nav_expand(f"{root}/Asset")["children"][2]["ref"] == {"kind": "list", "value": "__none__"}
     node = sg.nav_expand(f"{group}/Matte Painting", None, {"Asset": ["code"]})
     assert node["ref"] == {"kind": "list", "value": "Matte Painting"}
     assert node["children"][0]["ref"]["value"]["code"] == "y"
@@ -297,13 +306,14 @@ def test_names_are_found_in_the_tree(sg, make, project, root, name):
     assert found[f"shot {name}"] == {
         "label": f"shot {name}",
         "incremental_path": [root, f"{root}/Shot", group, f"{group}/id/{shot['id']}"],
-        "path_label": f"Shot > seq {name} > shot {name}",
-        "ref": {"kind": "entity", "value": shot},
+        "path_label": f"Shots > seq {name}",
+        "ref": shot,
         "project_id": project["id"],
     }
     assert found[f"seq {name}"]["incremental_path"] == [root, f"{root}/Shot", group]
+    assert (found[f"seq {name}"]["path_label"], found[f"seq {name}"]["ref"]) == ("Shots", sequence)
     assert found[name]["incremental_path"] == [root]
-    assert found[name]["path_label"] == name
+    assert (found[name]["path_label"], found[name]["ref"]) == ("", {"type": "Project", "id": project["id"]})
     below = sg.nav_search_string(f"{root}/Shot", name)
     assert sorted(each["label"] for each in below) == [f"seq {name}", f"shot {name}"]
 
@@ -317,9 +327,9 @@ def test_rows_are_found_in_the_tree(sg, make, root, project):
     found = sg.nav_search_entity("/", asset, VERSION)
 
     assert [each["incremental_path"][-1] for each in found] == [f"{root}/Asset/sg_asset_type/Prop/id/{asset['id']}"]
-    assert sg.nav_search_entity(root, loose)[0]["path_label"].startswith("Asset > Assets with no Type > ")
+    assert sg.nav_search_entity(root, loose)[0]["path_label"] == "Assets > Assets with no Type"
     assert sg.nav_search_entity("/", {"type": "Project", "id": project["id"]})[0]["project_id"] == project["id"]
-    outside = [make("Task"), sg.find_one("Step", []), sg.create("Attachment", {})]
+    outside = [make("Task"), sg.find_one("Step", []), sg.create("Attachment", {"project": project})]
     for each in outside:
         with pytest.raises(Fault, match=f"Entity type provided is not part of the tree: {each['type']}"):
             sg.nav_search_entity("/", {"type": each["type"], "id": each["id"]})
@@ -334,136 +344,3 @@ def test_malformed_navigation_faults(sg):
     for seed in ("Version.code", "Bogus", 5):
         with pytest.raises(Fault, match="invalid 'seed_entity_field'"):
             sg.nav_expand("/", seed)
-
-
-# Presets
-
-
-def moments(count):
-    """
-    Return moments in order.
-    """
-    return [f"2026-01-0{number}T00:00:00Z" for number in range(1, count + 1)]
-
-
-def test_latest_versions_of_entities(sg, make):
-    """
-    Of each entity's live versions the one created last is the latest; of one moment, the one with the higher id.
-    """
-    early, late = moments(2)
-    shot, asset = make("Shot"), make("Asset")
-    make("Version", entity=shot, created_at=early)
-    newest = make("Version", entity=shot, created_at=late)
-    make("Version", entity=asset, created_at=late)
-    second = make("Version", entity=asset, created_at=late)
-    gone = make("Version", entity=asset, created_at=late)
-    make("Version")
-    sg.delete("Version", gone["id"])
-    own = [["entity", "in", [shot, asset]]]
-
-    assert latest(sg, "Version", "ENTITIES_CREATED_AT", own) == [newest["id"], second["id"]]
-    # Filters do not make an older one the latest.
-    assert latest(sg, "Version", "ENTITIES_CREATED_AT", [*own, ["created_at", "is", early]]) == []
-
-
-def test_latest_versions_of_the_last_step(sg, make):
-    """
-    Of each entity the latest version of the step that comes last is chosen, not the latest of all.
-    """
-    steps = sg.find(
-        "Step", [["entity_type", "is", "Shot"]], ["list_order"], [{"column": "list_order", "direction": "asc"}]
-    )
-    shot = make("Shot")
-    tasks = [make("Task", entity=shot, step={"type": "Step", "id": step["id"]}) for step in (steps[0], steps[-1])]
-    early, middle, late = moments(3)
-    make("Version", entity=shot, sg_task=tasks[1], created_at=early)
-    chosen = make("Version", entity=shot, sg_task=tasks[1], created_at=middle)
-    newest = make("Version", entity=shot, sg_task=tasks[0], created_at=late)
-    by_step = "BY_PIPELINE_STEP_NUMBER_AND_ENTITIES_CREATED_AT"
-    own = [["entity", "is", shot]]
-
-    assert latest(sg, "Version", by_step, own) == [chosen["id"]]
-    assert latest(sg, "Version", "ENTITIES_CREATED_AT", own) == [newest["id"]]
-    sg.delete("Task", tasks[1]["id"])
-    assert latest(sg, "Version", by_step, own) == [newest["id"]]
-
-
-def test_latest_published_files(sg, make, name):
-    """
-    Of files with the same entity, name, type and task, the last created or the one with the highest number is latest.
-    """
-    shot, task = make("Shot"), make("Task")
-    early, late = moments(2)
-    high = make("PublishedFile", entity=shot, name=name, version_number=9, created_at=early)
-    new = make("PublishedFile", entity=shot, name=name, version_number=2, created_at=late)
-    of_task = make("PublishedFile", entity=shot, name=name, task=task, version_number=1, created_at=early)
-    loose = make("PublishedFile", name=name, created_at=early)
-    own = [["name", "is", name]]
-
-    assert latest(sg, "PublishedFile", "VERSION_NUMBER", own) == ids([high, of_task, loose])
-    assert latest(sg, "PublishedFile", "ENTITIES_CREATED_AT", own) == ids([new, of_task, loose])
-
-
-def test_latest_cuts(sg, make, name):
-    """
-    Of cuts with the same entity and code, the one of the highest revision is the latest.
-    """
-    sequence = make("Sequence")
-    new = make("Cut", entity=sequence, code=name, revision_number=3)
-    make("Cut", entity=sequence, code=name, revision_number=2)
-    other = make("Cut", entity=sequence, code=f"{name} x")
-
-    assert latest(sg, "Cut", "REVISION_NUMBER", [["entity", "is", sequence]]) == [new["id"], other["id"]]
-
-
-def test_versions_of_the_shots_of_a_cut(sg, make):
-    """
-    The versions of a cut's shots are found, those of other shots are not; presets add up.
-    """
-    cut = make("Cut")
-    shots = [make("Shot") for _number in range(3)]
-    versions = [make("Version", entity=shot) for shot in shots]
-    for shot in shots[:2]:
-        make("CutItem", cut=cut, shot=shot)
-    gone = make("CutItem", cut=cut, shot=shots[2])
-    sg.delete("CutItem", gone["id"])
-    newer = make("Version", entity=shots[0])
-    preset = {"preset_name": "CUT_SHOT_VERSIONS", "cut_id": cut["id"]}
-    both = [preset, {"preset_name": "LATEST", "latest_by": "ENTITIES_CREATED_AT"}]
-
-    assert ids(sg.find("Version", [], additional_filter_presets=[preset])) == ids([*versions[:2], newer])
-    assert ids(sg.find("Version", [], additional_filter_presets=both)) == ids([versions[1], newer])
-
-
-@pytest.mark.parametrize(
-    ("entity_type", "preset", "message"),
-    [
-        ("Shot", {"preset_name": "LATEST"}, 'Shot has no filter preset "LATEST"'),
-        ("Shot", 5, "Shot has no filter preset nil"),
-        ("Version", {"preset_name": "BOGUS"}, 'Version has no filter preset "BOGUS"'),
-        ("Version", {"preset_name": "LATEST", "latest_by": "x"}, "'latest_by' must be one of: ENTITIES_CREATED_AT"),
-        ("Cut", {"preset_name": "LATEST"}, "'latest_by' must be one of: REVISION_NUMBER"),
-        ("Version", {"preset_name": "CUT_SHOT_VERSIONS"}, "invalid/missing integer 'cut_id'"),
-        ("Version", {"preset_name": "NAV_ENTRIES", "path": "/"}, "NAV_ENTRIES preset needs a path"),
-        ("Version", {"preset_name": "NAV_ENTRIES", "path": 5, "seed": {"field": "entity"}}, "needs a path"),
-        ("Version", {"preset_name": "NAV_ENTRIES", "path": "/", "seed": {"field": "code"}}, "an entity field as seed"),
-    ],
-)
-def test_refused_preset_says_why(sg, entity_type, preset, message):
-    """
-    A preset that is not there, or lacks what it needs, is refused.
-    """
-    with pytest.raises(Fault) as caught:
-        sg.find(entity_type, [], additional_filter_presets=[preset])
-
-    assert message in str(caught.value)
-
-
-def test_presets_are_a_list(call):
-    """
-    Presets that are no list are refused.
-    """
-    filters = {"logical_operator": "and", "conditions": []}
-    request = {"type": "Shot", "filters": filters, "additional_filter_presets": "LATEST"}
-
-    assert "'additional_filter_presets' expected an Array" in call("read", request)["message"]

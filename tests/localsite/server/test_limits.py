@@ -8,9 +8,11 @@ import json
 import logging
 import os
 import random
+import re
 import socket
 
 import pytest
+import shotgun_api3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -541,6 +543,23 @@ def test_site_warns_when_others_reach_it(caplog, host, warns):
         assert lives(site)
 
     assert any("every machine that reaches that address" in record.message for record in caplog.records) == warns
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_site_on_ipv6(host):
+    """
+    A site on an IPv6 address names itself with brackets, and the official client reaches it by that address.
+    """
+    site = LocalSite(host=host)
+    try:
+        site.start()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    try:
+        assert re.fullmatch(r"http://\[::1\]:\d+", site.url)
+        assert shotgun_api3.Shotgun(site.url, site.script_name, site.api_key).find("Project", []) == []
+    finally:
+        site.stop()
 
 
 def test_a_site_in_the_foreground_checks_for_signals(monkeypatch):

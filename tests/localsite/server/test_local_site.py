@@ -272,7 +272,7 @@ def test_stopping_site_finishes_the_request_at_work(tls, monkeypatch):
         asked.join(GUARD)
         stopping.join(GUARD)
 
-    assert len(answers[0]) == 107
+    assert len(answers[0]) == 114
     assert not stopping.is_alive()
 
 

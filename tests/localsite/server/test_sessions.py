@@ -216,7 +216,9 @@ def test_role_decides_about_sudo(site, make_client, name, role, may):
     if may:
         assert client.find_one("HumanUser", [["id", "is", other["id"]]])
     else:
-        with pytest.raises(AuthenticationFault, match=f"HumanUser '{name}' does not have permission to 'sudo'"):
+        with pytest.raises(
+            AuthenticationFault, match=f"^The user does not have permission to 'sudo': HumanUser '{name}'"
+        ):
             client.find("Project", [])
 
 

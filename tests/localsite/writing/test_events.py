@@ -50,16 +50,14 @@ def plain(item):
 
 def test_create_leaves_one_new_and_a_change_per_value(sg, project, log, name):
     """
-    A new row is told first, then every field that got a value, written or by default; unset fields are not.
+    A new row is logged first, then each field that got a value, written or by default, but not its project.
     """
     shot = sg.create("Shot", {"project": project, "code": name, "description": None})
     entries = log()
 
     assert brief(entries)[0] == ("Shotgun_Shot_New", None)
     assert entries[0]["meta"] == {"type": "new_entity", "entity_type": "Shot", "entity_id": shot["id"]}
-    assert set(brief(entries)[1:]) == {
-        ("Shotgun_Shot_Change", field) for field in ("project", "code", "sg_status_list")
-    }
+    assert set(brief(entries)[1:]) == {("Shotgun_Shot_Change", field) for field in ("code", "sg_status_list")}
     changes = {entry["attribute_name"]: entry["meta"] for entry in entries[1:]}
     assert changes["code"] == {
         "type": "attribute_change",
@@ -69,10 +67,10 @@ def test_create_leaves_one_new_and_a_change_per_value(sg, project, log, name):
         "field_data_type": "text",
         "old_value": None,
         "new_value": name,
+        "platform_id": None,
         "in_create": True,
     }
     assert changes["sg_status_list"]["new_value"] == "wtg"
-    assert plain(changes["project"]["new_value"]) == link(project, project["name"])
 
 
 def test_entry_names_row_project_and_actor(site, sg, project, log, name):
@@ -84,8 +82,8 @@ def test_entry_names_row_project_and_actor(site, sg, project, log, name):
 
     assert entry["entity"] == {"type": "Shot", "id": shot["id"], "name": name}
     assert entry["project"] == {"type": "Project", "id": project["id"], "name": project["name"]}
-    assert (entry["user"]["type"], entry["user"]["name"]) == ("ApiUser", site.script_name)
-    assert entry["description"] == f"{site.script_name} created new Shot {name}" == entry["cached_display_name"]
+    assert (entry["user"]["type"], entry["user"]["name"]) == ("ApiUser", f"{site.script_name} 1.0")
+    assert entry["description"] == f"{site.script_name} 1.0 created new Shot {name}" == entry["cached_display_name"]
     assert entry["created_at"] is not None
 
 
@@ -131,23 +129,17 @@ def test_same_values_leave_nothing(sg, make, log):
     assert log() == []
 
 
-def test_values_are_shown_as_readers_see_them(sg, make, log):
+def test_values_are_shown_as_readers_see_them(sg, project, log):
     """
     Checkboxes, dictionaries and dates stand in an entry as they read.
     """
-    task = make("Task")
+    settings = sg.find_one("Project", [["id", "is", project["id"]]], ["tracking_settings"])["tracking_settings"]
     log()
-    sg.update(
-        "Project",
-        sg.find_one("Task", [["id", "is", task["id"]]], ["project"])["project"]["id"],
-        {
-            "archived": True,
-            "tracking_settings": {"a": [1]},
-        },
-    )
+    sg.update("Project", project["id"], {"archived": True, "tracking_settings": {"a": [1]}})
     values = {e["attribute_name"]: (e["meta"]["old_value"], e["meta"]["new_value"]) for e in log()}
 
-    assert values == {"archived": (False, True), "tracking_settings": (None, {"a": [1]})}
+    assert values == {"archived": (False, True), "tracking_settings": (settings, {"a": [1]})}
+    assert settings["navchains"]["Shot"] == "Shot.sg_sequence"
 
 
 def test_link_change_is_seen_from_the_other_end(sg, make, log):
@@ -235,9 +227,29 @@ def test_list_without_another_end_is_told_once(sg, make, log, site, name):
     assert plain(entry["meta"]["added"][0]) == link(user, name, "act")
 
 
+def test_erased_reply_is_named(sg, make, log):
+    """
+    A reply that is taken out of its note is erased; the entries of the same request still name it.
+    """
+    note = make("Note", subject="n")
+    reply = sg.create("Reply", {"entity": note, "content": "yes"})
+    log()
+    sg.update("Note", note["id"], {"replies": []})
+    entries = log()
+
+    assert brief(entries) == [
+        ("Shotgun_Note_Change", "replies"),
+        ("Shotgun_Reply_Change", "retirement_date"),
+        ("Shotgun_Reply_Retirement", None),
+    ]
+    assert plain(entries[0]["meta"]["removed"][0]) == link(reply, "yes")
+    assert entries[2]["meta"]["display_name"] == "yes"
+    assert entries[2]["description"] == f"{entries[2]['user']['name']} deleted Reply yes"
+
+
 def test_links_of_a_new_row_are_part_of_its_creation(sg, make, log):
     """
-    Lists that a create fills are marked so; the back-references are not.
+    Lists that a create fills are marked as part of it, and so are the back-references.
     """
     shot = make("Shot", code="s")
     log()
@@ -245,7 +257,7 @@ def test_links_of_a_new_row_are_part_of_its_creation(sg, make, log):
     entries = {entry["attribute_name"]: entry["meta"] for entry in log()}
 
     assert entries["shots"]["in_create"] is True
-    assert "in_create" not in entries["assets"]
+    assert entries["assets"]["in_create"] is True
 
 
 def test_direct_connection_is_news(sg, make, log):
@@ -407,7 +419,7 @@ def test_silent_script_leaves_nothing(site, sg, make_client, project, log, name)
     assert brief(heard)[0] == ("Shotgun_Sequence_New", None)
 
 
-def test_caller_may_add_entries(site, sg, project, make, log):
+def test_caller_may_add_entries(sg, project, make, log):
     """
     A caller's own entry is kept as it is; it stands between what happened before and after it, and makes no other.
     """
@@ -425,7 +437,7 @@ def test_caller_may_add_entries(site, sg, project, make, log):
     assert (before["meta"]["new_value"], after["meta"]["new_value"]) == ("1", "2")
     assert (own["event_type"], own["meta"], own["description"]) == ("Tool_Shot_Published", {"a": 1}, "New Event")
     assert own["entity"]["id"] == shot["id"]
-    assert own["user"]["name"] == site.script_name
+    assert own["user"] is None
 
 
 def test_entries_last(sg, make, log):
@@ -495,3 +507,44 @@ def test_new_thumbnail_is_told_twice(sg, make, log, tmp_path):
         ("image", None, number)
     }
     assert (cleared["old_value"], cleared["new_value"], cleared["is_transient"]) == (number, None, False)
+
+
+def test_moved_row_logs_its_project(sg, make, log, name):
+    """
+    A row that moves to another project logs that change, because only the creation of a row leaves it out.
+    """
+    shot, elsewhere = make("Shot"), sg.create("Project", {"name": f"{name} b"})
+    log()
+    sg.update("Shot", shot["id"], {"project": elsewhere})
+
+    assert brief(log()) == [("Shotgun_Shot_Change", "project")]
+
+
+def test_dependency_logs_what_a_caller_chose(sg, make, log):
+    """
+    A new dependency logs its type and its offset only if they differ from the defaults.
+    """
+    first, second = make("Task"), make("Task")
+    log()
+    chosen = {"dependency_type": "start-to-start", "offset_days": 2}
+    sg.create("TaskDependency", {"task": second, "dependent_task": first, **chosen})
+    entries = [entry for entry in log() if entry["event_type"].startswith("Shotgun_TaskDependency")]
+
+    assert {attribute for _kind, attribute in brief(entries)} == {
+        None, "task", "dependent_task", "dependency_type", "offset_days"
+    }  # fmt: skip
+
+
+def test_tasks_that_an_update_makes_are_in_creation(sg, make, log, site, name):
+    """
+    The entries about tasks that a template adds in an update are those of a creation, also the lists of the tasks.
+    """
+    template, user = sg.create("TaskTemplate", {"code": name}), site.add_user(name, "x")
+    sg.create("Task", {"content": "a", "task_template": template, "task_assignees": [user]})
+    shot = make("Shot")
+    log()
+    sg.update("Shot", shot["id"], {"task_template": template})
+    marks = {entry["attribute_name"]: entry["meta"].get("in_create") for entry in log()}
+
+    assert marks["task_assignees"] is marks["content"] is marks["tasks"] is True
+    assert marks["task_template"] is None

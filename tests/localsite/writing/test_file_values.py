@@ -156,7 +156,10 @@ def test_local_file_has_an_attachment(sg, storages, publish):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"local_path": "/nowhere/x"}, '"/nowhere/x" doesn\'t match any defined Local Storage'),
+        (
+            {"local_path": "/nowhere/x"},
+            "Create failed for [Attachment]: Path /nowhere/x doesn't match any defined Local Storage.",
+        ),
         ({"local_path": "@"}, "doesn't match any defined Local Storage"),
         ({"local_path": "@/"}, "is the root of its local storage"),
         ({"local_path": "@\\x"}, "must use forward slashes"),
@@ -165,7 +168,9 @@ def test_local_file_has_an_attachment(sg, storages, publish):
         ({"local_path": 5}, "invalid url hash string 'local_path'"),
         ({"local_path": "@/x", "name": 5}, "invalid url hash string 'name'"),
         ({"relative_path": "../x", "local_storage": {"type": "LocalStorage", "id": 1}}, "leaves"),
-        ({"relative_path": "x"}, "invalid/missing local storage hash 'local_storage'"),
+        ({"relative_path": "x"}, "invalid/missing url hash string 'url'"),
+        ({"url": "file:///mnt/a b.ma"}, "bad URI"),
+        ({"url": "https://x.example/a\nb"}, "bad URI"),
         (
             {"relative_path": "x", "local_storage": {"type": "LocalStorage", "id": 98765}},
             "invalid/missing local storage",

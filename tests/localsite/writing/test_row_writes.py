@@ -71,7 +71,6 @@ def test_note_without_subject_stays_without(sg, make):
         ("Cut", {"code": "edit", "revision_number": 7}, "edit v007"),
         ("Note", {"subject": "s", "content": "c"}, "s - c"),
         ("Note", {"content": "c"}, "c"),
-        ("Delivery", {"title": "to client"}, "to client"),
         ("Ticket", {"title": "t"}, "t"),
         ("TimeLog", {"duration": 60}, "New Time Log"),
         ("Task", {"content": "Anim"}, "Anim"),
@@ -153,6 +152,32 @@ def test_created_at_is_set_in_create_only(sg, make):
         sg.update("Shot", shot["id"], {"created_at": moment})
 
 
+def test_null_dates_of_creation_and_update_stay_null(sg, make):
+    """
+    A caller that sends null for a date gets a row without the date. A filter and a sort find it all the same.
+    """
+    sequence = make("Sequence")
+    dated = make("Shot", sg_sequence=sequence)
+    undated = make("Shot", sg_sequence=sequence, created_at=None, updated_at=None)
+    order = [{"field_name": "created_at", "direction": "desc"}]
+
+    assert read(sg, undated, "created_at", "updated_at") == [None, None]
+    assert sg.find("Shot", [["sg_sequence", "is", sequence]], order=order) == [dated, undated]
+    assert sg.find("Shot", [["sg_sequence", "is", sequence], ["created_at", "is", None]]) == [undated]
+
+
+def test_layout_of_a_project_is_set_in_create_only(sg, project, name):
+    """
+    A new project may name the project whose layout it takes, and never again.
+    """
+    layout = {"type": "Project", "id": project["id"]}
+    row = sg.create("Project", {"name": f"{name} copy", "layout_project": layout})
+
+    assert row["layout_project"]["id"] == layout["id"]
+    with pytest.raises(Fault, match=r"API update\(\) Project.layout_project is editable on create only."):
+        sg.update("Project", row["id"], {"layout_project": layout})
+
+
 def test_person_is_named_after_both_names(sg, name):
     """
     A person's name joins first and last name, and follows both.
@@ -211,16 +236,22 @@ def test_null_filmstrip_alone_makes_no_request(site, sg, make):
             "Create failed for [Shot]: PG::NumericValueOutOfRange: ERROR:  integer out of range",
         ),
         ("Task", {"milestone": None}, "expected [String, FalseClass, TrueClass] data type(s) but got NilClass: nil"),
-        ("Task", {"milestone": "yes"}, 'but got String: "yes"'),
+        ("Task", {"milestone": "yes"}, "Invalid data for 'checkbox' data type: \"yes\""),
         ("Task", {"due_date": "10/11/2026"}, "Invalid date format: 10/11/2026. Correct format is: 2011-01-21"),
         ("Task", {"due_date": 5}, "API create() Task.due_date expected [String, NilClass]"),
-        ("Task", {"color": "red"}, "'red' is not a valid color"),
-        ("Task", {"color": "1,2,300"}, "'1,2,300' is not a valid color"),
+        ("Task", {"color": "white"}, "Value is not a valid color token: 'white'"),
+        ("Task", {"color": "1,2,300"}, "At least one component value is out of range: '1,2,300'"),
+        ("Task", {"color": "1,2"}, "The value is not a valid color expression: '1,2'"),
+        ("Task", {"color": None}, "Value cannot be nil for Task.color"),
+        ("Step", {"code": "s", "color": "pipeline_step"}, "Value is not a valid color token: 'pipeline_step'"),
+        ("Shot", {"sg_shot_type": "x"}, "'x' is not a valid list value. Valid list values: ''."),
         ("Task", {"color": 5}, "expected [String, NilClass]"),
         ("Task", {"splits": "x"}, 'Array, NilClass] data type(s) but got String: "x"'),
         ("Asset", {"tag_list": {"a": 1}}, 'expected [Array, NilClass] data type(s) but got Hash: {"a" => 1}'),
         ("Version", {"sg_movie_aspect_ratio": "wide"}, "Invalid data for 'float' data type"),
         ("Version", {"sg_movie_aspect_ratio": [1]}, "but got Array: [1]"),
+        ("Version", {"sg_movie_aspect_ratio": 2}, "but got Integer: 2"),
+        ("Version", {"sg_movie_aspect_ratio": 1e9}, "PG::NumericValueOutOfRange: ERROR:  numeric field overflow"),
         ("Booking", {"percent_allocation": "50"}, 'expected [Integer, NilClass] data type(s) but got String: "50"'),
         ("Shot", {"sg_sequence": 1}, "API create() Shot.sg_sequence expected [Hash,"),
         (
@@ -265,7 +296,7 @@ def test_refused_create_faults_with_the_sites_words(sg, project, entity_type, da
     ("data", "message"),
     [
         ({"foo": 1}, "API update() Shot.foo doesn't exist:\n{"),
-        ({"updated_at": None}, "API update() Shot.updated_at is read only:\n{"),
+        ({"updated_at": None}, "API update() Shot.updated_at is editable on create only."),
         ({"open_notes_count": 5}, "API update() Shot.open_notes_count is read only"),
         ({"code": ""}, "Update failed for [Shot]: Cannot set identifier field to empty. (Shot)"),
         (
@@ -293,7 +324,7 @@ def test_image_takes_nothing_but_null(call, sg, make):
     An image is set by upload; a write can only clear it.
     """
     shot = make("Shot")
-    fields = [{"field_name": "image", "value": {"url": "x"}}]
+    fields = [{"field_name": "image", "value": {"type": "Attachment", "id": 1}}]
 
     assert sg.update("Shot", shot["id"], {"image": None}) == {**shot, "image": None}
     assert call("update", {"type": "Shot", "id": shot["id"], "fields": fields})["message"] == (
@@ -342,7 +373,8 @@ VALUES = [
     ("Version", "frame_count", -(2**31), -(2**31)),
     ("Version", "sg_movie_aspect_ratio", 1.7777777777, 1.777778),
     ("Version", "sg_movie_aspect_ratio", "2.35", 2.35),
-    ("Version", "sg_movie_aspect_ratio", 2, 2.0),
+    ("Version", "sg_movie_aspect_ratio", 2.0, 2.0),
+    ("Version", "sg_movie_aspect_ratio", -999999999.999999, -999999999.999999),
     ("Version", "flagged", "true", True),
     ("Version", "client_approved_at", None, None),
     ("Version", "media_center_import_time", "2026-01-01", datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)),
@@ -352,7 +384,8 @@ VALUES = [
     ("Task", "duration", 90.9, 90),
     ("Task", "due_date", "2026-02-28", "2026-02-28"),
     ("Task", "due_date", "", None),
-    ("Task", "color", "Blue", "61,85,240"),
+    ("Task", "color", "Blue", "2,149,216"),
+    ("Task", "color", "pINK", "254,125,179"),
     ("Task", "color", "1,2,3", "1,2,3"),
     ("Task", "splits", [{"start": "2026-01-01", "end": "2026-01-02"}], [{"start": "2026-01-01", "end": "2026-01-02"}]),
     ("Task", "splits", [], None),
@@ -470,67 +503,3 @@ def test_events_cannot_be_deleted(sg, project):
 
     with pytest.raises(Fault, match=r"Entity of type EventLogEntry can not be deleted by this user."):
         sg.delete("EventLogEntry", event["id"])
-
-
-def test_batch_answers_in_order(sg, make, project):
-    """
-    A batch answers each request where it stands.
-    """
-    shot, gone = make("Shot"), make("Shot")
-    requests = [
-        {
-            "request_type": "create",
-            "entity_type": "Shot",
-            "data": {"project": project, "code": "new"},
-            "return_fields": ["sg_status_list"],
-        },
-        {"request_type": "update", "entity_type": "Shot", "entity_id": shot["id"], "data": {"code": "changed"}},
-        {"request_type": "delete", "entity_type": "Shot", "entity_id": gone["id"]},
-        {"request_type": "delete", "entity_type": "Shot", "entity_id": gone["id"]},
-    ]
-    created, updated, first, second = sg.batch(requests)
-
-    assert (created["code"], created["sg_status_list"]) == ("new", "wtg")
-    assert updated == {**shot, "code": "changed"}
-    assert (first, second) == (True, False)
-
-
-@pytest.mark.parametrize(
-    "bad", [{"foo": 1}, {"sg_status_list": "x"}, {"sg_sequence": {"type": "Sequence", "id": 10**6}}]
-)
-def test_batch_is_all_or_nothing(sg, make, project, bad):
-    """
-    One refused request leaves nothing of the whole batch behind.
-    """
-    shot = make("Shot", code="before")
-    requests = [
-        {"request_type": "create", "entity_type": "Shot", "data": {"project": project, "code": "new"}},
-        {"request_type": "update", "entity_type": "Shot", "entity_id": shot["id"], "data": {"code": "changed"}},
-        {"request_type": "create", "entity_type": "Shot", "data": {"project": project, **bad}},
-    ]
-    with pytest.raises(Fault):
-        sg.batch(requests)
-
-    assert sg.find("Shot", [["project", "is", project]], ["code"]) == [{**shot, "code": "before"}]
-
-
-def test_batched_create_has_its_own_words_for_unknown_fields(sg, project):
-    """
-    In a batch, an unknown field is refused as the database layer does.
-    """
-    request = {"request_type": "create", "entity_type": "Version", "data": {"project": project, "foo": 1}}
-
-    with pytest.raises(
-        Fault, match=r"Invalid field value, update failed \[2 - Invalid field name: field \[Version.foo\] does"
-    ):
-        sg.batch([request])
-
-
-@pytest.mark.parametrize("payload", [{"a": 1}, [{"request_type": "revive"}], [5]])
-def test_malformed_batch_faults(call, payload):
-    """
-    A batch is a list of creates, updates and deletes.
-    """
-    assert (
-        "API batch() expected" in (message := call("batch", payload)["message"]) or "'request_type' must be" in message
-    )

@@ -130,6 +130,196 @@ def test_template_applied_again_fills_up(sg, make, template, link):
     assert [link["id"] for link in tasks["Anim"]["downstream_tasks"]] == [sign_off["id"]]
 
 
+@pytest.fixture
+def apply(sg, link):
+    """
+    Clears the template of a row and sets it again.
+    """
+
+    def apply_to(row):
+        for value in (None, link):
+            sg.update(row["type"], row["id"], {"task_template": value})
+
+    return apply_to
+
+
+def test_template_applied_again_overwrites(sg, make, template, link, apply):
+    """
+    A task made from the template gets its fields again, null and empty lists too, and keeps its assignees and dates.
+    """
+    shot = make("Shot", task_template=link)
+    anim, sign_off = tasks_of(sg, shot)
+    group = {"type": "Group", "id": sg.create("Group", {"code": "reviewers"})["id"]}
+    other_step = sg.find_one("Step", [["short_name", "is", "LGT"]])
+    changed = {"content": "mine", "step": other_step, "est_in_mins": 1, "sg_description": "Hand.", "sg_sort_order": 9}
+    kept = {"task_assignees": [group], "start_date": "2026-04-06", "color": "1,2,3"}
+    sg.update("Task", anim["id"], {**changed, **kept, "sg_status_list": "fin", "task_reviewers": [group]})
+    sg.update("Task", sign_off["id"], {"est_in_mins": 5, "milestone": False})
+    apply(shot)
+    fields = [*changed, *kept, "sg_status_list", "task_reviewers", "milestone", "updated_by"]
+    anim, sign_off = tasks_of(sg, shot, *fields)
+
+    assert (anim["content"], anim["step"]["name"], anim["sg_status_list"]) == ("Anim", "Animation", "rdy")
+    assert [anim[field] for field in ("est_in_mins", "sg_description", "sg_sort_order")] == [480, "Move it.", 3]
+    assert (sign_off["est_in_mins"], sign_off["milestone"]) == (None, True)
+    assert anim["task_reviewers"] == []
+    assert [each["id"] for each in anim["task_assignees"]] == [group["id"]]
+    assert (anim["start_date"], anim["duration"], anim["color"]) == ("2026-04-06", 960, "1,2,3")
+
+
+def test_same_template_sent_again_changes_nothing(sg, make, link):
+    """
+    A write of the template that a row has is no change, so its tasks stay as they are.
+    """
+    shot = make("Shot", task_template=link)
+    anim, _sign_off = tasks_of(sg, shot)
+    sg.update("Task", anim["id"], {"content": "mine"})
+    sg.update("Shot", shot["id"], {"task_template": link})
+
+    assert tasks_of(sg, shot)[0]["content"] == "mine"
+
+
+def test_task_of_another_template_is_left_alone(sg, make, link, name, apply):
+    """
+    Only the tasks that were made from the template are written to, and only their dependencies are erased.
+    """
+    other = sg.create("TaskTemplate", {"code": f"{name} other"})
+    origin = sg.create("Task", {"task_template": other, "content": "Comp"})
+    shot = make("Shot", task_template=link)
+    anim, _sign_off = tasks_of(sg, shot)
+    plain = make("Task", content="plain", entity=shot)
+    comp = make("Task", content="hand", entity=shot, template_task=origin, upstream_tasks=[anim, plain])
+    apply(shot)
+
+    row = sg.find_one("Task", [["id", "is", comp["id"]]], ["content", "upstream_tasks"])
+    assert row["content"] == "hand"
+    assert {each["id"] for each in row["upstream_tasks"]} == {anim["id"], plain["id"]}
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ({}, ("2026-03-02", "2026-03-03", 960)),
+        ({"duration": 480}, ("2026-03-02", "2026-03-03", 960)),
+        ({"start_date": "2026-03-03"}, ("2026-03-03", "2026-03-03", 480)),
+        ({"start_date": "2026-03-04"}, ("2026-03-04", None, None)),
+        ({"due_date": "2026-03-05"}, ("2026-03-02", "2026-03-05", 1920)),
+        ({"start_date": "2026-03-05", "due_date": "2026-03-05"}, ("2026-03-05", "2026-03-05", 480)),
+    ],
+    ids=str,
+)
+def test_template_fills_empty_dates(sg, make, template, apply, own, expected):
+    """
+    Dates that a task has stay. Those of the template fill the others, unless the two would be in the wrong order.
+    """
+    shot = make("Shot")
+    task = make("Task", entity=shot, template_task=template["first"], **own)
+    apply(shot)
+    row = sg.find_one("Task", [["id", "is", task["id"]]], ["start_date", "due_date", "duration"])
+
+    assert (row["start_date"], row["due_date"], row["duration"]) == expected
+
+
+def test_task_without_dates_gets_the_pieces(sg, make, template, link, apply):
+    """
+    A split task of the template makes split tasks, of new tasks and of tasks without dates.
+    """
+    pieces = [{"start": "2026-03-02", "end": "2026-03-03"}, {"start": "2026-03-05", "end": "2026-03-05"}]
+    sg.update("Task", template["first"]["id"], {"splits": pieces})
+    shot = make("Shot")
+    make("Task", entity=shot, template_task=template["first"])
+    apply(shot)
+
+    for each in (shot, make("Shot", task_template=link)):
+        assert tasks_of(sg, each, "splits", "split_durations")[0]["splits"] == pieces
+        assert tasks_of(sg, each, "split_durations")[0]["split_durations"] == [960, 480]
+
+
+def test_applied_dependency_moves_what_follows(sg, make, template, apply):
+    """
+    A dependency that the template adds moves the task that waits, and the tasks behind this one.
+    """
+    shot = make("Shot")
+    anim = make("Task", entity=shot, template_task=template["first"], start_date="2026-03-02", duration=960)
+    sign_off = make("Task", entity=shot, template_task=template["second"])
+    behind = make("Task", duration=480, upstream_tasks=[sign_off])
+    apply(shot)
+
+    dates = [row["start_date"] for row in sg.find("Task", [["id", "in", [sign_off["id"], behind["id"]]]], FIELDS)]
+    assert dates == ["2026-03-04", "2026-03-05"]
+    assert sg.find_one("Task", [["id", "is", anim["id"]]], ["start_date"])["start_date"] == "2026-03-02"
+
+
+def test_dates_from_the_template_move_what_follows(sg, make, template, apply):
+    """
+    Dates that the template fills in move the tasks that wait for the task, as other writes do.
+    """
+    shot = make("Shot")
+    anim = make("Task", entity=shot, template_task=template["first"])
+    behind = make("Task", duration=480, upstream_tasks=[anim])
+    apply(shot)
+
+    assert sg.find_one("Task", [["id", "is", behind["id"]]], ["start_date"])["start_date"] == "2026-03-04"
+
+
+def test_matching_dependency_stays_the_same_row(sg, make, template, link, apply):
+    """
+    A dependency that is as the template has it is not replaced; another offset makes another row.
+    """
+    shot = make("Shot", task_template=link)
+    _anim, sign_off = tasks_of(sg, shot)
+    mine = [["task", "is", sign_off]]
+    before = sg.find_one("TaskDependency", mine)
+    apply(shot)
+    assert sg.find("TaskDependency", mine) == [before]
+
+    sg.update("TaskDependency", before["id"], {"offset_days": 0})
+    apply(shot)
+    (after,) = sg.find("TaskDependency", mine, ["offset_days", "dependency_type"])
+    assert after["id"] > before["id"]
+    assert (after["offset_days"], after["dependency_type"]) == (2, "start-to-start")
+
+
+def test_custom_fields_are_copied_without_files(sg, make, template, link, apply):
+    """
+    New and linked tasks get custom values, links and lists of the template's task, and no files.
+    """
+    linked = {"valid_types": ["Shot"]}
+    kinds = {"number": None, "checkbox": {"default_value": False}, "url": None}
+    kinds.update(entity=linked, multi_entity=linked)
+    fields = {kind: sg.schema_field_create("Task", kind, f"Copied {kind}", data) for kind, data in kinds.items()}
+    target = make("Shot")
+    values = {"number": 0, "checkbox": True, "entity": target, "multi_entity": [target]}
+    page = {"url": "https://example.com", "name": "page"}
+    data = {fields[kind]: value for kind, value in {**values, "url": page}.items()}
+    sg.update("Task", template["first"]["id"], data)
+    shot = make("Shot")
+    make("Task", entity=shot, template_task=template["first"])
+    apply(shot)
+
+    for each in (shot, make("Shot", task_template=link)):
+        task = tasks_of(sg, each, *fields.values())[0]
+        assert (task[fields["number"]], task[fields["checkbox"]], task[fields["url"]]) == (0, True, None)
+        assert task[fields["entity"]]["id"] == target["id"]
+        assert [found["id"] for found in task[fields["multi_entity"]]] == [target["id"]]
+
+
+def test_links_between_tasks_name_the_template_task(sg, make, template, link):
+    """
+    The lists of neighbours say of which task of the template each is a copy, and take links with that back.
+    """
+    shot = make("Shot", task_template=link)
+    _anim, sign_off = tasks_of(sg, shot, "upstream_tasks")
+    plain = make("Task", content="plain")
+    links = [*sign_off["upstream_tasks"], plain]
+    assert links[0]["template_task_id"] == template["first"]["id"]
+
+    came = sg.update("Task", sign_off["id"], {"upstream_tasks": links})["upstream_tasks"]
+    assert [found.get("template_task_id") for found in came] == [template["first"]["id"], None]
+    others = sg.find_one("Shot", [["id", "is", shot["id"]]], ["tasks"])["tasks"]
+    assert [set(found) for found in others] == [{"type", "id", "name"}] * 2
+
+
 def test_batch_uses_templates_too(sg, project, link):
     """
     Rows made by a batch get their tasks as others do.

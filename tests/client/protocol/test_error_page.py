@@ -4,7 +4,7 @@ Error pages in messages.
 
 import pytest
 
-from sgextended.http.error_page import page_title, readable_text
+from sgextended.client.protocol.error_page import page_title, readable_text
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,30 @@ def test_long_page_is_cut():
     assert text.endswith(" ...")
 
 
-def test_title_is_quoted():
+@pytest.mark.parametrize(
+    ("body", "title"),
+    [
+        (b"<html><head><title>Sign in</title></head>", " (Sign in)"),
+        (b"<TITLE lang=en>\n Sign &amp;\n  pay </TITLE>", " (Sign & pay)"),
+        ("<title>Anmeldung f\u00fcr Gäste</title>".encode(), " (Anmeldung für Gäste)"),
+        (b"<title></title>", ""),
+        (b"no page", ""),
+        (b"", ""),
+        (b"<![x[ <title>Odd</title>", " (Odd)"),
+        (b"<title>never ends", " (never ends)"),
+        (b"\xff\xfe<title>\xff</title>", " (\ufffd)"),
+        (b"<titles>x</titles>", ""),
+    ],
+)
+def test_page_title_is_found_in_any_page(body, title):
     """
-    The title of a page is shown in parentheses.
+    The title of a page is found, and a page without one has none; no page raises.
     """
-    assert page_title(b"<html><title> Sign\n in &gt; </title>") == " (Sign in >)"
-    assert page_title(b"no page") == ""
+    assert page_title(body) == title
+
+
+def test_page_title_is_short():
+    """
+    A long title is cut.
+    """
+    assert len(page_title(b"<title>" + b"x" * 10_000 + b"</title>")) < 130
