@@ -326,7 +326,7 @@ class NativeOverrides(TransferOverrides):
             PartialSuccessError: The other fields were set, but an image could not be uploaded; the error has the
                 entity.
         """
-        self._check("update", entity_type, data=data)
+        self._check("update", entity_type, data=data, multi_entity_update_modes=multi_entity_update_modes)
         updated: Any = self._sg.update(entity_type, entity_id, data, multi_entity_update_modes)
         return updated
 

@@ -330,6 +330,14 @@ def test_each_verb_checks_when_asked(sg, call):
         CALLS[call](sg)
 
 
+def test_modes_of_an_update_are_checked(sg):
+    """
+    The wrapper's ``update`` passes the modes on to the validation.
+    """
+    with pytest.raises(SchemaError, match="has no field 'asset', so this mode has no effect"):
+        sg.validated().update("Shot", 1, {"assets": []}, multi_entity_update_modes={"asset": "add"})
+
+
 def test_wrapper_checks_when_told(demo_site, make_site, make_sg):
     """
     A wrapper checks from the start if it is made so, its clones do as well, and others do not.

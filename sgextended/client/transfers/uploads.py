@@ -184,8 +184,20 @@ class Uploads(Transfers):
             ShotgunError: The path of an image is not a file, or the file is empty. Nothing was set.
         """
         plain, images = _without_images(data)
-        row: Any = super().update(entity_type, entity_id, plain, multi_entity_update_modes)
+        if data.get("filmstrip_image", "") is None:  # the official client drops it
+            params = self._translate_update_params(entity_type, entity_id, plain, multi_entity_update_modes)
+            row: Any = self._parse_records(self._call_rpc("update", params))[0]
+        else:
+            row = super().update(entity_type, entity_id, plain, multi_entity_update_modes)
         return self._with_images(row, images, f"{entity_type} {entity_id} was updated" if len(row) > 2 else "")
+
+    def _translate_update_params(
+        self, entity_type: str, entity_id: int, data: Row, multi_entity_update_modes: Optional[Dict[str, Any]]
+    ) -> Row:
+        # The official client drops most keys of links, such as dependency_type and local_storage, from updates.
+        # It keeps them in creates and batches.
+        modes = self._dict_to_extra_data(multi_entity_update_modes, "multi_entity_update_mode")
+        return {"type": entity_type, "id": entity_id, "fields": self._dict_to_list(data, extra_data=modes)}
 
     def _with_images(self, row: Row, images: Mapping[str, str], done: str) -> Row:
         """
