@@ -232,6 +232,7 @@ if TYPE_CHECKING:
         @property
         def site(self) -> Site: ...
 
+        def _take_user_agents(self, agents: Any) -> None: ...
         def _endpoint(self, scheme: str, server: str) -> Endpoint: ...
         def clone(self) -> Any: ...
         def _of(self, site: Site) -> Any: ...
@@ -306,7 +307,7 @@ class Transfers(ClientBase):
             return own, path, True
         host = f"[{host}]" if ":" in host else host
         endpoint = self._endpoint(parts.scheme, host + (f":{port}" if port else ""))
-        self._elsewhere[endpoint.url] = endpoint  # close() leaves these connections, too
+        self._elsewhere[repr(endpoint)] = endpoint  # close() leaves these connections, too
         return transport_to(endpoint), path, False
 
     def _headers(self, *, own: bool) -> Dict[str, str]:
