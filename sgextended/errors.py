@@ -9,6 +9,8 @@ import ssl
 from typing import Any, Dict, Optional, Sequence
 from xmlrpc.client import ProtocolError  # the class that shotgun_api3 raises and re-exports
 
+from shotgun_api3.shotgun import AuthenticationFault
+
 # Re-exported: exceptions of the official client that transfers raise as well.
 from shotgun_api3.shotgun import ShotgunError as ShotgunError  # noqa: PLC0414
 from shotgun_api3.shotgun import ShotgunFileDownloadError as ShotgunFileDownloadError  # noqa: PLC0414
@@ -318,6 +320,14 @@ class HTTPStatusError(TransportError, ProtocolError):
         self.retry_after = retry_after
 
     __repr__ = Exception.__repr__  # the one of ProtocolError shows its fields instead of the message
+
+
+class SessionExpired(HTTPStatusError, AuthenticationFault):
+    """
+    The site redirected the call to its single sign-on: the session has ended. The site has not executed the call.
+    """
+
+    __module__ = "sgextended"
 
 
 class OutcomeUnknown(TransportError):
