@@ -17,6 +17,7 @@ from sgextended.errors import (
     ConfigurationError,
     HTTPStatusError,
     OutcomeUnknown,
+    OutcomeUnknownStatus,
     PoolTimeout,
     TransportError,
     TransportTimeout,
@@ -285,6 +286,17 @@ def _outcome_unknown(rpc: str, kind: RequestKind, attempts: int, error: Exceptio
     else:
         times = "once" if attempts == 1 else f"{attempts} times"
         msg = f"'{rpc}' was sent {times}, and then: {error} The site may or may not have done it. It may be sent again."
+    if isinstance(error, HTTPStatusError):
+        return OutcomeUnknownStatus(
+            msg,
+            url=error.url,
+            errcode=error.errcode,
+            errmsg=error.errmsg,
+            headers=error.headers,
+            retry_after=error.retry_after,
+            rpc=rpc,
+            attempts=attempts,
+        )
     return OutcomeUnknown(msg, rpc=rpc, attempts=attempts)
 
 

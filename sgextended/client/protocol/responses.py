@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 from urllib.parse import urlsplit
 
 from sgextended.client.protocol.error_page import page_title, readable_text
-from sgextended.errors import HTTPStatusError, OutcomeUnknown, SessionExpired, TransportError
+from sgextended.errors import HTTPStatusError, InvalidJSON, OutcomeUnknown, SessionExpired, TransportError
 from sgextended.http.retry import is_known_rpc
 from sgextended.http.transport import retry_after
 from sgextended.secret import without_secrets
@@ -270,4 +270,4 @@ def decode_response(
         return read(reply)
     except ValueError as error:
         msg = f"The response of {server} is cut off or garbled ({len(reply)} bytes): {error}."
-        raise TransportError(msg) from error
+        raise InvalidJSON(msg) from error
