@@ -13,7 +13,7 @@ from sgextended.client.protocol.client_config import RedactingConfig, identity_o
 from sgextended.errors import ConfigurationError
 from sgextended.http.retry import RetryPolicy
 from sgextended.secret import Secret
-from sgextended.site_settings import Site
+from sgextended.site_settings import Site, retry_policy
 
 #: The attempts, and the milliseconds between them, of an official configuration that nobody has changed.
 NATIVE_RETRIES = (3, 3000)
@@ -164,6 +164,6 @@ def site_of(shotgun: Any) -> Site:
         ca_file=shotgun._Shotgun__ca_certs,  # noqa: SLF001 - there is no public attribute
         convert_datetimes_to_utc=bool(config.convert_datetimes_to_utc),
         localized=config.localized is True,
-        retry=_policy_of(config, RetryPolicy(), NATIVE_RETRIES),
+        retry=_policy_of(config, retry_policy(), NATIVE_RETRIES),
         **identity_of(config),
     )

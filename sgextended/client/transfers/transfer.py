@@ -362,6 +362,9 @@ class Transfers(ClientBase):
         """
         self._fail_if_closed()
         stats, sent_at, sent_tick = RequestStats(), time.time(), ticks()
+        policy = policy or self._site.retry
+        if limit is not None:
+            limit += policy.wait_for_site
         failure: Optional[Type[BaseException]] = (
             None  # only the class: the error refers to this frame, which would keep the error alive
         )
@@ -371,7 +374,7 @@ class Transfers(ClientBase):
                     functools.partial(_counted, send, stats),
                     rpc=rpc,
                     kind=kind,
-                    policy=policy or self._site.retry,
+                    policy=policy,
                     backoff=transport.backoff,
                     adapt_repeated=adapt_repeated,
                     sleep=sleep or PAUSE.get(),
