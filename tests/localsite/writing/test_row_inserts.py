@@ -153,7 +153,7 @@ def test_events_are_logged_on_request(site, sg):
     event = sg.find_one("EventLogEntry", [["event_type", "is", "Shotgun_Shot_New"]], ["entity", "user"])
     assert (event["entity"]["id"], event["user"]["name"]) == (17, f"{site.script_name} 1.0")
     shot = sg.find_one("Shot", [], ["created_by"])
-    assert shot["created_by"]["name"] == site.script_name
+    assert shot["created_by"]["name"] == f"{site.script_name} 1.0"
 
 
 def test_read_only_fields_may_be_given(site, sg):
