@@ -220,7 +220,9 @@ def finish_revive(tx: Transaction, entity_type: EntityType, entity_id: int) -> N
         revived = [entity_id]
     elif entity_type.name == "TaskTemplate":
         tasks = tx.tables["Task"]
-        revived = list(tx.connection.execute(sa.select(tasks.c.id).where(tasks.c.task_template__id == entity_id)).scalars())
+        revived = list(
+            tx.connection.execute(sa.select(tasks.c.id).where(tasks.c.task_template__id == entity_id)).scalars()
+        )
     for task_id in revived:
         dependencies.check_loop(tx, task_id)
     dependencies.settle(tx, waiting)
