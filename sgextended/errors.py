@@ -5,9 +5,17 @@ Faults of the site (``shotgun_api3.Fault`` and its subclasses) are raised unchan
 Every exception takes one positional message and can be pickled, so that a worker process can raise it.
 """
 
+import json
+import socket
 import ssl
+import sys
+from http.client import BadStatusLine, IncompleteRead, LineTooLong, RemoteDisconnected
 from typing import Any, Dict, Optional, Sequence
 from xmlrpc.client import ProtocolError  # the class that shotgun_api3 raises and re-exports
+
+from shotgun_api3.lib.httplib2 import ServerNotFoundError
+from shotgun_api3.lib.httplib2.socks import HTTPError as SocksHTTPError
+from shotgun_api3.shotgun import AuthenticationFault
 
 # Re-exported: exceptions of the official client that transfers raise as well.
 from shotgun_api3.shotgun import ShotgunError as ShotgunError  # noqa: PLC0414
@@ -263,7 +271,70 @@ class Unreachable(TransportError, ConnectionRefusedError):
     __module__ = "sgextended"
 
 
-class TransportTimeout(TransportError, TimeoutError):
+class UnknownHost(Unreachable, ServerNotFoundError):
+    """
+    The name of the site, or of its proxy, is unknown. Nothing was sent.
+    """
+
+    __module__ = "sgextended"
+
+
+class ProxyError(Unreachable, SocksHTTPError):
+    """
+    The proxy did not connect to the site. Nothing was sent.
+    """
+
+    __module__ = "sgextended"
+
+    __str__ = Exception.__str__  # the one of the official class shows a tuple of arguments
+
+
+class ConnectionLost(TransportError, RemoteDisconnected, BrokenPipeError):
+    """
+    The connection ended before a response came.
+    """
+
+    __module__ = "sgextended"
+
+    line = ""  # of the official class: the first line of the response
+
+
+class BrokenResponse(TransportError, IncompleteRead, BadStatusLine, LineTooLong):
+    """
+    The received bytes are not a complete HTTP response.
+    """
+
+    __module__ = "sgextended"
+
+    partial, expected, line = b"", None, ""  # of the official classes: the received bytes, and the number missing
+
+    __str__ = Exception.__str__  # those of IncompleteRead show the numbers of bytes instead of the message
+    __repr__ = Exception.__repr__
+
+
+class InvalidJSON(TransportError, json.JSONDecodeError):
+    """
+    The response is not the JSON that this call returns: it is cut off, garbled, or has no results.
+    """
+
+    __module__ = "sgextended"
+
+    doc, pos, lineno, colno = "", 0, 1, 1  # of the official class: the text, and the place in it
+
+    @property
+    def msg(self) -> str:  # type: ignore[override]  # an attribute of the official class
+        return str(self)
+
+
+if sys.version_info >= (3, 10):
+    _Timeout = TimeoutError
+else:
+
+    class _Timeout(TimeoutError, socket.timeout):
+        pass
+
+
+class TransportTimeout(TransportError, _Timeout):
     """
     Connecting, sending or reading took longer than a time limit of the site, or than the caller's deadline.
     """
@@ -279,6 +350,16 @@ class TLSError(TransportError, ssl.SSLError):
     __module__ = "sgextended"
 
     __str__ = Exception.__str__  # the one of SSLError shows a tuple of arguments
+
+
+class CertificateError(TLSError, ssl.SSLCertVerificationError):
+    """
+    The certificate of the site is not valid for it. Nothing was sent.
+    """
+
+    __module__ = "sgextended"
+
+    verify_code, verify_message = 0, ""  # of the official class: the reason of OpenSSL
 
 
 class HTTPStatusError(TransportError, ProtocolError):
@@ -320,6 +401,14 @@ class HTTPStatusError(TransportError, ProtocolError):
     __repr__ = Exception.__repr__  # the one of ProtocolError shows its fields instead of the message
 
 
+class SessionExpired(HTTPStatusError, AuthenticationFault):
+    """
+    The site redirected the call to its single sign-on: the session has ended. The site has not executed the call.
+    """
+
+    __module__ = "sgextended"
+
+
 class OutcomeUnknown(TransportError):
     """
     A write was sent, and no response shows whether the site executed it.
@@ -349,6 +438,14 @@ class OutcomeUnknown(TransportError):
 
     def __reduce__(self) -> Any:
         return type(self), self.args, {name: value for name, value in vars(self).items() if name != "sent_tick"}
+
+
+class OutcomeUnknownStatus(OutcomeUnknown, HTTPStatusError):
+    """
+    A write was sent, and the server responded with an HTTP status that does not show whether the site executed it.
+    """
+
+    __module__ = "sgextended"
 
 
 #: All exceptions of a call, except for programming errors: those of sgextended and the faults of the site.

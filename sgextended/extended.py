@@ -128,7 +128,7 @@ class SGExtended(Construction):
 
     @_client.validator
     def _validate_one_source(self, _attribute: Any, value: Any) -> None:
-        if self._site is not None and getattr(value, "_site", None) is not self._site:
+        if self._site is not None and getattr(value, "given_site", None) is not self._site:
             msg = "SGExtended was given both a client and a site, which may differ. Pass only one of them."
             raise ConfigurationError(msg)
 

@@ -60,6 +60,23 @@ def _to_path(value: "Union[str, os.PathLike[str], None]") -> Optional[str]:
     return (None if value is None else os.fspath(value)) or None  # an empty path counts as not set
 
 
+def retry_policy(variable: str = "SHOTGUN_WAIT_FOR_SITE") -> RetryPolicy:
+    """
+    Return the policy of a site that is given none. The environment variable has its *wait_for_site*.
+
+    Raises:
+        ConfigurationError: The variable does not have a number of seconds.
+    """
+    text = environment_variable(variable)
+    if text is None:
+        return RetryPolicy()
+    try:
+        return RetryPolicy(wait_for_site=float(text))
+    except ValueError:
+        msg = f"{variable}={text!r:.80} is not valid. Set a finite number of seconds, 0 or more."
+        raise ConfigurationError(msg) from None
+
+
 #: Seconds for which a cached schema is used.
 SCHEMA_MAX_AGE = 3600.0
 
@@ -113,7 +130,8 @@ class Site:
 
         schema_folder: A folder that also stores the schema, and to which no other user may write. None: there is none.
 
-        retry: The number of attempts and the waits of calls that may be sent again.
+        retry: The number of attempts and the waits of calls that may be sent again. If it is not given, the variable
+            ``SHOTGUN_WAIT_FOR_SITE`` has its *wait_for_site*.
 
         renew_session: Called with this `Site` when the site refuses *session_token* as expired. It returns a new token,
             or None. It is called once for all threads of the process that use the token. To be pickled, it must be a
@@ -148,7 +166,7 @@ class Site:
     localized: bool = False
     schema_max_age: float = field(default=SCHEMA_MAX_AGE)
     schema_folder: Optional[str] = field(default=None, converter=_to_path)
-    retry: RetryPolicy = field(factory=RetryPolicy)
+    retry: RetryPolicy = field(factory=retry_policy)
     renew_session: Optional[Callable[["Site"], Union[str, Secret, None]]] = None
     allow_pickle_secrets: bool = field(default=False)
 
@@ -235,7 +253,8 @@ class Site:
 
         It reads ``SHOTGUN_URL`` and credentials of one kind: ``SHOTGUN_SCRIPT_NAME`` and ``SHOTGUN_API_KEY``; or
         ``SHOTGUN_LOGIN``, ``SHOTGUN_PASSWORD`` and optionally ``SHOTGUN_AUTH_TOKEN``; or ``SHOTGUN_SESSION_TOKEN``. An
-        empty variable counts as not set. A pickle of the site contains the names of the variables, not the secrets.
+        empty variable counts as not set. ``SHOTGUN_WAIT_FOR_SITE`` is the *wait_for_site* of `RetryPolicy`. A
+        pickle of the site contains the names of the variables, not the secrets.
 
         Args:
             prefix: The prefix of the variables.
@@ -257,6 +276,11 @@ class Site:
             except ConfigurationError as error:
                 problems.append(f"{variables['url']}: {str(error).rstrip('.')}")
         problems += _identity_problems(values, variables, needed=True)
+        if "retry" not in settings:
+            try:
+                settings["retry"] = retry_policy(prefix + "WAIT_FOR_SITE")
+            except ConfigurationError as error:
+                problems.append(str(error).rstrip("."))
         if problems:
             lines = "".join(f"\n  - {problem}." for problem in problems)
             raise ConfigurationError(f"The environment variables do not describe a site and credentials:{lines}")

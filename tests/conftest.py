@@ -6,6 +6,7 @@ import sys
 import threading
 from typing import Callable, Iterator
 
+import hypothesis
 import pytest
 
 from sgextended import SGExtended, Site
@@ -16,6 +17,10 @@ pytest_plugins = [
     "fix_servers", "fix_transport", "fix_native", "fix_extended", "fix_pool", "fix_secrets", "fix_transfers",
     "fix_dask", "fix_aio", "fix_docs", "pytester",
 ]  # fmt: skip
+
+# A loaded machine may take long for one example.
+hypothesis.settings.register_profile("sgextended", deadline=None)
+hypothesis.settings.load_profile("sgextended")
 
 SITES = {"measured": True}
 GUARD = 20.0  # seconds after which a thread is left behind

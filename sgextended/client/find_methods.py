@@ -13,11 +13,13 @@ from shotgun_api3.shotgun import AuthenticationFault, Shotgun
 
 from sgextended.client import paging
 from sgextended.client.overrides import PRIVATE_NAMES
+from sgextended.client.prefetch import Sleep
 from sgextended.client.protocol import codec
 from sgextended.client.protocol.responses import validate_response
 from sgextended.client.transfers.transfer import ClientBase
 from sgextended.concurrency.forked import require_own
-from sgextended.errors import ConfigurationError
+from sgextended.errors import ConfigurationError, SessionExpired
+from sgextended.http.signal_errors import reraise_error_of_signal_handler
 
 #: The index of ``limit`` among the positional arguments of ``find``, after self.
 _LIMIT = list(inspect.signature(Shotgun.find).parameters).index("limit") - 1
@@ -118,11 +120,19 @@ class PageReads(ClientBase):
     def _source(self, max_in_flight: int) -> paging.Source:
         return paging.Source(
             read=self._read_page,
-            fetch=lambda request, sleep: self._send_rpc("read", request, bytes, sleep=sleep),
+            fetch=self._fetch_page,
             decode=self._decode_prefetched,
             max_in_flight=max_in_flight,
             may_grow=self._transport.has_free_connections,
         )
+
+    def _fetch_page(self, request: Dict[str, Any], sleep: Sleep) -> bytes:
+        try:
+            body: bytes = self._send_rpc("read", request, bytes, sleep=sleep)
+        except SessionExpired as error:
+            reraise_error_of_signal_handler(error)
+            return b""  # which is not a page, so it is read again with the new session
+        return body
 
     def _read_page(self, request: Dict[str, Any], on_body: Callable[[bytes], object] = lambda _body: None) -> Any:
         def read(body: bytes) -> Any:

@@ -5,24 +5,22 @@ sgextended overrides and reads private names of shotgun_api3 only in this folder
 ``tests/client/test_private_names.py`` lists these names and fails when shotgun_api3 changes one of them.
 """
 
-import base64
 import contextlib
-import copy
 import functools
 import logging
 import time
-import warnings
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Tuple, Type, TypeVar, Union
 
 import attrs
 from shotgun_api3.shotgun import SG_TIMEZONE, AuthenticationFault, Fault, ServerCapabilities, Shotgun
 
+from sgextended.client.changed_settings import ChangedSettings, warn_of_plain_http
 from sgextended.client.connection_settings import ConnectionSettings
 from sgextended.client.find_methods import PageReads
 from sgextended.client.overrides import view_of
 from sgextended.client.prefetch import Sleep
 from sgextended.client.protocol import codec
-from sgextended.client.protocol.client_config import RedactingConfig, identity_of, server_of, site_of
+from sgextended.client.protocol.client_config import server_of
 from sgextended.client.protocol.responses import (
     as_first_attempt,
     decode_response,
@@ -32,6 +30,7 @@ from sgextended.client.protocol.responses import (
     validate_response,
 )
 from sgextended.client.protocol.site_clock import note_response
+from sgextended.client.protocol.site_of_config import site_of
 from sgextended.client.sessions import Sessions
 from sgextended.client.transfers.downloads import Downloads
 from sgextended.client.transfers.uploads import Uploads
@@ -52,13 +51,10 @@ LOG = logging.getLogger("sgextended")
 
 Client = TypeVar("Client", bound="NativeClient")
 
-# The settings that a caller may change on a client, besides its credentials. Clones and pickles include them.
-_SETTINGS = ("timeout_secs", "session_uuid", "extra_auth_params", "localized", "convert_datetimes_to_utc")
-
 _MAX_RENEWALS = 2  # of the session during one call, in case the site refuses new sessions too
 
 
-class NativeClient(PageReads, Sessions, Uploads, Downloads, ConnectionSettings, Shotgun):
+class NativeClient(PageReads, Sessions, Uploads, Downloads, ChangedSettings, ConnectionSettings, Shotgun):
     """
     ``shotgun_api3.Shotgun``, safe to share between threads and free to create.
 
@@ -77,15 +73,11 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, ConnectionSettings, 
 
     def __init__(self, site: Site) -> None:
         self._watcher: Optional[Watcher] = None
-        self._site = site
+        self.given_site = site
         self._closed = False
         self._elsewhere: Dict[str, Endpoint] = {}  # the other servers that files were sent to or received from
         if site.is_exposed:
-            msg = (
-                f"{site.url} is plain http: keys and passwords are sent unencrypted, so that others on the network can "
-                "read them. Use https."
-            )
-            warnings.warn(msg, stacklevel=3)
+            warn_of_plain_http(site, stacklevel=2)
         proxy = site.proxy
         super().__init__(
             site.url,
@@ -103,43 +95,11 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, ConnectionSettings, 
         self.config.server = server_of(site.url)
         if proxy and ":" in proxy.host:
             self._set_proxy(proxy)
-        self.config.max_rpc_attempts = 1
-        if site.session_token:
-            self.config.user_login = site.login  # the user of the session; without a password it is not a credential
-        self.config.localized = site.localized
-        if site.basic_auth:
-            coded = base64.b64encode(site.basic_auth.reveal().encode("utf-8"))
-            self.config.authorization = "Basic " + coded.decode("ascii")
+        self._begin_with(site)
         if site.auth_token:
             self._start_session(site)
 
-    # --- Site and credentials
-
-    @property
-    def config(self) -> Any:
-        """
-        The native configuration. A change of it applies to later calls.
-        """
-        return self.__dict__["_config"]
-
-    @config.setter
-    def config(self, new: Any) -> None:
-        # The official client assigns an empty configuration once, and fills it afterwards.
-        if "_config" not in self.__dict__:
-            self.__dict__["_config"] = RedactingConfig(self)
-        else:
-            self.__dict__["_config"].take_over(new)
-
-    @property
-    def site(self) -> Site:
-        """
-        The site and credentials, including changes made on `config`.
-        """
-        now = {**identity_of(self.config), "auth_token": None}
-        changed = {name: value for name, value in now.items() if value != getattr(self._site, name)}
-        if changed:
-            self._site = attrs.evolve(self._site, **changed)
-        return self._site
+    # --- Copies
 
     @classmethod
     def from_shotgun(
@@ -201,19 +161,9 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, ConnectionSettings, 
     def __deepcopy__(self: Client, memo: Dict[int, Any]) -> Client:
         return self.clone()
 
-    def __getstate__(self) -> Dict[str, Any]:
-        # from_shotgun also calls it with an official client.
-        settings = {name: copy.copy(getattr(self.config, name)) for name in _SETTINGS}
-        return {**settings, "user_agents": list(self._user_agents)}
-
-    def __setstate__(self, state: Dict[str, Any]) -> None:
-        for name in _SETTINGS:
-            setattr(self.config, name, state[name])
-        self._take_user_agents(state["user_agents"])
-
     def __reduce__(self) -> Tuple[Any, ...]:
         # A pickle holds the address of the site and the names of the variables with its secrets, not the secrets.
-        return type(self), (self.site,), self.__getstate__()
+        return type(self), (self.site,), self._state_to_pickle()
 
     def __repr__(self) -> str:
         site = self.site
@@ -227,9 +177,11 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, ConnectionSettings, 
     def _transport(self) -> Transport:
         # A forked child has its own transports, and a change of the configuration may change the server.
         config, known = self.config, self.__dict__.get("_known_transport")
-        address = (config.scheme, config.server)
-        if known is not None and known[0] is all_transports() and known[1] == address:
-            return known[2]  # type: ignore[no-any-return]
+        address = (config.scheme, config.server, self.site.proxy)
+        if known is not None and known[0] is all_transports():
+            if known[1] == address:
+                return known[2]  # type: ignore[no-any-return]
+            self._elsewhere[repr(known[2].endpoint)] = known[2].endpoint  # close() leaves these connections, too
         endpoint = self._endpoint(config.scheme, config.server)
         self.__dict__["_known_transport"] = known = (all_transports(), address, transport_to(endpoint))
         return known[2]

@@ -4,11 +4,23 @@ The exceptions for failed requests: each message says what happened, why, and wh
 
 import socket
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Type
 
 from urllib3 import exceptions as http
 
-from sgextended.errors import ConfigurationError, PoolTimeout, TLSError, TransportError, TransportTimeout, Unreachable
+from sgextended.errors import (
+    BrokenResponse,
+    CertificateError,
+    ConfigurationError,
+    ConnectionLost,
+    PoolTimeout,
+    ProxyError,
+    TLSError,
+    TransportError,
+    TransportTimeout,
+    UnknownHost,
+    Unreachable,
+)
 from sgextended.http.connection import DeadlinePassed, InFlightRequest, Limits
 from sgextended.http.proxy import Proxy, environment_proxy
 from sgextended.http.response import CutOff, Malformed, NoResponse
@@ -38,10 +50,11 @@ def translate_error(error: Exception, endpoint: Endpoint, request: InFlightReque
         return _deadline_error(url, limits.deadline, request)
     if isinstance(error, ProxyRefused) and endpoint.proxy:
         reason = reason_of(error)
-        return proxy_error(endpoint.proxy, url, reason, lasting="407" in reason)
+        kind = UnknownHost if isinstance(error.__cause__, http.NameResolutionError) else ProxyError
+        return proxy_error(endpoint.proxy, url, reason, kind=kind, lasting="407" in reason)
     if isinstance(error, http.NameResolutionError):
         msg = f"The name {endpoint.host!r} is unknown here. Check the site's address and DNS.{_proxy_hint(endpoint)}"
-        return Unreachable(msg, sent=sent)
+        return UnknownHost(msg, sent=sent)
     if isinstance(error, http.NewConnectionError):  # it is a ConnectTimeoutError, too
         msg = f"{url} does not accept connections: {reason_of(error)}. Check the address, and that the site runs."
         return Unreachable(msg + _proxy_hint(endpoint), sent=sent)
@@ -50,7 +63,13 @@ def translate_error(error: Exception, endpoint: Endpoint, request: InFlightReque
     is_end = request.is_started and isinstance(error, _ENDS)
     if isinstance(error, (ssl.SSLError, ssl.CertificateError)) and not is_end:
         return _tls_error(error, url, sent=sent)
-    return TransportError(_lost_connection_message(error, url), sent=sent)
+    return _lost_class(error)(_lost_connection_message(error, url), sent=sent)
+
+
+def _lost_class(error: Exception) -> Type[TransportError]:
+    if isinstance(error, (NoResponse, ConnectionError, *_ENDS)):
+        return ConnectionLost
+    return BrokenResponse if isinstance(error, (CutOff, Malformed)) else TransportError
 
 
 def _lost_connection_message(error: Exception, url: str) -> str:
@@ -118,14 +137,16 @@ def _deadline_error(url: str, deadline: "Deadline", request: InFlightRequest) ->
     return TransportTimeout(msg, sent=request.is_fully_sent)
 
 
-def proxy_error(proxy: Proxy, url: str, reason: str, *, lasting: bool) -> Unreachable:
+def proxy_error(
+    proxy: Proxy, url: str, reason: str, *, lasting: bool, kind: Type[Unreachable] = ProxyError
+) -> Unreachable:
     """
     Return the exception to raise when a proxy does not connect to the site.
     """
     # There is no retry with a wrong password: many proxies lock an account after a few failures.
     advice = " Give its user and password as proxy='user:password@host:port'." if lasting else ""
     msg = f"The proxy {proxy.host}:{proxy.port} did not connect to {url}: {reason}.{advice or ' Check the proxy.'}"
-    return Unreachable(msg, sent=False, lasting=lasting)
+    return kind(msg, sent=False, lasting=lasting)
 
 
 def _tls_error(error: Exception, url: str, *, sent: bool) -> TLSError:
@@ -139,6 +160,10 @@ def _tls_error(error: Exception, url: str, *, sent: bool) -> TLSError:
             "proxy, set it as proxy."
         )
         lasting = True
+    if isinstance(error, ssl.SSLCertVerificationError):
+        found = CertificateError(f"No TLS connection to {url}: {reason}.{advice}", sent=sent, lasting=lasting)
+        found.verify_code, found.verify_message = error.verify_code, error.verify_message
+        return found
     return TLSError(f"No TLS connection to {url}: {reason}.{advice}", sent=sent, lasting=lasting)
 
 

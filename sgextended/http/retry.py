@@ -6,6 +6,7 @@ here is not repeated.
 """
 
 import enum
+import logging
 import math
 import random
 import time
@@ -17,6 +18,7 @@ from sgextended.errors import (
     ConfigurationError,
     HTTPStatusError,
     OutcomeUnknown,
+    OutcomeUnknownStatus,
     PoolTimeout,
     TransportError,
     TransportTimeout,
@@ -24,7 +26,12 @@ from sgextended.errors import (
 from sgextended.http import cancellation, deadline
 from sgextended.http.signal_errors import reraise_error_of_signal_handler
 
+LOG = logging.getLogger("sgextended")
+
 Result = TypeVar("Result")
+
+#: The seconds between two log lines about a site that does not respond.
+LOG_INTERVAL = 60.0
 
 _DOUBLINGS = 500  # more would not fit into a float
 
@@ -119,6 +126,10 @@ class RetryPolicy:
 
         longest_asked: The longest ``Retry-After`` that is obeyed, in seconds. If the server asks for a longer wait, the
             call fails immediately, and ``retry_after`` of the error is that wait.
+
+        wait_for_site: The seconds for which a call waits for a site that is down, for daemons. Until then, failures
+            that may be repeated are repeated, also after the last of *attempts*, and a warning is logged each minute.
+            0: calls do not wait.
     """
 
     __module__ = "sgextended"
@@ -127,6 +138,7 @@ class RetryPolicy:
     first_wait: float = field(default=0.5, validator=_check_wait)
     longest_wait: float = field(default=20.0, validator=_check_wait)
     longest_asked: float = field(default=300.0, validator=_check_wait)
+    wait_for_site: float = field(default=0.0, validator=_check_wait)
 
     def wait(self, attempt: int, draw: float, retry_after: float = 0.0) -> float:
         """
@@ -163,6 +175,17 @@ class Backoff:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._ends_at = 0.0
+        self._logged_at = -math.inf
+
+    def is_log_due(self) -> bool:
+        """
+        Return whether to log that the site does not respond: once a minute for all threads.
+        """
+        now = self._clock()
+        if now - self._logged_at < LOG_INTERVAL:
+            return False
+        self._logged_at = now
+        return True
 
     def extend(self, seconds: float) -> None:
         """
@@ -189,6 +212,7 @@ def send_with_retries(
     adapt_repeated: Optional[Callable[[Result], Result]] = None,
     sleep: Callable[[float], object] = time.sleep,
     draw: Callable[[], float] = random.random,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Result:
     """
     Send a request and return its result. Retry as *kind* and *policy* allow, until the deadline.
@@ -211,6 +235,8 @@ def send_with_retries(
 
         draw: Returns a random number between 0 and 1.
 
+        clock: Returns the seconds of a monotonic clock.
+
     Raises:
         OutcomeUnknown: A write was sent, no response shows whether the site executed it, and no retry is allowed.
 
@@ -222,9 +248,10 @@ def send_with_retries(
     """
     attempt, last = 0, None
     uncertain = False  # whether the site may have executed an attempt of a write
+    waiting = _Waiting(policy, rpc, backoff or Backoff(clock), clock)
     while True:
         attempt += 1
-        _wait_for_backoff(backoff, sleep, rpc, attempt, last, uncertain=uncertain)
+        _wait_for_backoff(backoff, waiting, sleep, rpc, attempt, last, uncertain=uncertain)
         _fail_if_cancelled(uncertain=uncertain)
         try:
             result = _send(send, kind)
@@ -240,12 +267,13 @@ def send_with_retries(
                 uncertain = True
             _fail_if_cancelled(uncertain=uncertain)  # the cancelling has caused the error
             asked = getattr(error, "retry_after", None) or 0.0
-            if attempt >= policy.attempts or not may_repeat(kind, error) or asked > policy.longest_asked:
+            if not may_repeat(kind, error) or not waiting.allows(attempt, asked):
                 _extend_backoff(backoff, error, asked if asked <= policy.longest_asked else 0.0)
                 if uncertain:
                     raise _outcome_unknown(rpc, kind, attempt, error) from error
                 raise
-            wait = policy.wait(attempt, draw(), asked)
+            wait = waiting.pause(attempt, draw(), asked)
+            waiting.log(attempt, error)
             if not _extend_backoff(backoff, error, wait):
                 _pause(wait, sleep, rpc, attempt, error, uncertain=uncertain)
         else:
@@ -285,11 +313,61 @@ def _outcome_unknown(rpc: str, kind: RequestKind, attempts: int, error: Exceptio
     else:
         times = "once" if attempts == 1 else f"{attempts} times"
         msg = f"'{rpc}' was sent {times}, and then: {error} The site may or may not have done it. It may be sent again."
+    if isinstance(error, HTTPStatusError):
+        return OutcomeUnknownStatus(
+            msg,
+            url=error.url,
+            errcode=error.errcode,
+            errmsg=error.errmsg,
+            headers=error.headers,
+            retry_after=error.retry_after,
+            rpc=rpc,
+            attempts=attempts,
+        )
     return OutcomeUnknown(msg, rpc=rpc, attempts=attempts)
+
+
+class _Waiting:
+    """
+    The time for which one call waits for its site.
+    """
+
+    def __init__(self, policy: RetryPolicy, rpc: str, backoff: Backoff, clock: Callable[[], float]) -> None:
+        self._policy, self._rpc, self._backoff, self._clock = policy, rpc, backoff, clock
+        self._started = clock()
+        self.longest_pause = LOG_INTERVAL if policy.wait_for_site else math.inf
+
+    def _left(self) -> float:
+        return max(0.0, self._policy.wait_for_site - (self._clock() - self._started))
+
+    def allows(self, attempt: int, asked: float) -> bool:
+        """
+        Return whether another attempt may follow *attempt*, if the server asks to wait *asked* seconds.
+        """
+        if attempt < self._policy.attempts and asked <= self._policy.longest_asked:
+            return True
+        return self._left() > 0 and asked <= self._left()
+
+    def pause(self, attempt: int, draw: float, asked: float) -> float:
+        """
+        Return the seconds to wait after *attempt*, for a random number *draw*.
+        """
+        wait = self._policy.wait(attempt, draw, asked)
+        return wait if attempt < self._policy.attempts else min(wait, self._left())
+
+    def log(self, attempt: int, error: Optional[TransportError]) -> None:
+        """
+        Log that the site does not respond, if the call waits for it and a minute has passed since the last line.
+        """
+        waited, limit = self._clock() - self._started, self._policy.wait_for_site
+        is_outage = limit and error is not None and (attempt >= self._policy.attempts or waited >= LOG_INTERVAL)
+        if is_outage and self._backoff.is_log_due():
+            LOG.warning("'%s' has waited %.0f s of at most %.0f s for the site: %s", self._rpc, waited, limit, error)
 
 
 def _wait_for_backoff(
     backoff: Optional[Backoff],
+    waiting: _Waiting,
     sleep: Callable[[float], object],
     rpc: str,
     attempt: int,
@@ -298,7 +376,8 @@ def _wait_for_backoff(
     uncertain: bool,
 ) -> None:
     while backoff is not None and backoff.left():
-        _pause(backoff.left(), sleep, rpc, attempt, last, uncertain=uncertain)
+        _pause(min(backoff.left(), waiting.longest_pause), sleep, rpc, attempt, last, uncertain=uncertain)
+        waiting.log(attempt - 1, last)
 
 
 def _pause(

@@ -92,9 +92,9 @@ def test_official_client_fails_without_attempts(server):
             sg.find("Shot", [])
 
 
-def test_attempts_of_the_official_client_mean_nothing(server):
+def test_no_attempts_are_taken_for_one(server):
     """
-    Ours repeats as the site's `RetryPolicy` says; the official client's number does not stop a call.
+    Ours takes ``max_rpc_attempts = 0`` for 1: the call is sent, and not repeated.
     """
     client = make_client(server)
     client.config.max_rpc_attempts = 0

@@ -2,7 +2,6 @@
 Each guarantee in ``docs/reliability.md`` names a test, and that test exists.
 """
 
-import ast
 import re
 from pathlib import Path
 
@@ -18,8 +17,7 @@ def test_named_test_exists(file, test):
     """
     Each test that the page names exists.
     """
-    tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
-    functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    functions = re.findall(r"^ *def (test_\w+)\(", (ROOT / "tests" / file).read_text(encoding="utf-8"), re.MULTILINE)
 
     assert not test or test in functions
 

@@ -25,7 +25,7 @@ from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.cli.shared.usage_error import UsageError
 from sgextended.client.protocol.client_config import server_of
 from sgextended.client.protocol.site_clock import site_clock_of, ticks
-from sgextended.errors import CallError, ConfigurationError, HTTPStatusError, TransportError
+from sgextended.errors import CallError, ConfigurationError, HTTPStatusError, SessionExpired, TransportError
 from sgextended.http.proxy import environment_proxies
 from sgextended.http.retry import BUSY
 from sgextended.http.socket_opener import tls_context
@@ -381,6 +381,8 @@ def _advice(error: BaseException) -> str:
             "The site has no such script or user, or the key is wrong. Check both on the Scripts page of the site's "
             "administration. Look for a space before or after the key, and for a newer key."
         )
+    if isinstance(error, SessionExpired):
+        return "Sign in again in a browser, and use the token of the new session."
     if isinstance(error, HTTPStatusError) and error.errcode in (401, 403):
         return (
             "A web server in front of the site rejects the request. Check whether it limits the addresses of clients, "

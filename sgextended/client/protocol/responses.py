@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 from urllib.parse import urlsplit
 
 from sgextended.client.protocol.error_page import page_title, readable_text
-from sgextended.errors import HTTPStatusError, OutcomeUnknown, TransportError
+from sgextended.errors import HTTPStatusError, InvalidJSON, OutcomeUnknown, SessionExpired, TransportError
 from sgextended.http.retry import is_known_rpc
 from sgextended.http.transport import retry_after
 from sgextended.secret import without_secrets
@@ -157,10 +157,38 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SITE_PATH = re.compile(r"/(api3/json|upload/\w+)/?$")
 
 
+#: The path to which a site with single sign-on redirects a call whose session has ended.
+_SIGN_ON_PATH = "/saml/saml_login_request"
+
+
+def is_sign_on(location: str) -> bool:
+    """
+    Return whether a redirect leads to the single sign-on of a site.
+    """
+    try:
+        return urlsplit(location).path.rstrip("/").endswith(_SIGN_ON_PATH)
+    except ValueError:
+        return False
+
+
+def session_expired_error(server: str, status: Tuple[int, str], headers: Mapping[str, str]) -> SessionExpired:
+    """
+    Return the error for a redirect to the single sign-on of a site.
+    """
+    msg = (
+        f"{server} redirected the call to its single sign-on: the session has ended, and the site has not executed the "
+        "call. Sign in again, and set config.session_token to the new session. A function that is given as "
+        "Site(renew_session=...) returns a new session each time that one has ended."
+    )
+    return SessionExpired(msg, url=server, errcode=status[0], errmsg=status[1], headers=headers)
+
+
 def http_status_error(
     server: str, status: Tuple[int, str], headers: Mapping[str, str], reply: bytes
 ) -> HTTPStatusError:
     code, text = status
+    if code in REDIRECTS and is_sign_on(headers.get("location", "")):
+        return session_expired_error(server, status, headers)
     advice = ""
     if code in REDIRECTS:
         advice = _redirect_advice(headers.get("location", ""))
@@ -242,4 +270,4 @@ def decode_response(
         return read(reply)
     except ValueError as error:
         msg = f"The response of {server} is cut off or garbled ({len(reply)} bytes): {error}."
-        raise TransportError(msg) from error
+        raise InvalidJSON(msg) from error

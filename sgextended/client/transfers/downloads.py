@@ -18,7 +18,7 @@ from urllib.parse import quote, urldefrag, urljoin, urlsplit
 from urllib.request import url2pathname
 
 from sgextended.client.protocol.client_config import identity_of
-from sgextended.client.protocol.responses import REDIRECTS
+from sgextended.client.protocol.responses import REDIRECTS, is_sign_on, session_expired_error
 from sgextended.client.transfers.transfer import (
     CHUNK,
     EXPIRED,
@@ -105,7 +105,7 @@ class Downloads(Transfers):
             if 200 <= response.status < 300:
                 return
             where = _redirect(url, response)
-            if where is not None and not (token and urlsplit(where).path.startswith(_LOGIN_PATH)):
+            if where is not None and not (token and _is_login(where)):
                 hops += 1
                 if hops > _MAX_REDIRECTS:
                     msg = (
@@ -326,10 +326,16 @@ def _redirect(url: str, response: Response) -> Optional[str]:
         raise TransportError(msg, lasting=True) from error
 
 
+def _is_login(where: str) -> bool:
+    return urlsplit(where).path.startswith(_LOGIN_PATH) or is_sign_on(where)
+
+
 def _refusal(url: str, response: Response) -> HTTPStatusError:
     """
     Return the error for a response that is no file, with the message of the official client.
     """
+    if response.status in REDIRECTS and is_sign_on(response.headers.get("location", "")):
+        return session_expired_error(without_query(url), (response.status, response.reason), response.headers)
     msg = f"Failed to open {without_query(url)}\nHTTP Error {response.status}: {response.reason}"
     if response.status == 400:
         msg += "\nAttachment may not exist or is a local file?"

@@ -232,6 +232,7 @@ if TYPE_CHECKING:
         @property
         def site(self) -> Site: ...
 
+        def _take_user_agents(self, agents: Any) -> None: ...
         def _endpoint(self, scheme: str, server: str) -> Endpoint: ...
         def clone(self) -> Any: ...
         def _of(self, site: Site) -> Any: ...
@@ -306,7 +307,7 @@ class Transfers(ClientBase):
             return own, path, True
         host = f"[{host}]" if ":" in host else host
         endpoint = self._endpoint(parts.scheme, host + (f":{port}" if port else ""))
-        self._elsewhere[endpoint.url] = endpoint  # close() leaves these connections, too
+        self._elsewhere[repr(endpoint)] = endpoint  # close() leaves these connections, too
         return transport_to(endpoint), path, False
 
     def _headers(self, *, own: bool) -> Dict[str, str]:
@@ -361,6 +362,9 @@ class Transfers(ClientBase):
         """
         self._fail_if_closed()
         stats, sent_at, sent_tick = RequestStats(), time.time(), ticks()
+        policy = policy or self._site.retry
+        if limit is not None:
+            limit += policy.wait_for_site
         failure: Optional[Type[BaseException]] = (
             None  # only the class: the error refers to this frame, which would keep the error alive
         )
@@ -370,7 +374,7 @@ class Transfers(ClientBase):
                     functools.partial(_counted, send, stats),
                     rpc=rpc,
                     kind=kind,
-                    policy=policy or self._site.retry,
+                    policy=policy,
                     backoff=transport.backoff,
                     adapt_repeated=adapt_repeated,
                     sleep=sleep or PAUSE.get(),

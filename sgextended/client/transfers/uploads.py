@@ -35,12 +35,20 @@ from sgextended.client.transfers.transfer import (
     without_query,
 )
 from sgextended.concurrency.scoped_value import ScopedValue
-from sgextended.errors import ConfigurationError, HTTPStatusError, PartialSuccessError, ShotgunError, TransportError
+from sgextended.errors import (
+    ConfigurationError,
+    HTTPStatusError,
+    PartialSuccessError,
+    SessionExpired,
+    ShotgunError,
+    TransportError,
+)
 from sgextended.http import deadline, retry
 from sgextended.http.cancellation import CancelToken
 from sgextended.http.connection import Body
 from sgextended.http.response import Response
 from sgextended.http.retry import RequestKind
+from sgextended.http.signal_errors import reraise_error_of_signal_handler
 from sgextended.http.transport import retry_after
 from sgextended.observe.call_events import RequestStats
 from sgextended.secret import RedactedBytes, RedactedStr
@@ -238,7 +246,13 @@ class Uploads(Transfers):
             for file in files.values():
                 stack.callback(file.close)
             token = self.config.secret("session_token")
-            text = self._form_response(url, fields, files)
+            try:
+                text = self._form_response(url, fields, files)
+            except SessionExpired as error:
+                reraise_error_of_signal_handler(error)
+                if self._renew_session(token) is None:
+                    raise
+                return self._form_response(url, fields, files)
             if text.startswith("0") and self._is_session_renewed(token):
                 text = self._form_response(url, fields, files)  # the site did not execute the first one
             return text

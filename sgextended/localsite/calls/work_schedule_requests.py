@@ -95,6 +95,6 @@ def _owner(tx: Transaction, payload: Mapping[str, Any], key: str, kind: str) -> 
     if value is None:
         return None
     entity_id = value.get("id") if isinstance(value, dict) and value.get("type") == kind else None
-    if not isinstance(entity_id, int) or isinstance(entity_id, bool):
+    if not isinstance(entity_id, int) or isinstance(entity_id, bool) or not 0 <= entity_id < 2**63:
         raise Fault(f"API {tx.rpc}() '{key}' must be a link to a {kind}. Got: {inspect(value)}")
     return entity_id

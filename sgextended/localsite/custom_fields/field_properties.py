@@ -66,10 +66,9 @@ def check_property(tx: Transaction, field: Field, name: str) -> None:
 
 def _valid_types(tx: Transaction, field: Field, value: Any) -> tuple[str, ...]:
     many = field.data_type == "multi_entity"
-    # Callers may widen the types of a link later, but not create a link with several.
-    is_single = many or tx.rpc == "schema_field_create"
-    if not isinstance(value, list) or not value or (is_single and len(value) != 1):
-        elements = "with one element" if is_single else "of entity types"
+    # A list of links has one type, because its connection has one. A link may have several.
+    if not isinstance(value, list) or not value or (many and len(value) != 1):
+        elements = "with one element" if many or tx.rpc == "schema_field_create" else "of entity types"
         raise Fault(f"API {tx.rpc}() 'valid_types' value expected Array {elements} but got: {inspect(value)}")
     unknown = [name for name in value if not isinstance(name, str) or name not in tx.schema]
     if unknown:

@@ -135,7 +135,7 @@ def _text(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation
         if value is None and relation == "in":
             raise Fault(f"Read failed for entity type [{field.entity_type}]", DATABASE)
         if not isinstance(value, str) and not (value is None and relation == "is"):
-            raise wrong_class(tx, field, value, "String, NilClass")
+            raise wrong_class(tx, field, value, "String" if value is None else "String, NilClass")
     if relation == "in":
         return text_among(column, values)
     if relation == "is" and not values[0]:

@@ -157,6 +157,8 @@ class _Compiler:
         return place.id.in_(pointing)
 
     def _leaf(self, place: Place, field: Field, test: _Test) -> Condition:
+        if field.data_type == "pivot_column":
+            raise Fault(f"API {self.tx.rpc}() of data type 'pivot_column' not supported in API")
         valid = RELATIONS.get(field.data_type)
         if valid is None:
             raise Fault(f"API {self.tx.rpc}() {field.path}'s '{field.data_type}' data type cannot be used in a filter.")

@@ -121,7 +121,7 @@ def parse_path(tx: Transaction, path: Any) -> Node:
     if rest and rest[0] != "id":
         node, rest = _grouped(tx, node, field, rest)
     if rest:
-        if len(rest) != 2 or rest[0] != "id" or not rest[1].isdigit():
+        if len(rest) != 2 or rest[0] != "id" or not _is_id(rest[1]):
             raise Fault(f"Unexpected path: {path} (expecting id/<id>)", NAVIGATION)
         node = attrs.evolve(node, row_id=int(rest[1]))
     return node
@@ -195,10 +195,17 @@ def _retired(tx: Transaction) -> sa.Select[Any]:
     return sa.select(directory.c.type, directory.c.id).where(directory.c.retired == 1)
 
 
+def _is_id(text: str) -> bool:
+    """
+    Return whether a text is a whole number that SQLite can store.
+    """
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
 def _project(tx: Transaction, text: str) -> int:
     projects = tx.tables["Project"]
     query = sa.select(projects.c.id).where(projects.c.retired_at.is_(None))
-    if not text.isdigit() or tx.connection.execute(query.where(projects.c.id == int(text))).first() is None:
+    if not _is_id(text) or tx.connection.execute(query.where(projects.c.id == int(text))).first() is None:
         raise Fault(f"Unexpected result looking for project: {text}: 0 found.", NAVIGATION)
     return int(text)
 
@@ -213,7 +220,7 @@ def _grouped(tx: Transaction, node: Node, field: Field, rest: list[str]) -> tupl
         group = ""
     elif len(rest) >= taken and taken == 2:
         group = unquote(rest[1])
-    elif len(rest) >= taken and rest[1] in tx.schema and rest[2].isdigit():
+    elif len(rest) >= taken and rest[1] in tx.schema and _is_id(rest[2]):
         group = (rest[1], int(rest[2]))
     if group is None:
         raise Fault(f"Unexpected group in path: {'/'.join(rest)}", NAVIGATION)

@@ -190,24 +190,36 @@ def upstream_of(tx: Transaction, task_id: int) -> set[int]:
     return set(tx.connection.execute(query).scalars())
 
 
-def check_type(value: Optional[str]) -> None:
+def check_type(value: Optional[str], *, verb: str = "Create") -> None:
     """
     Raise a fault if *value* is not a type of dependency.
+
+    Args:
+        value: The type that a caller sent.
+
+        verb: What was tried, as the fault says it.
 
     Raises:
         Fault: *value* is not one of ``DEPENDENCY_TYPES``.
     """
     if value not in DEPENDENCY_TYPES:
         raise Fault(
-            "Create failed for [TaskDependency]: Validation failed: Dependency type Dependency type "
+            f"{verb} failed for [TaskDependency]: Validation failed: Dependency type Dependency type "
             f"'{value or ''}' is invalid, accepted values are {', '.join(DEPENDENCY_TYPES)}.",
             DATABASE,
         )
 
 
-def check_loop(tx: Transaction, task_id: int) -> None:
+def check_loop(tx: Transaction, task_id: int, *, verb: str = "Create") -> None:
     """
     Raise a fault if a task depends on itself, directly or through other tasks.
+
+    Args:
+        tx: The transaction of the request.
+
+        task_id: The task.
+
+        verb: What was tried with a dependency, as the fault says it.
 
     Raises:
         Fault: The dependencies of the task form a loop.
@@ -220,7 +232,7 @@ def check_loop(tx: Transaction, task_id: int) -> None:
     above = above.union(further)
     if tx.connection.execute(sa.select(above.c.id).where(above.c.id == task_id)).first() is not None:
         raise Fault(
-            "Create failed for [TaskDependency]: Validation failed: Can't create this dependency as it causes a loop.",
+            f"{verb} failed for [TaskDependency]: Validation failed: Can't create this dependency as it causes a loop.",
             DATABASE,
         )
 

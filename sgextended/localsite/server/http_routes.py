@@ -292,12 +292,12 @@ def _ids_in(method: str, params: list[Any], result: Any) -> tuple[int, ...]:
         return ()
     if method == "batch":
         return tuple(_id_in(request, answer) for request, answer in zip(params[1], result))
-    return (_id_in(params[1], result),)
+    row = params[1]["entity"] if method in {"follow", "unfollow"} else params[1]
+    return (_id_in(row, result),)
 
 
-def _id_in(request: dict[str, Any], answer: Any) -> int:
-    row = request.get("entity", request)  # `follow` names its row under "entity"
-    found: int = row["id"] if "id" in row else answer["id"]
+def _id_in(row: dict[str, Any], answer: Any) -> int:
+    found: int = answer["id"] if isinstance(answer, dict) and "id" in answer else row["id"]
     return found
 
 

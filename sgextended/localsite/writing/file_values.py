@@ -203,7 +203,7 @@ def _storage_of_path(tx: Transaction, path: str) -> tuple[Optional[Link], str]:
 
 
 def _storage_of_link(tx: Transaction, link: Any) -> Optional[Link]:
-    if not isinstance(link, dict):
+    if not isinstance(link, dict) or link.get("type", "LocalStorage") != "LocalStorage":
         return None
     table = tx.tables["LocalStorage"]
     key, column = ("id", table.c.id) if link.get("id") is not None else ("name", table.c.code)

@@ -385,6 +385,8 @@ def _check_connection(
     if entity_id is not None:
         old = sa.select(*(table.c[f"{end}__id"] for end in ends)).where(table.c.id == entity_id)
         columns = {**tx.connection.execute(old).mappings().one(), **columns}
+    if any(columns.get(f"{end}__id") is None for end in ends):
+        return
     same = [table.c[f"{end}__id"] == columns.get(f"{end}__id") for end in ends]
     query = sa.select(table.c.id).where(*same, table.c.retired_at.is_(None), table.c.id.is_not(entity_id))
     if tx.connection.execute(query).first() is not None:

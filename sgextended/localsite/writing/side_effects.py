@@ -129,7 +129,7 @@ class Update:
                     neighbours[field.name] = _neighbours(tx, field, entity_id)
         elif entity_type.name == "TaskDependency":
             if "dependency_type" in columns:
-                dependencies.check_type(columns["dependency_type"])
+                dependencies.check_type(columns["dependency_type"], verb="Update")
             wanted = [] if dependencies.BINDING.isdisjoint(columns) else ["task__id"]
         elif columns.get("task_template__id") is not None:
             wanted = ["task_template__id"]
@@ -154,7 +154,7 @@ class Update:
                 dependencies.plan_existing(tx, entity_id, self._timed)
         elif entity_type.name == "TaskDependency" and self._before:
             waiting = self.columns.get("task__id", self._before["task__id"])
-            _check_and_settle(tx, waiting)
+            _check_and_settle(tx, waiting, verb="Update")
             if self._before["task__id"] not in (None, waiting):
                 dependencies.settle(tx, [self._before["task__id"]], hold=True)
         elif self._before and self._before["task_template__id"] != self.columns["task_template__id"]:
@@ -209,19 +209,28 @@ def finish_delete(tx: Transaction, waiting: list[int]) -> None:
 def finish_revive(tx: Transaction, entity_type: EntityType, entity_id: int) -> None:
     """
     Move the tasks that a revived row affects to the dates that their upstream tasks allow.
+
+    Raises:
+        Fault: The dependencies that are live again form a loop with those that were made in the meantime.
     """
     waiting = waiting_for(tx, entity_type, entity_id)
-    if entity_type.name == "TaskDependency":
-        for task_id in waiting:
-            dependencies.check_loop(tx, task_id)
-    elif entity_type.name == "Task":
+    revived = waiting
+    if entity_type.name == "Task":
         waiting.insert(0, entity_id)
+        revived = [entity_id]
+    elif entity_type.name == "TaskTemplate":
+        tasks = tx.tables["Task"]
+        revived = list(
+            tx.connection.execute(sa.select(tasks.c.id).where(tasks.c.task_template__id == entity_id)).scalars()
+        )
+    for task_id in revived:
+        dependencies.check_loop(tx, task_id)
     dependencies.settle(tx, waiting)
 
 
-def _check_and_settle(tx: Transaction, task_id: Optional[int]) -> None:
+def _check_and_settle(tx: Transaction, task_id: Optional[int], *, verb: str = "Create") -> None:
     if task_id is not None:
-        dependencies.check_loop(tx, task_id)
+        dependencies.check_loop(tx, task_id, verb=verb)
         dependencies.settle(tx, [task_id])
 
 

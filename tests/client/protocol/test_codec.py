@@ -138,6 +138,7 @@ def test_encode_leaves_its_argument_alone(value):
     assert typed(value) == typed(given_)
 
 
+@settings(deadline=None)
 @given(strategies.datetimes)
 def test_a_datetime_comes_back_as_it_went(at):
     """

@@ -343,7 +343,7 @@ def test_five_thousand_conditions_work(sg, operator):
         (["content", "is", "a", "b"], "API read() 'is' 'relation' expects a 1-element array: [\"a\", \"b\"]"),
         (["duration", "between", 1, 2, 3], "API read() 'between' 'relation' expects a 2-element array: [1, 2, 3]"),
         (["content", "in", [None]], "Read failed for entity type [Task]"),
-        (["content", "contains", None], "API read() Task.content expected [String, NilClass]"),
+        (["content", "contains", None], "API read() Task.content expected [String] data type(s) but got NilClass: nil"),
         (["content", "is", 5], "data type(s) but got Integer: 5"),
         (["sg_status_list", "is", 5], "API read() Task.sg_status_list expected [String, NilClass]"),
         (["duration", "is", [1.5, 2]], "expects a 1-element array"),
@@ -386,6 +386,15 @@ def test_bad_filter_faults_with_the_sites_words(sg, condition, message):
         sg.find("Task", [condition])
 
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("relation", ["is", "in", "bogus"])
+def test_filter_by_a_pivot_column_faults(sg, relation):
+    """
+    The columns of steps, which only the web application fills, are refused whatever the relation is.
+    """
+    with pytest.raises(Fault, match=r"API read\(\) of data type 'pivot_column' not supported in API"):
+        sg.find("Shot", [["step_0", relation, "fin"]])
 
 
 @pytest.mark.parametrize(

@@ -422,17 +422,37 @@ def test_loop_is_refused(sg, make_task, wait, length, way):
     assert sg.find("TaskDependency", [["task", "is", first]]) == []
 
 
-def test_loop_by_revival_is_refused(sg, make_task, wait):
+@pytest.mark.parametrize("retired", ["TaskDependency", "Task", "TaskTemplate"])
+def test_loop_by_revival_is_refused(sg, make_task, wait, name, retired):
     """
-    A dependency that was retired does not come back into a loop.
+    A dependency that was retired, alone or with its task or the template of the task, does not come back into a loop.
     """
-    first, second = make_task(), make_task()
-    pair = wait(second, first)
-    sg.delete("TaskDependency", pair["id"])
-    wait(first, second)
+    first, last = make_task(1), make_task(1)
+    template = sg.create("TaskTemplate", {"code": name})
+    data = {"content": "between", "task_template": template}
+    between = sg.create("Task", data) if retired == "TaskTemplate" else make_task(1)
+    pair = wait(between, first)
+    wait(last, between)
+    gone = {"TaskDependency": pair, "Task": between, "TaskTemplate": template}[retired]
+    sg.delete(retired, gone["id"])
+    wait(first, last)
 
     with pytest.raises(Fault, match=r"causes a loop"):
-        sg.revive("TaskDependency", pair["id"])
+        sg.revive(retired, gone["id"])
+    assert sg.find_one(retired, [["id", "is", gone["id"]]]) is None
+    sg.update("Task", first["id"], {"pinned": False, "duration": 2 * DAY})
+
+
+def test_loop_by_an_update_is_refused(sg, make_task, wait):
+    """
+    A dependency cannot be given another end so that its tasks wait for each other. The fault names an update.
+    """
+    first, second, third = make_task(), make_task(), make_task()
+    wait(second, first)
+    pair = wait(first, third)
+
+    with pytest.raises(Fault, match=r"Update failed for \[TaskDependency\]: Validation failed: .* causes a loop"):
+        sg.update("TaskDependency", pair["id"], {"dependent_task": second})
 
 
 @pytest.mark.parametrize("kind", ["x", "START-TO-START", None])
@@ -451,7 +471,8 @@ def test_unknown_kind_is_refused(sg, make_task, wait, way, kind):
         ways[way]()
 
     assert str(caught.value) == (
-        "Create failed for [TaskDependency]: Validation failed: Dependency type Dependency type "
+        f"{'Update' if way == 'update' else 'Create'} failed for [TaskDependency]: "
+        "Validation failed: Dependency type Dependency type "
         f"'{kind or ''}' is invalid, accepted values are finish-to-start-next-day, start-to-start, finish-to-finish, "
         "start-to-finish-next-day."
     )
@@ -544,9 +565,10 @@ def test_chain_past_the_calendar_faults(sg, make_task, wait):
 
 def test_half_a_dependency_moves_nobody(sg, make_task):
     """
-    A dependency may lack an end; it gets it later.
+    A dependency may lack an end; it gets it later. Several may lack the same end.
     """
     first, second = make_task(1), make_task()
+    sg.create("TaskDependency", {"dependent_task": first})
     pair = sg.create("TaskDependency", {"dependent_task": first})
     sg.update("TaskDependency", pair["id"], {"offset_days": 1})
     sg.delete("TaskDependency", pair["id"])

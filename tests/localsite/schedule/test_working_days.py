@@ -162,6 +162,7 @@ def test_rule_is_read_only(sg):
         ({"user": {"type": "Group", "id": 1}}, "'user' must be a link to a HumanUser."),
         ({"project": 5}, "'project' must be a link to a Project. Got: 5"),
         ({"project": {"type": "Project", "id": True}}, "'project' must be a link to a Project."),
+        ({"project": {"type": "Project", "id": 2**63}}, "'project' must be a link to a Project."),
     ],
     ids=str,
 )

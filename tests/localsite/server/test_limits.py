@@ -33,6 +33,7 @@ _WORDS = [
     *("and", "asc", "between", "code", "contains", "count", "create", "desc", "entity", "entity.Shot.code", "exact"),
     *("in", "in_last", "is", "is_not", "Note", "or", "Project", "retired", "set", "Shot", "sg_sequence", "starts_with"),
     *("Task", "tasks.Task.content", "update", "Version", "$FROM$Task.entity", "month", "sum", "", "DAY", "this_file"),
+    *("/Project/1/Shot", f"/Project/{2**70}", f"/Project/1/Shot/id/{2**70}", "/Project/\u00b2"),
     *("2024-01-01", "2024-01-01T00:00:00Z", "image", "sg_uploaded_movie", "tags", "task_assignees", "duration"),
 ]
 _scalars = st.one_of(
@@ -146,13 +147,15 @@ def _replaced(value, at, new):
 @st.composite
 def _requests(draw):
     """
-    Good requests in which one or two parts are replaced by anything at all.
+    Good requests in which one or two parts are replaced by anything at all, some with one more key.
     """
     method, payload = draw(st.sampled_from(_GOOD))
     types = sorted(standard_schema().types)
     for _change in range(draw(st.integers(1, 2))):
         at = draw(st.sampled_from(list(_places(payload))))
         payload = _replaced(payload, at, draw(_values | st.sampled_from(types)))
+    if isinstance(payload, dict) and draw(st.booleans()):
+        payload = {draw(st.sampled_from(_KEYS)): draw(_values), **payload}
     return method, payload
 
 
@@ -210,6 +213,21 @@ def test_nearly_right_requests_are_answered(fuzzed, request):
 
     assert status == 200, (method, payload)
     assert isinstance(json.loads(body), dict)
+
+
+@pytest.mark.parametrize("entity", [None, {}, 5, _SHOT])
+def test_key_that_a_request_does_not_have_is_ignored(fuzzed, entity):
+    """
+    A request that is executed is answered and recorded also if it names an entity, which only `follow` has.
+    """
+    site, ask = fuzzed
+    fields = [{"field_name": "name", "value": f"with {entity}"}]
+    status, body = ask("create", {"type": "Project", "fields": fields, "entity": entity})
+    made = json.loads(body)["results"]["id"]
+
+    assert (status, site.ledger.entries[-1].ids) == (200, (made,))
+    status, body = ask("delete", {"type": "Project", "id": made, "entity": entity})
+    assert (status, json.loads(body)["results"], site.ledger.entries[-1].ids) == (200, True, (made,))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

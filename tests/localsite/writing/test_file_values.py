@@ -180,6 +180,7 @@ def test_local_file_has_an_attachment(sg, storages, publish):
             "invalid/missing local storage",
         ),
         ({"relative_path": "x", "local_storage": {"type": "LocalStorage", "name": "nope"}}, "invalid/missing local"),
+        ({"relative_path": "x", "local_storage": {"type": "Shot", "id": 1}}, "invalid/missing local storage"),
         ({"relative_path": "x", "local_storage": {}}, "invalid/missing local storage"),
         ({"name": "x"}, "invalid/missing url hash string 'url'"),
         ({"type": "Attachment", "id": 5}, "invalid/missing url hash string 'url'"),
