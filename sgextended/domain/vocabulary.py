@@ -118,7 +118,7 @@ class KnownNames:
         """
         if not can_summarize(self._sg):  # a Mockgun has only the rows that a test has made
             return otherwise
-        schema, began = _schema_of(self._sg), time.time()
+        schema, began = schema_of(self._sg), time.time()
         try:
             found = read(schema, None)
             if isinstance(found, Exception):
@@ -187,7 +187,10 @@ def _error(value: str, what: str, known: Mapping[str, str]) -> InvalidArgumentEr
     return InvalidArgumentError(msg)
 
 
-def _schema_of(sg: Any) -> SiteSchema:
+def schema_of(sg: Any) -> SiteSchema:
+    """
+    Return the cached schema of a client's site.
+    """
     own = getattr(sg, "site_schema", None)
     if own is not None:  # an SGExtended
         schema: SiteSchema = own()

@@ -23,6 +23,7 @@ FINDERS = {
     "find_published_files": "PublishedFile",
     "find_sequences": "Sequence",
     "find_shots": "Shot",
+    "find_startable_tasks": "Task",
     "find_tasks": "Task",
     "find_time_logs": "TimeLog",
     "find_unfinished_publishes": "PublishedFile",
