@@ -40,13 +40,17 @@ def translate_path(
     Raises:
         NotFoundError: No storage contains the path, or the storage has no root on that platform.
 
-        InvalidArgumentError: *platform* is not one of these words. No request was sent.
+        InvalidArgumentError: *platform* is not one of these words, or *path* is not a path. No request was sent.
     """
     target = _this_platform() if platform is None else platform
     if target not in _ROOTS:
         msg = f"platform={platform!r} is not a known platform. No request was sent. Use {', '.join(map(repr, _ROOTS))}."
         raise InvalidArgumentError(msg)
-    text = os.fsdecode(path)
+    try:
+        text = os.fsdecode(path)
+    except TypeError:
+        msg = f"path must be text or a path, not {path!r:.80}. No request was sent."
+        raise InvalidArgumentError(msg) from None
     with within(sg, timeout):
         found = _storage_of(_storages(sg, None), text) or _storage_of(_storages(sg, 0.0), text)
     if found is None:

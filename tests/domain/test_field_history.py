@@ -6,20 +6,42 @@ import datetime as dt
 
 import pytest
 
+from sgextended.localsite import LocalSite
+
 
 @pytest.fixture(scope="module")
-def changed(sg, show):
+def sg(make_sg):
+    """
+    A client of a site for these tests.
+    """
+    with LocalSite() as site:
+        site.add_user("ana", "a password")
+        yield make_sg(site)
+
+
+@pytest.fixture(scope="module")
+def ana(sg):
+    """
+    A person.
+    """
+    return sg.find_one("HumanUser", [["login", "is", "ana"]])
+
+
+@pytest.fixture(scope="module")
+def changed(sg, ana):
     """
     A shot and a task whose fields have changed.
     """
-    shot = sg.create("Shot", {"code": "history", "project": show["bird"], "sg_status_list": "wtg"})
+    project = sg.create("Project", {"name": "Film"})
+    sequence = sg.create("Sequence", {"code": "sq", "project": project})
+    shot = sg.create("Shot", {"code": "history", "project": project, "sg_status_list": "wtg"})
     for status in ("ip", "fin"):
         sg.update("Shot", shot["id"], {"sg_status_list": status})
-    sg.update("Shot", shot["id"], {"sg_cut_in": 1001, "sg_sequence": show["sequence"]})
-    task = sg.create("Task", {"content": "history", "project": show["bird"], "entity": shot})
-    sg.assign(task, show["ana"])
-    sg.unassign(task, show["ana"])
-    return shot, task
+    sg.update("Shot", shot["id"], {"sg_cut_in": 1001, "sg_sequence": sequence})
+    task = sg.create("Task", {"content": "history", "project": project, "entity": shot})
+    sg.assign(task, ana)
+    sg.unassign(task, ana)
+    return {**shot, "sg_sequence": sequence}, task
 
 
 def test_values_of_a_field(sg, changed):
@@ -36,7 +58,7 @@ def test_values_of_a_field(sg, changed):
     assert history[-1]["type"] == "EventLogEntry"
 
 
-def test_links(sg, show, changed):
+def test_links(sg, ana, changed):
     """
     A link has its type and id; a list of links has what was added and removed.
     """
@@ -44,9 +66,9 @@ def test_links(sg, show, changed):
     sequence = sg.field_history(shot, "sg_sequence")[-1]["new_value"]
     added, removed = sg.field_history(task, "task_assignees")[-2:]
 
-    assert (sequence["type"], sequence["id"]) == ("Sequence", show["sequence"]["id"])
-    assert [link["id"] for link in added["added"]] == [show["ana"]["id"]]
-    assert [link["id"] for link in removed["removed"]] == [show["ana"]["id"]]
+    assert (sequence["type"], sequence["id"]) == ("Sequence", shot["sg_sequence"]["id"])
+    assert [link["id"] for link in added["added"]] == [ana["id"]]
+    assert [link["id"] for link in removed["removed"]] == [ana["id"]]
     assert added["removed"] == removed["added"] == []
 
 
@@ -62,7 +84,7 @@ def test_several_entities_and_fields(sg, changed):
     assert {row["field"] for row in sg.field_history(changed[0])} >= {"sg_cut_in", "sg_status_list", "sg_sequence"}
 
 
-def test_options(sg, show, changed):
+def test_options(sg, ana, changed):
     """
     user=, order= and limit= have the usual meaning. No entities cost no request.
     """
@@ -70,5 +92,5 @@ def test_options(sg, show, changed):
     (last,) = sg.field_history(changed[0], "sg_status_list", order=newest, limit=1)
 
     assert last["new_value"] == "fin"
-    assert sg.field_history(changed[0], user=show["ana"]) == []
+    assert sg.field_history(changed[0], user=ana) == []
     assert sg.field_history([]) == []

@@ -5,14 +5,34 @@ Tasks that may start, on chains of tasks with every state.
 import pytest
 
 from sgextended import InvalidArgumentError
+from sgextended.localsite import LocalSite
 
 
 @pytest.fixture(scope="module")
-def chains(sg, show):
+def sg(make_sg):
+    """
+    A client of a site for these tests.
+    """
+    with LocalSite() as site:
+        site.add_user("ana", "a password")
+        yield make_sg(site)
+
+
+@pytest.fixture(scope="module")
+def ana(sg):
+    """
+    A person.
+    """
+    return sg.find_one("HumanUser", [["login", "is", "ana"]])
+
+
+@pytest.fixture(scope="module")
+def chains(sg, ana):
     """
     A project with tasks that wait for one or two others. The names say of what statuses these are.
     """
     project = sg.create("Project", {"name": "Chains"})
+    crew = sg.create("Group", {"code": "crew", "users": [ana]})
     made = {}
     for name, status, upstream in (
         ("done", "fin", []),
@@ -26,7 +46,7 @@ def chains(sg, show):
         ("after done twice", "wtg", ["done"]),
     ):
         links = [made[each] for each in upstream]
-        people = [show["crew"]] if name == "after done" else []
+        people = [crew] if name == "after done" else []
         made[name] = sg.create(
             "Task",
             {
@@ -64,11 +84,11 @@ def test_other_statuses_may_count_as_final(sg, chains, final):
     assert found == ["free", "after done", "after omitted", "after done twice"]
 
 
-def test_conditions_and_options(sg, show, chains):
+def test_conditions_and_options(sg, ana, chains):
     """
     The other conditions restrict the result; limit= counts the tasks that may start. upstream_tasks is not returned.
     """
-    assert names(sg.find_startable_tasks(assignee=show["ana"], project=chains)) == ["after done"]
+    assert names(sg.find_startable_tasks(assignee=ana, project=chains)) == ["after done"]
     assert names(sg.find_startable_tasks(project=chains, status="rdy")) == ["after done"]
     assert names(sg.find_startable_tasks(project=chains, status="In Progress")) == ["running"]
     assert names(sg.find_startable_tasks(project=chains, limit=2)) == ["free", "after done"]

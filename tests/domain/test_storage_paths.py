@@ -89,6 +89,8 @@ def test_errors(sg):
         sg.translate_path("/scratch/a", "windows")
     with pytest.raises(InvalidArgumentError, match="'amiga' is not a known platform"):
         sg.translate_path("/scratch/a", "amiga")
+    with pytest.raises(InvalidArgumentError, match="path must be text or a path, not 5"):
+        sg.translate_path(5)
 
 
 def test_requests(sg, site):
