@@ -39,13 +39,16 @@ from sgextended.domain import (
     publishing,
     sequences,
     shots,
+    startable_tasks,
     statuses,
     steps,
+    storage_paths,
     tasks,
     time_logs,
     users,
     versions,
 )
+from sgextended.domain import field_history as histories
 from sgextended.domain import resolve as addresses
 from sgextended.domain.query_fields import page_records, query_field_values
 from sgextended.domain.typed import read_write
@@ -388,6 +391,7 @@ class SGExtended(Construction):
     find_sequences = sequences.find_sequences
     find_episodes = episodes.find_episodes
     find_tasks = tasks.find_tasks
+    find_startable_tasks = startable_tasks.find_startable_tasks
     find_versions = versions.find_versions
     latest_versions = versions.latest_versions
     find_published_files = published_files.find_published_files
@@ -416,6 +420,8 @@ class SGExtended(Construction):
     group_by = entities.group_by
     resolve = addresses.resolve
     entity_url = addresses.entity_url
+    field_history = histories.field_history
+    translate_path = storage_paths.translate_path
     find_as = read_write.find_as
     find_iter_as = read_write.find_iter_as
     get_as = read_write.get_as

@@ -26,6 +26,8 @@ Ids = Union[int, Iterable[int], None]
 #: A day, as ``"YYYY-MM-DD"`` or a date, or None for no restriction.
 Day = Union[str, dt.date, None]
 FilePath = Union[str, "PathLike[str]"]
+#: A sort order as the native ``find`` takes it, or None for the default order of the function.
+Order = Optional[Sequence[Mapping[str, str]]]
 
 #: Types of authors and artists.
 PEOPLE = ("HumanUser", "ApiUser", "ClientUser")
@@ -214,6 +216,45 @@ def conditions_of(filters: Optional[Iterable[Any]]) -> List[Any]:
             )
             raise InvalidArgumentError(msg)
     return conditions
+
+
+def order_of(order: Order, default: Iterable[str] = ()) -> List[Dict[str, str]]:
+    """
+    Return a native sort order; if *order* is None, one by the fields of *default*. A ``-`` in front of a default field
+    means descending.
+
+    Raises:
+        InvalidArgumentError: *order* is not a list of dicts with ``field_name``.
+    """
+    if order is None:
+        return [
+            {"field_name": field.lstrip("-"), "direction": "desc" if field.startswith("-") else "asc"}
+            for field in default
+        ]
+    sorts: List[Any] = [None] if isinstance(order, (str, Mapping)) else values_of(order) or []
+    for sort in sorts:
+        if not isinstance(sort, Mapping) or not isinstance(sort.get("field_name", sort.get("column")), str):
+            msg = (
+                "order must be a list as in find, such as [{'field_name': 'code', 'direction': 'desc'}], not "
+                f"{order!r:.80}. No request was sent."
+            )
+            raise InvalidArgumentError(msg)
+    return [dict(sort) for sort in sorts]
+
+
+def limit_of(limit: Optional[int]) -> int:
+    """
+    Return the maximum number of entities; 0 means all.
+
+    Raises:
+        InvalidArgumentError: *limit* is not a whole number of at least 0.
+    """
+    if limit is None:
+        return 0
+    if not is_id(limit) or limit < 0:
+        msg = f"limit={limit!r:.80} is not a whole number of at least 0. No request was sent. 0 returns all entities."
+        raise InvalidArgumentError(msg)
+    return int(limit)
 
 
 def _is_condition(each: Any) -> bool:

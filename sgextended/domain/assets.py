@@ -4,7 +4,7 @@ Find assets.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.arguments import Links, Names, Row
+from sgextended.domain.arguments import Links, Names, Order, Row
 from sgextended.domain.client_kinds import Finder
 from sgextended.domain.search import Query
 from sgextended.http.deadline import within
@@ -26,9 +26,12 @@ def find_assets(
     shot: Links = None,
     sequence: Links = None,
     episode: Links = None,
+    archived: Optional[bool] = False,
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -43,7 +46,7 @@ def find_assets(
 
         asset_type: Values of ``sg_asset_type``, such as ``"Character"``.
 
-        status: Short codes of statuses, such as ``"ip"``.
+        status: Short codes or names of statuses, such as ``"ip"``.
 
         shot: Links to shots in which the assets appear.
 
@@ -51,11 +54,19 @@ def find_assets(
 
         episode: Links to episodes. An asset matches if the episode itself, a sequence or a shot of it is linked to it.
 
-        fields: Fields to return instead of `ASSET_FIELDS`.
+        archived: True returns only entities of archived projects, False leaves them out, None returns both. False does
+            not leave out anything if a project, shot, sequence or episode is given.
+
+        fields: Fields to return instead of `ASSET_FIELDS`: ``code``, ``sg_asset_type``, ``sg_status_list``,
+            ``description``, ``project``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -64,11 +75,12 @@ def find_assets(
     """
     with within(sg, timeout):
         query = Query(filters)
+        query.archived(archived)
         query.links("project", project, "Project")
         query.globs("code", name)
-        query.names("sg_asset_type", asset_type)
-        query.names("sg_status_list", status)
+        query.list_values("Asset", "sg_asset_type", asset_type)
+        query.statuses("Asset", status)
         query.links("shots", shot, "Shot")
         query.links_by_any(_IN_SEQUENCE, sequence, "Sequence")
         query.links_by_any(_IN_EPISODE, episode, "Episode")
-        return query.find(sg, "Asset", ASSET_FIELDS, fields, extra_fields, ["code", "id"])
+        return query.find(sg, "Asset", ASSET_FIELDS, fields, extra_fields, ["code", "id"], order=order, limit=limit)

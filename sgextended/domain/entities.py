@@ -8,10 +8,13 @@ from sgextended.client.native_client import NativeClient
 from sgextended.client.transfers.parallel_parts import in_parallel
 from sgextended.domain.arguments import (
     Entity,
+    Order,
     Row,
     conditions_of,
     fields_of,
     is_id,
+    limit_of,
+    order_of,
     rows_of,
     to_link,
     values_of,
@@ -45,10 +48,12 @@ def find_by_ids(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
-    Return entities by their ids, any number of them, in the order of *ids*.
+    Return entities by their ids, any number of them, in the order of *ids* unless *order* is given.
 
     Args:
         sg: The client (SGExtended, Shotgun or Mockgun). An SGExtended requests several pages of 500 at the same time.
@@ -65,6 +70,11 @@ def find_by_ids(
 
         filters: Native conditions that the entities must also match.
 
+        order: A native sort order, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``. It costs one find
+            for all ids, which is not sent in parallel.
+
+        limit: Maximum number of entities; 0: all.
+
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
     Returns:
@@ -78,12 +88,14 @@ def find_by_ids(
     numbers = [_id_of(each, entity_type) for each in _several(ids)]
     wanted, conditions = fields_of(fields, extra_fields), conditions_of(filters)
     unique = list(dict.fromkeys(numbers))
-    chunks = [unique[start : start + PAGE_SIZE] for start in range(0, len(unique), PAGE_SIZE)]
+    most, _sorts = limit_of(limit), order_of(order)
+    size = PAGE_SIZE if order is None else max(len(unique), 1)  # only the site can sort by any field
+    chunks = [unique[start : start + size] for start in range(0, len(unique), size)]
 
     def find_chunk(number: int, _stopped: Any = None) -> List[Row]:
         query = Query(conditions)
         query.numbers("id", chunks[number - 1])
-        return query.find(sg, entity_type, wanted, None, (), ["id"])
+        return query.find(sg, entity_type, wanted, None, (), ["id"], order=order)
 
     with within(sg, timeout):
         if len(chunks) > 1 and isinstance(client_of(sg), NativeClient):
@@ -100,7 +112,10 @@ def find_by_ids(
             "not exist, are retired, or do not match the filters. Pass required=False to leave them out."
         )
         raise NotFoundError(msg)
-    return [dict(found[number]) for number in numbers if number in found]
+    if order is not None:
+        places = {number: place for place, number in enumerate(found)}
+        numbers.sort(key=lambda number: places.get(number, 0))
+    return [dict(found[number]) for number in numbers if number in found][: most or None]
 
 
 def get(

@@ -4,7 +4,7 @@ Find episodes.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.arguments import Links, Names, Row
+from sgextended.domain.arguments import Links, Names, Order, Row
 from sgextended.domain.client_kinds import Finder
 from sgextended.domain.search import Query
 from sgextended.http.deadline import within
@@ -18,9 +18,12 @@ def find_episodes(
     *,
     name: Names = None,
     status: Names = None,
+    archived: Optional[bool] = False,
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -33,13 +36,21 @@ def find_episodes(
 
         name: Names or globs.
 
-        status: Short codes of statuses, such as ``"ip"``.
+        status: Short codes or names of statuses, such as ``"ip"``.
 
-        fields: Fields to return instead of `EPISODE_FIELDS`.
+        archived: True returns only entities of archived projects, False leaves them out, None returns both. False does
+            not leave out anything if a project is given.
+
+        fields: Fields to return instead of `EPISODE_FIELDS`: ``code``, ``sg_status_list``, ``description``,
+            ``project``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -48,7 +59,8 @@ def find_episodes(
     """
     with within(sg, timeout):
         query = Query(filters)
+        query.archived(archived)
         query.links("project", project, "Project")
         query.globs("code", name)
-        query.names("sg_status_list", status)
-        return query.find(sg, "Episode", EPISODE_FIELDS, fields, extra_fields, ["code", "id"])
+        query.statuses("Episode", status)
+        return query.find(sg, "Episode", EPISODE_FIELDS, fields, extra_fields, ["code", "id"], order=order, limit=limit)

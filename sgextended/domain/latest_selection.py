@@ -5,7 +5,7 @@ Select the latest entity of each group, for versions and published files.
 import re
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
-from sgextended.domain.arguments import Names, Row, texts_of
+from sgextended.domain.arguments import Names, Order, Row, limit_of, texts_of
 from sgextended.domain.client_kinds import Finder
 from sgextended.domain.search import Query
 from sgextended.errors import InvalidArgumentError
@@ -30,10 +30,19 @@ class LatestSelector:
         self.group_fields, self.number_field, self.number_in_name = group_fields, number_field, number_in_name
 
     def find(
-        self, sg: Finder, query: Query, entity_type: str, wanted: Iterable[str], group_by: Names, order_by: str
+        self,
+        sg: Finder,
+        query: Query,
+        entity_type: str,
+        wanted: Iterable[str],
+        group_by: Names,
+        order_by: str,
+        *,
+        order: Order = None,
+        limit: int = 0,
     ) -> List[Row]:
         """
-        Return the latest entity of each group among the entities that a query finds, lowest id first.
+        Return the latest entity of each group among the entities that a query finds.
 
         Args:
             sg: The client (SGExtended, Shotgun or Mockgun).
@@ -48,6 +57,10 @@ class LatestSelector:
 
             order_by: ``"date"`` or ``"number"``.
 
+            order: A native sort order for the result. None: lowest id first.
+
+            limit: Maximum number of entities to return; 0: all.
+
         Raises:
             InvalidArgumentError: *group_by* or *order_by* is not one of the known words. No request was sent.
         """
@@ -55,14 +68,17 @@ class LatestSelector:
         needed = ["project", "entity", "created_at", self.number_field, *fields]
         latest: Dict[Tuple[Any, ...], Row] = {}
         wanted = list(wanted)
-        for row in query.find(sg, entity_type, wanted, None, needed, ["id"]):
+        most = limit_of(limit)
+        places: Dict[int, int] = {}
+        for place, row in enumerate(query.find(sg, entity_type, wanted, None, needed, ["id"], order=order)):
+            places[row["id"]] = place
             group = self.group_key(row, ["project", "entity", *fields])
             if all(value is None for value in group[1:]):  # neither an entity nor a value to group by
                 continue
             if group not in latest or self.rank(row, order_by) > self.rank(latest[group], order_by):
                 latest[group] = row
         keep = {"type", "id", *wanted}
-        found = sorted(latest.values(), key=lambda row: int(row["id"]))
+        found = sorted(latest.values(), key=lambda row: places[row["id"]])[: most or None]
         return [{field: value for field, value in row.items() if field in keep} for row in found]
 
     def _fields_to_group_by(self, group_by: Names, order_by: str) -> List[str]:

@@ -12,6 +12,7 @@ from sgextended.domain.arguments import (
     FilePath,
     Links,
     Names,
+    Order,
     Row,
     SomeLinks,
     check_text,
@@ -61,9 +62,12 @@ def find_notes(
     status: Names = None,
     unread: Optional[bool] = None,
     include_replies: bool = False,
+    archived: Optional[bool] = False,
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -87,7 +91,7 @@ def find_notes(
 
         note_type: Values of ``sg_note_type``, such as ``"Client"``.
 
-        status: Short codes of statuses, such as ``"opn"``.
+        status: Short codes or names of statuses, such as ``"opn"``.
 
         unread: True returns only notes that the current user has not read, False only the others. For a script, all
             notes are unread.
@@ -95,11 +99,19 @@ def find_notes(
         include_replies: Whether to add the key ``thread`` to each note: its replies and attachments, as
             `find_note_threads` returns them.
 
-        fields: Fields to return instead of `NOTE_FIELDS`.
+        archived: True returns only entities of archived projects, False leaves them out, None returns both. False does
+            not leave out anything if a project, or an entity or task of one, is given.
+
+        fields: Fields to return instead of `NOTE_FIELDS`: ``subject``, ``content``, ``user``, ``note_links``,
+            ``tasks``, ``addressings_to``, ``sg_status_list``, ``sg_note_type``, ``created_at``, ``project``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -108,19 +120,20 @@ def find_notes(
     """
     with within(sg, timeout):
         query = Query(filters)
+        query.archived(archived)
         query.links("note_links", entity)
         query.links("project", project, "Project")
         query.links("tasks", task, "Task")
         query.links("user", user, *PEOPLE)
         query.globs("subject", subject)
-        query.names("sg_note_type", note_type)
-        query.names("sg_status_list", status)
+        query.list_values("Note", "sg_note_type", note_type)
+        query.statuses("Note", status)
         if optional_bool(unread, "unread") is not None:
             query.names("read_by_current_user", "unread" if unread else "read")
         if query.is_impossible:
             return []
         query.links_by_any(("addressings_to", "addressings_cc"), with_groups(sg, addressed_to))
-        notes = query.find(sg, "Note", NOTE_FIELDS, fields, extra_fields, ["id"])
+        notes = query.find(sg, "Note", NOTE_FIELDS, fields, extra_fields, ["id"], order=order, limit=limit)
         if include_replies:
             for note, thread in zip(notes, find_note_threads(sg, notes)):
                 note["thread"] = thread

@@ -9,10 +9,13 @@ from sgextended.domain.arguments import (
     Entity,
     Links,
     Names,
+    Order,
     Row,
     SomeLinks,
     conditions_of,
     fields_of,
+    limit_of,
+    order_of,
     rows_of,
     to_link,
 )
@@ -35,9 +38,12 @@ def find_playlists(
     version: Links = None,
     user: Links = None,
     status: Names = None,
+    archived: Optional[bool] = False,
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -54,13 +60,21 @@ def find_playlists(
 
         user: Links to people who created the playlists.
 
-        status: Values of ``sg_status``, such as ``"opn"``.
+        status: Short codes or names of statuses (``sg_status``), such as ``"opn"``.
 
-        fields: Fields to return instead of `PLAYLIST_FIELDS`.
+        archived: True returns only entities of archived projects, False leaves them out, None returns both. False does
+            not leave out anything if a project or version is given.
+
+        fields: Fields to return instead of `PLAYLIST_FIELDS`: ``code``, ``description``, ``sg_status``,
+            ``sg_date_and_time``, ``created_by``, ``created_at``, ``project``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -69,12 +83,15 @@ def find_playlists(
     """
     with within(sg, timeout):
         query = Query(filters)
+        query.archived(archived)
         query.links("project", project, "Project")
         query.globs("code", name)
         query.links("versions", version, "Version")
         query.links("created_by", user, *PEOPLE)
-        query.names("sg_status", status)
-        return query.find(sg, "Playlist", PLAYLIST_FIELDS, fields, extra_fields, ["-created_at", "-id"])
+        query.statuses("Playlist", status, "sg_status")
+        return query.find(
+            sg, "Playlist", PLAYLIST_FIELDS, fields, extra_fields, ["-created_at", "-id"], order=order, limit=limit
+        )
 
 
 def find_playlist_versions(
@@ -84,6 +101,8 @@ def find_playlist_versions(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -95,11 +114,16 @@ def find_playlist_versions(
 
         playlist: Link to the playlist.
 
-        fields: Fields to return instead of `VERSION_FIELDS`.
+        fields: Fields to return instead of `VERSION_FIELDS`: ``code``, ``entity``, ``sg_task``, ``user``,
+            ``sg_status_list``, ``description``, ``created_at``, ``project``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -107,9 +131,10 @@ def find_playlist_versions(
         List of dicts with ``type``, ``id`` and the fields of the versions; retired ones are left out.
     """
     wanted, conditions = fields_of(fields, extra_fields, VERSION_FIELDS), conditions_of(filters)
+    most, _sorts = limit_of(limit), order_of(order)
     with within(sg, timeout):
         versions = [place["version"] for place in _places_of(sg, to_link(playlist, "playlist", ("Playlist",)))]
-        return find_by_ids(sg, "Version", versions, fields=wanted, filters=conditions)
+        return find_by_ids(sg, "Version", versions, fields=wanted, filters=conditions, order=order, limit=most)
 
 
 def add_to_playlist(sg: Any, playlist: Entity, versions: SomeLinks, *, timeout: Optional[float] = None) -> List[Row]:

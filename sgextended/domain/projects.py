@@ -4,7 +4,7 @@ Find projects.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.arguments import PEOPLE, Ids, Links, Names, Row
+from sgextended.domain.arguments import PEOPLE, Ids, Links, Names, Order, Row
 from sgextended.domain.client_kinds import Finder
 from sgextended.domain.search import Query
 from sgextended.http.deadline import within
@@ -25,6 +25,8 @@ def find_projects(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -47,11 +49,16 @@ def find_projects(
 
         is_template: True returns only template projects, False only other projects, None both.
 
-        fields: Fields to return instead of `PROJECT_FIELDS`.
+        fields: Fields to return instead of `PROJECT_FIELDS`: ``name``, ``tank_name``, ``sg_status``, ``sg_type``,
+            ``archived``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -63,8 +70,8 @@ def find_projects(
         query.globs("name", name)
         query.numbers("id", ids)
         query.names("tank_name", tank_name)
-        query.names("sg_status", status)
+        query.list_values("Project", "sg_status", status)
         query.links("users", user, *PEOPLE)
         query.flag("archived", archived)
         query.flag("is_template", is_template)
-        return query.find(sg, "Project", PROJECT_FIELDS, fields, extra_fields, ["name", "id"])
+        return query.find(sg, "Project", PROJECT_FIELDS, fields, extra_fields, ["name", "id"], order=order, limit=limit)

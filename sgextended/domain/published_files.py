@@ -9,12 +9,15 @@ from sgextended.domain.arguments import (
     Links,
     LinksOrNames,
     Names,
+    Order,
     Row,
     SomeLinks,
     conditions_of,
     fields_of,
     ids_of,
     is_id,
+    limit_of,
+    order_of,
 )
 from sgextended.domain.client_kinds import Finder
 from sgextended.domain.entities import find_by_ids
@@ -59,9 +62,12 @@ def find_published_files(
     step: LinksOrNames = None,
     version: Links = None,
     status: Names = None,
+    archived: Optional[bool] = False,
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -86,13 +92,22 @@ def find_published_files(
 
         version: Links to versions that show the files.
 
-        status: Short codes of statuses, such as ``"cmpt"``.
+        status: Short codes or names of statuses, such as ``"cmpt"``.
 
-        fields: Fields to return instead of `PUBLISHED_FILE_FIELDS`.
+        archived: True returns only entities of archived projects, False leaves them out, None returns both. False does
+            not leave out anything if a project, or an entity, task or version of one, is given.
+
+        fields: Fields to return instead of `PUBLISHED_FILE_FIELDS`: ``code``, ``name``, ``version_number``,
+            ``published_file_type``, ``path``, ``entity``, ``task``, ``version``, ``sg_status_list``, ``created_at``,
+            ``project``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -100,8 +115,10 @@ def find_published_files(
         List of dicts with ``type``, ``id`` and the fields.
     """
     with within(sg, timeout):
-        query = _query(filters, entity, project, name, file_type, version_number, task, step, version, status)
-        return query.find(sg, "PublishedFile", PUBLISHED_FILE_FIELDS, fields, extra_fields, ["id"])
+        query = _query(filters, archived, entity, project, name, file_type, version_number, task, step, version, status)
+        return query.find(
+            sg, "PublishedFile", PUBLISHED_FILE_FIELDS, fields, extra_fields, ["id"], order=order, limit=limit
+        )
 
 
 def latest_published_files(
@@ -117,9 +134,12 @@ def latest_published_files(
     step: LinksOrNames = None,
     version: Links = None,
     status: Names = None,
+    archived: Optional[bool] = False,
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -151,13 +171,22 @@ def latest_published_files(
 
         version: Links to versions that show the files.
 
-        status: Short codes of statuses.
+        status: Short codes or names of statuses.
 
-        fields: Fields to return instead of `PUBLISHED_FILE_FIELDS`.
+        archived: True returns only entities of archived projects, False leaves them out, None returns both. False does
+            not leave out anything if a project, or an entity, task or version of one, is given.
+
+        fields: Fields to return instead of `PUBLISHED_FILE_FIELDS`: ``code``, ``name``, ``version_number``,
+            ``published_file_type``, ``path``, ``entity``, ``task``, ``version``, ``sg_status_list``, ``created_at``,
+            ``project``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -168,9 +197,9 @@ def latest_published_files(
         InvalidArgumentError: *group_by* or *order_by* is not one of these words. No request was sent.
     """
     with within(sg, timeout):
-        query = _query(filters, entity, project, name, file_type, None, task, step, version, status)
+        query = _query(filters, archived, entity, project, name, file_type, None, task, step, version, status)
         wanted = fields_of(fields, extra_fields, PUBLISHED_FILE_FIELDS)
-        return _LATEST.find(sg, query, "PublishedFile", wanted, group_by, order_by)
+        return _LATEST.find(sg, query, "PublishedFile", wanted, group_by, order_by, order=order, limit=limit)
 
 
 def find_upstream_files(
@@ -181,6 +210,8 @@ def find_upstream_files(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -194,11 +225,17 @@ def find_upstream_files(
         levels: Number of dependency levels to follow: 1 returns the direct sources, 2 also the sources of those, and so
             on. None: all levels. Each level costs a request.
 
-        fields: Fields to return instead of `PUBLISHED_FILE_FIELDS`.
+        fields: Fields to return instead of `PUBLISHED_FILE_FIELDS`: ``code``, ``name``, ``version_number``,
+            ``published_file_type``, ``path``, ``entity``, ``task``, ``version``, ``sg_status_list``, ``created_at``,
+            ``project``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -206,7 +243,9 @@ def find_upstream_files(
         List of dicts with ``type``, ``id`` and the fields, each file once; the given files are left out.
     """
     with within(sg, timeout):
-        return _follow(sg, "upstream_published_files", published_file, levels, filters, fields, extra_fields)
+        return _follow(
+            sg, "upstream_published_files", published_file, levels, filters, fields, extra_fields, order, limit
+        )
 
 
 def find_downstream_files(
@@ -217,6 +256,8 @@ def find_downstream_files(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -230,11 +271,17 @@ def find_downstream_files(
         levels: Number of dependency levels to follow: 1 returns the direct results, 2 also the results of those, and so
             on. None: all levels. Each level costs a request.
 
-        fields: Fields to return instead of `PUBLISHED_FILE_FIELDS`.
+        fields: Fields to return instead of `PUBLISHED_FILE_FIELDS`: ``code``, ``name``, ``version_number``,
+            ``published_file_type``, ``path``, ``entity``, ``task``, ``version``, ``sg_status_list``, ``created_at``,
+            ``project``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -242,11 +289,14 @@ def find_downstream_files(
         List of dicts with ``type``, ``id`` and the fields, each file once; the given files are left out.
     """
     with within(sg, timeout):
-        return _follow(sg, "downstream_published_files", published_file, levels, filters, fields, extra_fields)
+        return _follow(
+            sg, "downstream_published_files", published_file, levels, filters, fields, extra_fields, order, limit
+        )
 
 
 def _query(
     filters: Sequence[Any],
+    archived: Optional[bool],
     entity: Links,
     project: Links,
     name: Names,
@@ -258,6 +308,7 @@ def _query(
     status: Names,
 ) -> Query:
     query = Query(filters)
+    query.archived(archived)
     query.any([["code", "not_contains", IN_PROGRESS]])
     query.links("entity", entity)
     query.links("project", project, "Project")
@@ -267,7 +318,7 @@ def _query(
     query.links("task", task, "Task")
     query.steps("task.Task.step", step)
     query.links("version", version, "Version")
-    query.names("sg_status_list", status)
+    query.statuses("PublishedFile", status)
     return query
 
 
@@ -279,11 +330,14 @@ def _follow(
     filters: Sequence[Any],
     fields: Optional[Iterable[str]],
     extra_fields: Iterable[str],
+    order: Order,
+    limit: int,
 ) -> List[Row]:
     """
     Return the files that a link field leads to, level by level. Dependencies may be circular.
     """
     wanted, conditions = fields_of(fields, extra_fields, PUBLISHED_FILE_FIELDS), conditions_of(filters)
+    most, _sorts = limit_of(limit), order_of(order)
     ids = ids_of(start, "published_file", "PublishedFile")
     if levels is not None and not is_id(levels):
         msg = (
@@ -303,10 +357,10 @@ def _follow(
         rows = find_by_ids(sg, "PublishedFile", ids, fields=[*wanted, link_field])
         found.update((row["id"], row) for row in rows)
         level += 1
-    if conditions:
-        keep = {row["id"] for row in find_by_ids(sg, "PublishedFile", list(found), fields=[], filters=conditions)}
-        found = {number: row for number, row in found.items() if number in keep}
+    if conditions or order is not None:
+        kept = find_by_ids(sg, "PublishedFile", list(found), fields=[], filters=conditions, order=order)
+        found = {row["id"]: found[row["id"]] for row in kept}
     if link_field not in wanted:
         for row in found.values():
             del row[link_field]
-    return list(found.values())
+    return list(found.values())[: most or None]

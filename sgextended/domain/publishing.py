@@ -18,7 +18,7 @@ from the records with lower ids:
 import uuid
 from typing import TYPE_CHECKING, Any, Iterable, List, Optional, Sequence, Union
 
-from sgextended.domain.arguments import Entity, FilePath, Links, Row, check_text, existing_file, rows_of, to_link
+from sgextended.domain.arguments import Entity, FilePath, Links, Order, Row, check_text, existing_file, rows_of, to_link
 from sgextended.domain.bulk_writes import create_once_by
 from sgextended.domain.client_kinds import is_refusal
 from sgextended.domain.entities import get
@@ -191,9 +191,12 @@ def find_unfinished_publishes(
     *,
     project: Links = None,
     hours: int = 1,
+    archived: Optional[bool] = False,
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -212,11 +215,20 @@ def find_unfinished_publishes(
 
         hours: The least age by the site's clock, so that a publish that is still running is left out. 0: all.
 
-        fields: Fields to return instead of `PUBLISHED_FILE_FIELDS`.
+        archived: True returns only entities of archived projects, False leaves them out, None returns both. False does
+            not leave out anything if a project or an entity of one is given.
+
+        fields: Fields to return instead of `PUBLISHED_FILE_FIELDS`: ``code``, ``name``, ``version_number``,
+            ``published_file_type``, ``path``, ``entity``, ``task``, ``version``, ``sg_status_list``, ``created_at``,
+            ``project``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -231,13 +243,16 @@ def find_unfinished_publishes(
         raise InvalidArgumentError(msg)
     with within(sg, timeout):
         query = Query(filters)
+        query.archived(archived)
         query.any([["code", "starts_with", IN_PROGRESS]])
         query.any([["version_number", "is", None]])
         if hours:
             query.any([["created_at", "not_in_last", hours, "HOUR"]])
         query.links("entity", entity)
         query.links("project", project, "Project")
-        return query.find(sg, "PublishedFile", PUBLISHED_FILE_FIELDS, fields, extra_fields, ["id"])
+        return query.find(
+            sg, "PublishedFile", PUBLISHED_FILE_FIELDS, fields, extra_fields, ["id"], order=order, limit=limit
+        )
 
 
 def _with_slashes(path: Row) -> Row:

@@ -4,7 +4,7 @@ Find shots.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.arguments import Links, Names, Row
+from sgextended.domain.arguments import Links, Names, Order, Row
 from sgextended.domain.client_kinds import Finder
 from sgextended.domain.search import Query
 from sgextended.http.deadline import within
@@ -22,9 +22,12 @@ def find_shots(
     episode: Links = None,
     asset: Links = None,
     status: Names = None,
+    archived: Optional[bool] = False,
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -45,13 +48,21 @@ def find_shots(
 
         asset: Links to assets that appear in the shots.
 
-        status: Short codes of statuses, such as ``"ip"``.
+        status: Short codes or names of statuses, such as ``"ip"``.
 
-        fields: Fields to return instead of `SHOT_FIELDS`.
+        archived: True returns only entities of archived projects, False leaves them out, None returns both. False does
+            not leave out anything if a project, sequence, episode or asset is given.
+
+        fields: Fields to return instead of `SHOT_FIELDS`: ``code``, ``sg_sequence``, ``sg_status_list``,
+            ``description``, ``sg_cut_in``, ``sg_cut_out``, ``project``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -60,11 +71,12 @@ def find_shots(
     """
     with within(sg, timeout):
         query = Query(filters)
+        query.archived(archived)
         query.links("project", project, "Project")
         query.globs("code", name)
-        query.names("sg_shot_type", shot_type)
+        query.list_values("Shot", "sg_shot_type", shot_type)
         query.links("sg_sequence", sequence, "Sequence")
         query.links("sg_sequence.Sequence.episode", episode, "Episode")
         query.links("assets", asset, "Asset")
-        query.names("sg_status_list", status)
-        return query.find(sg, "Shot", SHOT_FIELDS, fields, extra_fields, ["code", "id"])
+        query.statuses("Shot", status)
+        return query.find(sg, "Shot", SHOT_FIELDS, fields, extra_fields, ["code", "id"], order=order, limit=limit)

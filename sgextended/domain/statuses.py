@@ -4,7 +4,7 @@ Find statuses: their names and colors, and which statuses a field offers, in whi
 
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from sgextended.domain.arguments import Entity, Names, Row, fields_of, to_link
+from sgextended.domain.arguments import Entity, Names, Order, Row, fields_of, limit_of, order_of, to_link
 from sgextended.domain.client_kinds import Finder
 from sgextended.domain.search import Query
 from sgextended.errors import NotFoundError
@@ -23,6 +23,8 @@ def find_statuses(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -39,11 +41,15 @@ def find_statuses(
 
         code: Short codes of statuses, such as ``"ip"``.
 
-        fields: Fields to return instead of `STATUS_FIELDS`.
+        fields: Fields to return instead of `STATUS_FIELDS`: ``code``, ``name``, ``bg_color``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -58,12 +64,16 @@ def find_statuses(
     with within(sg, timeout):
         query = Query(filters)
         query.names("code", code)
+        most, _sorts = limit_of(limit), order_of(order)
         projects = () if project is None else (to_link(project, "project", ("Project",)),)
         wanted = fields_of(fields, extra_fields, STATUS_FIELDS)
         if entity_type is None or query.is_impossible:
-            return query.find(sg, "Status", wanted, None, (), ["name", "id"])
+            return query.find(sg, "Status", wanted, None, (), ["name", "id"], order=order, limit=limit)
         offered = _offered(sg, entity_type, field, projects)
-        described = {row["code"]: row for row in query.find(sg, "Status", wanted, None, ["code"], ["id"])}
+        rows = query.find(sg, "Status", wanted, None, ["code"], ["id"], order=order)
+        described = {row["code"]: row for row in rows}
+        if order is not None:  # statuses without an entity come last
+            offered = {**{code: offered[code] for code in described if code in offered}, **offered}
         is_unfiltered = code is None and not filters
     found = []
     for short_code, name in offered.items():
@@ -74,7 +84,7 @@ def find_statuses(
             continue
         row.update(code=short_code, name=row.get("name") if name in (None, short_code) else name)
         found.append({key: value for key, value in row.items() if key in ("type", "id", *wanted)})
-    return found
+    return found[: most or None]
 
 
 def _offered(sg: Any, entity_type: str, field: str, projects: Tuple[Row, ...]) -> Dict[str, Optional[str]]:

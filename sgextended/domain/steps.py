@@ -4,7 +4,7 @@ Find pipeline steps.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.arguments import LinksOrNames, Names, Row
+from sgextended.domain.arguments import LinksOrNames, Names, Order, Row
 from sgextended.domain.client_kinds import Finder
 from sgextended.domain.search import Query
 from sgextended.http.deadline import within
@@ -21,6 +21,8 @@ def find_steps(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -35,11 +37,16 @@ def find_steps(
 
         department: Departments, as links or by name or short code.
 
-        fields: Fields to return instead of `STEP_FIELDS`.
+        fields: Fields to return instead of `STEP_FIELDS`: ``code``, ``short_name``, ``entity_type``, ``color``,
+            ``list_order``, ``department``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -48,7 +55,7 @@ def find_steps(
     """
     with within(sg, timeout):
         query = Query(filters)
-        query.names("entity_type", entity_type)
+        query.entity_types("entity_type", entity_type)
         query.globs_by_any(("code", "short_name"), name)
         query.links_or_names("department", "Department", ("name", "code"), department)
-        return query.find(sg, "Step", STEP_FIELDS, fields, extra_fields, ["list_order", "id"])
+        return query.find(sg, "Step", STEP_FIELDS, fields, extra_fields, ["list_order", "id"], order=order, limit=limit)

@@ -4,7 +4,18 @@ Find tasks; assign people to them.
 
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.arguments import ASSIGNEES, Day, Links, LinksOrNames, Names, Row, SomeLinks, rows_of, to_link
+from sgextended.domain.arguments import (
+    ASSIGNEES,
+    Day,
+    Links,
+    LinksOrNames,
+    Names,
+    Order,
+    Row,
+    SomeLinks,
+    rows_of,
+    to_link,
+)
 from sgextended.domain.bulk_writes import change_lists
 from sgextended.domain.client_kinds import Finder
 from sgextended.domain.search import Query
@@ -36,9 +47,12 @@ def find_tasks(
     status: Names = None,
     due_from: Day = None,
     due_to: Day = None,
+    archived: Optional[bool] = False,
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -59,17 +73,25 @@ def find_tasks(
 
         mine: True returns only tasks of the current user (see `me`) and of that user's groups.
 
-        status: Short codes of statuses, such as ``"ip"``.
+        status: Short codes or names of statuses, such as ``"ip"``.
 
         due_from: First due date, included. Tasks without a due date do not match.
 
         due_to: Last due date, included. Tasks without a due date do not match.
 
-        fields: Fields to return instead of `TASK_FIELDS`.
+        archived: True returns only entities of archived projects, False leaves them out, None returns both. False does
+            not leave out anything if a project or an entity of one is given.
+
+        fields: Fields to return instead of `TASK_FIELDS`: ``content``, ``step``, ``sg_status_list``,
+            ``task_assignees``, ``start_date``, ``due_date``, ``duration``, ``entity``, ``project``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -79,18 +101,19 @@ def find_tasks(
     """
     with within(sg, timeout):
         query = Query(filters)
+        query.archived(archived)
         query.links("entity", entity)
         query.links("project", project, "Project")
         query.globs("content", name)
         query.steps("step", step)
-        query.names("sg_status_list", status)
+        query.statuses("Task", status)
         query.days("due_date", due_from, due_to)
         if query.is_impossible:
             return []
         query.links("task_assignees", with_groups(sg, assignee))
         if mine:
             query.links("task_assignees", with_groups(sg, me(sg)))
-        return query.find(sg, "Task", TASK_FIELDS, fields, extra_fields, ["id"])
+        return query.find(sg, "Task", TASK_FIELDS, fields, extra_fields, ["id"], order=order, limit=limit)
 
 
 def assign(sg: Any, tasks: SomeLinks, people: SomeLinks, *, timeout: Optional[float] = None) -> List[Row]:

@@ -5,7 +5,7 @@ Find time logs; log time on a task.
 import datetime as dt
 from typing import Any, Iterable, List, Optional, Sequence
 
-from sgextended.domain.arguments import PEOPLE, Day, Entity, Links, LinksOrNames, Row, to_day, to_link
+from sgextended.domain.arguments import PEOPLE, Day, Entity, Links, LinksOrNames, Order, Row, to_day, to_link
 from sgextended.domain.client_kinds import Finder
 from sgextended.domain.entities import get
 from sgextended.domain.search import Query
@@ -27,9 +27,12 @@ def find_time_logs(
     step: LinksOrNames = None,
     date_from: Day = None,
     date_to: Day = None,
+    archived: Optional[bool] = False,
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -50,11 +53,19 @@ def find_time_logs(
 
         date_to: Last day, included.
 
-        fields: Fields to return instead of `TIME_LOG_FIELDS`.
+        archived: True returns only entities of archived projects, False leaves them out, None returns both. False does
+            not leave out anything if a project or an entity of one is given.
+
+        fields: Fields to return instead of `TIME_LOG_FIELDS`: ``date``, ``duration``, ``user``, ``entity``,
+            ``description``, ``project``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -63,12 +74,15 @@ def find_time_logs(
     """
     with within(sg, timeout):
         query = Query(filters)
+        query.archived(archived)
         query.links_by_type(lambda kind: "entity" if kind in _LOGGED_ON else "entity.Task.entity", entity)
         query.links("project", project, "Project")
         query.links("user", user, *PEOPLE)
         query.steps("entity.Task.step", step)
         query.days("date", date_from, date_to)
-        return query.find(sg, "TimeLog", TIME_LOG_FIELDS, fields, extra_fields, ["date", "id"])
+        return query.find(
+            sg, "TimeLog", TIME_LOG_FIELDS, fields, extra_fields, ["date", "id"], order=order, limit=limit
+        )
 
 
 def log_time(

@@ -10,6 +10,7 @@ from sgextended.domain.arguments import (
     Links,
     LinksOrNames,
     Names,
+    Order,
     Row,
     fields_of,
     to_link,
@@ -39,6 +40,8 @@ def find_users(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -53,7 +56,7 @@ def find_users(
 
         email: E-mail addresses.
 
-        status: Short codes of ``sg_status_list``; None returns disabled accounts too.
+        status: Short codes or names of statuses; None returns disabled accounts too.
 
         department: Departments, as links or by name or short code.
 
@@ -61,11 +64,16 @@ def find_users(
 
         project: Links to projects to which the people are assigned.
 
-        fields: Fields to return instead of `USER_FIELDS`.
+        fields: Fields to return instead of `USER_FIELDS`: ``name``, ``login``, ``email``, ``sg_status_list``,
+            ``department``, ``groups``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -77,11 +85,14 @@ def find_users(
         query.globs("name", name)
         query.names("login", login)
         query.names("email", email)
-        query.names("sg_status_list", status)
+        if status == "act":  # the default always exists
+            query.names("sg_status_list", status)
+        else:
+            query.statuses("HumanUser", status)
         query.links_or_names("department", "Department", ("name", "code"), department)
         query.links("groups", group, "Group")
         query.links("projects", project, "Project")
-        return query.find(sg, "HumanUser", USER_FIELDS, fields, extra_fields, ["name", "id"])
+        return query.find(sg, "HumanUser", USER_FIELDS, fields, extra_fields, ["name", "id"], order=order, limit=limit)
 
 
 def find_groups(
@@ -92,6 +103,8 @@ def find_groups(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -104,11 +117,15 @@ def find_groups(
 
         user: Links to people who are members.
 
-        fields: Fields to return instead of `GROUP_FIELDS`.
+        fields: Fields to return instead of `GROUP_FIELDS`: ``code``, ``users``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -119,7 +136,7 @@ def find_groups(
         query = Query(filters)
         query.globs("code", name)
         query.links("users", user, *PEOPLE)
-        return query.find(sg, "Group", GROUP_FIELDS, fields, extra_fields, ["code", "id"])
+        return query.find(sg, "Group", GROUP_FIELDS, fields, extra_fields, ["code", "id"], order=order, limit=limit)
 
 
 def find_departments(
@@ -130,6 +147,8 @@ def find_departments(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -142,11 +161,15 @@ def find_departments(
 
         user: Links to people who are members.
 
-        fields: Fields to return instead of `DEPARTMENT_FIELDS`.
+        fields: Fields to return instead of `DEPARTMENT_FIELDS`: ``name``, ``code``, ``color``, ``users``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -157,7 +180,9 @@ def find_departments(
         query = Query(filters)
         query.globs("name", name)
         query.links("users", user, *PEOPLE)
-        return query.find(sg, "Department", DEPARTMENT_FIELDS, fields, extra_fields, ["list_order", "id"])
+        return query.find(
+            sg, "Department", DEPARTMENT_FIELDS, fields, extra_fields, ["list_order", "id"], order=order, limit=limit
+        )
 
 
 def me(sg: Finder, *, fields: Optional[Iterable[str]] = None, timeout: Optional[float] = None) -> Row:

@@ -13,6 +13,7 @@ from sgextended.domain.arguments import (
     Links,
     LinksOrNames,
     Names,
+    Order,
     Row,
     check_text,
     existing_file,
@@ -50,9 +51,12 @@ def find_versions(
     user: Links = None,
     playlist: Links = None,
     status: Names = None,
+    archived: Optional[bool] = False,
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -76,13 +80,21 @@ def find_versions(
         playlist: Links to playlists that contain the versions. Use `find_playlist_versions` for the order of a
             playlist.
 
-        status: Short codes of statuses, such as ``"rev"``.
+        status: Short codes or names of statuses, such as ``"rev"``.
 
-        fields: Fields to return instead of `VERSION_FIELDS`.
+        archived: True returns only entities of archived projects, False leaves them out, None returns both. False does
+            not leave out anything if a project, or an entity, task or playlist of one, is given.
+
+        fields: Fields to return instead of `VERSION_FIELDS`: ``code``, ``entity``, ``sg_task``, ``user``,
+            ``sg_status_list``, ``description``, ``created_at``, ``project``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -90,8 +102,8 @@ def find_versions(
         List of dicts with ``type``, ``id`` and the fields; ``created_at`` is a datetime, as in ``find``.
     """
     with within(sg, timeout):
-        query = _query(filters, entity, project, name, task, step, user, playlist, status)
-        return query.find(sg, "Version", VERSION_FIELDS, fields, extra_fields, ["id"])
+        query = _query(filters, archived, entity, project, name, task, step, user, playlist, status)
+        return query.find(sg, "Version", VERSION_FIELDS, fields, extra_fields, ["id"], order=order, limit=limit)
 
 
 def latest_versions(
@@ -107,9 +119,12 @@ def latest_versions(
     user: Links = None,
     playlist: Links = None,
     status: Names = None,
+    archived: Optional[bool] = False,
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
+    limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
     """
@@ -142,13 +157,21 @@ def latest_versions(
 
         playlist: Links to playlists that contain the versions.
 
-        status: Short codes of statuses.
+        status: Short codes or names of statuses.
 
-        fields: Fields to return instead of `VERSION_FIELDS`.
+        archived: True returns only entities of archived projects, False leaves them out, None returns both. False does
+            not leave out anything if a project, or an entity, task or playlist of one, is given.
+
+        fields: Fields to return instead of `VERSION_FIELDS`: ``code``, ``entity``, ``sg_task``, ``user``,
+            ``sg_status_list``, ``description``, ``created_at``, ``project``.
 
         extra_fields: Fields to return in addition.
 
         filters: Native conditions that the entities must also match.
+
+        order: A native sort order to use instead, such as ``[{'field_name': 'created_at', 'direction': 'desc'}]``.
+
+        limit: Maximum number of entities; 0: all.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
 
@@ -159,13 +182,14 @@ def latest_versions(
         InvalidArgumentError: *group_by* or *order_by* is not one of these words. No request was sent.
     """
     with within(sg, timeout):
-        query = _query(filters, entity, project, name, task, step, user, playlist, status)
+        query = _query(filters, archived, entity, project, name, task, step, user, playlist, status)
         wanted = fields_of(fields, extra_fields, VERSION_FIELDS)
-        return _LATEST.find(sg, query, "Version", wanted, group_by, order_by)
+        return _LATEST.find(sg, query, "Version", wanted, group_by, order_by, order=order, limit=limit)
 
 
 def _query(
     filters: Sequence[Any],
+    archived: Optional[bool],
     entity: Links,
     project: Links,
     name: Names,
@@ -176,6 +200,7 @@ def _query(
     status: Names,
 ) -> Query:
     query = Query(filters)
+    query.archived(archived)
     query.links("entity", entity)
     query.links("project", project, "Project")
     query.globs("code", name)
@@ -183,7 +208,7 @@ def _query(
     query.steps("sg_task.Task.step", step)
     query.links("user", user, *PEOPLE)
     query.links("playlists", playlist, "Playlist")
-    query.names("sg_status_list", status)
+    query.statuses("Version", status)
     return query
 
 

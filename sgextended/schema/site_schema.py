@@ -165,14 +165,37 @@ class SiteSchema:
         fields = self.fields(entity_type)
         return sorted(name for name in fields if not self._project_args or _fact(fields[name], "visible", default=True))
 
-    def fields(self, entity_type: str) -> Dict[str, Described]:
+    def fields(self, entity_type: str, max_age: Optional[float] = None) -> Dict[str, Described]:
         """
         Return the description of each field of an entity type, in the form of ``schema_field_read``.
+
+        Args:
+            entity_type: The entity type.
+
+            max_age: The highest age of what is cached, in seconds. None: that of the schema.
 
         Raises:
             NotFoundError: The site has no such type.
         """
-        return self._fields(entity_type, self._max_age)
+        return self._fields(entity_type, self._max_age if max_age is None else max_age)
+
+    def cached_rows(
+        self, entity_type: str, fields: Iterable[str], max_age: Optional[float] = None
+    ) -> List[Dict[str, Any]]:
+        """
+        Return all entities of a type that has few of them, such as Step. They are cached as the schema is.
+
+        Args:
+            entity_type: The entity type.
+
+            fields: The fields to return, always the same ones for a type.
+
+            max_age: The highest age of what is cached, in seconds. None: that of the schema.
+        """
+        age = self._max_age if max_age is None else max_age
+        key = (self._view, "rows", entity_type)
+        found = self._cache.get(key, lambda: {"rows": self._sg.find(entity_type, [], list(fields))}, max_age=age)
+        return list(found["rows"])
 
     def readable(self, entity_type: str) -> List[str]:
         """

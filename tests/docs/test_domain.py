@@ -39,6 +39,8 @@ def sg(make_sg):
         for number in (1, 2):
             data = {**common, "code": f"scene.v{number}", "name": "scene", "version_number": number}
             script.create("PublishedFile", {**data, "upstream_published_files": [model]})
+        storage = {"linux_path": "/mnt/emb", "mac_path": "/Volumes/emb", "windows_path": "P:\\emb"}
+        script.create("LocalStorage", {"code": "emb", **storage})
         yield make_sg(site, sudo_as_login=zoe["login"])
 
 
@@ -80,6 +82,8 @@ def test_comments_of_the_examples_are_true(sg):
     assert names["scenes"][0]["code"] == "scene.v2"
     assert [row["code"] for row in names["made_of"]] == ["model"]
     assert names["mine"] == names["hers"]
+    assert names["there"] == "P:\\emb\\shots\\BRG_0010.ma"
+    assert [bool(change["added"]) for change in names["history"][-2:]] == [True, False]
     assert names["me"]["type"] == "HumanUser"
     assert len(names["new"]) == 250
     assert sg.count("Shot", [["code", "starts_with", "NEW_"]]) == 0

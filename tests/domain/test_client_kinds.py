@@ -13,7 +13,17 @@ from shotgun_api3.lib.mockgun import generate_schema
 
 import sgextended
 from sgextended import ConfigurationError, InvalidArgumentError, SGExtended
-from sgextended.domain import entities, notes, playlists, published_files, statuses, versions
+from sgextended.domain import (
+    entities,
+    field_history,
+    notes,
+    playlists,
+    published_files,
+    startable_tasks,
+    statuses,
+    storage_paths,
+    versions,
+)
 from sgextended.domain import resolve as addresses
 from sgextended.domain.arguments import Ids, Links, LinksOrNames, Names
 from sgextended.domain.query_fields.page_records import find_page
@@ -33,6 +43,8 @@ NO_RESTRICTION = {
     ("resolve", "entity_type"),
     ("resolve", "project"),
 }
+#: Arguments that a function needs beside the one that is tried.
+REQUIRED = {"field_history": {"entity": SHOT}}
 #: Functions and arguments that find something in the demo production.
 CALLS = [
     ("find_projects", {"name": "*a*", "archived": None}),
@@ -42,6 +54,7 @@ CALLS = [
     ("find_episodes", {}),
     ("find_tasks", {"entity": SHOT, "due_from": "2020-01-01"}),
     ("find_tasks", {"assignee": PERSON, "step": ["ANM", "Layout", "MDL"]}),
+    ("find_startable_tasks", {}),
     ("find_versions", {"entity": SHOT}),
     ("latest_versions", {"project": {"type": "Project", "id": 1}, "group_by": "step"}),
     ("find_playlists", {"project": {"type": "Project", "id": 1}}),
@@ -261,7 +274,18 @@ def test_every_function_is_a_method():
     Each public function of the domain is a method of SGExtended and the plain function itself.
     """
     methods = functions()
-    modules = (addresses, entities, notes, playlists, published_files, statuses, versions)
+    modules = (
+        addresses,
+        entities,
+        field_history,
+        notes,
+        playlists,
+        published_files,
+        startable_tasks,
+        statuses,
+        storage_paths,
+        versions,
+    )
     offered = {
         name: value
         for module in modules
@@ -310,7 +334,7 @@ def test_an_empty_collection_never_asks(name, argument):
     """
     In any argument, an empty collection matches nothing and sends no request.
     """
-    assert functions()[name](None, **{argument: []}) == []
+    assert functions()[name](None, **REQUIRED.get(name, {}), **{argument: []}) == []
 
 
 @pytest.mark.parametrize(

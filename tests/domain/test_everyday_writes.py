@@ -127,6 +127,18 @@ def test_a_playlist_keeps_its_order(sg, versions):
 # --- Notes
 
 
+@pytest.mark.parametrize("kind", ["Ticket", "Delivery"])
+def test_reply_to_tickets_and_deliveries(sg, kind):
+    """
+    A ticket and a delivery have replies as a note has.
+    """
+    asked = sg.create(kind, {"title": "A question", "project": sg.find_projects(tank_name="emb")[0]})
+    answer = sg.reply(asked, "An answer.")
+    found = sg.find("Reply", [["entity", "is", asked]], ["content"])
+
+    assert [(row["id"], row["content"]) for row in found] == [(answer["id"], "An answer.")]
+
+
 def test_a_note_has_its_links_and_files(sg, versions, file):
     """
     A note has its versions, recipients and files. A reply is in its thread.

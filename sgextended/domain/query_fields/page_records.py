@@ -6,7 +6,18 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
-from sgextended.domain.arguments import PEOPLE, Entity, Row, conditions_of, fields_of, is_id, to_link
+from sgextended.domain.arguments import (
+    PEOPLE,
+    Entity,
+    Order,
+    Row,
+    conditions_of,
+    fields_of,
+    is_id,
+    limit_of,
+    order_of,
+    to_link,
+)
 from sgextended.errors import ConfigurationError, InvalidArgumentError, NotFoundError
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
@@ -33,6 +44,7 @@ def find_page(
     fields: Optional[Iterable[str]] = None,
     extra_fields: Iterable[str] = (),
     filters: Sequence[Any] = (),
+    order: Order = None,
     limit: int = 0,
     timeout: Optional[float] = None,
 ) -> List[Row]:
@@ -63,6 +75,8 @@ def find_page(
 
         filters: Native conditions that the records must match in addition to the filter of the page.
 
+        order: A native sort order to use instead of that of the page, such as ``[{'field_name': 'code'}]``.
+
         limit: Maximum number of records; 0: no limit.
 
         timeout: Seconds for the whole call, waits included. None: the limits of the `Site`.
@@ -78,6 +92,7 @@ def find_page(
 
         InvalidArgumentError: *page_id* is not an id, or the page's filter has an unknown form.
     """
+    sorts, most = order_of(order), limit_of(limit)
     page_id, more_conditions = _id_of(page_id), conditions_of(filters)
     chosen, extra = None if fields is None else fields_of(fields), fields_of(extra_fields)
     given = None if project is None else to_link(project, "project", ("Project",))
@@ -98,7 +113,7 @@ def find_page(
         saved = [options.get("filters"), panel]
         conditions = [*_conditions(name, reader, entity_type, saved, given_or_own), *more_conditions]
         plan = reader.plan(fields_of(chosen, extra, _columns(widget)))
-        rows = sg.find(entity_type, conditions, plan.requested, _order(options), limit=limit)
+        rows = sg.find(entity_type, conditions, plan.requested, _order(options) if order is None else sorts, limit=most)
         return reader.finish(rows, plan)
 
 
