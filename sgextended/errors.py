@@ -12,6 +12,7 @@ from xmlrpc.client import ProtocolError  # the class that shotgun_api3 raises an
 # Re-exported: exceptions of the official client that transfers raise as well.
 from shotgun_api3.shotgun import ShotgunError as ShotgunError  # noqa: PLC0414
 from shotgun_api3.shotgun import ShotgunFileDownloadError as ShotgunFileDownloadError  # noqa: PLC0414
+from shotgun_api3.shotgun import ShotgunThumbnailNotReady
 
 
 class SGExtendedError(Exception):
@@ -318,6 +319,14 @@ class HTTPStatusError(TransportError, ProtocolError):
         self.retry_after = retry_after
 
     __repr__ = Exception.__repr__  # the one of ProtocolError shows its fields instead of the message
+
+
+class ThumbnailNotReady(SGExtendedError, ShotgunFileDownloadError, ShotgunThumbnailNotReady):
+    """
+    The site is still making a thumbnail, and has only a placeholder picture so far. Nothing was stored.
+    """
+
+    __module__ = "sgextended"
 
 
 class OutcomeUnknown(TransportError):

@@ -233,6 +233,7 @@ def test_native_client_is_imported_in_few_layers():
     assert {name for name in imports_of(ROOT / "errors.py") if name.startswith("shotgun_api3")} == {
         "shotgun_api3.shotgun.ShotgunError",
         "shotgun_api3.shotgun.ShotgunFileDownloadError",
+        "shotgun_api3.shotgun.ShotgunThumbnailNotReady",
     }
 
 
