@@ -15,7 +15,7 @@ from attrs import asdict, define, field, frozen
 from sgextended.errors import CallError, ConfigurationError, OutcomeUnknown, PartialSuccessError
 from sgextended.writes.dry_run import changed_fields, is_same, new_values, read_present_values
 from sgextended.writes.side_effects import CONNECTED, Observation, Scope, makes_tasks
-from sgextended.writes.undo_side_effects import EarlierSteps, SideEffects
+from sgextended.writes.undo_side_effects import EarlierSteps, SideEffects, names
 from sgextended.writes.write_events import Row, Send, Write
 
 if TYPE_CHECKING:
@@ -392,19 +392,30 @@ class _Undoing:
         if entry.method == "create":
             if row is None:
                 return "the entity is retired already."
-            changed = [name for name in _plain(entry.new) if not is_same(row.get(name), entry.new[name])]
+            changed = [name for name in _plain(entry.new) if not self._is_unchanged(entry, name, row)]
             if changed:
                 return f"{', '.join(changed)} changed later, so the entity is not retired."
         if getattr(self._sg, _OPPOSITE[entry.method])(entry.entity_type, number):
             self._present.pop((entry.entity_type, entry.entity_id), None)
+            if entry.method == "create":  # nothing of it is missing any more
+                gone = f"{entry.entity_type} {number}"
+                self._different = {place: each for place, each in self._different.items() if not names(place, gone)}
             return None
         return "it was undone already." if entry.is_done else ""
+
+    def _is_unchanged(self, entry: UndoEntry, name: str, row: Row) -> bool:
+        """
+        Return whether a field has the value that an entry wrote, or that the undo of a later entry has left.
+        """
+        if is_same(row.get(name), entry.new[name]):
+            return True
+        return self._earlier.has_left(entry.entity_type or "", entry.entity_id or 0, name, row.get(name))
 
     def _restore_fields(self, entry: UndoEntry, row: Optional[Row], number: int) -> Optional[str]:
         if row is None:
             return "the entity does not exist any more."
         assert entry.entity_type is not None
-        still = {name for name in _plain(entry.new) if is_same(row.get(name), entry.new[name])}
+        still = {name for name in _plain(entry.new) if self._is_unchanged(entry, name, row)}
         changed = [name for name in entry.new if name not in still and not is_same(row.get(name), entry.old.get(name))]
         back = {name: entry.old.get(name) for name in still if not is_same(row.get(name), entry.old.get(name))}
         restored = sorted(back)

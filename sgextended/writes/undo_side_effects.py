@@ -2,21 +2,32 @@
 Restore the rows that a write has changed besides its own entity, and name those that cannot be restored.
 """
 
+import re
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from sgextended.errors import CallError
 from sgextended.writes.dry_run import is_same
-from sgextended.writes.side_effects import CONNECTED, CONNECTIONS, SCHEDULE, Scope, State, by_key, key_of, look
+from sgextended.writes.side_effects import CONNECTED, CONNECTIONS, Scope, State, by_key, key_of, look
 from sgextended.writes.write_events import Row
 
 #: The site reschedules tasks after each step, so that the rows are compared and restored again.
 _ROUNDS = 4
 
 _DATES = ("start_date", "due_date")
+#: The fields whose write pins a task that depends on others. ``pinned`` is written with them, and only with them:
+#: writing it schedules the task again.
+_PINNING = ("start_date", "splits", "pinned")
 
 
 #: The name of a row, and the name of one of its fields; an empty name for the row itself.
 Place = Tuple[str, str]
+
+
+def names(place: Place, entity: str) -> bool:
+    """
+    Return whether a place belongs to an entity, such as ``"Task 5"``, or to a connection of it.
+    """
+    return entity in re.findall(r"\w+ \d+", place[0])
 
 
 class EarlierSteps:
@@ -35,6 +46,14 @@ class EarlierSteps:
         self.left: Dict[str, Row] = {}
         self.changed: Set[Place] = set()
         self.new_ids: Dict[Tuple[str, int], int] = {}
+
+    def has_left(self, kind: str, number: int, name: str, value: Any) -> bool:
+        """
+        Return whether a value of a field is the one that the earlier steps have left, so that nobody has changed it.
+        """
+        key = f"{kind} {number}"
+        row = self.left.get(key, {})
+        return name in row and (key, name) not in self.changed and is_same(row[name], value)
 
     def present_id(self, kind: str, number: int) -> int:
         """
@@ -265,8 +284,7 @@ def _data(wanted: Row, row: Row) -> Row:
     """
     Return the fields to write so that a row is as wanted.
 
-    Dates are written together with ``pinned``, because the site pins a task whose start is written. The duration is
-    written alone: with both dates it may contradict them.
+    The duration is not written together with dates, which it may contradict.
     """
     data = {
         name: wanted[name]
@@ -279,7 +297,7 @@ def _data(wanted: Row, row: Row) -> Row:
         data["due_date"] = wanted.get("due_date")
     if not set(data).isdisjoint(_DATES):
         data.pop("duration", None)
-    if not set(data).isdisjoint(SCHEDULE):
+    if not set(data).isdisjoint(_PINNING):
         data["pinned"] = bool(wanted.get("pinned"))
     return data
 

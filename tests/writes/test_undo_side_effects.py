@@ -220,20 +220,34 @@ def test_other_dependencies_of_a_task_that_follows_are_kept(show, chain, method)
     assert show.edges(two) == before
 
 
-def test_a_later_write_does_not_leave_a_false_line(show):
+def test_what_the_block_made_leaves_no_line(show):
     """
-    A date that one write has set, and that the undo of the next one cannot restore, is no difference in the end.
+    A date of a task that was made in the block, and that a later write has moved, is no difference: the task is
+    retired. It does not count as changed by somebody either.
     """
-    one, two = show.task("one", "2026-03-02", "2026-03-03"), show.task("two", "2026-03-04", "2026-03-05")
-    show.bind(two, one)
-    before = show.state(one, two)
+    one = show.task("one", "2026-03-02", "2026-03-03")
     with show.sg.undoable() as log:
-        show.sg.update("Task", two["id"], {"due_date": "2026-03-20"})
-        show.sg.delete("Task", one["id"])
-        show.sg.update("Task", two["id"], {"start_date": "2026-06-01"})
+        late = show.task("late", "2026-06-01", "2026-06-02", upstream_tasks=[one])
+        show.sg.update("Task", one["id"], {"start_date": "2026-03-09"})
 
-    assert str(log.undo(show.sg)) == "3 undone, 0 not undone."
-    assert show.state(one, two) == before
+    assert str(log.undo(show.sg)) == "2 undone, 0 not undone."
+    assert show.get(late) is None
+    assert show.get(one, "start_date") == {"start_date": "2026-03-02"}
+
+
+def test_a_due_date_that_is_later_than_needed_comes_back(show, chain):
+    """
+    A task keeps a due date of its own as long as its upstream does not move. The undo of such a move restores it.
+    """
+    one, two, _three = chain
+    show.sg.update("Task", two["id"], {"due_date": "2026-03-20"})
+    before = show.state(*chain)
+    with show.sg.undoable() as log:
+        show.bind(two, show.task("other", "2026-04-01", "2026-04-02"))
+        show.sg.update("Task", one["id"], {"start_date": "2026-03-09"})
+
+    assert log.undo(show.sg)
+    assert show.state(*chain) == before
 
 
 def test_dependencies_that_were_changed_later_are_kept(show, chain):
