@@ -15,7 +15,7 @@ from xmlrpc.client import ProtocolError  # the class that shotgun_api3 raises an
 
 from shotgun_api3.lib.httplib2 import ServerNotFoundError
 from shotgun_api3.lib.httplib2.socks import HTTPError as SocksHTTPError
-from shotgun_api3.shotgun import AuthenticationFault
+from shotgun_api3.shotgun import AuthenticationFault, ShotgunThumbnailNotReady
 
 # Re-exported: exceptions of the official client that transfers raise as well.
 from shotgun_api3.shotgun import ShotgunError as ShotgunError  # noqa: PLC0414
@@ -404,6 +404,14 @@ class HTTPStatusError(TransportError, ProtocolError):
 class SessionExpired(HTTPStatusError, AuthenticationFault):
     """
     The site redirected the call to its single sign-on: the session has ended. The site has not executed the call.
+    """
+
+    __module__ = "sgextended"
+
+
+class ThumbnailNotReady(SGExtendedError, ShotgunFileDownloadError, ShotgunThumbnailNotReady):
+    """
+    The site is still making a thumbnail, and has only a placeholder picture so far. Nothing was stored.
     """
 
     __module__ = "sgextended"

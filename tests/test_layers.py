@@ -236,6 +236,7 @@ def test_native_client_is_imported_in_few_layers():
         "shotgun_api3.shotgun.AuthenticationFault",
         "shotgun_api3.shotgun.ShotgunError",
         "shotgun_api3.shotgun.ShotgunFileDownloadError",
+        "shotgun_api3.shotgun.ShotgunThumbnailNotReady",
     }
 
 

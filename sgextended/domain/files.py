@@ -7,6 +7,8 @@ import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
+from sgextended.client.transfers.downloads import is_placeholder
+from sgextended.domain import thumbnails
 from sgextended.domain.after_create import upload_file
 from sgextended.domain.arguments import Entity, FilePath, Row, check_text, existing_file, rows_of, to_link
 from sgextended.domain.entities import find_by_ids
@@ -32,6 +34,7 @@ _FORBIDDEN = r'[<>:"/\\|?*\x00-\x1f]'
 #: Names that Windows reserves for devices.
 _RESERVED = r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)"
 _LONGEST_NAME = 200  # bytes
+_MADE = "thumbnail.jpg"  # stands for the name of a thumbnail that the site is still making
 
 
 class _Upload:
@@ -99,13 +102,46 @@ def upload_many(
     return _run_jobs(sg, jobs, workers, on_error, progress, journal, timeout)
 
 
+class _Names:
+    """
+    The paths of the files of one call. Two entities never get the same one.
+    """
+
+    def __init__(self, folder: FilePath, template: str) -> None:
+        self.template, self._folder = template, Path(folder)
+        self._owners: Dict[str, int] = {}
+
+    def claim(self, row: Row, file: str) -> Path:
+        """
+        Return the path for a file of an entity.
+
+        Args:
+            row: The entity, with the fields of the template.
+
+            file: The name of the file on the site.
+
+        Raises:
+            InvalidArgumentError: Another entity has this path.
+        """
+        path = self._folder / _relative_path(self.template, row, file)
+        owner = self._owners.setdefault(str(path).lower(), row["id"])  # atomic: threads may call this
+        if owner != row["id"]:
+            msg = (
+                f"The files of {row['type']} {owner} and {row['id']} would both get the name {str(path)!r}. "
+                "Nothing was downloaded. Add {id} to the name."
+            )
+            raise InvalidArgumentError(msg)
+        return path
+
+
 class _Download:
     """
     Download one file of an entity to a path.
     """
 
-    def __init__(self, link: Row, value: Any, path: Path) -> None:
-        self.link, self.value, self.path = link, value, path
+    def __init__(self, row: Row, field: str, path: Path) -> None:
+        self.link = {"type": row["type"], "id": row["id"]}
+        self.value, self.path = row[field], path
 
     def __repr__(self) -> str:
         return f"{self.path.name} of {worker_journal.name_of(self.link)}"
@@ -122,6 +158,24 @@ class _Download:
         value = {"url": self.value} if isinstance(self.value, str) else self.value  # an image field holds a URL as text
         sg.download_attachment(value, str(self.path))
         return str(self.path)
+
+
+class _LateDownload(_Download):
+    """
+    Download one thumbnail that the site is still making. Its name on the site is not known before it is ready.
+    """
+
+    def __init__(self, row: Row, field: str, names: _Names, wait: thumbnails.ThumbnailWait) -> None:
+        file = _MADE if "{file}" not in names.template else f"{row['type']}_{row['id']}_{_MADE}"
+        super().__init__(row, field, names.claim(row, file))
+        self._row, self._field, self._names, self._wait = row, field, names, wait
+
+    def __call__(self, sg: Any) -> Optional[str]:  # type: ignore[override] # the field may be empty by now
+        self.value = self._wait.ready_value(sg, self.link["type"], self.link["id"], self._field, self.value)
+        if not self.value:
+            return None
+        self.path = self._names.claim(self._row, _name_on_site(self.value))
+        return super().__call__(sg)
 
 
 def download_many(
@@ -142,6 +196,9 @@ def download_many(
 
     Each download goes to a temporary file, which gets its real name when it is complete. So existing files are whole,
     and calling again with the same arguments downloads only the missing files.
+
+    While the site makes a thumbnail, the field has a placeholder picture. It is never stored: the call waits for the
+    thumbnail until the deadline, or for 30 seconds for all thumbnails together if there is no deadline.
 
     Args:
         sg: The client (SGExtended, Shotgun or Mockgun). Other clients than SGExtended download one file after the
@@ -167,7 +224,8 @@ def download_many(
 
         progress: True shows a progress bar. A function is called with (done, failed, total), counted in files.
 
-        timeout: Seconds for the whole call. None: no limit as long as data flows.
+        timeout: Seconds for the whole call. None: no limit as long as data flows, except for thumbnails that the site
+            is still making.
 
     Returns:
         For each entity, in the order given, the path, or None if the field is empty or the entity does not exist.
@@ -176,7 +234,8 @@ def download_many(
         InvalidArgumentError: Two files would get the same name, or *name* is not a valid template. Nothing was
             downloaded.
 
-        WorkerError: A download failed, and *on_error* is ``"raise"``.
+        WorkerError: A download failed, and *on_error* is ``"raise"``. If the site was still making a thumbnail at the
+            end of the time limit, the ``__cause__`` is `ThumbnailNotReady`.
     """
     check_text(name, "name")
     links = [to_link(entity) for entity in rows_of(list(entities))]
@@ -192,20 +251,14 @@ def download_many(
     with within(sg, timeout):
         rows = {row["id"]: row for row in find_by_ids(sg, links[0]["type"], links, fields=[*template_fields, field])}
         jobs: Dict[int, _Download] = {}
-        owners: Dict[str, int] = {}
+        names, wait = _Names(folder, name), thumbnails.ThumbnailWait()
         for number, row in rows.items():
-            if not row.get(field):
-                continue
-            path = Path(folder) / _relative_path(name, row, _name_on_site(row[field]))
-            owner = owners.setdefault(str(path).lower(), number)
-            if owner != number:
-                msg = (
-                    f"The files of {links[0]['type']} {owner} and {number} would both get the name {str(path)!r}. "
-                    "Nothing was downloaded. Add {id} to the name."
-                )
-                raise InvalidArgumentError(msg)
-            jobs[number] = _Download({"type": row["type"], "id": number}, row[field], path)
+            if is_placeholder(row.get(field)):
+                jobs[number] = _LateDownload(row, field, names, wait)
+            elif row.get(field):
+                jobs[number] = _Download(row, field, names.claim(row, _name_on_site(row[field])))
         missing = [job for job in jobs.values() if overwrite or not job.path.exists()]
+        missing.sort(key=lambda job: isinstance(job, _LateDownload))  # the site needs time for those
         outcomes = _run_jobs(sg, missing, workers, on_error, progress, None, None)
     outcome_of = {id(job): outcome for job, outcome in zip(missing, outcomes)}
     ordered = [jobs.get(link["id"]) for link in links]

@@ -165,8 +165,9 @@ class HooksMixin(NativeOverrides):
         Return a ``with`` block that records how to undo its writes; it yields the `UndoLog`.
 
         It applies to this thread, to the threads of `map`, and to every wrapper that writes in them. Each write costs
-        one additional read of the values that it changes. ``log.undo(sg)`` restores them, and returns which it could
-        not restore.
+        one additional read of the values that it changes. Writes with side effects, such as those of the schedule and
+        of task templates, cost further reads before and after them. ``log.undo(sg)`` restores the values and the side
+        effects, and returns which it could not restore.
 
         Args:
             path: A new file for the log. With it, ``UndoLog.read(path).undo(sg)`` works in another process, also after

@@ -140,6 +140,8 @@ class TransferOverrides(NativeMethods):
             ShotgunFileDownloadError: The file does not exist, or could not be received; this is also a
                 `TransportError`.
 
+            ThumbnailNotReady: The URL is that of the placeholder which the site shows while it makes a thumbnail.
+
             OSError: The file could not be written.
         """
         with within(self, timeout):

@@ -8,18 +8,20 @@ import itertools
 import json
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Dict, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Dict, Iterable, List, Optional, Tuple, Union
 
 from attrs import asdict, define, field, frozen
 
 from sgextended.errors import CallError, ConfigurationError, OutcomeUnknown, PartialSuccessError
 from sgextended.writes.dry_run import changed_fields, is_same, new_values, read_present_values
+from sgextended.writes.side_effects import CONNECTED, Observation, Scope, makes_tasks
+from sgextended.writes.undo_side_effects import EarlierSteps, SideEffects, names
 from sgextended.writes.write_events import Row, Send, Write
 
 if TYPE_CHECKING:
     from os import PathLike
 
-FORMAT = 1  # version of the lines
+FORMAT = 2  # version of the lines; in version 1, entries have no side effects
 
 _log = logging.getLogger("sgextended")
 
@@ -50,6 +52,11 @@ class UndoEntry:
         is_done: Whether the site has confirmed the write.
 
         has_failed: Whether the write was certainly not done.
+
+        call: The number of the first entry of the same call, which is another one in a batch only.
+
+        side_effects: In the first entry of a call: the other rows that the call may have changed, before and after it.
+            None: the call changes nothing besides its own entities.
     """
 
     __module__ = "sgextended"
@@ -62,6 +69,8 @@ class UndoEntry:
     new: Row = field(factory=dict)
     is_done: bool = False
     has_failed: bool = False
+    call: int = 0
+    side_effects: Optional[Row] = None
 
     def __str__(self) -> str:
         return str(Write(method=self.method, entity_type=self.entity_type, entity_id=self.entity_id))
@@ -75,7 +84,8 @@ class UndoResult:
     Attributes:
         done: The writes that were undone, the last write first.
 
-        left: The writes that were not undone, each with the reason.
+        left: The writes that were not undone, or not wholly, each with the reason: one item for each value or entity
+            that is not as it was. It includes what the site changed by itself, such as the dates of other tasks.
     """
 
     __module__ = "sgextended"
@@ -87,7 +97,8 @@ class UndoResult:
         return not self.left
 
     def __str__(self) -> str:
-        lines = [f"{len(self.done)} undone, {len(self.left)} not undone."]
+        left = {id(entry) for entry, _reason in self.left}
+        lines = [f"{len(self.done)} undone, {len(left)} not undone."]
         return "\n".join([*lines, *(f"{entry}: {reason}" for entry, reason in self.left)])
 
 
@@ -129,22 +140,31 @@ class UndoLog:
             path: The file that was passed to `SGExtended.undoable`.
 
         Raises:
-            ConfigurationError: The file is not an undo log.
+            ConfigurationError: The file is not an undo log, or was written by a newer version.
         """
         log = cls()
+        version: Any = None
         entries: Dict[int, UndoEntry] = {}
         for number, line in enumerate(Path(path).read_bytes().splitlines(keepends=True), 1):
             try:
                 row = json.loads(line, object_hook=_from_json)
                 if number == 1:
-                    row["sgextended_undo"]
+                    version = row["sgextended_undo"]
                     continue
-                entries[row["number"]] = UndoEntry(**row)
+                entry = UndoEntry(**row)
+                entry.call = entry.call or entry.number  # the former format has no calls
+                entries[entry.number] = entry
             except (ValueError, KeyError, TypeError) as error:
                 if number > 1 and not line.endswith(b"\n"):
                     break  # the incomplete last line
                 msg = f"{path} is not an undo log: line {number} cannot be read. Pass another file."
                 raise ConfigurationError(msg) from error
+        if version not in range(1, FORMAT + 1):
+            msg = (
+                f"{path} was written by another version of sgextended: its format is {version!r}, and this version "
+                f"reads {FORMAT}. Undo it with the version that wrote it."
+            )
+            raise ConfigurationError(msg)
         log.entries = [entries[number] for number in sorted(entries)]
         return log
 
@@ -170,6 +190,7 @@ class UndoLog:
         Record the old values, send the call, and return its result; see `Recorder`.
         """
         present = read_present_values(client, changed_fields(writes))
+        observation = Observation.begin(client, writes)
         entries: List[UndoEntry] = []
         for write in writes:
             old = present.get((write.entity_type or "", write.entity_id or 0), {})
@@ -182,6 +203,9 @@ class UndoLog:
                 old={name: old.get(name) for name in write.data} if is_update and old else {},
                 new=new_values(write, old) if is_update else dict(write.data) if write.method == "create" else {},
             )
+            entry.call = entries[0].call if entries else entry.number
+            if observation is not None and not entries:
+                entry.side_effects = observation.record
             try:
                 self._record(entry)
             except OSError as error:
@@ -199,11 +223,14 @@ class UndoLog:
                 entries[0].entity_id = made.get("id")
             try:
                 self._end(entries, None, failed=not _may_be_done(error))
+                if isinstance(error, PartialSuccessError):
+                    self._observe_end(client, writes, entries, observation)
             except OSError:  # a full disk; the error of the call is more important
                 _log.warning("The undo log %s could not be written.", self._path, exc_info=True)
             raise
         try:
             self._end(entries, result if send.is_batch else [result], failed=False)
+            self._observe_end(client, writes, entries, observation)
         except OSError as error:
             done = ", ".join(str(write) for write in writes)
             msg = (
@@ -213,6 +240,13 @@ class UndoLog:
             )
             raise PartialSuccessError(msg, entity=result if isinstance(result, dict) else None) from error
         return result
+
+    def _observe_end(
+        self, client: Any, writes: List[Write], entries: List[UndoEntry], observation: Optional[Observation]
+    ) -> None:
+        if observation is not None:
+            observation.end(client, writes, [entry.entity_id for entry in entries])
+            self._record(entries[0])
 
     def _end(self, entries: List[UndoEntry], results: Optional[List[Any]], *, failed: bool) -> None:
         for number, entry in enumerate(entries):
@@ -231,7 +265,10 @@ class UndoLog:
         """
         Undo the writes of the log, the last one first.
 
-        Only values that are still as they were written are restored.
+        Only values that are still as they were written are restored. So are the side effects of a write: dependencies
+        with their type and offset, the dates and ``pinned`` of tasks, the tasks that a template has made or changed,
+        and entities that were retired together with another. They are read again at the end. Values that the site does
+        not take back are in the result.
 
         Args:
             sg: The client (SGExtended, Shotgun or Mockgun).
@@ -240,26 +277,7 @@ class UndoLog:
             The writes that were undone, and those that were not, with the reason: a value was changed later, the
             outcome of the write is unknown, or the method cannot be undone, such as an upload.
         """
-        wanted: Dict[Tuple[str, int], List[str]] = {}
-        for entry in self.entries:
-            if entry.entity_type and entry.entity_id and entry.method in ("create", "update"):
-                wanted.setdefault((entry.entity_type, entry.entity_id), []).extend(entry.new)
-        present = read_present_values(sg, wanted)
-        done: List[UndoEntry] = []
-        left: List[Tuple[UndoEntry, str]] = []
-        for entry in reversed([entry for entry in self.entries if not entry.has_failed]):
-            try:
-                reason = _undo(sg, entry, present)
-                if reason is None and entry.method == "delete":  # the entity exists again
-                    key = (entry.entity_type or "", entry.entity_id or 0)
-                    present.update(read_present_values(sg, {key: wanted.get(key, [])}))
-            except CallError as error:
-                reason = str(error)
-            if reason is None:
-                done.append(entry)
-            elif reason:
-                left.append((entry, reason))
-        return UndoResult(done, left)
+        return _Undoing(sg, self.entries).run()
 
 
 def _may_be_done(error: BaseException) -> bool:
@@ -269,45 +287,166 @@ def _may_be_done(error: BaseException) -> bool:
     return isinstance(error, (OutcomeUnknown, PartialSuccessError)) or not isinstance(error, Exception)
 
 
-def _undo(sg: Any, entry: UndoEntry, present: Dict[Tuple[str, int], Row]) -> Optional[str]:
+class _Undoing:
     """
-    Undo one write. Return the reason if that is not possible, an empty text if there was nothing to undo.
+    The undo of the entries of one log.
     """
-    if entry.method not in ("update", *_OPPOSITE) or entry.entity_type is None:
-        return "this method cannot be undone."
-    if entry.entity_id is None:
-        return "it is unknown whether it was done. Check the site."
-    row = present.get((entry.entity_type, entry.entity_id))
-    if entry.method == "update":
-        return _restore_fields(sg, entry, row)
-    if entry.method == "create":
+
+    def __init__(self, sg: Any, entries: List[UndoEntry]) -> None:
+        self._sg, self._entries = sg, entries
+        self._wanted: Dict[Tuple[str, int], List[str]] = {}
+        for entry in entries:
+            if entry.entity_type and entry.entity_id and entry.method in ("create", "update"):
+                self._wanted.setdefault((entry.entity_type, entry.entity_id), []).extend(entry.new)
+        self._present = read_present_values(sg, self._wanted)
+        self._records = {entry.call: entry.side_effects for entry in entries if entry.side_effects}
+        self._effects: Dict[int, SideEffects] = {}
+        self._earlier = EarlierSteps()
+        self._tried: Dict[int, List[UndoEntry]] = {}
+        self._done: List[UndoEntry] = []
+        self._left: List[Tuple[UndoEntry, str]] = []
+        self._different: Dict[Tuple[str, str], Tuple[UndoEntry, str]] = {}  # rows and fields that are not as before
+
+    def run(self) -> UndoResult:
+        """
+        Undo the entries, the last one first, and return the result.
+        """
+        for entry in reversed(self._entries):
+            self._run_one(entry)
+        self._left += self._different.values()
+        left = {id(entry) for entry, _reason in self._left}
+        return UndoResult([entry for entry in self._done if id(entry) not in left], self._left)
+
+    def _run_one(self, entry: UndoEntry) -> None:
+        try:
+            self._prepare(entry)
+            if not entry.has_failed:
+                self._undo_entry(entry)
+            if entry.number == entry.call and entry.call in self._tried:
+                self._undo_side_effects(entry)
+        except CallError as error:
+            self._left.append((entry, str(error)))
+
+    def _prepare(self, entry: UndoEntry) -> None:
+        """
+        Read the side effects of a call before its first entry is undone.
+        """
+        record = self._records.get(entry.call)
+        if record and record["before"] and record["after"] and entry.call not in self._effects and not entry.has_failed:
+            self._effects[entry.call] = SideEffects(self._sg, record, self._earlier)
+
+    def _undo_entry(self, entry: UndoEntry) -> None:
+        try:
+            reason = self._undo(entry)
+        except CallError as error:
+            reason = str(error)
+        if reason is None:
+            self._done.append(entry)
+            if entry.method == "delete":  # the entity exists again
+                self._read_again([(entry.entity_type or "", entry.entity_id or 0)])
+        elif reason:
+            self._left.append((entry, reason))
+        if entry.method != "create" or (entry.entity_type, entry.entity_id) not in self._present:
+            self._tried.setdefault(entry.call, []).append(entry)
+
+    def _undo_side_effects(self, entry: UndoEntry) -> None:
+        """
+        Restore the side effects of the call that an entry is the first one of, or say that they are unknown.
+        """
+        effects = self._effects.get(entry.call)
+        if effects is not None:
+            different = effects.restore()
+            self._left += [(entry, line) for line in effects.lines]
+            # What a later write has found is not what was before the block.
+            self._different = {place: each for place, each in self._different.items() if not effects.covers(place)}
+            self._different.update({place: (entry, line) for place, line in different.items()})
+            self._read_again(self._wanted)
+            return
+        writes = [_write_of(each) for each in self._tried[entry.call]]
+        if Scope.of(writes) or any(map(makes_tasks, writes)):
+            error = (entry.side_effects or {}).get("error")
+            why = f"the site refused to show them: {error}" if error else "the log does not have them."
+            self._left.append((entry, f"its effects on other entities and on the schedule are unknown: {why}"))
+
+    def _read_again(self, keys: Iterable[Tuple[str, int]]) -> None:
+        wanted: Dict[Tuple[str, int], List[str]] = {}
+        old: Dict[Tuple[str, int], Tuple[str, int]] = {}
+        for key in keys:
+            self._present.pop(key, None)
+            now = (key[0], self._earlier.present_id(*key))
+            wanted[now], old[now] = self._wanted.get(key, []), key
+        self._present.update({old[now]: row for now, row in read_present_values(self._sg, wanted).items()})
+
+    def _undo(self, entry: UndoEntry) -> Optional[str]:
+        """
+        Undo one write. Return the reason if that is not possible, an empty text if there was nothing to undo.
+        """
+        if entry.method not in ("update", *_OPPOSITE) or entry.entity_type is None:
+            return "this method cannot be undone."
+        if entry.entity_id is None:
+            return "it is unknown whether it was done. Check the site."
+        number = self._earlier.present_id(entry.entity_type, entry.entity_id)
+        row = self._present.get((entry.entity_type, entry.entity_id))
+        if entry.method == "update":
+            return self._restore_fields(entry, row, number)
+        if entry.method == "create":
+            if row is None:
+                return "the entity is retired already."
+            changed = [name for name in _plain(entry.new) if not self._is_unchanged(entry, name, row)]
+            if changed:
+                return f"{', '.join(changed)} changed later, so the entity is not retired."
+        if getattr(self._sg, _OPPOSITE[entry.method])(entry.entity_type, number):
+            self._present.pop((entry.entity_type, entry.entity_id), None)
+            if entry.method == "create":  # nothing of it is missing any more
+                gone = f"{entry.entity_type} {number}"
+                self._different = {place: each for place, each in self._different.items() if not names(place, gone)}
+            return None
+        return "it was undone already." if entry.is_done else ""
+
+    def _is_unchanged(self, entry: UndoEntry, name: str, row: Row) -> bool:
+        """
+        Return whether a field has the value that an entry wrote, or that the undo of a later entry has left.
+        """
+        if is_same(row.get(name), entry.new[name]):
+            return True
+        return self._earlier.has_left(entry.entity_type or "", entry.entity_id or 0, name, row.get(name))
+
+    def _restore_fields(self, entry: UndoEntry, row: Optional[Row], number: int) -> Optional[str]:
         if row is None:
-            return "the entity is retired already."
-        changed = [name for name in _plain(entry.new) if not is_same(row.get(name), entry.new[name])]
-        if changed:
-            return f"{', '.join(changed)} changed later, so the entity is not retired."
-    if getattr(sg, _OPPOSITE[entry.method])(entry.entity_type, entry.entity_id):
-        present.pop((entry.entity_type, entry.entity_id), None)
-        return None
-    return "it was undone already." if entry.is_done else ""
+            return "the entity does not exist any more."
+        assert entry.entity_type is not None
+        still = {name for name in _plain(entry.new) if self._is_unchanged(entry, name, row)}
+        changed = [name for name in entry.new if name not in still and not is_same(row.get(name), entry.old.get(name))]
+        back = {name: entry.old.get(name) for name in still if not is_same(row.get(name), entry.old.get(name))}
+        restored = sorted(back)
+        effects = self._effects.get(entry.call)
+        if effects is not None:  # it restores the connections, with their properties
+            back = {name: value for name, value in back.items() if (entry.entity_type, name) not in CONNECTED}
+            effects.keep(entry.entity_type, number, changed)
+        if back:
+            result = self._sg.update(entry.entity_type, number, back)
+            row.update(back)
+            refused = _not_taken(back, result) if effects is None else ""
+            if refused:
+                return refused
+        if not changed:
+            return None if restored or still else ""
+        names = [name for name in changed if name not in _IMAGES]
+        reason = f"{', '.join(names)} changed later" if names else "an image cannot be restored"
+        return f"{reason}; restored: {', '.join(restored) or 'nothing'}."
 
 
-def _restore_fields(sg: Any, entry: UndoEntry, row: Optional[Row]) -> Optional[str]:
-    if row is None:
-        return "the entity does not exist any more."
-    assert entry.entity_type is not None
-    assert entry.entity_id is not None
-    still = {name for name in _plain(entry.new) if is_same(row.get(name), entry.new[name])}
-    changed = [name for name in entry.new if name not in still and not is_same(row.get(name), entry.old.get(name))]
-    back = {name: entry.old.get(name) for name in still if not is_same(row.get(name), entry.old.get(name))}
-    if back:
-        sg.update(entry.entity_type, entry.entity_id, back)
-        row.update(back)
-    if not changed:
-        return None if back or still else ""
-    names = [name for name in changed if name not in _IMAGES]
-    reason = f"{', '.join(names)} changed later" if names else "an image cannot be restored"
-    return f"{reason}; restored: {', '.join(sorted(back)) or 'nothing'}."
+def _not_taken(data: Row, result: Any) -> str:
+    """
+    Return a text about the fields that the site did not set to the values that were sent; an empty text if it did.
+    """
+    found = result if isinstance(result, dict) else {}
+    names = [name for name in _plain(data) if name in found and not is_same(found[name], data[name])]
+    return ", ".join(f"{name} is {found[name]!r}, and was {data[name]!r}" for name in names)
+
+
+def _write_of(entry: UndoEntry) -> Write:
+    return Write(method=entry.method, entity_type=entry.entity_type, entity_id=entry.entity_id, data=entry.new)
 
 
 def _plain(fields: Row) -> List[str]:

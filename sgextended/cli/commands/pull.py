@@ -32,6 +32,7 @@ from sgextended.cli.shared.entity_query import find_projects_by_name
 from sgextended.cli.shared.output import plural
 from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.cli.shared.usage_error import UsageError
+from sgextended.domain.thumbnails import ThumbnailWait
 from sgextended.errors import ShotgunError
 from sgextended.workers.progress import reporter
 
@@ -253,6 +254,7 @@ class _Puller:
     skipped: List[str] = field(factory=list, init=False)
     _links: Dict[str, Set[int]] = field(factory=dict, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _thumbnails: ThumbnailWait = field(factory=ThumbnailWait, init=False)
     _done: int = field(default=0, init=False)
 
     def pull_records(self, selections: Sequence[Selection]) -> Dict[str, int]:
@@ -439,6 +441,7 @@ class _Puller:
                 for kind, number in uploads_of(record):
                     if not self._media_path(kind, number).exists():
                         missing[kind, number] = (record["type"], record["id"])
+        self._thumbnails = ThumbnailWait()
         jobs = [(*upload, *owner) for upload, owner in missing.items()]
         results = self.sg.map(self._pull_file, jobs, workers=_FILES_AT_ONCE, on_error="collect", progress=True)
         with contextlib.closing(results):  # type: ignore[type-var] # it is a generator
@@ -457,4 +460,6 @@ class _Puller:
         entity: Any = sg.find_one(entity_type, [["id", "is", entity_id]], images) or {}
         for name in images:
             if isinstance(entity.get(name), str) and number == thumbnail_number(entity_type, entity_id, name):
-                sg.download_attachment({"url": entity[name]}, target)
+                url = self._thumbnails.ready_value(sg, entity_type, entity_id, name, entity[name])
+                if url is not None:
+                    sg.download_attachment({"url": url}, target)

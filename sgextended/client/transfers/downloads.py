@@ -31,7 +31,13 @@ from sgextended.client.transfers.transfer import (
     storage_message,
     without_query,
 )
-from sgextended.errors import HTTPStatusError, ShotgunFileDownloadError, TransportError, TransportTimeout
+from sgextended.errors import (
+    HTTPStatusError,
+    ShotgunFileDownloadError,
+    ThumbnailNotReady,
+    TransportError,
+    TransportTimeout,
+)
 from sgextended.http import deadline
 from sgextended.http.response import Response
 from sgextended.http.retry import BUSY, RequestKind
@@ -45,6 +51,16 @@ NEW_SESSION_SECONDS = 60.0
 _MAX_REDIRECTS = 10
 #: The page to which a site redirects a request without a valid session.
 _LOGIN_PATH = "/user/login"
+#: The folder of the pictures that a site shows while it makes a thumbnail.
+_PLACEHOLDER_PATH = "/images/status/transient/"
+
+
+def is_placeholder(value: Any) -> bool:
+    """
+    Return whether the value of a file field, or its URL, is the placeholder of a thumbnail that the site still makes.
+    """
+    url = value.get("url") if isinstance(value, dict) else value
+    return isinstance(url, str) and _PLACEHOLDER_PATH in url.partition("?")[0].partition("#")[0].lower()
 
 
 class Downloads(Transfers):
@@ -76,6 +92,7 @@ class Downloads(Transfers):
         if url is None:
             return None
         self._fail_if_closed()
+        _check_is_file(url)
         link = None
         known = attachment if isinstance(attachment, dict) else {"type": "Attachment", "id": attachment}
         if known.get("type") == "Attachment" and known.get("id"):
@@ -113,6 +130,7 @@ class Downloads(Transfers):
                         "Check the address of the file in a browser."
                     )
                     raise TransportError(msg, lasting=True)
+                _check_is_file(where)
                 url = where
             elif response.status in EXPIRED and link and (fresh := self.get_attachment_download_url(link)) != url:
                 url, link, hops = fresh, None, 0
@@ -306,6 +324,15 @@ def _atomic_file(path: Union[str, "os.PathLike[str]"]) -> Iterator[BinaryIO]:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def _check_is_file(url: str) -> None:
+    if is_placeholder(url):
+        msg = (
+            f"{without_query(url)} is the placeholder of a thumbnail that the site is still making. Nothing was "
+            "stored. Read the field again later, and download the new address."
+        )
+        raise ThumbnailNotReady(msg)
 
 
 def _redirect(url: str, response: Response) -> Optional[str]:

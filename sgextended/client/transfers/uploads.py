@@ -21,6 +21,7 @@ from attrs import define
 from sgextended.client.protocol.client_config import identity_of
 from sgextended.client.protocol.responses import http_status_error, web_page_error
 from sgextended.client.protocol.unencodable_text import check_texts
+from sgextended.client.transfers.image_fields import IMAGES, without_images
 from sgextended.client.transfers.parallel_parts import Stopped, in_parallel
 from sgextended.client.transfers.transfer import (
     EXPIRED,
@@ -63,7 +64,6 @@ Row = Dict[str, Any]
 #: The number of parts of one file that are sent at the same time.
 PARTS_AT_ONCE = 4
 
-_IMAGES = {"image": "upload_thumbnail", "filmstrip_image": "upload_filmstrip_thumbnail"}
 #: The fields of a form that an error may contain. They hold no secrets, since errors are logged.
 _FIELDS_IN_ERRORS = ("entity_type", "entity_id", "field_name", "display_name", "filename", "entities", "source_entity")
 
@@ -172,7 +172,7 @@ class Uploads(Transfers):
 
             ShotgunError: The path of an image is not a file, or the file is empty. Nothing was created.
         """
-        plain, images = _without_images(data)
+        plain, images = without_images(data)
         row: Row = super().create(entity_type, plain, return_fields)
         return self._with_images(row, images, f"{entity_type} {row['id']} was created")
 
@@ -191,7 +191,7 @@ class Uploads(Transfers):
 
             ShotgunError: The path of an image is not a file, or the file is empty. Nothing was set.
         """
-        plain, images = _without_images(data)
+        plain, images = without_images(data)
         if data.get("filmstrip_image", "") is None:  # the official client drops it
             params = self._translate_update_params(entity_type, entity_id, plain, multi_entity_update_modes)
             row: Any = self._parse_records(self._call_rpc("update", params))[0]
@@ -220,12 +220,12 @@ class Uploads(Transfers):
         """
         for name, path in images.items():
             try:
-                getattr(self, _IMAGES[name])(row["type"], row["id"], path)
+                getattr(self, IMAGES[name])(row["type"], row["id"], path)
                 row[name] = (self.find_one(row["type"], [["id", "is", row["id"]]], [name]) or {}).get(name)
             except Exception as error:
                 if not done:
                     raise
-                why, left = str(error).strip(), f"{_IMAGES[name]}({row['type']!r}, {row['id']}, {str(path)!r})"
+                why, left = str(error).strip(), f"{IMAGES[name]}({row['type']!r}, {row['id']}, {str(path)!r})"
                 msg = (
                     f"{done}, but then the upload of its {name} failed: {why} Do not send the other fields again. "
                     f"Check whether the image was uploaded. If not, call {left}."
@@ -463,32 +463,6 @@ def _multipart(fields: Dict[str, Any], files: Mapping[str, BinaryIO], progress: 
         parts += [headers.encode(), part, b"\r\n"]
     parts.append(f"--{boundary}--\r\n\r\n".encode())
     return f"multipart/form-data; boundary={boundary}", JoinedBody(parts)
-
-
-def _without_images(data: Row) -> Tuple[Row, Dict[str, str]]:
-    """
-    Return the data of an entity without its images, and the paths of the images by field.
-
-    Raises:
-        ShotgunError: A path is not a file, or the file is empty. The upload would raise the same error, but only after
-            the entity was created.
-
-        InvalidArgumentError: The name of a file is not valid Unicode.
-    """
-    images = {name: data[name] for name in _IMAGES if data.get(name)}
-    for path in images.values():
-        found = Path(os.fsdecode(path)).expanduser().absolute()
-        if not found.is_file():
-            msg = f"Path must be a valid file, got '{found}'"
-            raise ShotgunError(msg)
-        if not found.stat().st_size:
-            msg = f"Path cannot be an empty file: '{found}'"
-            raise ShotgunError(msg)
-    check_texts({name: _file_name(path) for name, path in images.items()})
-    plain = {name: value for name, value in data.items() if name not in images}
-    if "filmstrip_image" in images:
-        plain["filmstrip_image"] = None  # so the official client checks whether the site supports filmstrips
-    return plain, images
 
 
 # The responses of forms that succeeded: the id of the new entity, or a link and its parameters.

@@ -11,6 +11,7 @@ from shotgun_api3 import Fault
 
 from sgextended import SGExtended
 from sgextended.cli.commands.pull_plan import PullPlan, RecordSerializer, Selection
+from sgextended.domain import thumbnails
 from sgextended.localsite import LocalSite
 from sgextended.localsite.custom_fields.field_storage import add_fields
 from sgextended.localsite.schema.entity_types import Field
@@ -111,6 +112,28 @@ def test_media_pulls_files(command, source, tmp_path, make_sg):
         assert shot["sg_mood"] == "grim"
         assert copied.download_attachment(version["sg_uploaded_movie"]) == picture.read_bytes()
         assert copied.download_attachment({"url": shot["image"]})[:2] == b"\xff\xd8"
+
+
+def test_media_never_holds_a_placeholder(command, pulled_site, source, tmp_path, monkeypatch):
+    """
+    A thumbnail that the site is still making is a failure that is named. The same command fetches it when it is made.
+    """
+    sg, name, picture = source
+    now = dt.datetime.now(dt.timezone.utc)
+    monkeypatch.setattr(pulled_site.store, "clock", lambda: now)
+    monkeypatch.setattr(pulled_site.store.media, "thumbnail_delay", 60)
+    shot = sg.find_one("Shot", [["project.Project.name", "is", name]])
+    sg.upload_thumbnail("Shot", shot["id"], str(picture))
+    monkeypatch.setattr(thumbnails, "WAIT_LIMIT", 0.0)
+    words = "pull", "--project", name, "-o", str(tmp_path / "p"), "--media"
+    status, _out, err = command(*words)
+
+    assert status == 1
+    assert "still making the thumbnail in image of Shot" in err
+    assert not [path for path in tmp_path.glob("p/media/thumbnails/*") if path.read_bytes()[:2] != b"\xff\xd8"]
+    later = now + dt.timedelta(seconds=61)
+    monkeypatch.setattr(pulled_site.store, "clock", lambda: later)
+    assert command(*words)[0] == 0
 
 
 def test_fields_of_the_copy_do_what_those_of_the_source_do(command, pulled_site, source, tmp_path, make_sg):

@@ -13,7 +13,7 @@ from fix_servers import http_reply, results
 from fix_transfers import MediaSite, calls_of, client_of, data, denied, dumped
 from shotgun_api3 import ShotgunFileDownloadError
 
-from sgextended import HTTPStatusError, Site, TransportError
+from sgextended import HTTPStatusError, Site, ThumbnailNotReady, TransportError
 
 CONTENT = b"the file"
 WEB = "web:b4s1c"  # for the web server before the site
@@ -45,6 +45,18 @@ def elsewhere(make_server):
 
 def cookies_of(server):
     return [request.headers.get("cookie") for request in server.requests if request.method == "GET"]
+
+
+def test_a_redirect_to_a_placeholder_is_not_followed(site, elsewhere, target):
+    """
+    A file whose URL leads to the placeholder of a thumbnail is not ready: nothing is stored.
+    """
+    site.answers["7"] = to(f"{elsewhere.url}/images/status/transient/thumbnail_pending.png")
+    with pytest.raises(ThumbnailNotReady, match="still making"):
+        client_of(site).download_attachment(7, str(target))
+
+    assert elsewhere.requests == []
+    assert not target.exists()
 
 
 # --- The session
