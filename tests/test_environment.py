@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
+from syntax_trees import syntax_tree
 
 import sgextended
 from sgextended import ConfigurationError, Secret, Site, registered_class
@@ -25,7 +26,7 @@ def test_one_function_reads_the_environment():
     found = {
         path.relative_to(ROOT).as_posix()
         for path in ROOT.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(syntax_tree(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in NAMES
     }
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from syntax_trees import syntax_tree
 
 import sgextended
 
@@ -70,7 +71,7 @@ def imports_of(path, *, with_types=True):
 
         with_types: Whether to include imports under TYPE_CHECKING.
     """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = syntax_tree(path.read_text(encoding="utf-8"))
     hidden = {
         id(inner)
         for node in ast.walk(tree)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from shotgun_api3.shotgun import Shotgun
+from syntax_trees import syntax_tree
 
 import sgextended
 from sgextended import SGExtended
@@ -26,7 +27,7 @@ def stubbed():
     """
     Return the members of the stub's class by name.
     """
-    (owner,) = [node for node in ast.parse(STUB.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)]
+    (owner,) = [node for node in syntax_tree(STUB.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)]
     return {
         node.name if isinstance(node, ast.FunctionDef) else node.target.id: node
         for node in owner.body

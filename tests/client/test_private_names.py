@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from shotgun_api3 import shotgun
 from shotgun_api3.shotgun import ClientCapabilities, ServerCapabilities, Shotgun, _Config
+from syntax_trees import syntax_tree
 
 from sgextended.client import changed_settings, connection_settings, find_methods, native_client, sessions
 from sgextended.client.native_client import NativeClient
@@ -136,7 +137,7 @@ def test_private_names_in_the_source_are_pinned(official):
     """
     Every private attribute that the sources read or call is defined there, or pinned here.
     """
-    nodes = list(ast.walk(ast.parse(SOURCE)))
+    nodes = list(ast.walk(syntax_tree(SOURCE)))
     attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
     private = {node.attr for node in attributes if node.attr.startswith("_") and not node.attr.startswith("__")}
     own = {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
@@ -161,7 +162,7 @@ def test_config_attributes_in_the_source_are_pinned():
     """
     read = {
         node.attr
-        for node in ast.walk(ast.parse(SOURCE))
+        for node in ast.walk(syntax_tree(SOURCE))
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("config", "self.config", "shotgun.config")
     }
 

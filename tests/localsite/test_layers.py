@@ -8,6 +8,7 @@ import graphlib
 from pathlib import Path
 
 import pytest
+from syntax_trees import syntax_tree
 
 from sgextended import localsite
 
@@ -51,7 +52,7 @@ def imports():
     known, found = modules(), {}
     for name, path in known.items():
         wanted = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(syntax_tree(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
                 below = node.module[len(PACKAGE) + 1 :]
                 inside = {f"{below}.{alias.name}".lstrip(".") for alias in node.names}
@@ -99,7 +100,7 @@ def test_nothing_outside_is_imported(name):
     """
     The local site shares no code with the client, so that a mistake in one cannot hide the same mistake in the other.
     """
-    tree = ast.parse(modules()[name].read_text(encoding="utf-8"))
+    tree = syntax_tree(modules()[name].read_text(encoding="utf-8"))
     names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     names += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
 
@@ -122,7 +123,7 @@ def test_a_folder_is_introduced_by_a_docstring_alone(folder):
     """
     The ``__init__.py`` of a folder holds its docstring and nothing else.
     """
-    tree = ast.parse((ROOT / folder / "__init__.py").read_text(encoding="utf-8"))
+    tree = syntax_tree((ROOT / folder / "__init__.py").read_text(encoding="utf-8"))
 
     assert ast.get_docstring(tree)
     assert len(tree.body) == 1

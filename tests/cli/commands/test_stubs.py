@@ -8,6 +8,7 @@ import re
 import sys
 
 import pytest
+from syntax_trees import syntax_tree
 
 from sgextended import SiteSchema
 from sgextended.cli.commands.stubs import module_source
@@ -97,7 +98,7 @@ def test_custom_entities_are_named_by_their_labels(odd):
     """
     The class of a custom entity has the name of its label, unless another type has that name. Connections are left out.
     """
-    classes = {node.name: node for node in ast.parse(odd).body if isinstance(node, ast.ClassDef)}
+    classes = {node.name: node for node in syntax_tree(odd).body if isinstance(node, ast.ClassDef)}
 
     assert set(classes) == {"CustomEntity06", "DeliveryNote", "Shot", "Studio"}
     assert 'ENTITY_TYPE: ClassVar[str] = "CustomEntity05"' in odd
@@ -127,7 +128,7 @@ def test_overloads_have_the_parameters_of_sgextended(odd):
     """
     The written overloads of find, find_one and find_iter have the parameters of the methods, in order.
     """
-    (studio,) = [node for node in ast.parse(odd).body if isinstance(node, ast.ClassDef) and node.name == "Studio"]
+    (studio,) = [node for node in syntax_tree(odd).body if isinstance(node, ast.ClassDef) and node.name == "Studio"]
     found = [node for node in ast.walk(studio) if isinstance(node, ast.FunctionDef) and not node.args.vararg]
 
     assert {node.name for node in found} == {"find", "find_one", "find_iter"}
