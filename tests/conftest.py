@@ -2,6 +2,7 @@
 Fixtures that all tests share.
 """
 
+import signal
 import sys
 import threading
 from typing import Callable, Iterator
@@ -21,6 +22,10 @@ pytest_plugins = [
 # A loaded machine may take long for one example.
 hypothesis.settings.register_profile("sgextended", deadline=None)
 hypothesis.settings.load_profile("sgextended")
+
+# A shell that starts the tests in the background ignores Ctrl-C for them, and the processes of tests inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SITES = {"measured": True}
 GUARD = 20.0  # seconds after which a thread is left behind
