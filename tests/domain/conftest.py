@@ -89,3 +89,21 @@ def show(sg) -> Dict[str, Any]:
         make(key, "Version", code=code, project=made["bird"], entity=made["sh010"], user=made[user], sg_task=made[task])
     make("dailies", "Playlist", code="dailies", project=made["bird"], versions=[made["v2"]])
     return made
+
+
+@pytest.fixture(scope="module")
+def own_sg(make_sg) -> Iterator[SGExtended]:
+    """
+    A client of a site that no other module uses, with the person Ana.
+    """
+    with LocalSite() as site:
+        site.add_user("ana", "a password")
+        yield make_sg(site)
+
+
+@pytest.fixture(scope="module")
+def ana(own_sg) -> Dict[str, Any]:
+    """
+    That person.
+    """
+    return own_sg.find_one("HumanUser", [["login", "is", "ana"]])

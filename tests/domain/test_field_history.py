@@ -6,25 +6,13 @@ import datetime as dt
 
 import pytest
 
-from sgextended.localsite import LocalSite
-
 
 @pytest.fixture(scope="module")
-def sg(make_sg):
+def sg(own_sg):
     """
     A client of a site for these tests.
     """
-    with LocalSite() as site:
-        site.add_user("ana", "a password")
-        yield make_sg(site)
-
-
-@pytest.fixture(scope="module")
-def ana(sg):
-    """
-    A person.
-    """
-    return sg.find_one("HumanUser", [["login", "is", "ana"]])
+    return own_sg
 
 
 @pytest.fixture(scope="module")
