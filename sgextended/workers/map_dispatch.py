@@ -81,9 +81,8 @@ class Dispatcher:
         wake: WakeUp,
     ) -> None:
         self._group, self._executor, self._ends, self._journal, self._wake = group, executor, ends, journal, wake
-        self._lock = (
-            threading.Lock()
-        )  # guards the counts and the journal; the caller's thread takes it only if no thread can start
+        # Guards the counts and the journal. The caller's thread takes it only if no thread can start.
+        self._lock = threading.Lock()
         self._running: Set[Chunk] = set()
         self._settled = WakeUp()
         self._chunks: SimpleQueue[Optional[Chunk]] = SimpleQueue()
