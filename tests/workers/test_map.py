@@ -247,11 +247,16 @@ def test_what_its_executor_has_cancelled_is_a_failure(ordered, on_error):
     If the executor is shut down, each remaining item is a failure, and the map does not wait for ever.
     """
     begun, submitted, go = threading.Event(), threading.Event(), threading.Event()
-    executor = concurrent.futures.ThreadPoolExecutor(1)
+    futures = []
 
-    def items():
-        yield from range(3)
-        submitted.set()  # asked for more, it has handed out the last one
+    class Executor(concurrent.futures.ThreadPoolExecutor):
+        def submit(self, *args, **kwargs):
+            futures.append(super().submit(*args, **kwargs))
+            if len(futures) == 3:
+                submitted.set()
+            return futures[-1]
+
+    executor = Executor(1)
 
     def function(_sg, item):
         begun.set()
@@ -266,7 +271,7 @@ def test_what_its_executor_has_cancelled_is_a_failure(ordered, on_error):
 
     thread = threading.Thread(target=shut_down)
     thread.start()
-    results = work(function, items(), 2, executor=executor, ordered=ordered, on_error=on_error)
+    results = work(function, range(3), 2, executor=executor, ordered=ordered, on_error=on_error)
     if on_error == "raise":
         assert next(results) == 0
         with pytest.raises(WorkerError, match="The work on 1 failed: CancelledError: The executor was shut down"):
