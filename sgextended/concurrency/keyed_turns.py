@@ -48,6 +48,8 @@ class Turn:
     The context manager of one turn. It gives the ``with`` block whether the thread has the turn.
     """
 
+    parts: _Parts
+
     def __init__(self, owner: "Turns", key: Hashable, limit: Optional[float]) -> None:
         self._place = _Place()
         self.parts = _Parts(owner, key, limit, ref(self._place))

@@ -61,7 +61,8 @@ class DaskCluster(Executor):
         ConfigurationError: An option is not valid, or the client is asynchronous.
     """
 
-    dumps = staticmethod(dumps)
+    dumps: Callable[[Any], bytes] = staticmethod(dumps)
+    guard: Optional[Claim]
 
     def __init__(
         self,
