@@ -149,7 +149,7 @@ class Block(contextlib.ContextDecorator, Generic[Given]):
         end: Called with the value at the end of the block. It is not called if an exception interrupts the end itself.
     """
 
-    parts: _Scope
+    parts: Any
 
     def __init__(
         self,

@@ -61,7 +61,7 @@ class Transport:
         self._users: Dict[int, ref[Any]] = {}
         self._most_users = _CLEAN_UP_AT
         self._kept: Dict[str, Any] = {}
-        self.shared = SingleFlight()
+        self.shared: SingleFlight = SingleFlight()
 
     @property
     def requests(self) -> int:

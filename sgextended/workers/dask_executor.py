@@ -225,7 +225,8 @@ class _DaskFuture(Future[Any]):
 
     def __init__(self, cluster: DaskCluster, numbered: Numbered) -> None:
         super().__init__()
-        self._cluster, self.numbered = cluster, numbered
+        self._cluster = cluster
+        self.numbered: Numbered = numbered
         self.future: Any = None  # Dask's
 
     def cancel(self) -> bool:
