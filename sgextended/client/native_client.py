@@ -194,7 +194,7 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, ChangedSettings, Con
         host = self.config.server
         if self._server_caps is None or self._server_caps.host != host:
             # All wrappers of the process share the result, so the request notifies none of them.
-            self._server_caps = self._transport.once(
+            self._server_caps = self._transport.shared.once(
                 ("server_caps", host), lambda: ServerCapabilities(host, self.watched_by(None).info())
             )
         return self._server_caps
