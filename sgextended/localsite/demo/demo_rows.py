@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from sgextended.localsite.schedule.working_days import Calendar
 from sgextended.localsite.storage.single_row_writes import insert_links, insert_rows
-from sgextended.localsite.storage.transaction import MOMENT
 
 if TYPE_CHECKING:
     from sgextended.localsite.storage.transaction import Link, Transaction
@@ -35,7 +34,15 @@ class DemoRows:
 
         random: Makes all random choices.
 
+        me: The person for whom the examples of the documentation are written.
+
         team: Links to people, by the code of their department.
+
+        steps: Links to the pipeline steps, by short name.
+
+        assignees: The person who works on each task, by its id.
+
+        noted_versions: The row of the version that each note is about, in the order of the notes.
     """
 
     def __init__(self, tx: Transaction) -> None:
@@ -43,7 +50,11 @@ class DemoRows:
         self.rows: dict[str, list[dict[str, Any]]] = {}
         self.author: Link = {"type": "HumanUser", "id": 1}
         self.random = random.Random(SEED)  # noqa: S311 - the demo must be the same every time
+        self.me: Link = {"type": "HumanUser", "id": 1}
         self.team: dict[str, list[Link]] = {}
+        self.steps: dict[str, Link] = {}
+        self.assignees: dict[int, Link] = {}
+        self.noted_versions: list[dict[str, Any]] = []
         self._links: list[tuple[str, Link, Link]] = []
         self._entity_fields: dict[str, frozenset[str]] = {}
         self._stamps: dict[str, tuple[list[str], list[str]]] = {}
@@ -81,7 +92,7 @@ class DemoRows:
             else:
                 row[name] = value
         dates, people = self._stamps[entity_type]
-        stamp = when.strftime(MOMENT)
+        stamp = f"{when.isoformat()[:19]}Z"  # as MOMENT, in a fifth of the time
         for name in dates:
             row[name] = stamp
         for name in people:
@@ -93,7 +104,8 @@ class DemoRows:
         """
         Return the row that a link leads to.
         """
-        return self.rows[link["type"]][link["id"] - 1]
+        number: int = link["id"]
+        return self.rows[link["type"]][number - 1]
 
     def link(self, relation: str, left: Link, right: Link) -> None:
         """
@@ -145,8 +157,8 @@ def weekday(day: dt.date) -> dt.date:
     return day + dt.timedelta(days=max(0, 7 - day.weekday()) if day.weekday() >= 5 else 0)
 
 
-def date_of(moment: str) -> dt.date:
+def time_of(moment: str) -> dt.datetime:
     """
-    Return the day of a stored time.
+    Return a stored time as a datetime.
     """
-    return dt.date.fromisoformat(moment[:10])
+    return dt.datetime.fromisoformat(f"{moment[:-1]}+00:00")

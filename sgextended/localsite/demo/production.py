@@ -16,7 +16,10 @@ import sqlalchemy as sa
 
 from sgextended.localsite.demo import vocabulary as words
 from sgextended.localsite.demo.demo_rows import TODAY, DemoRows, weekday
+from sgextended.localsite.demo.media_files import add_media
+from sgextended.localsite.demo.published_files import add_published_files
 from sgextended.localsite.demo.saved_pages import insert_pages, insert_query_fields
+from sgextended.localsite.demo.work_records import add_work_records
 from sgextended.localsite.reading.navigation import default_tracking_settings
 from sgextended.localsite.schedule.dependencies import DEPENDENCY_TYPES
 from sgextended.localsite.storage.single_row_writes import link_columns
@@ -49,9 +52,7 @@ class _Studio(DemoRows):
 
     def __init__(self, tx: Transaction) -> None:
         super().__init__(tx)
-        self._step_of: dict[str, Link] = {}
         self._task_status: dict[int, str] = {}
-        self._assignee: dict[int, Link] = {}
 
     def build(self) -> None:
         self._add_departments()
@@ -62,17 +63,21 @@ class _Studio(DemoRows):
         self._add_versions()
         self._add_playlists()
         self._add_notes()
+        made_pages = self.moment(TODAY - dt.timedelta(days=100))
+        add_published_files(self)
+        add_work_records(self)
+        add_media(self)
         self._add_history()
         self.write()
         insert_query_fields(self.tx)
-        insert_pages(self.tx, self.moment(TODAY - dt.timedelta(days=100)).strftime(MOMENT))
+        insert_pages(self.tx, made_pages.strftime(MOMENT))
 
     def _add_departments(self) -> None:
         began = self.moment(TODAY - dt.timedelta(days=900))
         steps = self.tx.tables["Step"]
         found = self.tx.connection.execute(sa.select(steps.c.short_name, steps.c.id)).all()
         numbers = {row.short_name: row.id for row in found}
-        self._step_of = {name: {"type": "Step", "id": number} for name, number in numbers.items()}
+        self.steps = {name: {"type": "Step", "id": number} for name, number in numbers.items()}
         for order, (code, name, color, step_names) in enumerate(words.DEPARTMENTS, start=1):
             department = self.add("Department", began, code=code, name=name, color=color, list_order=order)
             for step_name in step_names:
@@ -97,6 +102,8 @@ class _Studio(DemoRows):
                 permission_rule_set={"type": "PermissionRuleSet", "id": rules[role]},
             )
             self.team.setdefault(code, []).append(person)
+            if login == words.ME:
+                self.me = person
 
     def _add_groups(self) -> None:
         began = self.moment(TODAY - dt.timedelta(days=870))
@@ -213,7 +220,7 @@ class _Studio(DemoRows):
                 self.moment(begins),
                 project=project,
                 entity=entity,
-                step=self._step_of[step],
+                step=self.steps[step],
                 content=_TASK_NAMES[step],
                 sg_status_list=status,
                 start_date=start.isoformat(),
@@ -228,7 +235,7 @@ class _Studio(DemoRows):
                 self._add_dependency(task, {"type": "Task", "id": task["id"] - 1})
             department = next(code for code, _name, _color, short_names in words.DEPARTMENTS if step in short_names)
             people = self.random.sample(self.team[department], 1 + (self.random.random() < 0.15))
-            self._assignee[task["id"]] = people[0]
+            self.assignees[task["id"]] = people[0]
             for person in people:
                 self.link("Task.task_assignees", task, person)
             if self.random.random() < 0.08:
@@ -262,7 +269,7 @@ class _Studio(DemoRows):
             entity = self.rows[task["entity__type"]][task["entity__id"] - 1]
             first, last = dt.date.fromisoformat(task["start_date"]), dt.date.fromisoformat(task["due_date"])
             day = min(first + (last - first) * take // 4, TODAY)
-            assignee = self._assignee[task["id"]]
+            assignee = self.assignees[task["id"]]
             self.author = assignee
             frames = entity.get("sg_cut_duration", 100)
             self.add(
@@ -320,6 +327,7 @@ class _Studio(DemoRows):
                 sg_status_list="opn" if (TODAY - day).days < 10 else self.random.choice(("clsd", "clsd", "ip", "opn")),
                 sg_note_type="Client" if subject == "Approved" else "Internal",
             )
+            self.noted_versions.append(version)
             artist = {"type": "HumanUser", "id": version["user__id"]}
             self.link("Note.note_links", note, {"type": "Version", "id": version["id"]})
             self.link("Note.note_links", note, {"type": version["entity__type"], "id": version["entity__id"]})
