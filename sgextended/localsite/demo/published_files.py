@@ -43,6 +43,7 @@ class _Publisher:
             code: demo.add("PublishedFileType", began, code=code, short_name=code.lower().replace(" ", "_"))
             for code in words.FILE_TYPES
         }
+        self._latest = began
         self._step_names = {link["id"]: name for name, link in demo.steps.items()}
         # The files that the next task, or the shots with an asset, use: by task, and by asset for rigs.
         self._of_task: dict[int, Link] = {}
@@ -53,7 +54,8 @@ class _Publisher:
 
     def publish_all(self) -> None:
         demo = self._demo
-        for version in sorted(demo.rows["Version"], key=lambda row: (row["created_at"], row["id"])):
+        # The versions of a task that were made on one day are published in the order of their numbers.
+        for version in sorted(demo.rows["Version"], key=lambda row: (row["created_at"][:10], row["id"])):
             if version["project__id"] == 1 or demo.random.random() < _SHARE:
                 self._publish(version)
         self._leave_unfinished()
@@ -89,7 +91,7 @@ class _Publisher:
         show = words.SHOWS[project["id"] - 1].code
         folder = posixpath.join(show, _FOLDERS[entity["type"]], str(demo.row(entity)["code"]), step.lower())
         demo.author = {"type": "HumanUser", "id": version["user__id"]}
-        when = time_of(version["created_at"]) + dt.timedelta(minutes=5)
+        when = self._latest = max(self._latest, time_of(version["created_at"]))
         made = demo.add(
             "PublishedFile",
             when,

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 # The days before today for which everybody has logged their time.
 _LOGGED_DAYS = 21
-# The first shots of the first show have logs of all their days.
+# The first shots of this sequence, which the documentation's examples use, have logs of all their days.
+_LOGGED_SEQUENCE = "BRG"
 _LOGGED_SHOTS = 6
 _STARTED = frozenset({"fin", "ip", "hld"})
 
@@ -38,14 +39,16 @@ def add_work_records(demo: DemoRows) -> None:
 
 def _add_time_logs(demo: DemoRows) -> None:
     since = (TODAY - dt.timedelta(days=_LOGGED_DAYS)).isoformat()
+    sequence = next(row["id"] for row in demo.rows["Sequence"] if row["code"] == _LOGGED_SEQUENCE)
+    shots = [row["id"] for row in demo.rows["Shot"] if row["sg_sequence__id"] == sequence][:_LOGGED_SHOTS]
     for task in demo.rows["Task"]:
-        is_early = task["entity__type"] == "Shot" and task["entity__id"] <= _LOGGED_SHOTS
-        if task["sg_status_list"] not in _STARTED or not (is_early or task["due_date"] >= since):
+        is_logged = task["entity__type"] == "Shot" and task["entity__id"] in shots
+        if task["sg_status_list"] not in _STARTED or not (is_logged or task["due_date"] >= since):
             continue
         person = demo.assignees[task["id"]]
         day, last = dt.date.fromisoformat(task["start_date"]), dt.date.fromisoformat(task["due_date"])
         while day <= min(last, TODAY):
-            if weekday(day) == day and (is_early or day.isoformat() >= since):
+            if weekday(day) == day and (is_logged or day.isoformat() >= since):
                 demo.author = person
                 demo.add(
                     "TimeLog",
