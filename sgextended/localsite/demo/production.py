@@ -345,7 +345,7 @@ class _Studio(DemoRows):
         since = (TODAY - dt.timedelta(days=_HISTORY_DAYS)).isoformat()
         made = [
             (row["created_at"], entity_type, row)
-            for entity_type in ("Note", "Playlist", "Version")
+            for entity_type in ("Note", "Playlist", "PublishedFile", "Ticket", "Version")
             for row in self.rows[entity_type]
             if row["created_at"] >= since
         ]
@@ -369,7 +369,10 @@ class _Studio(DemoRows):
         self, moment: str, entity_type: str, row: dict[str, Any], attribute: Optional[str], meta: Any, text: str
     ) -> None:
         user = {"type": "HumanUser", "id": row["created_by__id"]}
-        who, name = self.rows["HumanUser"][user["id"] - 1]["name"], row.get("code") or row.get("subject")
+        who, name = (
+            self.rows["HumanUser"][user["id"] - 1]["name"],
+            row.get("code") or row.get("subject") or row.get("title"),
+        )
         self.add(
             "EventLogEntry",
             dt.datetime.strptime(moment, MOMENT).replace(tzinfo=dt.timezone.utc),
