@@ -45,7 +45,7 @@ MAY_USE_APART = {"cli/commands", "pytest_plugin"}
 ANY_NUMBER_OF_MODULES = {"domain", "cli/commands"}
 EXTRAS = {
     "typer", "rich", "starlette", "uvicorn", "sqlalchemy", "trustme", "distributed", "dask", "orjson",
-    "keyring", "pyarrow", "qtpy", "cattrs", "truststore",
+    "keyring", "pyarrow", "qtpy", "cattrs", "truststore", "openpyxl",
 }  # fmt: skip
 
 
