@@ -77,6 +77,7 @@ def test_extras_are_named(dist):
             "typed",
             "keyring",
             "parquet",
+            "xlsx",
             "truststore",
             "qt",
             "all",
