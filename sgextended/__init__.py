@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from sgextended.aio import AsyncSGExtended as AsyncSGExtended
     from sgextended.aio import CallCancelled as CallCancelled
     from sgextended.domain.typed.record_classes import Link as Link
+    from sgextended.events.event import Event as Event
     from sgextended.observe.trace_report import Trace as Trace
     from sgextended.studio_class import current as current
     from sgextended.studio_class import registered_class as registered_class
@@ -77,6 +78,7 @@ __all__ = [
     "ClientClosed",
     "ConfigurationError",
     "ConnectionLost",
+    "Event",
     "Failure",
     "ForkedProcessError",
     "HTTPStatusError",
@@ -133,6 +135,7 @@ _LAZY = {
         "sgextended._version": ("__version__",),
         "sgextended.aio": ("AsyncSGExtended", "CallCancelled"),
         "sgextended.domain.typed.record_classes": ("Link",),
+        "sgextended.events.event": ("Event",),
         "sgextended.writes.dry_run": ("Plan", "PlannedWrite"),
         "sgextended.workers.pool.instance_pool": ("SGPool",),
         "sgextended.studio_class": ("current", "registered_class"),

@@ -16,6 +16,7 @@ import sgextended
 from sgextended import (
     Call,
     CallCancelled,
+    Event,
     Failure,
     Link,
     PlannedWrite,
@@ -37,6 +38,7 @@ WRITE = Write(method="update", entity_type="Shot", entity_id=2, data={"code": "b
 INSTANCES = [
     Batch(first=0, requests=[{"request_type": "delete", "entity_type": "Shot", "entity_id": 1}], error=Fault("no")),
     Call(rpc="read", entity_type="Shot", error=Fault),
+    Event(id=1, event_type="Shotgun_Shot_Change", new_value="ip"),
     Failure(item={"type": "Shot", "id": 1}, error=Fault("no")),
     Line("a.py", 7, "main"),
     Link(id=1, type="Shot", name="sh010"),
