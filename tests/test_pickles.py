@@ -14,6 +14,7 @@ from shotgun_api3 import Fault
 
 import sgextended
 from sgextended import (
+    ActionMenu,
     Call,
     CallCancelled,
     Event,
@@ -36,6 +37,7 @@ from sgextended.schema.validation import Problem
 ENTRY = UndoEntry(number=1, method="update", entity_type="Shot", entity_id=2, old={"code": "a"}, new={"code": "b"})
 WRITE = Write(method="update", entity_type="Shot", entity_id=2, data={"code": "b"})
 INSTANCES = [
+    ActionMenu(entity_type="Shot", selected_ids=[1], extra={"view": "Default"}),
     Batch(first=0, requests=[{"request_type": "delete", "entity_type": "Shot", "entity_id": 1}], error=Fault("no")),
     Call(rpc="read", entity_type="Shot", error=Fault),
     Event(id=1, event_type="Shotgun_Shot_Change", new_value="ip"),
