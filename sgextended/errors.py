@@ -46,6 +46,14 @@ class InvalidArgumentError(SGExtendedError, ValueError):
     __module__ = "sgextended"
 
 
+class SignatureError(SGExtendedError, PermissionError):
+    """
+    The signature of a payload is missing or wrong, or the payload is too old. It may not come from the site.
+    """
+
+    __module__ = "sgextended"
+
+
 class ReadOnlyError(SGExtendedError, PermissionError):
     """
     A write was called where writes are not allowed, such as in a read-only wrapper. Nothing was sent.
