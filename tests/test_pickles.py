@@ -54,8 +54,8 @@ INSTANCES = [
 ]  # fmt: skip
 #: Public attrs classes that no result and no error contains. `tests/test_site_settings.py` pickles a Site.
 NOT_IN_RESULTS = {
-    "Attribute", "BatchOptions", "Choice", "Claim", "Condition", "ConditionGroup", "Deadline", "Endpoint", "Field",
-    "Named", "Observation", "Options", "Outcome", "QueryFieldDefinition", "RecordClass", "Response", "SGExtended",
+    "Attribute", "BatchOptions", "Claim", "Condition", "ConditionGroup", "Endpoint", "Field",
+    "Observation", "Options", "Outcome", "QueryFieldDefinition", "RecordClass", "SGExtended",
     "SGWorker", "Scope", "Site",
 }  # fmt: skip
 #: Modules that pickles may name: their names are the same on each version of Python. Dask, once it is imported, lets
