@@ -13,6 +13,7 @@ from sgextended.lazy_import import lazy_module
 from sgextended.observe import trace
 from sgextended.observe.call_events import Call
 from sgextended.observe.watchers import does_nothing
+from sgextended.site_address import recorded_site
 from sgextended.wrapper.current import ENDED, close_ended
 from sgextended.wrapper.native_overrides import NativeOverrides
 from sgextended.writes.interception import READING, HookProxy, OverridingClient
@@ -181,7 +182,7 @@ class HooksMixin(NativeOverrides):
 
         def begin(_held: object) -> "Tuple[UndoLog, UndoLog]":
             _refuse_if_recorded()
-            log = undo.UndoLog(path)
+            log = undo.UndoLog(path, site=recorded_site(self.base_url))
             return log, log
 
         return Block(RECORDER, begin, lambda log: log.close())

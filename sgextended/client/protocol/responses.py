@@ -195,6 +195,11 @@ def http_status_error(
     elif code == 403:
         # The body has the reason why the site blocks this address.
         text += f": {readable_text(reply)}"
+    elif code == 404:
+        advice = (
+            " There is no site at this address. The address of a site is that of its start page, without the path of a "
+            "page, such as https://studio.shotgrid.autodesk.com."
+        )
     elif code == 503:
         text = "the site is down for maintenance or too busy"
     return HTTPStatusError(
