@@ -48,7 +48,6 @@ from sgextended.lazy_import import lazy_module
 from sgextended.observe.call_events import Call
 from sgextended.schema.site_schema import SiteSchema
 from sgextended.secret import Secret
-from sgextended.sg_worker import SGWorker
 from sgextended.site_settings import Site
 from sgextended.writes.write_events import Write
 
@@ -59,6 +58,7 @@ if TYPE_CHECKING:
     from sgextended.events.action_menu import ActionMenu as ActionMenu
     from sgextended.events.event import Event as Event
     from sgextended.observe.trace_report import Trace as Trace
+    from sgextended.sg_worker import SGWorker as SGWorker
     from sgextended.studio_class import current as current
     from sgextended.studio_class import registered_class as registered_class
     from sgextended.workers.map_options import Failure as Failure
@@ -141,6 +141,7 @@ _LAZY = {
         "sgextended.domain.typed.record_classes": ("Link",),
         "sgextended.events.action_menu": ("ActionMenu",),
         "sgextended.events.event": ("Event",),
+        "sgextended.sg_worker": ("SGWorker",),
         "sgextended.writes.dry_run": ("Plan", "PlannedWrite"),
         "sgextended.workers.pool.instance_pool": ("SGPool",),
         "sgextended.studio_class": ("current", "registered_class"),

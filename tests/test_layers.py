@@ -36,7 +36,7 @@ LAYERS = (
     "site_settings",
     "http",
     "secret", "header_text",
-    "concurrency", "lazy_import", "environment",
+    "concurrency", "lazy_import", "environment", "site_address",
     "errors", "_version",
 )  # fmt: skip
 #: The local site imports nothing of the layers, and has a table of its own in tests/localsite/test_layers.py.

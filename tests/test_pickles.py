@@ -67,9 +67,9 @@ INSTANCES = [
 ]  # fmt: skip
 #: Public attrs classes that no result and no error contains. `tests/test_site_settings.py` pickles a Site.
 NOT_IN_RESULTS = {
-    "Attribute", "BatchOptions", "Choice", "Claim", "Column", "Condition", "ConditionGroup", "Conversion", "Deadline",
-    "Endpoint", "Field", "ImportOptions", "LinkNames", "Named", "Observation", "Options", "Outcome",
-    "QueryFieldDefinition", "RecordClass", "Reference", "References", "Response", "SGExtended", "SGWorker", "Scope",
+    "Attribute", "BatchOptions", "Claim", "Column", "Condition", "ConditionGroup", "Conversion",
+    "Endpoint", "Field", "ImportOptions", "LinkNames", "Observation", "Options", "Outcome",
+    "QueryFieldDefinition", "RecordClass", "Reference", "References", "SGExtended", "SGWorker", "Scope",
     "Site", "Wanted",
 }  # fmt: skip
 #: Modules that pickles may name: their names are the same on each version of Python. Dask, once it is imported, lets
