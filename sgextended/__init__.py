@@ -40,6 +40,7 @@ from sgextended.errors import (
     WorkerError,
     WorkerLost,
 )
+from sgextended.events.event_stream import EventStream
 from sgextended.extended import SGExtended
 from sgextended.http.proxy import Proxy
 from sgextended.http.retry import RetryPolicy
@@ -79,6 +80,7 @@ __all__ = [
     "ConfigurationError",
     "ConnectionLost",
     "Event",
+    "EventStream",
     "Failure",
     "ForkedProcessError",
     "HTTPStatusError",

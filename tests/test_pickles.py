@@ -56,9 +56,9 @@ INSTANCES = [
 ]  # fmt: skip
 #: Public attrs classes that no result and no error contains. `tests/test_site_settings.py` pickles a Site.
 NOT_IN_RESULTS = {
-    "Attribute", "BatchOptions", "Choice", "Claim", "Condition", "ConditionGroup", "Deadline", "Endpoint", "Field",
-    "Named", "Observation", "Options", "Outcome", "QueryFieldDefinition", "RecordClass", "Response", "SGExtended",
-    "SGWorker", "Scope", "Site",
+    "Attribute", "BatchOptions", "Choice", "Claim", "Condition", "ConditionGroup", "Deadline", "Endpoint",
+    "EventFilter", "Field", "FollowOptions", "Gap", "Named", "Observation", "Options", "Outcome", "Position",
+    "QueryFieldDefinition", "RecordClass", "Response", "SGExtended", "SGWorker", "Scope", "Site",
 }  # fmt: skip
 #: Modules that pickles may name: their names are the same on each version of Python. Dask, once it is imported, lets
 #: tblib pickle exceptions; its workers have that too.
