@@ -57,6 +57,10 @@ if TYPE_CHECKING:
     from sgextended.aio import CallCancelled as CallCancelled
     from sgextended.domain.typed.record_classes import Link as Link
     from sgextended.events.event import Event as Event
+    from sgextended.events.handling.event_runner import EventRunner as EventRunner
+    from sgextended.events.handling.event_runner import HandlerState as HandlerState
+    from sgextended.events.handling.handlers import on as on
+    from sgextended.events.handling.parked_events import Parked as Parked
     from sgextended.observe.trace_report import Trace as Trace
     from sgextended.studio_class import current as current
     from sgextended.studio_class import registered_class as registered_class
@@ -80,10 +84,12 @@ __all__ = [
     "ConfigurationError",
     "ConnectionLost",
     "Event",
+    "EventRunner",
     "EventStream",
     "Failure",
     "ForkedProcessError",
     "HTTPStatusError",
+    "HandlerState",
     "InvalidArgumentError",
     "InvalidJSON",
     "Link",
@@ -92,6 +98,7 @@ __all__ = [
     "NotFoundError",
     "OutcomeUnknown",
     "OutcomeUnknownStatus",
+    "Parked",
     "PartialSuccessError",
     "Plan",
     "PlannedWrite",
@@ -126,6 +133,7 @@ __all__ = [
     "WorkerLost",
     "Write",
     "current",
+    "on",
     "registered_class",
 ]
 
@@ -138,6 +146,9 @@ _LAZY = {
         "sgextended.aio": ("AsyncSGExtended", "CallCancelled"),
         "sgextended.domain.typed.record_classes": ("Link",),
         "sgextended.events.event": ("Event",),
+        "sgextended.events.handling.event_runner": ("EventRunner", "HandlerState"),
+        "sgextended.events.handling.handlers": ("on",),
+        "sgextended.events.handling.parked_events": ("Parked",),
         "sgextended.writes.dry_run": ("Plan", "PlannedWrite"),
         "sgextended.workers.pool.instance_pool": ("SGPool",),
         "sgextended.studio_class": ("current", "registered_class"),

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     import datetime as dt
     from os import PathLike
 
-    from sgextended.events import checkpoint as _checkpoint
-    from sgextended.events import event_filter as _event_filter
-    from sgextended.events import log_follower as _log_follower
-    from sgextended.events import log_tracker as _log_tracker
-    from sgextended.events import start_position as _start_position
     from sgextended.events.event import Event
+    from sgextended.events.log import checkpoint as _checkpoint
+    from sgextended.events.log import event_filter as _event_filter
+    from sgextended.events.log import log_follower as _log_follower
+    from sgextended.events.log import log_tracker as _log_tracker
+    from sgextended.events.log import start_position as _start_position
 else:
-    _checkpoint = lazy_module("sgextended.events.checkpoint")
-    _event_filter = lazy_module("sgextended.events.event_filter")
-    _log_follower = lazy_module("sgextended.events.log_follower")
-    _log_tracker = lazy_module("sgextended.events.log_tracker")
-    _start_position = lazy_module("sgextended.events.start_position")
+    _checkpoint = lazy_module("sgextended.events.log.checkpoint")
+    _event_filter = lazy_module("sgextended.events.log.event_filter")
+    _log_follower = lazy_module("sgextended.events.log.log_follower")
+    _log_tracker = lazy_module("sgextended.events.log.log_tracker")
+    _start_position = lazy_module("sgextended.events.log.start_position")
 
 #: Seconds between two looks at the event log that have found all there was.
 POLL_SECONDS = 1.0
@@ -59,8 +59,8 @@ class EventStream(Iterator["Event"]):
         follow: bool = True,
         timeout: Optional[float] = None,
     ) -> None:
-        self._limit = None if timeout is None else Deadline.after(timeout)
         self._is_endless, self._pid = follow, os.getpid()
+        self._limit = None if timeout is None else Deadline.after(timeout)
         self._token = cancellation.CancelToken()
         self._is_closed = self._is_running = False
         self._in_hand: Optional[int] = None
@@ -210,6 +210,11 @@ class EventStream(Iterator["Event"]):
     def _release(self) -> None:
         if self._file is not None:
             self._file.release()
+
+    def __del__(self) -> None:
+        # A loop that was left, without close, frees the checkpoint. The lock of a forked child is its parent's.
+        if getattr(self, "_file", None) is not None and self._pid == os.getpid():
+            self._release()
 
     def __enter__(self) -> "EventStream":  # noqa: PYI034 - typing.Self came with Python 3.11
         return self

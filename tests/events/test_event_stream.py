@@ -148,7 +148,7 @@ def test_batch_within_a_gap_is_no_endless_loop(studio, event_site, filters, monk
     """
     More entries above a gap than one request reads: at once yields them all, in order holds them until the gap fills.
     """
-    monkeypatch.setattr("sgextended.events.log_follower.PAGE", 5)
+    monkeypatch.setattr("sgextended.events.log.log_follower.PAGE", 5)
     sg, _project = studio
     in_order, at_once = (sg.events(in_order=order, **filters, **FAST) for order in (True, False))
     with event_site.faults.during("late-events=3600:next=1"):
@@ -171,7 +171,7 @@ def test_catching_up_never_waits(monkeypatch):
     """
     In an old part of the log, gaps cost no wait and no further requests, for any number of pages.
     """
-    monkeypatch.setattr("sgextended.events.log_follower.PAGE", 20)
+    monkeypatch.setattr("sgextended.events.log.log_follower.PAGE", 20)
     with LocalSite() as site:
         sg = SGExtended(site.url, site.script_name, site.api_key)
         site.store.clock = later(site.store.clock, -7 * 86400)

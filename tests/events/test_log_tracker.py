@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgextended.errors import ConfigurationError
-from sgextended.events.log_tracker import LogTracker, Position
+from sgextended.events.log.log_tracker import LogTracker, Position
 
 
 def rows(*ids):

@@ -15,11 +15,11 @@ from attrs import evolve, field, frozen
 from sgextended.client.protocol.site_clock import ticks
 from sgextended.domain.client_kinds import is_refusal
 from sgextended.events.event import FIELDS, Event, to_link
-from sgextended.events.event_filter import EventFilter
-from sgextended.events.log_tracker import Gap, LogTracker, Position
-from sgextended.events.outages import OutageWaits, is_outage
-from sgextended.events.site_time import SiteTime, seconds_of
-from sgextended.events.start_position import (
+from sgextended.events.log.event_filter import EventFilter
+from sgextended.events.log.log_tracker import Gap, LogTracker, Position
+from sgextended.events.log.outages import OutageWaits, is_outage
+from sgextended.events.log.site_time import SiteTime, seconds_of
+from sgextended.events.log.start_position import (
     After,
     last_before,
     newest_entries,

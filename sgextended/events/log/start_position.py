@@ -9,8 +9,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 from sgextended.domain.arguments import is_id
 from sgextended.domain.client_kinds import is_refusal
 from sgextended.errors import InvalidArgumentError
-from sgextended.events.log_tracker import Position
-from sgextended.events.site_time import SiteTime, seconds_of
+from sgextended.events.log.log_tracker import Position
+from sgextended.events.log.site_time import SiteTime, seconds_of
 
 Row = Dict[str, Any]
 #: The start as the caller gives it: an id, a time, the text of a position, or "now".

@@ -129,7 +129,7 @@ class CheckpointFile:
         Raises:
             OSError: The file could not be written; it has the content from before.
         """
-        whole = {"sgextended_events": FORMAT, "site": self._site, **content}
+        whole = {**content, "sgextended_events": FORMAT, "site": self._site or content.get("site")}
         new = self.path.with_name(f"{self.path.name}.new")
         with new.open("wb") as file:
             file.write(json.dumps(whole, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace"))
