@@ -41,6 +41,7 @@ from sgextended.errors import (
     WorkerError,
     WorkerLost,
 )
+from sgextended.events.event_stream import EventStream
 from sgextended.extended import SGExtended
 from sgextended.http.proxy import Proxy
 from sgextended.http.retry import RetryPolicy
@@ -57,6 +58,10 @@ if TYPE_CHECKING:
     from sgextended.domain.typed.record_classes import Link as Link
     from sgextended.events.action_menu import ActionMenu as ActionMenu
     from sgextended.events.event import Event as Event
+    from sgextended.events.handling.event_runner import EventRunner as EventRunner
+    from sgextended.events.handling.event_runner import HandlerState as HandlerState
+    from sgextended.events.handling.handlers import on as on
+    from sgextended.events.handling.parked_events import Parked as Parked
     from sgextended.observe.trace_report import Trace as Trace
     from sgextended.sg_worker import SGWorker as SGWorker
     from sgextended.studio_class import current as current
@@ -82,9 +87,12 @@ __all__ = [
     "ConfigurationError",
     "ConnectionLost",
     "Event",
+    "EventRunner",
+    "EventStream",
     "Failure",
     "ForkedProcessError",
     "HTTPStatusError",
+    "HandlerState",
     "InvalidArgumentError",
     "InvalidJSON",
     "Link",
@@ -93,6 +101,7 @@ __all__ = [
     "NotFoundError",
     "OutcomeUnknown",
     "OutcomeUnknownStatus",
+    "Parked",
     "PartialSuccessError",
     "Plan",
     "PlannedWrite",
@@ -128,6 +137,7 @@ __all__ = [
     "WorkerLost",
     "Write",
     "current",
+    "on",
     "registered_class",
 ]
 
@@ -142,6 +152,9 @@ _LAZY = {
         "sgextended.events.action_menu": ("ActionMenu",),
         "sgextended.events.event": ("Event",),
         "sgextended.sg_worker": ("SGWorker",),
+        "sgextended.events.handling.event_runner": ("EventRunner", "HandlerState"),
+        "sgextended.events.handling.handlers": ("on",),
+        "sgextended.events.handling.parked_events": ("Parked",),
         "sgextended.writes.dry_run": ("Plan", "PlannedWrite"),
         "sgextended.workers.pool.instance_pool": ("SGPool",),
         "sgextended.studio_class": ("current", "registered_class"),

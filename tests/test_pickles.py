@@ -19,7 +19,9 @@ from sgextended import (
     CallCancelled,
     Event,
     Failure,
+    HandlerState,
     Link,
+    Parked,
     PlannedWrite,
     Proxy,
     RetryPolicy,
@@ -48,10 +50,12 @@ INSTANCES = [
     Failure(item={"type": "Shot", "id": 1}, error=Fault("no")),
     ImportPlan(entity_type="Shot", identified_by=("code",), rows=[ROW]),
     ImportReport(written=[(ROW, {"type": "Shot", "id": 1})], error=Fault("no")),
+    HandlerState(name="handler", mark=7),
     Line("a.py", 7, "main"),
     Link(id=1, type="Shot", name="sh010"),
     MethodCall(Line("a.py", 7, "main"), 1),
     NotComputed("sg_sum", "no summary"),
+    Parked(id=7, attempts=1, error="no"),
     PlannedWrite(write=WRITE, old=None, new={"code": "b"}),
     Problem(("filters", 0), "no such field"),
     Proxy.parse("proxy.example:8080"),
@@ -68,7 +72,8 @@ INSTANCES = [
 #: Public attrs classes that no result and no error contains. `tests/test_site_settings.py` pickles a Site.
 NOT_IN_RESULTS = {
     "Attribute", "BatchOptions", "Claim", "Column", "Condition", "ConditionGroup", "Conversion",
-    "Endpoint", "Field", "ImportOptions", "LinkNames", "Observation", "Options", "Outcome",
+    "Endpoint", "EventFilter", "Field", "FollowOptions", "Gap", "Handler", "ImportOptions", "LinkNames", "Observation", "Options",
+    "Outcome", "Position",
     "QueryFieldDefinition", "RecordClass", "Reference", "References", "SGExtended", "SGWorker", "Scope",
     "Site", "Wanted",
 }  # fmt: skip
