@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from sgextended.domain.typed.record_classes import Link as Link
     from sgextended.events.action_menu import ActionMenu as ActionMenu
     from sgextended.events.event import Event as Event
+    from sgextended.events.webhook import Webhook as Webhook
     from sgextended.observe.trace_report import Trace as Trace
     from sgextended.studio_class import current as current
     from sgextended.studio_class import registered_class as registered_class
@@ -124,6 +125,7 @@ __all__ = [
     "UndoResult",
     "UnknownHost",
     "Unreachable",
+    "Webhook",
     "WorkerError",
     "WorkerLost",
     "Write",
@@ -141,6 +143,7 @@ _LAZY = {
         "sgextended.domain.typed.record_classes": ("Link",),
         "sgextended.events.action_menu": ("ActionMenu",),
         "sgextended.events.event": ("Event",),
+        "sgextended.events.webhook": ("Webhook",),
         "sgextended.writes.dry_run": ("Plan", "PlannedWrite"),
         "sgextended.workers.pool.instance_pool": ("SGPool",),
         "sgextended.studio_class": ("current", "registered_class"),

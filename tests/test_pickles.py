@@ -26,6 +26,7 @@ from sgextended import (
     Trace,
     UndoEntry,
     UndoResult,
+    Webhook,
     Write,
 )
 from sgextended.domain.batches import Batch, Report
@@ -53,6 +54,7 @@ INSTANCES = [
     RetryPolicy(attempts=2),
     Sum(calls=1),
     UndoResult(done=[ENTRY], left=[(ENTRY, "gone")]),
+    Webhook(delivery_ids=["1"], notices=[{"id": "0"}]),
     ENTRY,
     WRITE,
 ]  # fmt: skip
