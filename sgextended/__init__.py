@@ -41,6 +41,7 @@ from sgextended.errors import (
     WorkerError,
     WorkerLost,
 )
+from sgextended.events.event_stream import EventStream
 from sgextended.extended import SGExtended
 from sgextended.http.proxy import Proxy
 from sgextended.http.retry import RetryPolicy
@@ -58,6 +59,10 @@ if TYPE_CHECKING:
     from sgextended.domain.typed.record_classes import Link as Link
     from sgextended.events.action_menu import ActionMenu as ActionMenu
     from sgextended.events.event import Event as Event
+    from sgextended.events.handling.event_runner import EventRunner as EventRunner
+    from sgextended.events.handling.event_runner import HandlerState as HandlerState
+    from sgextended.events.handling.handlers import on as on
+    from sgextended.events.handling.parked_events import Parked as Parked
     from sgextended.events.webhook import Webhook as Webhook
     from sgextended.observe.trace_report import Trace as Trace
     from sgextended.studio_class import current as current
@@ -83,9 +88,12 @@ __all__ = [
     "ConfigurationError",
     "ConnectionLost",
     "Event",
+    "EventRunner",
+    "EventStream",
     "Failure",
     "ForkedProcessError",
     "HTTPStatusError",
+    "HandlerState",
     "InvalidArgumentError",
     "InvalidJSON",
     "Link",
@@ -94,6 +102,7 @@ __all__ = [
     "NotFoundError",
     "OutcomeUnknown",
     "OutcomeUnknownStatus",
+    "Parked",
     "PartialSuccessError",
     "Plan",
     "PlannedWrite",
@@ -130,6 +139,7 @@ __all__ = [
     "WorkerLost",
     "Write",
     "current",
+    "on",
     "registered_class",
 ]
 
@@ -143,6 +153,9 @@ _LAZY = {
         "sgextended.domain.typed.record_classes": ("Link",),
         "sgextended.events.action_menu": ("ActionMenu",),
         "sgextended.events.event": ("Event",),
+        "sgextended.events.handling.event_runner": ("EventRunner", "HandlerState"),
+        "sgextended.events.handling.handlers": ("on",),
+        "sgextended.events.handling.parked_events": ("Parked",),
         "sgextended.events.webhook": ("Webhook",),
         "sgextended.writes.dry_run": ("Plan", "PlannedWrite"),
         "sgextended.workers.pool.instance_pool": ("SGPool",),

@@ -53,6 +53,7 @@ from sgextended.domain import resolve as addresses
 from sgextended.domain.query_fields import page_records, query_field_values
 from sgextended.domain.typed import read_write
 from sgextended.errors import ClientClosed, ConfigurationError
+from sgextended.events import event_stream
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 from sgextended.observe.trace import trace
@@ -421,6 +422,7 @@ class SGExtended(Construction):
     resolve = addresses.resolve
     entity_url = addresses.entity_url
     field_history = histories.field_history
+    events = event_stream.events
     translate_path = storage_paths.translate_path
     find_as = read_write.find_as
     find_iter_as = read_write.find_iter_as

@@ -19,7 +19,9 @@ from sgextended import (
     CallCancelled,
     Event,
     Failure,
+    HandlerState,
     Link,
+    Parked,
     PlannedWrite,
     Proxy,
     RetryPolicy,
@@ -43,10 +45,12 @@ INSTANCES = [
     Call(rpc="read", entity_type="Shot", error=Fault),
     Event(id=1, event_type="Shotgun_Shot_Change", new_value="ip"),
     Failure(item={"type": "Shot", "id": 1}, error=Fault("no")),
+    HandlerState(name="handler", mark=7),
     Line("a.py", 7, "main"),
     Link(id=1, type="Shot", name="sh010"),
     MethodCall(Line("a.py", 7, "main"), 1),
     NotComputed("sg_sum", "no summary"),
+    Parked(id=7, attempts=1, error="no"),
     PlannedWrite(write=WRITE, old=None, new={"code": "b"}),
     Problem(("filters", 0), "no such field"),
     Proxy.parse("proxy.example:8080"),
@@ -60,9 +64,9 @@ INSTANCES = [
 ]  # fmt: skip
 #: Public attrs classes that no result and no error contains. `tests/test_site_settings.py` pickles a Site.
 NOT_IN_RESULTS = {
-    "Attribute", "BatchOptions", "Choice", "Claim", "Condition", "ConditionGroup", "Deadline", "Endpoint", "Field",
-    "Named", "Observation", "Options", "Outcome", "QueryFieldDefinition", "RecordClass", "Response", "SGExtended",
-    "SGWorker", "Scope", "Site",
+    "Attribute", "BatchOptions", "Choice", "Claim", "Condition", "ConditionGroup", "Deadline", "Endpoint",
+    "EventFilter", "Field", "FollowOptions", "Gap", "Handler", "Named", "Observation", "Options", "Outcome", "Position",
+    "QueryFieldDefinition", "RecordClass", "Response", "SGExtended", "SGWorker", "Scope", "Site",
 }  # fmt: skip
 #: Modules that pickles may name: their names are the same on each version of Python. Dask, once it is imported, lets
 #: tblib pickle exceptions; its workers have that too.
