@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from sgextended.events.handling.event_runner import HandlerState as HandlerState
     from sgextended.events.handling.handlers import on as on
     from sgextended.events.handling.parked_events import Parked as Parked
+    from sgextended.events.webhook import Webhook as Webhook
     from sgextended.observe.trace_report import Trace as Trace
     from sgextended.sg_worker import SGWorker as SGWorker
     from sgextended.studio_class import current as current
@@ -133,6 +134,7 @@ __all__ = [
     "UndoResult",
     "UnknownHost",
     "Unreachable",
+    "Webhook",
     "WorkerError",
     "WorkerLost",
     "Write",
@@ -155,6 +157,7 @@ _LAZY = {
         "sgextended.events.handling.event_runner": ("EventRunner", "HandlerState"),
         "sgextended.events.handling.handlers": ("on",),
         "sgextended.events.handling.parked_events": ("Parked",),
+        "sgextended.events.webhook": ("Webhook",),
         "sgextended.writes.dry_run": ("Plan", "PlannedWrite"),
         "sgextended.workers.pool.instance_pool": ("SGPool",),
         "sgextended.studio_class": ("current", "registered_class"),

@@ -28,6 +28,7 @@ from sgextended import (
     Trace,
     UndoEntry,
     UndoResult,
+    Webhook,
     Write,
 )
 from sgextended.domain.batches import Batch, Report
@@ -65,17 +66,17 @@ INSTANCES = [
     Table(headers=["code"], rows=[]),
     TableRow(line=2, cells=["sh010"]),
     UndoResult(done=[ENTRY], left=[(ENTRY, "gone")]),
+    Webhook(delivery_ids=["1"], notices=[{"id": "0"}]),
     ENTRY,
     ROW,
     WRITE,
 ]  # fmt: skip
 #: Public attrs classes that no result and no error contains. `tests/test_site_settings.py` pickles a Site.
 NOT_IN_RESULTS = {
-    "Attribute", "BatchOptions", "Claim", "Column", "Condition", "ConditionGroup", "Conversion",
-    "Endpoint", "EventFilter", "Field", "FollowOptions", "Gap", "Handler", "ImportOptions", "LinkNames", "Observation", "Options",
-    "Outcome", "Position",
-    "QueryFieldDefinition", "RecordClass", "Reference", "References", "SGExtended", "SGWorker", "Scope",
-    "Site", "Wanted",
+    "Attribute", "BatchOptions", "Claim", "Column", "Condition", "ConditionGroup", "Conversion", "Endpoint",
+    "EventFilter", "Field", "FollowOptions", "Gap", "Handler", "ImportOptions", "LinkNames", "Observation",
+    "Options", "Outcome", "Position", "QueryFieldDefinition", "RecordClass", "Reference", "References",
+    "SGExtended", "SGWorker", "Scope", "Site", "Wanted",
 }  # fmt: skip
 #: Modules that pickles may name: their names are the same on each version of Python. Dask, once it is imported, lets
 #: tblib pickle exceptions; its workers have that too.
