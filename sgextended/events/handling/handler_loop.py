@@ -106,11 +106,15 @@ class HandlerLoop:
                     sg.close()
 
     def _run(self, executor: Executor) -> None:
+        has_begun = False
         try:
             with under(self._token):
                 while not self._is_closing:
                     self._collect()
                     self._begin(executor)
+                    if not has_begun and self._follower.position is not None:
+                        has_begun = True
+                        LOG.info("The handler %s follows the event log after id %s.", self.handler.name, self.mark)
                     self._wake.wait(min(self._due_in(), LOOK_AGAIN if self._running else 1.0))
         except RequestCancelled:
             if not self._is_closing:

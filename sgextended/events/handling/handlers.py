@@ -149,7 +149,9 @@ def _marked(sources: Sequence[Any]) -> Iterator[Handler]:
         for value in (list(vars(source).values()) if isinstance(source, ModuleType) else [source])
     ]
     for value in values:
-        if inspect.isfunction(value):
+        if isinstance(value, Handler):
+            yield value
+        elif inspect.isfunction(value):
             for handler, _is_named in vars(value).get(_MARK, ()):
                 yield handler
     classes = [value for value in values if isinstance(value, type)]
