@@ -180,4 +180,4 @@ def test_cookbook_passes(pytester):
     assert [name for name, _source in blocks] == ["receiver", "test_receiver"]
     pytester.makepyfile(**dict(blocks))
 
-    pytester.runpytest_inprocess("-p", "no:cacheprovider", "-n0").assert_outcomes(passed=2)
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)
