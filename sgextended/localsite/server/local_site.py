@@ -94,6 +94,13 @@ class LocalSite:
 
         log_level: The level from which the HTTP server logs.
 
+        hostnames:
+            The names and addresses by which other machines know the site. The site refuses requests for other names
+            than these and those of loopback, and its own certificate is valid for them.
+
+        trusted_proxies:
+            The addresses of proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` the site believes.
+
     Attributes:
         faults: The mishaps; they may be changed while the site runs.
 
@@ -123,7 +130,10 @@ class LocalSite:
         session_lifetime: float = 86400.0,
         strict: bool = True,
         log_level: str = "warning",
+        hostnames: Iterable[str] = (),
+        trusted_proxies: Iterable[str] = (),
     ) -> None:
+        self._hostnames, self._trusted_proxies = tuple(hostnames), tuple(trusted_proxies)
         self._strict = strict
         self.script_name = script_name
         self.api_key = api_key or secrets.token_urlsafe(24)
@@ -179,6 +189,21 @@ class LocalSite:
         The site's address, such as ``"http://127.0.0.1:40123"``.
         """
         return self._current.url
+
+    @property
+    def page_url(self) -> str:
+        """
+        The address of the pages for a browser. It has the token of a site for one person; other sites ask for a login.
+        """
+        token = self._current.page_access.token
+        return f"{self.url}/" if token is None else f"{self.url}/?token={token}"
+
+    @property
+    def other_urls(self) -> list[str]:
+        """
+        The addresses of the site by its names on other machines.
+        """
+        return self._current.other_urls
 
     @property
     def ca_file(self) -> Optional[str]:
@@ -368,7 +393,7 @@ class LocalSite:
     def _start(self) -> RunningSite:
         running = RunningSite()
         try:
-            running.listen(self._host, self._port, tls=self._tls, given=self._certificate)
+            running.listen(self._host, self._port, tls=self._tls, given=self._certificate, hostnames=self._hostnames)
             running.store = Store(self._db, data=self._data, strict=self._strict)
             running.closers.append(running.store.close)
             running.store.draw_event_delay = self.faults.draw_event_delay
@@ -381,7 +406,7 @@ class LocalSite:
                     from sgextended.localsite.demo.production import insert_demo  # noqa: PLC0415 - a large module, seldom needed
 
                     insert_demo(tx)
-            running.serve(self._authenticator, self._ledger, self.faults, self._log_level)
+            running.serve(self._authenticator, self._ledger, self.faults, self._log_level, self._trusted_proxies)
         except BaseException:
             running.stop()
             raise
@@ -390,7 +415,8 @@ class LocalSite:
     def _admit_script(self, tx: Transaction) -> None:
         script_id = _script(tx, self.script_name)
         if self._is_key_given or not self._authenticator.has_secret(tx, "ApiUser", script_id):
-            self._authenticator.set_secret(tx, "ApiUser", script_id, self.api_key)
+            generated = not self._is_key_given
+            self._authenticator.set_secret(tx, "ApiUser", script_id, self.api_key, generated=generated)
         else:  # programs that were given the earlier key continue to use it
             self._authenticator.add_temporary_secret("ApiUser", script_id, self.api_key)
 

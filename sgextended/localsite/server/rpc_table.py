@@ -20,7 +20,7 @@ from sgextended.localsite.errors import Fault, inspect
 from sgextended.localsite.reading import row_reads as reading
 from sgextended.localsite.reading import summaries as summarize
 from sgextended.localsite.reading.row_reads import Search
-from sgextended.localsite.services.authentication import start_session
+from sgextended.localsite.services.sessions import start_session
 from sgextended.localsite.writing import row_writes as writing
 
 if TYPE_CHECKING:

@@ -125,6 +125,8 @@ class Transaction:
 
         address: The address by which the request reached the site. The URLs of files begin with it.
 
+        client: The address of the client; empty for the site itself.
+
         rpc: The name of the request, with which the texts of faults begin.
 
         actor: The current user. None: the site itself.
@@ -151,6 +153,7 @@ class Transaction:
     media: Media
     events: ChangeRecorder
     address: str = ""
+    client: str = ""
     rpc: str = "site"
     actor: Optional[Actor] = None
     in_batch: bool = False
