@@ -183,8 +183,8 @@ def _by_id(tx: Transaction, request: Request) -> _Found:
 
 
 def _thumbnail(tx: Transaction, request: Request) -> _Found:
-    number = request.path_params["file"].partition(".")[0]
-    return _Found(path=tx.media.thumbnail(int(number))) if _ID.fullmatch(number) else _Found()
+    number = request.path_params["file"].partition(".")[0]  # a negative one was loaded from a folder
+    return _Found(path=tx.media.thumbnail(int(number))) if _ID.fullmatch(number.removeprefix("-")) else _Found()
 
 
 def _is_signed(tx: Transaction, request: Request) -> bool:

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 #: The names of a machine for itself.
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
-_HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
+# The official client omits the brackets of an IPv6 address when it uploads a file.
+_HOST = re.compile(
+    r"(?P<name>[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Fa-f.]{0,4}(?::[0-9A-Fa-f.]{0,15}){2,8}?)"
+    r"(?P<port>:[0-9]{1,5})?"
+)
 _LONGEST_SHOWN = 100
 
 
@@ -93,8 +97,18 @@ class HostCheck:
         found = _HOST.fullmatch(host)
         if found is None:
             return False
-        name = _plain(found[1])
+        name = _plain(found["name"])
         return name in self._names or (reached is not None and name == _plain(reached[0]))
+
+
+def address_in(scheme: str, host: str) -> str:
+    """
+    Return the address of a site from a ``Host`` header that has passed the check.
+    """
+    found = _HOST.fullmatch(host)
+    name, port = (host, "") if found is None else (found["name"], found["port"] or "")
+    bare = ":" in name and not name.startswith("[")
+    return f"{scheme}://[{name}]{port}" if bare else f"{scheme}://{name}{port}"
 
 
 def _plain(name: str) -> str:

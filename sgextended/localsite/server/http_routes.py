@@ -22,7 +22,7 @@ from sgextended.localsite.errors import REQUEST, Fault
 from sgextended.localsite.faults.fault_injection import FaultMiddleware
 from sgextended.localsite.pages.routes import page_routes
 from sgextended.localsite.server.download_routes import download_routes
-from sgextended.localsite.server.host_check import HostCheck
+from sgextended.localsite.server.host_check import HostCheck, address_in
 from sgextended.localsite.server.rpc_table import find_rpc
 from sgextended.localsite.server.upload_routes import upload_routes
 from sgextended.localsite.services.page_access import client_of
@@ -102,7 +102,7 @@ def _address_of(request: Request) -> str:
     """
     Return the site's address from the caller's Host header, because a site on all interfaces has many addresses.
     """
-    return f"{request.url.scheme}://{request.headers['host']}"
+    return address_in(request.url.scheme, request.headers["host"])
 
 
 def _health(site: SiteServices) -> Response:

@@ -154,7 +154,7 @@ def test_refusal_of_a_name_says_what_to_do(served):
     assert "--hostname" in text
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:8010", "localhost."])
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:8010", "::1:8010", "localhost."])
 def test_names_of_this_machine_are_names_of_the_site(served, host):
     """
     A site has the names of its machine for itself, with any port, as through a tunnel.
