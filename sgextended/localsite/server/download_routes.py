@@ -134,7 +134,7 @@ def _refusal(site: SiteServices, tx: Transaction, request: Request) -> Optional[
     """
     if _is_signed(tx, request):
         return None
-    is_signed_badly = "signature" in request.query_params
+    is_signed_badly = "signature" in request.query_params or request.scope["path"].startswith("/storage/")
     token = request.cookies.get(_COOKIE)
     if token is None and not is_signed_badly:
         token = site.recent_clients.session_of(request)

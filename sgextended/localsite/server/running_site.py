@@ -26,6 +26,7 @@ from sgextended.localsite.storage.database import MAX_CONNECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from sgextended.localsite.faults.fault_specs import Faults
     from sgextended.localsite.services.authentication import Authenticator
@@ -58,7 +59,14 @@ class RunningSite:
         self._socket: socket.socket
 
     def listen(
-        self, host: str, port: int, *, tls: bool, given: Optional[tuple[str, str]], hostnames: Iterable[str] = ()
+        self,
+        host: str,
+        port: int,
+        *,
+        tls: bool,
+        given: Optional[tuple[str, str]],
+        hostnames: Iterable[str] = (),
+        database: Optional[Path] = None,
     ) -> None:
         host = host.strip("[]")
         self.names = names_of_site(host, hostnames)
@@ -74,7 +82,7 @@ class RunningSite:
                 in_clear,
             )
         if tls:
-            self.certificates = Certificates(host)
+            self.certificates = Certificates(host, self.names, database)
             self.closers.append(self.certificates.close)
             self.key_files = (str(self.certificates.chain_file), None)
         elif given is not None:
@@ -129,6 +137,9 @@ class RunningSite:
             proxy_headers=bool(trusted_proxies),
             forwarded_allow_ips=list(trusted_proxies),
         )
+        config.load()
+        if config.ssl is not None:
+            config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
         ready = threading.Event()
         server = Server(config, ready)
 

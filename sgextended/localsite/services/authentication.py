@@ -20,16 +20,21 @@ from typing import TYPE_CHECKING, Any, Optional
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import AUTHENTICATION, MISSING_CODE, Fault
+from sgextended.localsite.permissions.roles import ADMIN, role_of_rule_set
 from sgextended.localsite.services.guess_limits import GuessLimits
-from sgextended.localsite.services.sessions import mark_temporary, session_owner, set_lifetime, token_digest
+from sgextended.localsite.services.sessions import (
+    mark_temporary,
+    rule_set_code,
+    session_owner,
+    set_lifetime,
+    token_digest,
+)
 from sgextended.localsite.storage.credentials import is_secret, set_secret
 from sgextended.localsite.storage.transaction import Actor, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# The roles that may act as another user.
-_MAY_SUDO = frozenset({"admin", "api_admin"})
 # The number of credentials that are remembered as right.
 _MOST_RECENT = 1000
 
@@ -165,7 +170,7 @@ class Authenticator:
         table, credentials = tx.tables[entity_type], tx.tables.credentials
         column = "login" if entity_type == "HumanUser" else "firstname"
         query = (
-            sa.select(table.c.id, credentials.c.salt, credentials.c.digest)
+            sa.select(table.c.id, credentials.c.salt, credentials.c.digest, rule_set_code(tx, table))
             .where(credentials.c.type == entity_type, credentials.c.id == table.c.id)
             .where(table.c[column] == name, table.c.retired_at.is_(None))
         )
@@ -187,7 +192,7 @@ class Authenticator:
             if not is_secret(tx, secret, row.salt, row.digest):
                 raise Fault(refusal, AUTHENTICATION)
             self._remember(key, row.salt, secret)
-        return Actor(entity_type, row.id)
+        return Actor(entity_type, row.id, role=role_of_rule_set(row.role, entity_type))
 
     def _by_session(self, tx: Transaction, token: str) -> Actor:
         found = session_owner(tx, token, lifetime=self.session_lifetime, process=self._process)
@@ -242,18 +247,15 @@ def _check_code(tx: Transaction, user_id: int, auth: dict[str, Any], *, use_code
 
 
 def _impersonated(tx: Transaction, caller: Actor, login: str) -> Actor:
-    people, rule_sets = tx.tables["HumanUser"], tx.tables["PermissionRuleSet"]
-    callers = tx.tables[caller.type]
-    role = sa.select(rule_sets.c.code).where(
-        rule_sets.c.id == callers.c.permission_rule_set__id, callers.c.id == caller.id
-    )
-    if tx.connection.execute(role).scalar() not in _MAY_SUDO:
+    people = tx.tables["HumanUser"]
+    if caller.role != ADMIN:
+        callers = tx.tables[caller.type]
         name = sa.select(callers.c.cached_display_name).where(callers.c.id == caller.id)
         who = tx.connection.execute(name).scalar()
         raise Fault(f"The user does not have permission to 'sudo': {caller.type} '{who}'", AUTHENTICATION)
-    query = sa.select(people.c.id, people.c.sg_status_list, people.c.can_impersonate_this_user).where(
-        people.c.login == login, people.c.retired_at.is_(None)
-    )
+    query = sa.select(
+        people.c.id, people.c.sg_status_list, people.c.can_impersonate_this_user, rule_set_code(tx, people)
+    ).where(people.c.login == login, people.c.retired_at.is_(None))
     row = tx.connection.execute(query).first()
     if row is None:
         raise Fault(f"Cannot 'sudo' - unknown or retired user: '{login}'", AUTHENTICATION)
@@ -263,4 +265,4 @@ def _impersonated(tx: Transaction, caller: Actor, login: str) -> Actor:
         raise Fault(
             f"Cannot 'sudo' - user account has 'can_impersonate_this_user' turned off: '{login}'", AUTHENTICATION
         )
-    return Actor("HumanUser", row.id, caller)
+    return Actor("HumanUser", row.id, caller, role_of_rule_set(row.role, "HumanUser"))

@@ -7,10 +7,12 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
-from typing import TYPE_CHECKING, Optional, cast
+from typing import TYPE_CHECKING, Any, Optional, cast
 
+import attrs
 import sqlalchemy as sa
 
+from sgextended.localsite.permissions.roles import role_of_rule_set
 from sgextended.localsite.storage.transaction import MOMENT, Actor
 
 if TYPE_CHECKING:
@@ -82,14 +84,14 @@ def session_owner(tx: Transaction, token: str, *, lifetime: float, process: str)
     began = dt.datetime.strptime(row.created_at, MOMENT).replace(tzinfo=dt.timezone.utc)
     if (tx.now - began).total_seconds() >= lifetime:
         return None
-    owner = Actor(row.type, row.id)
-    caller = None if row.by_type is None else Actor(row.by_type, row.by_id)
-    if not _is_active(tx, owner) or (caller is not None and not _is_active(tx, caller)):
+    owner = _active(tx, row.type, row.id)
+    caller = owner if row.by_type is None else _active(tx, row.by_type, row.by_id)
+    if owner is None or caller is None:
         return None
     tx.kept[_BEGAN] = row.created_at
     if row.process is not None:
         mark_temporary(tx, process)
-    return owner if caller in (None, owner) else Actor(row.type, row.id, caller)
+    return owner if caller == owner else attrs.evolve(owner, caller=caller)
 
 
 def token_digest(token: str) -> str:
@@ -99,14 +101,22 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _is_active(tx: Transaction, actor: Actor) -> bool:
-    directory, people = tx.tables.directory, tx.tables["HumanUser"]
-    live = sa.select(directory.c.id).where(
-        directory.c.type == actor.type, directory.c.id == actor.id, directory.c.retired == 0
-    )
-    if tx.connection.execute(live).first() is None:
-        return False
-    if actor.type != "HumanUser":
-        return True
-    status = tx.connection.execute(sa.select(people.c.sg_status_list).where(people.c.id == actor.id)).scalar()
-    return status == "act"
+def rule_set_code(tx: Transaction, table: sa.FromClause) -> sa.Label[Any]:
+    """
+    Return the column ``role``: the code of the permission rule set of a person or script in *table*.
+    """
+    rule_sets = tx.tables["PermissionRuleSet"]
+    query = sa.select(rule_sets.c.code).where(rule_sets.c.id == table.c.permission_rule_set__id)
+    return query.scalar_subquery().label("role")
+
+
+def _active(tx: Transaction, entity_type: str, entity_id: int) -> Optional[Actor]:
+    """
+    Return a person or script; None if it is retired or disabled.
+    """
+    table = tx.tables[entity_type]
+    query = sa.select(table.c.id, rule_set_code(tx, table)).where(table.c.id == entity_id, table.c.retired_at.is_(None))
+    if entity_type == "HumanUser":
+        query = query.where(table.c.sg_status_list == "act")
+    row = tx.connection.execute(query).first()
+    return None if row is None else Actor(entity_type, entity_id, role=role_of_rule_set(row.role, entity_type))

@@ -37,11 +37,14 @@ class Actor:
         id: The id of the person or script.
 
         caller: The script that sent the request, if it acts as a person; else None.
+
+        role: What the actor may write, by the name of a role.
     """
 
     type: str
     id: int
     caller: Optional[Actor] = None
+    role: str = attrs.field(default="admin", eq=False)
 
 
 @attrs.frozen(eq=False)

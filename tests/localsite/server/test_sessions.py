@@ -109,7 +109,7 @@ def test_codes_work_for_forms_too(site, sg, project, name, tmp_path, make_client
     """
     A form with a password and a code is served once.
     """
-    site.add_user(name, "secret", one_time_codes=["111111"])
+    site.add_user(name, "secret", one_time_codes=["111111"], role="manager")
     (tmp_path / "x").write_bytes(b"x")
     form = {"entity_type": "Project", "entity_id": project["id"], "display_name": "x"}
     sg.config.script_name, kept = None, sg.config.script_name
