@@ -41,7 +41,7 @@ LAYERS = (
 )  # fmt: skip
 #: The local site imports nothing of the layers, and has a table of its own in tests/localsite/test_layers.py.
 APART = "localsite"
-MAY_USE_APART = {"cli/commands", "pytest_plugin"}
+MAY_USE_APART = {"cli/commands", "cli/shared", "pytest_plugin"}
 #: Folders that have one module for each subject or command.
 ANY_NUMBER_OF_MODULES = {"domain", "cli/commands"}
 EXTRAS = {

@@ -188,7 +188,7 @@ def test_ensure_retires_nothing_of_another_user(site, make_sg, sg, settings, key
     An equal shot that somebody else creates meanwhile stays.
     """
     login = f"ada-{key['project']['id']}"
-    sg.create("HumanUser", {"firstname": "A", "lastname": "L", "email": f"{login}@x.example", "login": login})
+    site.add_user(login, "pw", role="manager")
     mine = Meanwhile(site=settings)
     theirs = []
 

@@ -57,7 +57,7 @@ fact("F604", "027", "M S", "a script is the ApiUser whose firstname is its name,
 fact("F605", "027", "M S", "each rule set has a row for its type, and one with the defaults of the system", lambda live: (rule_sets(live), {**KINDS, **{f"{code}_system_default": f"PermissionRuleSet.{kind}" for code, kind in KINDS.items()}}))
 
 
-@fact("F606", "027/094", "M S", "lower levels read fewer rows", differs="Permissions are not served: every caller reads all rows.")
+@fact("F606", "027/094", "M S", "lower levels read fewer rows", differs="Every role reads all rows.")
 def artists_read_less(live):
     """
     Compare the scripts that an artist reads.
@@ -66,7 +66,7 @@ def artists_read_less(live):
         return sg.find("ApiUser", []), []
 
 
-@fact("F607", "LocalStorage", "M S", "an artist reads storages and writes none", differs="Permissions are not served: every caller writes all rows.")
+@fact("F607", "LocalStorage", "M S", "an artist reads storages and writes none")
 def artists_write_no_storages(live):
     """
     Compare whether an artist creates a storage.

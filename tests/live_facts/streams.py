@@ -32,7 +32,7 @@ def person(live: Any) -> Dict[str, Any]:
     """
     Make a person with the password "secret".
     """
-    made: Dict[str, Any] = live.site.add_user(live.name("person"), "secret")
+    made: Dict[str, Any] = live.site.add_user(live.name("person"), "secret", role="manager")
     return made
 
 

@@ -24,6 +24,7 @@ LAYERS = {
     "faults": "misbehaviour on demand",
     "calls": "the RPCs that are neither reading nor writing rows, and reading the payload of a request",
     "writing": "create, update, delete, revive; links, attachments, events and other side effects",
+    "permissions": "the roles of callers, and what each may write",
     "reading": "filters, field paths as joins, presets, summaries, groupings, the navigation tree",
     "schedule": "dates and durations, dependencies, working days",
     "custom_fields": "fields that callers make, and query fields",

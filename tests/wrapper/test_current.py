@@ -324,7 +324,7 @@ def test_as_current_acts_for_somebody_else(make_sg):
     With sudo_as_login, code that calls current() writes as another user.
     """
     with LocalSite() as local, make_sg(local) as sg:
-        local.add_user("ada", "pw")
+        local.add_user("ada", "pw", role="manager")
         names = iter("abc")
 
         def creator():

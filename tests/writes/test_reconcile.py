@@ -104,8 +104,7 @@ def test_what_others_have_made_is_not_found(sg, site, project, make_sg):
     """
     An entity with the same values that another user has created is not found.
     """
-    person = {"firstname": "Ada", "lastname": "L", "email": "ada@studio.example", "login": site.url}
-    sg.create("HumanUser", person)
+    site.add_user(site.url, "pw", role="manager")
     somebody = make_sg(site, retry=AT_ONCE, sudo_as_login=site.url)
     data = {"code": "sh010", "project": link(project)}
     somebody.create("Shot", data)

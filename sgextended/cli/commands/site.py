@@ -6,16 +6,17 @@
 
 import contextlib
 import logging
-import secrets
+import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Iterator, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Annotated, Any, Iterator, List, Optional, Sequence
 
 import typer
 from attrs import frozen
 from rich.console import Console
 
 from sgextended.cli.shared.output import plural
+from sgextended.cli.shared.site_accounts import Accounts, asked, private_files, read_secrets, split_roles
 
 if TYPE_CHECKING:
     from sgextended.localsite import LocalSite
@@ -32,10 +33,16 @@ def site(
     db: Annotated[Optional[Path], typer.Option(help="SQLite file for the records. Default: in memory.")] = None,
     script_name: Annotated[str, typer.Option(help="Name of the script user that may connect.")] = "sgextended",
     api_key: Annotated[
-        Optional[str], typer.Option(help="Key of that script. Default: a new key, which is printed.")
+        Optional[str],
+        typer.Option(
+            envvar="SGEXTENDED_SITE_API_KEY",
+            show_envvar=True,
+            help="Key of that script. Default: a new key, which is printed. Other users of the machine can read the "
+            "command line, so use the environment, --secrets, or ? to enter the key.",
+        ),
     ] = None,
     tls: Annotated[
-        bool, typer.Option("--tls", help="Serve HTTPS, with a certificate from a new certificate authority.")
+        bool, typer.Option("--tls", help="Serve HTTPS, with a certificate from the site's own certificate authority.")
     ] = False,
     demo: Annotated[bool, typer.Option("--demo", help="Fill a new site with the demo production.")] = False,
     load: Annotated[
@@ -62,6 +69,22 @@ def site(
         str,
         typer.Option(help="Address to listen on. With any other address, other machines can reach the site."),
     ] = "127.0.0.1",
+    hostname: Annotated[
+        Optional[List[str]],
+        typer.Option(
+            metavar="NAME",
+            help="Name or address by which other machines know the site. Requests for other names are refused. Can be "
+            "given several times.",
+        ),
+    ] = None,
+    trusted_proxy: Annotated[
+        Optional[List[str]],
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed. Can be given several "
+            "times.",
+        ),
+    ] = None,
     certificate: Annotated[
         Optional[Path],
         typer.Option(metavar="FILE", dir_okay=False, help="Serve HTTPS with this certificate and its chain (PEM)."),
@@ -80,6 +103,24 @@ def site(
     user: Annotated[
         Optional[List[str]],
         typer.Option("--user", metavar="LOGIN[=PASSWORD]", help="A user who may connect. Can be given several times."),
+    ] = None,
+    role: Annotated[
+        Optional[List[str]],
+        typer.Option(
+            "--role",
+            metavar="NAME=ROLE",
+            help="Role of a script or user: admin, manager, artist or read_only. Default: scripts are admin, new users "
+            "artist. Can be given several times.",
+        ),
+    ] = None,
+    secrets: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help="File with lines NAME=SECRET: keys of scripts and passwords of users. The variable "
+            "SGEXTENDED_SITE_SECRETS can hold such lines, too.",
+        ),
     ] = None,
     strict: Annotated[
         bool,
@@ -108,15 +149,20 @@ def site(
     """
     if context.invoked_subcommand is not None:
         return
+    try:
+        found = read_secrets(secrets)
+        accounts = Accounts(scripts=script or [], users=user or [], roles=split_roles(role or []), secrets=found)
+    except (OSError, ValueError) as error:
+        sys.exit(f"sgextended: The local site cannot be served. {error}")
     serve(
-        accounts=Accounts(scripts=script or [], users=user or []),
+        accounts=accounts,
         access_log=access_log,
         receivers=Receivers(urls=webhook or [], secret_file=webhook_secret_file),
         port=port,
         db=db,
         data=load,
         script_name=script_name,
-        api_key=api_key,
+        api_key=asked(api_key, f"Key of {script_name}") or found.get(script_name),
         tls=tls,
         certificate=certificate,
         private_key=private_key,
@@ -127,6 +173,8 @@ def site(
         direct_uploads=direct_uploads,
         host=host,
         strict=strict,
+        hostnames=hostname or [],
+        trusted_proxies=trusted_proxy or [],
     )
 
 
@@ -152,21 +200,6 @@ def site_backup(
     The copy has the keys and passwords of the site too, as hashes. Serve it with 'sgextended site --db FILE'.
     """
     back_up(db, target)
-
-
-@frozen(kw_only=True)
-class Accounts:
-    """
-    The accounts of a site, in addition to its first script.
-
-    Attributes:
-        scripts: Names of scripts, each as ``NAME`` or ``NAME=KEY``.
-
-        users: Logins of users, each as ``LOGIN`` or ``LOGIN=PASSWORD``.
-    """
-
-    scripts: Sequence[str] = ()
-    users: Sequence[str] = ()
 
 
 @frozen(kw_only=True)
@@ -225,7 +258,7 @@ def serve(*, accounts: Accounts, access_log: Optional[str], receivers: Receivers
             line += f" api_key={site.api_key}"
         if site.ca_file:
             line += f" ca_file={site.ca_file}"
-        for each in (line, *_add_accounts(site, accounts)):
+        for each in (line, *accounts.add_to(site), *_addresses(site)):
             typer.echo(each)
         if site.store.loaded is not None:
             for skipped in site.store.loaded.left_out:
@@ -234,7 +267,7 @@ def serve(*, accounts: Accounts, access_log: Optional[str], receivers: Receivers
     try:
         site = LocalSite(**options)
         _add_receivers(site, receivers)
-        with _access_log(access_log):
+        with private_files(), _access_log(access_log):
             serve_site(site, announce)
     except ValueError as error:  # such as a fault that is not valid, a file of another program, or a login in use
         sys.exit(f"sgextended: The local site cannot be served. {error}")
@@ -255,29 +288,15 @@ def _add_receivers(site: "LocalSite", receivers: Receivers) -> None:
         )
 
 
-def _add_accounts(site: "LocalSite", accounts: Accounts) -> Iterator[str]:
+def _addresses(site: "LocalSite") -> Iterator[str]:
     """
-    Add the accounts to a site, and yield the line to print for each.
-
-    The line has the key or password only if this call generated it. An account that the file already has keeps its
-    secret, unless the user gives a new one.
+    Yield the lines to print that say how browsers and other machines reach a site.
     """
-    for name_option, secret_option, add, texts in (
-        ("script_name", "api_key", site.admit_script, accounts.scripts),
-        ("login", "password", site.admit_user, accounts.users),
-    ):
-        for text in texts:
-            name, given = _split_account(text)
-            secret = given or secrets.token_urlsafe(12)
-            is_current = add(name, secret, keep=given is None)
-            yield f"{name_option}={name}" + (f" {secret_option}={secret}" if is_current and given is None else "")
-
-
-def _split_account(text: str) -> Tuple[str, Optional[str]]:
-    name, equals, secret = text.partition("=")
-    if not name or (equals and not secret):
-        raise ValueError("An account lacks its name or its secret. Write --script and --user as NAME or NAME=SECRET.")
-    return name, secret or None
+    yield f"Pages: {site.page_url}"
+    if site.other_urls:
+        yield f"From other machines: {' '.join(site.other_urls)}"
+    if site.ca_file:
+        yield f"Clients need: export SHOTGUN_API_CACERTS={shlex.quote(str(Path(site.ca_file).resolve()))}"
 
 
 @contextlib.contextmanager
@@ -291,6 +310,8 @@ def _access_log(file: Optional[str]) -> Iterator[None]:
     handler: logging.Handler = (
         logging.StreamHandler(sys.stderr) if file == "-" else logging.FileHandler(file, encoding="utf-8")
     )
+    if Path(file).is_file():  # an earlier version may have made it; a device keeps its mode
+        Path(file).chmod(0o600)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log = logging.getLogger(_ACCESS_LOGGER)
     log.addHandler(handler)
@@ -315,7 +336,7 @@ def dump(db: Path, folder: Path) -> None:
         sys.exit(f"sgextended: There is no file {db}. Give the SQLite file of a local site with --db.")
     try:
         store = Store(db, reads_older=True)
-        with contextlib.closing(store), store.reading() as tx:
+        with private_files(), contextlib.closing(store), store.reading() as tx:
             counts = dump_records(tx, folder)
     except (OSError, ValueError) as error:
         sys.exit(f"sgextended: {db} cannot be dumped. {error}")
@@ -331,7 +352,8 @@ def back_up(db: Path, target: Path) -> None:
     from sgextended.localsite.services.site_backup import back_up_site  # noqa: PLC0415
 
     try:
-        back_up_site(db, target)
+        with private_files():
+            back_up_site(db, target)
     except (OSError, ValueError) as error:
         sys.exit(f"sgextended: {db} cannot be copied. {error}")
     Console(stderr=True, highlight=False).print(f"Copied {db} to {target}.", markup=False, soft_wrap=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import sqlalchemy as sa
 
 from sgextended.localsite.calls import payload
+from sgextended.localsite.permissions.checks import check_acts_for
 from sgextended.localsite.reading.row_reads import show
 
 if TYPE_CHECKING:
@@ -99,4 +100,6 @@ def _in_project(tx: Transaction, entity_type: str, ids: list[int], project_id: i
 
 def _user_and_entity(tx: Transaction, request: Any) -> tuple[Link, Link]:
     request = payload.mapping(tx, request)
-    return _link(tx, request, "user", only="HumanUser"), _link(tx, request, "entity")
+    user, entity = _link(tx, request, "user", only="HumanUser"), _link(tx, request, "entity")
+    check_acts_for(tx, user["id"])
+    return user, entity

@@ -10,13 +10,14 @@ from sgextended.localsite.calls import payload
 from sgextended.localsite.custom_fields.field_changes import create_field, delete_field, update_field
 from sgextended.localsite.custom_fields.field_properties import shown_in
 from sgextended.localsite.errors import Fault, inspect
+from sgextended.localsite.permissions.checks import check_schema_change, is_limited, may_ever_update
 from sgextended.localsite.schema import schema_description as description
 from sgextended.localsite.storage.display_names import status_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sgextended.localsite.schema.entity_types import Field
+    from sgextended.localsite.schema.entity_types import EntityType, Field
     from sgextended.localsite.storage.transaction import Transaction
 
 
@@ -35,7 +36,7 @@ def read_all(tx: Transaction, request: Any) -> dict[str, Any]:
     """
     shown = shown_in(tx, _shown_project(tx, payload.mapping(tx, request or {})))
     names = status_names(tx)
-    return {name: description.fields(facts.labelled(names), shown) for name, facts in tx.schema.types.items()}
+    return {name: _for_caller(tx, facts.labelled(names), shown) for name, facts in tx.schema.types.items()}
 
 
 def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
     """
     request = payload.mapping(tx, request)
     entity_type = payload.entity_type(tx, request).labelled(status_names(tx))
-    found = description.fields(entity_type, shown_in(tx, _shown_project(tx, request)))
+    found = _for_caller(tx, entity_type, shown_in(tx, _shown_project(tx, request)))
     name = request.get("field_name")
     if name is None:
         return found
@@ -56,12 +57,27 @@ def read_fields(tx: Transaction, request: Any) -> dict[str, Any]:
     return {name: found[name]}
 
 
+def _for_caller(
+    tx: Transaction, entity_type: EntityType, shown: Mapping[tuple[str, str], tuple[bool, list[str]]]
+) -> dict[str, Any]:
+    """
+    Return the description of the fields of a type. Fields that the caller may never change are not editable.
+    """
+    found = description.fields(entity_type, shown)
+    if is_limited(tx):
+        for name, facts in found.items():
+            if not may_ever_update(tx, entity_type.name, name):
+                found[name] = {**facts, "editable": {**facts["editable"], "value": False}}
+    return found
+
+
 def create(tx: Transaction, request: Any) -> str:
     """
     Create a field and return its name.
     """
     request = payload.mapping(tx, request)
     properties = _properties(tx, request)
+    check_schema_change(tx)
     return create_field(tx, payload.entity_type(tx, request), request.get("data_type"), properties)
 
 
@@ -70,7 +86,9 @@ def update(tx: Transaction, request: Any) -> bool:
     Change properties of a field and return True.
     """
     request = payload.mapping(tx, request)
-    update_field(tx, _field(tx, request), _properties(tx, request), _project_id(tx, request))
+    field = _field(tx, request)
+    check_schema_change(tx)
+    update_field(tx, field, _properties(tx, request), _project_id(tx, request))
     return True
 
 
@@ -78,7 +96,9 @@ def delete(tx: Transaction, request: Any) -> bool:
     """
     Move a field to the trash and return True.
     """
-    delete_field(tx, _field(tx, payload.mapping(tx, request)))
+    field = _field(tx, payload.mapping(tx, request))
+    check_schema_change(tx)
+    delete_field(tx, field)
     return True
 
 

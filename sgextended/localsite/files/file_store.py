@@ -31,6 +31,8 @@ _PARTS = ("attachments", "thumbnails", "uploads")
 _KEY = re.compile(r"[0-9a-f]{32}")
 _ETAG = re.compile(r"[0-9a-f]{32}")
 _BUFFER = 1024 * 1024
+# Text mode is the default on Windows, and would change the bytes.
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 class Incoming:
@@ -49,7 +51,7 @@ class Incoming:
         self._digest = hashlib.md5(usedforsecurity=False)  # storage services use MD5 as the ETag
         self._pieces: list[bytes] = []
         self._held = 0
-        self._file = path.open("xb")
+        self._file = os.fdopen(os.open(path, _NEW_FILE, 0o600), "wb")
 
     @property
     def etag(self) -> str:
@@ -274,9 +276,12 @@ class Media:
                 folder = Path(self._temporary.name)
             else:
                 folder = self._folder
-                folder.mkdir(mode=0o700, exist_ok=True)
+                if not folder.is_dir():
+                    folder.mkdir(mode=0o700, exist_ok=True)
+                elif folder.stat().st_mode & 0o077:  # an earlier version made it
+                    folder.chmod(0o700)
             part = folder / name
-            part.mkdir(exist_ok=True)
+            part.mkdir(mode=0o700, exist_ok=True)
         return part
 
 

@@ -8,10 +8,7 @@ browser may run no script except the page's own.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import functools
-import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +17,7 @@ from starlette.routing import Route
 
 from sgextended.localsite.errors import Fault
 from sgextended.localsite.pages import views
+from sgextended.localsite.services.page_access import client_of, is_from_own_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +36,9 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
+    "cross-origin-resource-policy": "same-origin",
 }
-_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOGIN = "Open the address with the token that the start of the site printed, or log in as a user or a script.\n"
 
 
 def page_routes(site: SiteServices) -> list[Route]:
@@ -79,51 +78,22 @@ def _render(
     """
     try:
         with site.store.reading() as tx:
-            tx.rpc, tx.address = "page", ""
-            if not _is_local(request) and not _is_authenticated(site, tx, request):
-                # The credentials of the API are valid here too: a user's login or a script's name.
+            tx.rpc, tx.address, tx.client = "page", "", client_of(request)
+            exchanged = site.page_access.exchange(request)
+            if exchanged is not None:
+                return exchanged
+            if not site.page_access.admits(tx, request):
                 headers = {**_HEADERS, "www-authenticate": 'Basic realm="local site", charset="UTF-8"'}
-                text = "Log in as a user or a script of this site.\n"
-                return PlainTextResponse(text, status_code=401, headers=headers)
+                return PlainTextResponse(_LOGIN, status_code=401, headers=headers)
+            if not is_from_own_page(request):
+                text = "This form was not sent by a page of this site. Open the page again and repeat it there.\n"
+                return PlainTextResponse(text, status_code=403, headers=_HEADERS)
             template, values = view(tx, request)
     except Fault as fault:
         template, values = "message.html", {"message": fault.message, "status": 404}
     kind = "text/css" if template.endswith(".css") else "text/html"
     text = _templates().get_template(template).render({"here": "records", **values})
     return HTMLResponse(text, status_code=values.get("status", 200), headers=_HEADERS, media_type=kind)
-
-
-def _is_local(request: Request) -> bool:
-    """
-    Return whether a browser on this machine requests the page by a name of this machine.
-
-    A request by any other name may have been made by a page of another site.
-    """
-    try:
-        is_here = request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
-    return is_here and request.url.hostname in _LOCAL_NAMES
-
-
-def _is_authenticated(site: SiteServices, tx: Transaction, request: Request) -> bool:
-    kind, _, text = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() != "basic":
-        return False
-    try:
-        name, _, secret = base64.b64decode(text, validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, ValueError):
-        return False
-    for auth in (
-        {"user_login": name, "user_password": secret},
-        {"script_name": name, "script_key": secret},
-    ):
-        try:
-            site.authenticator.identify(tx, auth, use_code=False)
-        except Fault:
-            continue
-        return True
-    return False
 
 
 @functools.cache

@@ -1,8 +1,7 @@
 """
 The HTTP routes that files and thumbnails are downloaded from.
 
-The official client sends its session cookie only to hosts without a port. So a request without a cookie is served, and
-a request with a cookie is served only if the cookie is valid. Addresses below ``/storage`` are signed instead.
+A request for a file carries a signed address, or it says who sends it: by the cookie of a session, or as for a page.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from starlette.routing import Route
 
 from sgextended.localsite.errors import Fault
 from sgextended.localsite.files.expired_address import expired_address
+from sgextended.localsite.services.page_access import client_of
 from sgextended.localsite.storage.file_columns import PENDING_PATH, shown_file, shown_image
 from sgextended.localsite.writing.attachments import image_of
 from sgextended.localsite.writing.file_values import guessed_type, is_web
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sgextended.localsite.storage.transaction import Transaction
 
 _COOKIE = "_session_id"
-_ID = re.compile(r"\d{1,18}")
+_ID = re.compile(r"[0-9]{1,18}")
 _PENDING = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
@@ -45,6 +45,10 @@ _SCANS = {
     "unverified": (409, "This file is undergoing a malware scan, please try again in a few minutes\n"),
     "infected": (410, "File scanning has detected malware and the file has been quarantined\n"),
 }
+_WHO = (
+    "This file needs a session. Read the field again for an address that is valid for a while, send the cookie "
+    "_session_id with a session token, or log in as a user or a script.\n"
+)
 # An uploaded file must never run as a page of this site.
 _SAFE_HEADERS = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
 
@@ -82,7 +86,7 @@ def download_routes(site: SiteServices, address_of: Callable[[Request], str]) ->
 
     finders = {
         "/file_serve/attachment/{id}": _by_id,
-        "/storage/attachment/{id}/{name}": _by_signed_address,
+        "/storage/attachment/{id}/{name}": _by_id,
         "/storage/thumbnail/{file}": _thumbnail,
         "/thumbnail/full/{type}/{id}": _full_thumbnail,
         "/upload/get_thumbnail_url": _thumbnail_url,
@@ -101,11 +105,8 @@ def _find(
     found = _Found()
     try:
         with site.store.reading() as tx:
-            tx.rpc, tx.address = "download", address
-            token = request.cookies.get(_COOKIE)
-            if token is not None:
-                tx.actor = site.authenticator.identify(tx, {"session_token": token, "reject_if_expired": True})
-            found = find(tx, request)
+            tx.rpc, tx.address, tx.client = "download", address, client_of(request)
+            found = _refusal(site, tx, request) or find(tx, request)
     except Fault as fault:
         found = _Found(status=403, message=f"{fault.message}\n")
     except UnicodeEncodeError:
@@ -115,12 +116,34 @@ def _find(
             rpc="download",
             entity_type=None,
             user_agent=request.headers.get("user-agent", ""),
+            client=client_of(request),
             started=started,
             seconds=time.monotonic() - started,
             rows=int(found.path is not None),
             ok=found.path is not None or found.elsewhere is not None or found.status == 200,
         )
     return _response(found)
+
+
+def _refusal(site: SiteServices, tx: Transaction, request: Request) -> Optional[_Found]:
+    """
+    Return the refusal of a request whose address is not signed and whose sender is unknown; else None.
+
+    Raises:
+        Fault: The session is not valid.
+    """
+    if _is_signed(tx, request):
+        return None
+    is_signed_badly = "signature" in request.query_params or request.scope["path"].startswith("/storage/")
+    token = request.cookies.get(_COOKIE)
+    if token is None and not is_signed_badly:
+        token = site.recent_clients.session_of(request)
+    if token is not None:
+        tx.actor = site.authenticator.identify(tx, {"session_token": token})
+        return None
+    if site.page_access.admits(tx, request):
+        return None
+    return _Found(status=403, message="") if is_signed_badly else _Found(status=401, message=_WHO)
 
 
 def _response(found: _Found) -> Response:
@@ -159,14 +182,9 @@ def _by_id(tx: Transaction, request: Request) -> _Found:
     return _Found(path=tx.media.attachment(row.id), filename=value["name"])
 
 
-def _by_signed_address(tx: Transaction, request: Request) -> _Found:
-    return _by_id(tx, request) if _is_signed(tx, request) else _Found(status=403, message="")
-
-
 def _thumbnail(tx: Transaction, request: Request) -> _Found:
-    if not _is_signed(tx, request):
-        return _Found(status=403, message="")
-    return _Found(path=tx.media.thumbnail(int(request.path_params["file"].partition(".")[0])))
+    number = request.path_params["file"].partition(".")[0]  # a negative one was loaded from a folder
+    return _Found(path=tx.media.thumbnail(int(number))) if _ID.fullmatch(number.removeprefix("-")) else _Found()
 
 
 def _is_signed(tx: Transaction, request: Request) -> bool:

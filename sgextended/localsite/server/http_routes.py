@@ -22,11 +22,13 @@ from sgextended.localsite.errors import REQUEST, Fault
 from sgextended.localsite.faults.fault_injection import FaultMiddleware
 from sgextended.localsite.pages.routes import page_routes
 from sgextended.localsite.server.download_routes import download_routes
+from sgextended.localsite.server.host_check import HostCheck, address_in
 from sgextended.localsite.server.rpc_table import find_rpc
 from sgextended.localsite.server.upload_routes import upload_routes
+from sgextended.localsite.services.page_access import client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from starlette.types import ASGIApp
 
@@ -48,7 +50,6 @@ _LEAST_COMPRESSED = 2048
 _WRITES_TO_ROWS = frozenset({"batch", "create", "delete", "follow", "revive", "unfollow", "update"})
 _JSON = "application/json; charset=utf-8"
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 
 
 class _Refused(Exception):
@@ -61,7 +62,9 @@ class _Refused(Exception):
         self.status = status
 
 
-def build_app(site: SiteServices, faults: Faults, turn_away: Callable[[float, bool], None]) -> ASGIApp:
+def build_app(
+    site: SiteServices, faults: Faults, turn_away: Callable[[float, bool], None], names: Iterable[str]
+) -> ASGIApp:
     """
     Return the ASGI application that serves *site*.
 
@@ -71,6 +74,8 @@ def build_app(site: SiteServices, faults: Faults, turn_away: Callable[[float, bo
         faults: The mishaps of the site.
 
         turn_away: Refuses new connections for a number of seconds; with True as second argument, resets them instead.
+
+        names: The names of the site, in addition to those of loopback. Requests for other names are refused.
     """
 
     async def take(request: Request) -> Response:
@@ -80,28 +85,24 @@ def build_app(site: SiteServices, faults: Faults, turn_away: Callable[[float, bo
         del request  # the response does not depend on it
         return await asyncio.get_running_loop().run_in_executor(site.workers, _health, site)
 
-    def address_of(request: Request) -> str:
-        return _address_of(site, request)
-
     app = Starlette(
         routes=[
             Route("/api3/json", take, methods=["POST"]),
             Route("/{prefix:path}/api3/json", take, methods=["POST"]),
-            *upload_routes(site, address_of),
-            *download_routes(site, address_of),
+            *upload_routes(site, _address_of),
+            *download_routes(site, _address_of),
             *page_routes(site),
             Route("/healthz", report_health),
         ]
     )
-    return FaultMiddleware(app, faults, turn_away)
+    return HostCheck(FaultMiddleware(app, faults, turn_away), names)
 
 
-def _address_of(site: SiteServices, request: Request) -> str:
+def _address_of(request: Request) -> str:
     """
     Return the site's address from the caller's Host header, because a site on all interfaces has many addresses.
     """
-    host = request.headers.get("host", "")
-    return f"{request.url.scheme}://{host}" if _HOST.fullmatch(host) else site.store.media.address
+    return address_in(request.url.scheme, request.headers["host"])
 
 
 def _health(site: SiteServices) -> Response:
@@ -124,7 +125,7 @@ async def _take(site: SiteServices, request: Request) -> Response:
         return PlainTextResponse(f"{refused}\n", status_code=refused.status)
     accepts_gzip = "gzip" in request.headers.get("accept-encoding", "")
     return await asyncio.get_running_loop().run_in_executor(
-        site.workers, _respond, site, body, accepts_gzip, _sender(site, request)
+        site.workers, _respond, site, body, accepts_gzip, _sender(request)
     )
 
 
@@ -154,11 +155,21 @@ class _Sender:
     agent: str
     client: str
     address: str
+    request: Request
 
 
-def _sender(site: SiteServices, request: Request) -> _Sender:
-    client = "" if request.client is None else request.client.host
-    return _Sender(request.headers.get("user-agent", ""), client, _address_of(site, request))
+def _sender(request: Request) -> _Sender:
+    return _Sender(request.headers.get("user-agent", ""), client_of(request), _address_of(request), request)
+
+
+def _session_in(params: list[Any], result: Any) -> Optional[str]:
+    """
+    Return the session token that a request starts or uses.
+    """
+    if isinstance(result, dict) and isinstance(result.get("session_id"), str):
+        return str(result["session_id"])
+    token = params[0].get("session_token") if params and isinstance(params[0], dict) else None
+    return token if isinstance(token, str) else None
 
 
 def _caller_name(params: list[Any]) -> str:
@@ -183,8 +194,11 @@ def _respond(site: SiteServices, body: bytes, accepts_gzip: bool, sender: _Sende
     ok, result = False, None
     try:
         _check_text(body, method, params)
-        result = execute(site, method, params, sender.address)
+        result = execute(site, method, params, sender.address, sender.client)
         ok = True
+        token = _session_in(params, result)
+        if token is not None and not find_rpc(method).open:
+            site.recent_clients.remember(sender.request, token)
         # Live sites send the result of `info` by itself, and all other results under "results".
         content = _encode(result if method == "info" else {"results": result})
     except Fault as fault:
@@ -214,7 +228,7 @@ def _respond(site: SiteServices, body: bytes, accepts_gzip: bool, sender: _Sende
     return Response(content, headers=headers)
 
 
-def execute(site: SiteServices, method: str, params: list[Any], address: str = "") -> Any:
+def execute(site: SiteServices, method: str, params: list[Any], address: str = "", client: str = "") -> Any:
     """
     Execute one request in one transaction, and return its result.
 
@@ -228,8 +242,13 @@ def execute(site: SiteServices, method: str, params: list[Any], address: str = "
     auth = params[0] if params else None
     # A one-time code is marked as used, which writes to the database.
     writes = rpc.writes or (isinstance(auth, dict) and "auth_token" in auth)
+    if writes and not site.authenticator.is_quick(auth):
+        # The slow hash of unknown credentials is computed before anybody has to wait for the end of this transaction.
+        with site.store.reading() as tx:
+            tx.client = client
+            site.authenticator.identify(tx, auth, use_code=False)
     with site.store.writing() if writes else site.store.reading() as tx:
-        tx.rpc, tx.address = method, address or tx.address
+        tx.rpc, tx.address, tx.client = method, address or tx.address, client
         tx.actor = site.authenticator.identify(tx, auth)
         return rpc.answer(tx, params[1] if len(params) > 1 else None)
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
@@ -12,22 +13,20 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
-import sqlalchemy as sa
-
 from sgextended.localsite.errors import Fault
 from sgextended.localsite.faults.fault_specs import Faults
+from sgextended.localsite.server.accounts import create_user, script_with_name, set_role, user_with_login
 from sgextended.localsite.server.running_site import RunningSite
 from sgextended.localsite.services.authentication import Authenticator
 from sgextended.localsite.services.ledger import Ledger
 from sgextended.localsite.services.site_store import Store
 from sgextended.localsite.services.webhooks import Webhooks
-from sgextended.localsite.storage.single_row_writes import insert_row, link_columns, update_row
+from sgextended.localsite.storage.single_row_writes import update_row
 from sgextended.localsite.storage.transaction import Actor
 from sgextended.localsite.writing.row_inserts import insert_given
-from sgextended.localsite.writing.row_writes import create
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
     from sgextended.localsite.storage.transaction import Link, Transaction
@@ -36,8 +35,6 @@ Entered = TypeVar("Entered", bound="LocalSite")
 
 # Seconds between two checks for a signal while a site runs in the foreground. Windows cannot interrupt a wait.
 _SIGNAL_CHECK_SECONDS = 0.5
-# Live sites give a new script this version, which is part of the script's name in links.
-_SCRIPT_VERSION = "1.0"
 
 
 class LocalSite:
@@ -57,7 +54,9 @@ class LocalSite:
 
         port: The port. 0 takes a free one.
 
-        tls: Whether to serve HTTPS with a new certificate from the site's own certificate authority.
+        tls:
+            Whether to serve HTTPS with a certificate from the site's own certificate authority. A site on a file keeps
+            the authority, whose certificate is beside the file.
 
         certificate: A PEM file with a certificate and its chain, to serve HTTPS with instead of the site's own.
 
@@ -95,6 +94,13 @@ class LocalSite:
 
         log_level: The level from which the HTTP server logs.
 
+        hostnames:
+            The names and addresses by which other machines know the site. The site refuses requests for other names
+            than these and those of loopback, and its own certificate is valid for them.
+
+        trusted_proxies:
+            The addresses of proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` the site believes.
+
     Attributes:
         faults: The mishaps; they may be changed while the site runs.
 
@@ -126,7 +132,10 @@ class LocalSite:
         session_lifetime: float = 86400.0,
         strict: bool = True,
         log_level: str = "warning",
+        hostnames: Iterable[str] = (),
+        trusted_proxies: Iterable[str] = (),
     ) -> None:
+        self._hostnames, self._trusted_proxies = tuple(hostnames), tuple(trusted_proxies)
         self._strict = strict
         self.script_name = script_name
         self.api_key = api_key or secrets.token_urlsafe(24)
@@ -185,6 +194,21 @@ class LocalSite:
         return self._current.url
 
     @property
+    def page_url(self) -> str:
+        """
+        The address of the pages for a browser. It has the token of a site for one person; other sites ask for a login.
+        """
+        token = self._current.page_access.token
+        return f"{self.url}/" if token is None else f"{self.url}/?token={token}"
+
+    @property
+    def other_urls(self) -> list[str]:
+        """
+        The addresses of the site by its names on other machines.
+        """
+        return self._current.other_urls
+
+    @property
     def ca_file(self) -> Optional[str]:
         """
         The certificate that clients must trust; None if the site does not serve TLS with its own certificate.
@@ -236,7 +260,7 @@ class LocalSite:
 
             password: The password.
 
-            role: The code of the permission rule set. Only an ``"admin"`` may act as another user.
+            role: ``"admin"``, ``"manager"``, ``"artist"`` or ``"read_only"``: what the user may write.
 
             one_time_codes:
                 Codes of the second factor, each valid once. If there are none, the password alone is enough.
@@ -246,21 +270,16 @@ class LocalSite:
         Raises:
             ValueError: The login is taken, the role does not exist, or a field does not take its value.
         """
-        named = {"firstname", "lastname", "name"} & set(fields)
-        values = {"login": login, **({} if named else {"name": login}), **fields}
-        sent = [{"field_name": name, "value": value} for name, value in values.items()]
         try:
             with self.store.writing() as tx:
-                tx.rpc = "create"
-                user = create(tx, tx.schema["HumanUser"], sent, ["name"])
-                update_row(tx, "HumanUser", user["id"], link_columns("permission_rule_set", _role(tx, role)))
+                user = create_user(tx, login, role, fields)
                 self._authenticator.set_secret(tx, "HumanUser", user["id"], password)
                 self._authenticator.set_codes(tx, user["id"], one_time_codes)
         except Fault as fault:
             raise ValueError(f"The user {login!r} cannot be added: {fault}") from fault
-        return {"type": "HumanUser", "id": user["id"], "name": user["name"]}
+        return user
 
-    def admit_script(self, name: str, api_key: str, *, keep: bool = False) -> bool:
+    def admit_script(self, name: str, api_key: str, *, keep: bool = False, role: Optional[str] = None) -> bool:
         """
         Let another script connect, and return whether *api_key* is its key now.
 
@@ -271,30 +290,47 @@ class LocalSite:
 
             keep: True: if the script already has a key, that key stays and *api_key* is ignored. False: *api_key*
                 replaces it.
-        """
-        with self.store.writing() as tx:
-            return self._admit(tx, "ApiUser", _script(tx, name), api_key, keep=keep)
 
-    def admit_user(self, login: str, password: str, *, keep: bool = False) -> bool:
+            role: What the script may write, as for a user. None: a new script is an administrator.
+
+        Raises:
+            ValueError: The role does not exist.
+        """
+        with self._role_errors(name), self.store.writing() as tx:
+            return self._admit(tx, "ApiUser", script_with_name(tx, name, role), api_key, keep=keep)
+
+    def admit_user(self, login: str, password: str, *, keep: bool = False, role: Optional[str] = None) -> bool:
         """
         Let a user log in, and return whether *password* is their password now.
 
         Args:
-            login: The login of the user. If absent, the user is created as an artist.
+            login: The login of the user, who is created if absent.
 
             password: The password of the user.
 
             keep: True: if the user already has a password, that one stays and *password* is ignored. False: *password*
                 replaces it.
+
+            role: What the user may write. None: a new user is an artist.
+
+        Raises:
+            ValueError: The role does not exist.
         """
-        with self.store.writing() as tx:
-            people = tx.tables["HumanUser"]
-            query = sa.select(people.c.id).where(people.c.login == login, people.c.retired_at.is_(None))
-            user_id: Optional[int] = tx.connection.execute(query).scalar()
+        with self._role_errors(login), self.store.writing() as tx:
+            user_id = user_with_login(tx, login)
             if user_id is not None:
+                if role is not None:
+                    set_role(tx, "HumanUser", user_id, role)
                 return self._admit(tx, "HumanUser", user_id, password, keep=keep)
-        self.add_user(login, password)
+        self.add_user(login, password, role=role or "artist")
         return True
+
+    @contextlib.contextmanager
+    def _role_errors(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except Fault as fault:
+            raise ValueError(f"{name!r} cannot be admitted: {fault}.") from fault
 
     def _admit(self, tx: Transaction, entity_type: str, entity_id: int, secret: str, *, keep: bool) -> bool:
         if keep and self._authenticator.has_secret(tx, entity_type, entity_id):
@@ -322,7 +358,7 @@ class LocalSite:
             ValueError: A type or a field is unknown, an id is in use, or a value is invalid. No row was inserted.
         """
         with self.store.writing() as tx:
-            script_id = _script(tx, self.script_name)
+            script_id = script_with_name(tx, self.script_name)
             tx.actor = Actor("ApiUser", script_id)
             return insert_given(tx, rows, log_events=log_events)
 
@@ -372,7 +408,14 @@ class LocalSite:
     def _start(self) -> RunningSite:
         running = RunningSite()
         try:
-            running.listen(self._host, self._port, tls=self._tls, given=self._certificate)
+            running.listen(
+                self._host,
+                self._port,
+                tls=self._tls,
+                given=self._certificate,
+                hostnames=self._hostnames,
+                database=self._db,
+            )
             running.store = Store(self._db, data=self._data, strict=self._strict)
             running.closers.append(running.store.close)
             running.store.draw_event_delay = self.faults.draw_event_delay
@@ -388,46 +431,19 @@ class LocalSite:
                     from sgextended.localsite.demo.production import insert_demo  # noqa: PLC0415 - a large module, seldom needed
 
                     insert_demo(tx)
-            running.serve(self._authenticator, self._ledger, self.faults, self._log_level)
+            running.serve(self._authenticator, self._ledger, self.faults, self._log_level, self._trusted_proxies)
         except BaseException:
             running.stop()
             raise
         return running
 
     def _admit_script(self, tx: Transaction) -> None:
-        script_id = _script(tx, self.script_name)
+        script_id = script_with_name(tx, self.script_name)
         if self._is_key_given or not self._authenticator.has_secret(tx, "ApiUser", script_id):
-            self._authenticator.set_secret(tx, "ApiUser", script_id, self.api_key)
+            generated = not self._is_key_given
+            self._authenticator.set_secret(tx, "ApiUser", script_id, self.api_key, generated=generated)
         else:  # programs that were given the earlier key continue to use it
             self._authenticator.add_temporary_secret("ApiUser", script_id, self.api_key)
-
-
-def _script(tx: Transaction, name: str) -> int:
-    """
-    Return the id of the script of that name, and create the script if absent.
-    """
-    scripts = tx.tables["ApiUser"]
-    query = sa.select(scripts.c.id).where(scripts.c.firstname == name, scripts.c.retired_at.is_(None))
-    script_id: Optional[int] = tx.connection.execute(query).scalar()
-    if script_id is None:
-        columns = {
-            "firstname": name,
-            "lastname": _SCRIPT_VERSION,
-            "generate_event_log_entries": 1,
-            "created_at": tx.moment,
-            "updated_at": tx.moment,
-        }
-        script_id = insert_row(tx, "ApiUser", columns)
-    update_row(tx, "ApiUser", script_id, link_columns("permission_rule_set", _role(tx, "api_admin")))
-    return script_id
-
-
-def _role(tx: Transaction, code: str) -> Link:
-    rule_sets = tx.tables["PermissionRuleSet"]
-    rule_set = tx.connection.execute(sa.select(rule_sets.c.id).where(rule_sets.c.code == code)).scalar()
-    if rule_set is None:
-        raise Fault(f"there is no permission rule set {code!r}")
-    return {"type": "PermissionRuleSet", "id": rule_set}
 
 
 def _was_signalled(signals: SimpleQueue[int]) -> bool:

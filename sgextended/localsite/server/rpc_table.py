@@ -17,10 +17,18 @@ from sgextended.localsite.calls import work_schedule_requests as work_schedule
 from sgextended.localsite.calls.payload import entity_type as entity_type_of
 from sgextended.localsite.calls.payload import integer, mapping, names
 from sgextended.localsite.errors import Fault, inspect
+from sgextended.localsite.permissions.checks import (
+    check_create,
+    check_delete,
+    check_schema_change,
+    check_update,
+    is_limited,
+)
 from sgextended.localsite.reading import row_reads as reading
 from sgextended.localsite.reading import summaries as summarize
 from sgextended.localsite.reading.row_reads import Search
-from sgextended.localsite.services.authentication import start_session
+from sgextended.localsite.services.sessions import start_session
+from sgextended.localsite.storage.single_row_writes import is_retired
 from sgextended.localsite.writing import row_writes as writing
 
 if TYPE_CHECKING:
@@ -169,22 +177,39 @@ def _summarize(tx: Transaction, payload: Any) -> dict[str, Any]:
 def _create(tx: Transaction, payload: Any) -> dict[str, Any]:
     payload = mapping(tx, payload)
     entity_type = entity_type_of(tx, payload)
-    return writing.create(tx, entity_type, _fields(tx, payload), names(tx, payload, "return_fields"))
+    fields, returned = _fields(tx, payload), names(tx, payload, "return_fields")
+    # A fault about an unknown field comes before one about permission, as on a live site.
+    if all(item["field_name"] in entity_type.fields for item in fields):
+        check_create(tx, entity_type.name)
+    return writing.create(tx, entity_type, fields, returned)
 
 
 def _update(tx: Transaction, payload: Any) -> dict[str, Any]:
     payload = mapping(tx, payload)
-    return writing.update(tx, entity_type_of(tx, payload), integer(tx, payload), _fields(tx, payload))
+    entity_type, entity_id, fields = entity_type_of(tx, payload), integer(tx, payload), _fields(tx, payload)
+    if is_limited(tx) and is_retired(tx, entity_type.name, entity_id) is False:
+        found = [entity_type.fields.get(item["field_name"]) for item in fields]
+        # Unknown fields are reported first. Everybody has values of their own in personal fields.
+        if None not in found:
+            written = [field.name for field in found if field is not None and not field.is_personal]
+            check_update(tx, entity_type.name, entity_id, written)
+    return writing.update(tx, entity_type, entity_id, fields)
 
 
 def _delete(tx: Transaction, payload: Any) -> bool:
     payload = mapping(tx, payload)
-    return writing.delete(tx, entity_type_of(tx, payload), integer(tx, payload))
+    entity_type, entity_id = entity_type_of(tx, payload), integer(tx, payload)
+    if is_limited(tx) and is_retired(tx, entity_type.name, entity_id) is not None:
+        check_delete(tx, entity_type.name, entity_id)
+    return writing.delete(tx, entity_type, entity_id)
 
 
 def _revive(tx: Transaction, payload: Any) -> bool:
     payload = mapping(tx, payload)
-    return writing.revive(tx, entity_type_of(tx, payload), integer(tx, payload))
+    entity_type, entity_id = entity_type_of(tx, payload), integer(tx, payload)
+    if is_limited(tx) and is_retired(tx, entity_type.name, entity_id) is not None:
+        check_delete(tx, entity_type.name, entity_id)
+    return writing.revive(tx, entity_type, entity_id)
 
 
 _BATCHED: dict[str, Callable[[Transaction, Any], Any]] = {"create": _create, "update": _update, "delete": _delete}
@@ -220,7 +245,9 @@ def _work_schedule_read(tx: Transaction, payload: Any) -> dict[str, Any]:
 
 
 def _work_schedule_update(tx: Transaction, payload: Any) -> dict[str, Any]:
-    return work_schedule.update_work_schedule(tx, mapping(tx, payload))
+    payload = mapping(tx, payload)
+    check_schema_change(tx)
+    return work_schedule.update_work_schedule(tx, payload)
 
 
 def _get_session_token(tx: Transaction, payload: Any) -> dict[str, str]:

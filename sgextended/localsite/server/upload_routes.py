@@ -26,6 +26,7 @@ from sgextended.localsite.errors import Fault
 from sgextended.localsite.files.expired_address import expired_address
 from sgextended.localsite.files.thumbnails import make_thumbnail
 from sgextended.localsite.files.upload_forms import Form, FormError, receive_file, receive_form
+from sgextended.localsite.services.page_access import client_of
 from sgextended.localsite.writing.attachments import (
     NotReadyError,
     Upload,
@@ -62,6 +63,7 @@ class _Call:
     site: SiteServices
     form: Form
     address: str
+    client: str
     upload: Optional[Upload] = None
 
     @property
@@ -92,10 +94,10 @@ def upload_routes(site: SiteServices, address_of: Callable[[Request], str]) -> l
 async def _take_form(site: SiteServices, request: Request, name: str, address: str) -> Response:
     loop = asyncio.get_running_loop()
     media = site.store.media
-    agent = request.headers.get("user-agent", "")
+    agent, client = request.headers.get("user-agent", ""), client_of(request)
 
     async def admit(fields: dict[str, str]) -> None:
-        await loop.run_in_executor(site.workers, _admit, site, fields)
+        await loop.run_in_executor(site.workers, _admit, site, fields, client)
 
     started = time.monotonic()
     try:
@@ -107,30 +109,32 @@ async def _take_form(site: SiteServices, request: Request, name: str, address: s
     except Fault as fault:
         site.ledger.add(rpc=name, entity_type=None, user_agent=agent, started=started, seconds=0.0, rows=0, ok=False)
         return _failed(fault.message)
-    return await loop.run_in_executor(site.workers, _answer, site, form, name, address, agent)
+    return await loop.run_in_executor(site.workers, _answer, _Call(site, form, address, client), name, agent)
 
 
-def _admit(site: SiteServices, fields: dict[str, str]) -> None:
+def _admit(site: SiteServices, fields: dict[str, str], client: str) -> None:
     with site.store.reading() as tx:
+        tx.client = client
         site.authenticator.identify(tx, fields, use_code=False)
 
 
-def _answer(site: SiteServices, form: Form, name: str, address: str, agent: str) -> Response:
+def _answer(call: _Call, name: str, agent: str) -> Response:
     """
     Execute one form and return the response. This runs in a worker thread.
     """
     started = time.monotonic()
-    served = _FORMS[name]
+    site, form, served = call.site, call.form, _FORMS[name]
     ok = False
     try:
         with contextlib.ExitStack() as stack:
-            call = _Call(site, form, address)
             if served.takes_file:
                 call = attrs.evolve(call, upload=_upload_of(call, name, stack))
+            elif not site.authenticator.is_quick(form.fields):
+                _admit(site, form.fields, call.client)
             # A one-time code is marked as used, which writes to the database.
             writes = served.writes or "auth_token" in form.fields
             with site.store.writing() if writes else site.store.reading() as tx:
-                tx.rpc, tx.address = name, address
+                tx.rpc, tx.address, tx.client = name, call.address, call.client
                 tx.actor = site.authenticator.identify(tx, form.fields)
                 text = served.answer(tx, call)
         ok = True
@@ -150,6 +154,7 @@ def _answer(site: SiteServices, form: Form, name: str, address: str, agent: str)
             rpc=name,
             entity_type=form.fields.get("entity_type"),
             user_agent=agent,
+            client=call.client,
             started=started,
             seconds=time.monotonic() - started,
             rows=int(ok),
@@ -167,6 +172,7 @@ def _upload_of(call: _Call, name: str, stack: contextlib.ExitStack) -> Upload:
     """
     media = call.site.store.media
     with call.site.store.reading() as tx:
+        tx.client = call.client
         call.site.authenticator.identify(tx, call.fields, use_code=False)
         now = tx.now
     form, kind = call.form, "Thumbnail" if name == "publish_thumbnail" else "Attachment"

@@ -5,30 +5,38 @@ A user may need a one-time code in addition to the password. Each code is valid 
 starts a session.
 
 The database keeps keys and passwords as slow hashes. After a secret was verified once, memory keeps a fast keyed digest
-of it, so that the next request with it is cheap. Session tokens are random, so a fast hash is enough for them.
+of it, so that the next request with it is cheap. A wrong secret takes equally long whether or not its account exists.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import hashlib
+import collections
 import hmac
 import secrets
 import threading
 import uuid
-from typing import TYPE_CHECKING, Any, Optional, cast
+from typing import TYPE_CHECKING, Any, Optional
 
 import sqlalchemy as sa
 
 from sgextended.localsite.errors import AUTHENTICATION, MISSING_CODE, Fault
-from sgextended.localsite.storage.credentials import set_secret, slow_hash
-from sgextended.localsite.storage.transaction import MOMENT, Actor, Transaction
+from sgextended.localsite.permissions.roles import ADMIN, role_of_rule_set
+from sgextended.localsite.services.guess_limits import GuessLimits
+from sgextended.localsite.services.sessions import (
+    mark_temporary,
+    rule_set_code,
+    session_owner,
+    set_lifetime,
+    token_digest,
+)
+from sgextended.localsite.storage.credentials import is_secret, set_secret
+from sgextended.localsite.storage.transaction import Actor, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# The roles that may act as another user.
-_MAY_SUDO = frozenset({"admin", "api_admin"})
+# The number of credentials that are remembered as right.
+_MOST_RECENT = 1000
 
 
 class Authenticator:
@@ -43,15 +51,32 @@ class Authenticator:
         self.session_lifetime = session_lifetime
         self._temporary: dict[tuple[str, int], bytes] = {}
         self._pepper = secrets.token_bytes(32)
-        # The salt is part of the key, because a request of the API can change a password.
-        self._verified: dict[tuple[str, int, bytes], bytes] = {}
+        self._process = secrets.token_hex(16)
+        # With the salt, because a request of the API can change a password.
+        self._verified: dict[tuple[str, int], tuple[bytes, bytes]] = {}
+        self._recent: collections.OrderedDict[tuple[str, str, bytes], None] = collections.OrderedDict()
+        self._limits = GuessLimits()
         self._lock = threading.Lock()
 
-    def set_secret(self, tx: Transaction, entity_type: str, entity_id: int, secret: str) -> None:
+    def set_secret(
+        self, tx: Transaction, entity_type: str, entity_id: int, secret: str, *, generated: bool = False
+    ) -> None:
         """
-        Set the key of a script or the password of a user. The earlier one is no longer valid.
+        Set the key of a script or the password of a user. The earlier one is no longer valid, and its sessions end.
+
+        Args:
+            tx: The transaction.
+
+            entity_type: ``"ApiUser"`` or ``"HumanUser"``.
+
+            entity_id: The id of the script or user.
+
+            secret: The key or password.
+
+            generated: Whether the secret is a random one that the site made.
         """
-        self._remember((entity_type, entity_id, set_secret(tx, entity_type, entity_id, secret)), secret)
+        salt = set_secret(tx, entity_type, entity_id, secret, generated=generated)
+        self._remember((entity_type, entity_id), salt, secret)
 
     def has_secret(self, tx: Transaction, entity_type: str, entity_id: int) -> bool:
         """
@@ -74,7 +99,7 @@ class Authenticator:
         """
         table = tx.tables.one_time_codes
         tx.connection.execute(sa.delete(table).where(table.c.user_id == user_id))
-        rows = [{"user_id": user_id, "digest": _fast_hash(f"{user_id}:{code}")} for code in dict.fromkeys(codes)]
+        rows = [{"user_id": user_id, "digest": token_digest(f"{user_id}:{code}")} for code in dict.fromkeys(codes)]
         if rows:
             tx.connection.execute(sa.insert(table), rows)
 
@@ -90,100 +115,106 @@ class Authenticator:
             use_code: Whether a one-time code is marked as used. If so, *tx* must be able to write.
 
         Raises:
-            Fault: With code 102 if the credentials are not valid; with 106 if only the one-time code is missing or
-                wrong.
+            Fault: With code 102 if the credentials are not valid, or too many wrong ones were sent before; with 106 if
+                only the one-time code is missing or wrong.
         """
         if not isinstance(auth, dict):
             raise Fault("Can't authenticate: the request carries no credentials.", AUTHENTICATION)
         tx.session_uuid = _session_uuid(auth.get("session_uuid"))
-        caller = self._caller(tx, auth)
-        if "user_login" in auth:
-            _check_code(tx, caller.id, auth, use_code=use_code)
+        set_lifetime(tx, self.session_lifetime)
+        if "user_login" in auth or "script_name" in auth:
+            caller = self._named(tx, auth, use_code=use_code)
+        else:
+            caller = self._by_session(tx, str(auth.get("session_token") or ""))
         login = auth.get("sudo_as_login")
         return caller if not login else _impersonated(tx, caller, str(login))
 
-    def _caller(self, tx: Transaction, auth: dict[str, Any]) -> Actor:
-        if "user_login" in auth:
-            login = str(auth["user_login"])
-            actor = self._find(tx, "HumanUser", "login", login, auth.get("user_password"))
-            refusal = f"Can't authenticate user '{login}'."
-        elif "script_name" in auth:
-            name = str(auth["script_name"])
-            actor = self._find(tx, "ApiUser", "firstname", name, auth.get("script_key"))
-            refusal = f"Can't authenticate script '{name}'"
-        else:
-            token = str(auth.get("session_token") or "")
-            actor = self._session_owner(tx, token, reject_expired=_is_true(auth.get("reject_if_expired")))
-            refusal = f"Can't authenticate session token ending with '{token[-4:]}'"
-        if actor is None:
+    def is_quick(self, auth: Any) -> bool:
+        """
+        Return whether `identify` needs no slow hash for these credentials.
+        """
+        if not isinstance(auth, dict) or not ("user_login" in auth or "script_name" in auth):
+            return True
+        kind, name, secret = _name_and_secret(auth)
+        with self._lock:
+            return (kind, name, self._keyed(secret)) in self._recent if isinstance(secret, str) else True
+
+    def _named(self, tx: Transaction, auth: dict[str, Any], *, use_code: bool) -> Actor:
+        kind, name, secret = _name_and_secret(auth)
+        refusal = f"Can't authenticate user '{name}'." if kind == "HumanUser" else f"Can't authenticate script '{name}'"
+        if not isinstance(secret, str):
             raise Fault(refusal, AUTHENTICATION)
+        account = f"{kind} {name}"
+        guess = self._keyed(f"{secret}\n{auth.get('auth_token')}")
+        wait = self._limits.begin(account, tx.client, guess)
+        if wait:
+            raise Fault(
+                f"{refusal.rstrip('.')}: too many wrong logins came from this address. Try again in {wait} seconds.",
+                AUTHENTICATION,
+            )
+        try:
+            actor = self._find(tx, kind, name, secret, refusal)
+            if kind == "HumanUser":
+                _check_code(tx, actor.id, auth, use_code=use_code)
+        except Fault:
+            self._limits.fail(account, tx.client, guess)
+            raise
+        self._limits.succeed(account, tx.client, guess)
+        with self._lock:
+            self._recent[kind, name, self._keyed(secret)] = None
+            while len(self._recent) > _MOST_RECENT:
+                self._recent.popitem(last=False)
         return actor
 
-    def _find(self, tx: Transaction, entity_type: str, column: str, name: str, secret: Any) -> Optional[Actor]:
+    def _find(self, tx: Transaction, entity_type: str, name: str, secret: str, refusal: str) -> Actor:
         table, credentials = tx.tables[entity_type], tx.tables.credentials
+        column = "login" if entity_type == "HumanUser" else "firstname"
         query = (
-            sa.select(table.c.id, credentials.c.salt, credentials.c.digest)
+            sa.select(table.c.id, credentials.c.salt, credentials.c.digest, rule_set_code(tx, table))
             .where(credentials.c.type == entity_type, credentials.c.id == table.c.id)
             .where(table.c[column] == name, table.c.retired_at.is_(None))
         )
         if entity_type == "HumanUser":
             query = query.where(table.c.sg_status_list == "act")
         row = tx.connection.execute(query).first()
-        if row is None or not isinstance(secret, str):
-            return None
-        key = (entity_type, row.id, row.salt)
-        with self._lock:
-            accepted = self._verified.get(key), self._temporary.get((entity_type, row.id))
-        known = [found for found in accepted if found is not None]
-        given = self._keyed(secret)
-        # All are compared, so that the time reveals nothing.
-        matches = [hmac.compare_digest(found, given) for found in known]
-        if not any(matches):
-            if not hmac.compare_digest(row.digest, slow_hash(secret, row.salt)):
-                return None
-            self._remember(key, secret)
-        return Actor(entity_type, row.id)
-
-    def _session_owner(self, tx: Transaction, token: str, *, reject_expired: bool) -> Optional[Actor]:
-        sessions, directory = tx.tables.sessions, tx.tables.directory
-        query = (
-            sa.select(sessions.c.type, sessions.c.id, sessions.c.created_at)
-            .where(directory.c.type == sessions.c.type, directory.c.id == sessions.c.id)
-            .where(sessions.c.digest == _fast_hash(token), directory.c.retired == 0)
-        )
-        row = tx.connection.execute(query).first()
         if row is None:
-            return None
-        # Clients older than the option expect that an expired token stays valid.
-        begun = dt.datetime.strptime(row.created_at, MOMENT).replace(tzinfo=dt.timezone.utc)
-        if reject_expired and (tx.now - begun).total_seconds() >= self.session_lifetime:
-            return None
-        if row.type == "HumanUser":
-            people = tx.tables["HumanUser"]
-            status = tx.connection.execute(sa.select(people.c.sg_status_list).where(people.c.id == row.id)).scalar()
-            if status != "act":
-                return None
-        return Actor(row.type, row.id)
-
-    def _remember(self, key: tuple[str, int, bytes], secret: str) -> None:
+            is_secret(tx, secret, None, None)  # for the time that it takes
+            raise Fault(refusal, AUTHENTICATION)
+        key = (entity_type, row.id)
         with self._lock:
-            self._verified[key] = self._keyed(secret)
+            salt, verified = self._verified.get(key, (b"", b""))
+            temporary = self._temporary.get(key, b"")
+        given = self._keyed(secret)
+        is_temporary = hmac.compare_digest(temporary, given)
+        if is_temporary:
+            mark_temporary(tx, self._process)
+        elif not (salt == row.salt and hmac.compare_digest(verified, given)):
+            if not is_secret(tx, secret, row.salt, row.digest):
+                raise Fault(refusal, AUTHENTICATION)
+            self._remember(key, row.salt, secret)
+        return Actor(entity_type, row.id, role=role_of_rule_set(row.role, entity_type))
+
+    def _by_session(self, tx: Transaction, token: str) -> Actor:
+        found = session_owner(tx, token, lifetime=self.session_lifetime, process=self._process)
+        if found is None:
+            raise Fault(f"Can't authenticate session token ending with '{token[-4:]}'", AUTHENTICATION)
+        return found
+
+    def _remember(self, key: tuple[str, int], salt: bytes, secret: str) -> None:
+        with self._lock:
+            self._verified[key] = salt, self._keyed(secret)
 
     def _keyed(self, secret: str) -> bytes:
         return hmac.new(self._pepper, secret.encode("utf-8", "surrogatepass"), "sha256").digest()
 
 
-def start_session(tx: Transaction) -> str:
+def _name_and_secret(auth: dict[str, Any]) -> tuple[str, str, Any]:
     """
-    Return a new session token for the caller.
+    Return the entity type, the name and the secret of credentials.
     """
-    token = secrets.token_hex(16)
-    owner = cast("Actor", tx.actor)  # every caller of this RPC has been identified
-    tx.connection.execute(
-        sa.insert(tx.tables.sessions),
-        {"digest": _fast_hash(token), "type": owner.type, "id": owner.id, "created_at": tx.moment},
-    )
-    return token
+    if "user_login" in auth:
+        return "HumanUser", str(auth["user_login"]), auth.get("user_password")
+    return "ApiUser", str(auth["script_name"]), auth.get("script_key")
 
 
 def _session_uuid(value: Any) -> Optional[str]:
@@ -198,10 +229,6 @@ def _session_uuid(value: Any) -> Optional[str]:
         return value
 
 
-def _fast_hash(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def _check_code(tx: Transaction, user_id: int, auth: dict[str, Any], *, use_code: bool) -> None:
     """
     Raise a fault if the user needs a one-time code and *auth* has no valid one.
@@ -212,30 +239,23 @@ def _check_code(tx: Transaction, user_id: int, auth: dict[str, Any], *, use_code
     login, code = auth["user_login"], auth.get("auth_token")
     if not isinstance(code, str) or not code:
         raise Fault(f"Missing two-factor authentication code for user '{login}'.", MISSING_CODE)
-    good = (table.c.user_id == user_id, table.c.digest == _fast_hash(f"{user_id}:{code}"), table.c.used_at.is_(None))
+    good = (table.c.user_id == user_id, table.c.digest == token_digest(f"{user_id}:{code}"), table.c.used_at.is_(None))
     if tx.connection.execute(sa.select(table.c.digest).where(*good)).first() is None:
         raise Fault(f"Invalid two-factor authentication code for user '{login}'.", MISSING_CODE)
     if use_code:
         tx.connection.execute(sa.update(table).where(*good), {"used_at": tx.moment})
 
 
-def _is_true(value: Any) -> bool:
-    return value is True or (isinstance(value, str) and value.lower() == "true")
-
-
 def _impersonated(tx: Transaction, caller: Actor, login: str) -> Actor:
-    people, rule_sets = tx.tables["HumanUser"], tx.tables["PermissionRuleSet"]
-    callers = tx.tables[caller.type]
-    role = sa.select(rule_sets.c.code).where(
-        rule_sets.c.id == callers.c.permission_rule_set__id, callers.c.id == caller.id
-    )
-    if tx.connection.execute(role).scalar() not in _MAY_SUDO:
+    people = tx.tables["HumanUser"]
+    if caller.role != ADMIN:
+        callers = tx.tables[caller.type]
         name = sa.select(callers.c.cached_display_name).where(callers.c.id == caller.id)
         who = tx.connection.execute(name).scalar()
         raise Fault(f"The user does not have permission to 'sudo': {caller.type} '{who}'", AUTHENTICATION)
-    query = sa.select(people.c.id, people.c.sg_status_list, people.c.can_impersonate_this_user).where(
-        people.c.login == login, people.c.retired_at.is_(None)
-    )
+    query = sa.select(
+        people.c.id, people.c.sg_status_list, people.c.can_impersonate_this_user, rule_set_code(tx, people)
+    ).where(people.c.login == login, people.c.retired_at.is_(None))
     row = tx.connection.execute(query).first()
     if row is None:
         raise Fault(f"Cannot 'sudo' - unknown or retired user: '{login}'", AUTHENTICATION)
@@ -245,4 +265,4 @@ def _impersonated(tx: Transaction, caller: Actor, login: str) -> Actor:
         raise Fault(
             f"Cannot 'sudo' - user account has 'can_impersonate_this_user' turned off: '{login}'", AUTHENTICATION
         )
-    return Actor("HumanUser", row.id, caller)
+    return Actor("HumanUser", row.id, caller, role_of_rule_set(row.role, "HumanUser"))

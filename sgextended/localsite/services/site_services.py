@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.services.authentication import Authenticator
     from sgextended.localsite.services.ledger import Ledger
+    from sgextended.localsite.services.page_access import PageAccess
+    from sgextended.localsite.services.recent_clients import RecentClients
     from sgextended.localsite.services.site_store import Store
 
 
@@ -29,9 +31,15 @@ class SiteServices:
         ledger: Records the executed requests.
 
         workers: The threads that execute requests.
+
+        page_access: Decides who may see the pages.
+
+        recent_clients: Remembers clients that download files by number.
     """
 
     store: Store
     authenticator: Authenticator
     ledger: Ledger
     workers: Executor
+    page_access: PageAccess
+    recent_clients: RecentClients

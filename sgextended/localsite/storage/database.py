@@ -8,6 +8,7 @@ writes at a time. A database in memory has one connection, which only one thread
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import tempfile
 import threading
@@ -54,6 +55,8 @@ class Database:
             with contextlib.closing(sqlite3.connect(path)) as connection:
                 connection.execute(f"PRAGMA user_version = {LAYOUT}")
         self.path = path
+        if path is not None:
+            _create_private(path)
         # Held while writing. In memory there is only one connection, so it is held while reading too.
         self._turn = threading.Lock()
         if path is None:
@@ -75,6 +78,8 @@ class Database:
         except BaseException:
             self._engine.dispose()
             raise
+        if path is not None:
+            _make_private(path)
 
     def close(self) -> None:
         """
@@ -169,6 +174,23 @@ class Database:
             yield pooled.dbapi_connection
         finally:
             pooled.close()
+
+
+def _create_private(path: Path) -> None:
+    """
+    Create the file if it is absent, so that only its owner can read it. SQLite gives its other files the same mode.
+    """
+    with contextlib.suppress(OSError):  # SQLite reports why a file cannot be created
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _make_private(path: Path) -> None:
+    """
+    Let only the owner read a file of an earlier version, and those that SQLite has made beside it.
+    """
+    for ending in ("", "-wal", "-shm"):
+        with contextlib.suppress(OSError):
+            path.with_name(path.name + ending).chmod(0o600)
 
 
 def copy_file(path: Path, target: Path) -> None:

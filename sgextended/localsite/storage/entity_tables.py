@@ -139,7 +139,9 @@ class Tables:
 
         credentials: Hashed keys of scripts and hashed passwords of persons.
 
-        sessions: Hashed session tokens, and the person or script of each.
+        sessions:
+            Hashed session tokens, the person or script of each, and who began it. A session with a process began with
+            a key that is valid only in that process.
 
         one_time_codes: Hashed codes of the persons who need one to log in. Each code is valid once.
 
@@ -188,6 +190,9 @@ class Tables:
             sa.Column("type", sa.Text, nullable=False),
             sa.Column("id", sa.Integer, nullable=False),
             sa.Column("created_at", sa.Text, nullable=False),
+            sa.Column("by_type", sa.Text),
+            sa.Column("by_id", sa.Integer),
+            sa.Column("process", sa.Text),
         )
         self.one_time_codes = sa.Table(
             "one_time_codes",

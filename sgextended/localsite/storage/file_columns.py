@@ -80,9 +80,9 @@ def upload_address(tx: Transaction, attachment_id: int, name: str) -> str:
     """
     Return the URL from which an uploaded file can be downloaded.
     """
-    if not tx.media.direct_uploads:
-        return f"{tx.address}/file_serve/attachment/{attachment_id}"
-    path = f"/storage/attachment/{attachment_id}/{name.replace('/', '_')}"
+    path = f"/file_serve/attachment/{attachment_id}"
+    if tx.media.direct_uploads:
+        path = f"/storage/attachment/{attachment_id}/{name.replace('/', '_')}"
     return f"{tx.address}{tx.media.signed('GET', path, tx.now)}"
 
 

@@ -37,11 +37,14 @@ class Actor:
         id: The id of the person or script.
 
         caller: The script that sent the request, if it acts as a person; else None.
+
+        role: What the actor may write, by the name of a role.
     """
 
     type: str
     id: int
     caller: Optional[Actor] = None
+    role: str = attrs.field(default="admin", eq=False)
 
 
 @attrs.frozen(eq=False)
@@ -125,6 +128,8 @@ class Transaction:
 
         address: The address by which the request reached the site. The URLs of files begin with it.
 
+        client: The address of the client; empty for the site itself.
+
         rpc: The name of the request, with which the texts of faults begin.
 
         actor: The current user. None: the site itself.
@@ -153,6 +158,7 @@ class Transaction:
     media: Media
     events: ChangeRecorder
     address: str = ""
+    client: str = ""
     rpc: str = "site"
     actor: Optional[Actor] = None
     in_batch: bool = False

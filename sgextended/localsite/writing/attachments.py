@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from sgextended.localsite.errors import DATABASE, Fault, inspect
 from sgextended.localsite.files.file_store import keep
+from sgextended.localsite.permissions.checks import check_update
 from sgextended.localsite.storage.file_columns import image_attachment, image_value, is_pending
 from sgextended.localsite.storage.single_row_writes import (
     default_columns,
@@ -67,6 +68,7 @@ def attach_file(tx: Transaction, upload: Upload, fields: Mapping[str, str]) -> i
     """
     entity = _entity(tx, fields)
     field = _file_field(tx, entity, fields.get("field_name") or None)
+    check_update(tx, entity["type"], entity["id"], ["attachments" if field is None else field.name])
     name = fields.get("display_name") or upload.filename
     text_of = {"filename": upload.filename, "display_name": name}
     if field is not None and field.path == "Attachment.this_file":
@@ -109,6 +111,7 @@ def attach_thumbnail(tx: Transaction, upload: Upload, fields: Mapping[str, str])
     entity = _entity(tx, fields)
     name = "filmstrip_image" if is_true(fields.get("filmstrip")) else "image"
     _field(tx, entity["type"], name)
+    check_update(tx, entity["type"], entity["id"], [name])
     attachment_id: int = _create(
         tx, entity, upload, {"filename": upload.filename, "display_name": upload.filename}, fields
     )
@@ -136,6 +139,7 @@ def share_thumbnail(tx: Transaction, fields: Mapping[str, str]) -> Optional[int]
         raise NotReadyError(f"The thumbnail of {source['type']} {source['id']} is still being made.")
     for target in targets:
         _field(tx, target["type"], name)
+        check_update(tx, target["type"], target["id"], [name])
         columns = {name: value, **_touched(tx, target)}
         if value is None and name == "image":
             columns.update(without_image(tx.schema[target["type"]]))

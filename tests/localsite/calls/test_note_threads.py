@@ -13,7 +13,7 @@ def user(site, name):
     """
     A person.
     """
-    return site.add_user(name, "secret")
+    return site.add_user(name, "secret", role="manager")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import urllib.request
 
 import pytest
 import shotgun_api3
+from page_login import script_login
 from PIL import Image
 
 # The official client leaves the files that it sends open.
@@ -22,9 +23,10 @@ def fetch(media_site):
     Downloads an address without the client, as a browser would, and returns its content type and bytes.
     """
 
-    def get(url):
+    def get(url, **headers):
         context = media_site.ca_file and ssl.create_default_context(cafile=media_site.ca_file)
-        with urllib.request.urlopen(url, context=context or None, timeout=10) as reply:
+        request = urllib.request.Request(url, headers=headers)
+        with urllib.request.urlopen(request, context=context or None, timeout=10) as reply:
             return reply.headers["content-type"], reply.read()
 
     return get
@@ -256,12 +258,13 @@ def test_web_addresses_lead_to_the_thumbnail(media_site, media, version, picture
     The address that the web application uses leads to the image, and to nothing for a row without one.
     """
     media.upload_thumbnail("Version", version["id"], picture("p.png", (32, 32)))
-    kind, content = fetch(f"{media_site.url}/thumbnail/full/Version/{version['id']}")
+    login = script_login(media_site)
+    kind, content = fetch(f"{media_site.url}/thumbnail/full/Version/{version['id']}", **login)
 
     assert (kind, Image.open(io.BytesIO(content)).size) == ("image/jpeg", (32, 32))
     for path in ("Version/987654", "Version/x", "Bogus/1", "Ticket/1"):
         with pytest.raises(urllib.error.HTTPError, match="404") as caught:
-            fetch(f"{media_site.url}/thumbnail/full/{path}")
+            fetch(f"{media_site.url}/thumbnail/full/{path}", **login)
         caught.value.close()
 
 
@@ -270,9 +273,10 @@ def test_old_clients_ask_for_each_thumbnail(media_site, media, version, picture,
     What clients of very old sites ask for each row is answered, with the path of the image or a reason.
     """
     question = f"{media_site.url}/upload/get_thumbnail_url?entity_type=Version&entity_id={version['id']}"
-    before = fetch(question)[1]
+    login = script_login(media_site)
+    before = fetch(question, **login)[1]
     media.upload_thumbnail("Version", version["id"], picture())
-    code, path = fetch(question)[1].decode().splitlines()
+    code, path = fetch(question, **login)[1].decode().splitlines()
 
     assert before == b"0\nThere is no such thumbnail.\n"
     assert code == "1"

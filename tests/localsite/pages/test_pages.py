@@ -2,7 +2,6 @@
 The pages of a site: their contents, their authentication, and that records cannot inject code into them.
 """
 
-import base64
 import html
 import re
 import shutil
@@ -13,6 +12,7 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from page_login import page_address, script_login
 
 from sgextended.localsite import LocalSite
 from sgextended.localsite.pages import views
@@ -52,12 +52,12 @@ def shown(make_connection):
 @pytest.fixture
 def page(shown):
     """
-    Gets pages of that site as a browser does: status, text, headers.
+    Gets pages of that site with the key of its script: status, text, headers.
     """
     site, _sg, _version = shown
 
     def get(path, **headers):
-        request = urllib.request.Request(site.url + path, headers=headers)
+        request = urllib.request.Request(site.url + path, headers={**script_login(site), **headers})
         try:
             with urllib.request.urlopen(request, timeout=10) as reply:
                 return reply.status, reply.read().decode(), reply.headers
@@ -198,7 +198,8 @@ def test_every_record_of_the_demo_can_be_shown(demo_site):
         first = dict(tuple(row) for row in tx.connection.exec_driver_sql(query))
     for name, number in first.items():
         for path in (f"/records/{name}", f"/detail/{name}/{number}"):
-            with urllib.request.urlopen(demo_site.url + path, timeout=10) as reply:
+            request = urllib.request.Request(demo_site.url + path, headers=script_login(demo_site))
+            with urllib.request.urlopen(request, timeout=10) as reply:
                 assert reply.status == 200
 
 
@@ -257,35 +258,6 @@ def test_calls_are_shown(shown, page):
     assert newer.count("<tr") == 1
 
 
-def test_page_is_for_this_machine_unless_one_logs_in(shown, page):
-    """
-    A request by a name that is not this machine's, as from another site's page, needs credentials.
-    """
-    site, _sg, _version = shown
-    site.admit_user("zoe", "pa55word")
-
-    def login(name, secret):
-        return {
-            "Host": "films.example",
-            "Authorization": f"Basic {base64.b64encode(f'{name}:{secret}'.encode()).decode()}",
-        }
-
-    status, text, headers = page("/records/Shot", Host="films.example")
-    assert (status, "BRG" in text) == (401, False)
-    assert headers["www-authenticate"].startswith("Basic ")
-    assert page("/", **login("zoe", "wrong"))[0] == 401
-    assert page("/", Host="films.example", Authorization="Basic ???")[0] == 401
-    assert page("/", **login("zoe", "pa55word"))[0] == 200
-    assert page("/calls", **login(site.script_name, site.api_key))[0] == 200
-
-
-def test_health_is_told_to_anybody(page):
-    """
-    ``/healthz`` reports that the database can be read.
-    """
-    assert page("/healthz", Host="films.example")[:2] == (200, "ok\n")
-
-
 def test_static_files_are_those_of_the_page(page):
     """
     Style and script are served by their names, and nothing else is.
@@ -326,7 +298,7 @@ def test_new_calls_appear_by_themselves(monkeypatch):
 
     monkeypatch.setattr(views, "calls", show)
     with LocalSite() as site:
-        text = browse(f"{site.url}/calls", "--virtual-time-budget=4000", "--dump-dom")
+        text = browse(page_address(site, "/calls"), "--virtual-time-budget=4000", "--dump-dom")
 
     assert "<code>after_the_page</code>" in text
     assert "Live: new calls appear automatically." in text
@@ -345,7 +317,7 @@ def test_page_is_dark_where_the_reader_likes_it_so(shown, tmp_path):
     for scheme in (0, 1):  # as Chromium counts them: dark, light
         picture = tmp_path / f"{scheme}.png"
         words = (f"--blink-settings=preferredColorScheme={scheme}", "--window-size=390,600", f"--screenshot={picture}")
-        browse(f"{site.url}/records/Shot", *words)
+        browse(page_address(site, "/records/Shot"), *words)
         with Image.open(picture) as image:
             corners.append(max(image.convert("RGB").getpixel((3, 300))))
 

@@ -91,7 +91,7 @@ def test_session_token_asks_for_its_owner(site, make_client, post, project, name
     """
     import json
 
-    user = site.add_user(name, "secret")
+    user = site.add_user(name, "secret", role="manager")
     token = make_client(login=name, password="secret").get_session_token()
     client = make_client(session_token=token)
     shot = client.create("Shot", {"project": project}, ["created_by"])
@@ -117,7 +117,7 @@ def test_script_acts_as_a_person(site, make_client, project, name):
     """
     With sudo, the rows that a script creates belong to the user.
     """
-    user = site.add_user(name, "secret")
+    user = site.add_user(name, "secret", role="manager")
     row = make_client(sudo_as_login=name).create("Shot", {"project": project}, ["created_by"])
 
     assert row["created_by"]["id"] == user["id"]

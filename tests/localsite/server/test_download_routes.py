@@ -9,6 +9,7 @@ import urllib.request
 
 import pytest
 import shotgun_api3
+from page_login import script_login
 
 # The official client leaves files and refused answers open.
 pytestmark = pytest.mark.filterwarnings(
@@ -120,16 +121,13 @@ def test_lost_file_is_status_404(media_site, media, number):
 
 def test_address_of_storage_expires(media_site, media, number, monkeypatch):
     """
-    In storage a file's address holds for a while; by its number it can be had always.
+    A file's address holds for a while; by its number a client with a session can have it always.
     """
     now = dt.datetime.now(dt.timezone.utc)
     value = media.find_one("Attachment", [["id", "is", number]], ["this_file"])["this_file"]
     monkeypatch.setattr(media_site.store, "clock", lambda: now + dt.timedelta(hours=3))
 
-    if media_site.store.media.direct_uploads:
-        assert "403" in refused(media, value)
-    else:
-        assert media.download_attachment(value)
+    assert "403" in refused(media, value)
     assert media.download_attachment(number)
 
 
@@ -149,7 +147,7 @@ def get(site, path, **headers):
 
 def test_session_cookie_is_checked(site, sg, project, tmp_path, monkeypatch):
     """
-    A request with a session's cookie is served while the session is good; without a cookie, as by the official client.
+    A request with a session's cookie is served while the session is good; one without a cookie is not.
     """
     (tmp_path / "x.txt").write_bytes(b"x")
     path = f"/file_serve/attachment/{sg.upload('Project', project['id'], str(tmp_path / 'x.txt'))}"
@@ -162,7 +160,7 @@ def test_session_cookie_is_checked(site, sg, project, tmp_path, monkeypatch):
     later = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=2)
     monkeypatch.setattr(site.store, "clock", lambda: later)
 
-    assert statuses == [200, 200, 403]
+    assert statuses == [401, 200, 403]
     assert get(site, path, Cookie=f"_session_id={token}") == 403
 
 
@@ -176,20 +174,23 @@ def test_session_cookie_is_checked(site, sg, project, tmp_path, monkeypatch):
         "/storage/thumbnail/x.jpg",
         "/storage/attachment/1/x",
         "/storage/upload/x",
+        "//evil.example/file_serve/attachment/1",
         "/thumbnail/full/Version/99999999999999999999",
         "/upload/get_thumbnail_url?entity_type=Version&entity_id=99999999999999999999",
     ],
 )
 def test_odd_paths_lead_nowhere(site, path):
     """
-    No path leads out of the site's folder, and none makes it fail.
+    No path leads out of the site's folder, and none makes it fail, neither for strangers nor for the script.
     """
-    assert get(site, path) in {200, 400, 403, 404, 405} - ({200} if "get_thumbnail_url" not in path else set())
+    assert get(site, path) in {400, 401, 403, 404, 405}
+    served = {200, 302} if path.startswith(("/upload/get_thumbnail_url", "/storage/attachment/1/")) else set()
+    assert get(site, path, **script_login(site)) in {400, 403, 404, 405} | served
 
 
 def test_address_is_the_callers(site, sg, project, tmp_path):
     """
-    Addresses of files begin as the caller addressed the site; a host that can be none is not repeated.
+    Addresses of files begin as the caller addressed the site.
     """
     import json
 
@@ -200,11 +201,11 @@ def test_address_is_the_callers(site, sg, project, tmp_path):
     auth = {"script_name": site.script_name, "script_key": site.api_key}
     body = json.dumps({"method_name": "read", "params": [auth, payload]})
     found = []
-    for host in ("localhost:1234", "[::1]:80", "evil/x?y"):
+    for host in ("localhost:1234", "[::1]:80"):
         connection = http.client.HTTPConnection(site.url.partition("//")[2], timeout=10)
         connection.request("POST", "/api3/json", body, {"Host": host, "Content-Type": "application/json"})
         found.append(json.loads(connection.getresponse().read())["results"]["entities"][0]["this_file"]["url"])
         connection.close()
 
     path = f"/file_serve/attachment/{number}"
-    assert found == [f"http://localhost:1234{path}", f"http://[::1]:80{path}", f"{site.url}{path}"]
+    assert [url.partition("?")[0] for url in found] == [f"http://localhost:1234{path}", f"http://[::1]:80{path}"]

@@ -213,7 +213,7 @@ def test_upload_is_its_senders(media_site, media, shot, document, make_connectio
     """
     A file sent by a person is theirs, also when a script acts for them.
     """
-    user = media_site.add_user(name, "secret")
+    user = media_site.add_user(name, "secret", role="manager")
     makers = []
     for options in ({"login": name, "password": "secret"}, {"sudo_as_login": name}):
         sg = make_connection(media_site, **options)

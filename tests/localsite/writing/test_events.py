@@ -363,7 +363,7 @@ def test_person_and_real_caller(site, sg, make_client, project, log, name):
     """
     Who acts as another is named beside them.
     """
-    user = site.add_user(name, "x", firstname="Ada", lastname="Byron")
+    user = site.add_user(name, "x", role="manager", firstname="Ada", lastname="Byron")
     client = make_client(script_name=site.script_name, api_key=site.api_key, sudo_as_login=name)
     log()
     client.create("Shot", {"project": project, "code": "s"})
@@ -399,7 +399,7 @@ def test_silent_script_leaves_nothing(site, sg, make_client, project, log, name)
     A script that is set so leaves no entries, even when it acts as a person; a person's password still does.
     """
     me = sg.find_one("ApiUser", [["firstname", "is", site.script_name]])
-    site.add_user(name, "x")
+    site.add_user(name, "x", role="manager")
     as_person = make_client(script_name=site.script_name, api_key=site.api_key, sudo_as_login=name)
     sg.update("ApiUser", me["id"], {"generate_event_log_entries": False})
     try:

@@ -115,7 +115,7 @@ def test_writer_and_time_are_noted(site, sg, make, make_client, name):
     A row knows who created and who last changed it, and when.
     """
     shot = make("Shot")
-    user = site.add_user(name, "secret", firstname="Ada", lastname="Byron")
+    user = site.add_user(name, "secret", role="manager", firstname="Ada", lastname="Byron")
     ada = make_client(login=name, password="secret")
     before = read(sg, shot, "created_by", "updated_by", "created_at", "updated_at")
     ada.update("Shot", shot["id"], {"code": "x"})

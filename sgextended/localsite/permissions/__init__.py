@@ -1,0 +1,3 @@
+"""
+The roles of callers, and what each role may write.
+"""
