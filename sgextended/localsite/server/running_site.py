@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Optional
 
 import uvicorn
 
-from sgextended.localsite.faults.fault_injection import TransportProtocol
 from sgextended.localsite.server.certificates import Certificates
+from sgextended.localsite.server.connection_limits import LimitedProtocol, most_connections
 from sgextended.localsite.server.http_routes import build_app
 from sgextended.localsite.server.listener import GRACE, Server, bound, is_loopback
 from sgextended.localsite.services.site_services import SiteServices
@@ -79,10 +79,11 @@ class RunningSite:
         def turn_away(seconds: float, slam: bool) -> None:
             server.turn_away(seconds, slam)
 
+        LimitedProtocol.most = most_connections()
         app = build_app(SiteServices(self.store, authenticator, ledger, workers), faults, turn_away)
         config = uvicorn.Config(
             app,
-            http=TransportProtocol,
+            http=LimitedProtocol,
             h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
             log_config=None,
             log_level=log_level,
