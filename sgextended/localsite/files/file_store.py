@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 import threading
 import time
@@ -285,6 +286,45 @@ def keep(source: Path, target: Path) -> None:
     except OSError:  # the paths are on two file systems, or the file system has no hard links
         shutil.copyfile(source, beside)
     beside.replace(target)
+
+
+def copy_private(source: Path, target: Path) -> None:
+    """
+    Copy the bytes of a file to a new file that only this user may read. The two files share nothing.
+
+    Raises:
+        OSError: *source* is a symbolic link, or *target* exists.
+    """
+    # Without O_NOFOLLOW, which Windows lacks, a link that replaces the file now would be followed.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    made = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with open(os.open(source, flags), "rb") as file, open(os.open(target, made, 0o600), "wb") as copy:  # noqa: PTH123
+        shutil.copyfileobj(file, copy, _BUFFER)
+
+
+def check_no_links(*paths: Path) -> None:
+    """
+    Raise ``ValueError`` if one of the paths, or anything in a folder among them, is a link or no regular file.
+
+    A symbolic link can lead to any file of this machine, which would be served, copied or shown to others.
+    """
+    for path in paths:
+        try:
+            mode = path.lstat().st_mode
+        except FileNotFoundError:
+            continue
+        if stat.S_ISDIR(mode) and not _is_junction(path):
+            check_no_links(*path.iterdir())
+        elif not stat.S_ISREG(mode):
+            kind = "a link" if stat.S_ISLNK(mode) or stat.S_ISDIR(mode) else "no regular file"
+            raise ValueError(
+                f"{path} is {kind}, which could lead to any file of this machine. Nothing was read from it. Replace it "
+                "with a copy of the file, or remove it."
+            )
+
+
+def _is_junction(path: Path) -> bool:
+    return bool(getattr(os.path, "isjunction", lambda _path: False)(path))  # Windows, from Python 3.12 on
 
 
 def _remove_old(uploads: Path) -> None:
