@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
+#: The largest size of one file in bytes, unless the site sets another. Storage services have the same limit.
+MAX_FILE_BYTES = 5 * 1024**3
 #: Seconds after which an upload that was never linked to a row is removed.
 _KEPT_UPLOADS = 86400
 _PARTS = ("attachments", "thumbnails", "uploads")
@@ -117,6 +119,8 @@ class Media:
 
         thumbnail_delay: Seconds for which a new thumbnail reads as the transient placeholder.
 
+        max_file_bytes: The largest size of an uploaded file in bytes.
+
         address: The site's own address, for requests that do not name it.
     """
 
@@ -124,6 +128,7 @@ class Media:
         self.direct_uploads: Union[bool, Mapping[str, Any]] = False
         self.link_lifetime = 3600.0
         self.thumbnail_delay = 0.0
+        self.max_file_bytes = MAX_FILE_BYTES
         self.address = ""
         self._secret = secrets.token_bytes(32)
         self._lock = threading.Lock()

@@ -268,8 +268,8 @@ def test_file_that_is_too_large_is_refused(site, sg, project, monkeypatch, conte
     """
     A file over the bound is refused by form and in storage, and leaves nothing on the disk.
     """
-    monkeypatch.setattr("sgextended.localsite.files.upload_forms.MAX_FILE_BYTES", 1000)
     media = site.store.media
+    monkeypatch.setattr(media, "max_file_bytes", 1000)
     connection = http.client.HTTPConnection(site.url.partition("//")[2], timeout=GUARD)
     folder = media.scratch().parent
     if "form" in content_type:
