@@ -26,7 +26,8 @@ LAYERS = (
     "qt",
     "studio_class", "sg_worker", "extended",
     "aio", "wrapper",
-    "domain/typed", "domain/query_fields", "domain",
+    "events",
+    "domain/typed", "domain/query_fields", "domain/table_import", "domain",
     "dask", "workers", "workers/pool",
     "writes",
     "client", "client/transfers", "client/protocol",
@@ -45,7 +46,7 @@ MAY_USE_APART = {"cli/commands", "pytest_plugin"}
 ANY_NUMBER_OF_MODULES = {"domain", "cli/commands"}
 EXTRAS = {
     "typer", "rich", "starlette", "uvicorn", "sqlalchemy", "trustme", "distributed", "dask", "orjson",
-    "keyring", "pyarrow", "qtpy", "cattrs", "truststore",
+    "keyring", "pyarrow", "qtpy", "cattrs", "truststore", "openpyxl",
 }  # fmt: skip
 
 
@@ -256,7 +257,7 @@ def test_core_imports_no_extra():
     # Each is imported when it is first needed, except for qtpy. Without orjson or rich the module works all the same.
     assert {(layer_of(module).partition("/")[0], extra) for module, extra in uses} == {
         ("client", "orjson"), ("workers", "rich"), ("dask", "distributed"), ("workers", "distributed"),
-        ("domain", "cattrs"), ("qt", "qtpy"), ("http", "truststore"),
+        ("domain", "cattrs"), ("domain", "openpyxl"), ("qt", "qtpy"), ("http", "truststore"),
     }  # fmt: skip
 
 

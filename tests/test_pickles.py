@@ -14,8 +14,10 @@ from shotgun_api3 import Fault
 
 import sgextended
 from sgextended import (
+    ActionMenu,
     Call,
     CallCancelled,
+    Event,
     Failure,
     Link,
     PlannedWrite,
@@ -28,16 +30,24 @@ from sgextended import (
 )
 from sgextended.domain.batches import Batch, Report
 from sgextended.domain.query_fields.query_field_values import NotComputed
+from sgextended.domain.table_import.apply_import import ImportReport
+from sgextended.domain.table_import.import_plan import ImportPlan, PlannedRow
+from sgextended.domain.table_import.table_files import Table, TableRow
 from sgextended.errors import SGExtendedError
 from sgextended.observe.trace_report import Line, MethodCall, Sum
 from sgextended.schema.validation import Problem
 
 ENTRY = UndoEntry(number=1, method="update", entity_type="Shot", entity_id=2, old={"code": "a"}, new={"code": "b"})
 WRITE = Write(method="update", entity_type="Shot", entity_id=2, data={"code": "b"})
+ROW = PlannedRow(line=2, action="create", key="a", name="sh010", data={"code": "sh010"})
 INSTANCES = [
+    ActionMenu(entity_type="Shot", selected_ids=[1], extra={"view": "Default"}),
     Batch(first=0, requests=[{"request_type": "delete", "entity_type": "Shot", "entity_id": 1}], error=Fault("no")),
     Call(rpc="read", entity_type="Shot", error=Fault),
+    Event(id=1, event_type="Shotgun_Shot_Change", new_value="ip"),
     Failure(item={"type": "Shot", "id": 1}, error=Fault("no")),
+    ImportPlan(entity_type="Shot", identified_by=("code",), rows=[ROW]),
+    ImportReport(written=[(ROW, {"type": "Shot", "id": 1})], error=Fault("no")),
     Line("a.py", 7, "main"),
     Link(id=1, type="Shot", name="sh010"),
     MethodCall(Line("a.py", 7, "main"), 1),
@@ -48,15 +58,19 @@ INSTANCES = [
     Report([Batch(first=0, requests=[], results=[])]),
     RetryPolicy(attempts=2),
     Sum(calls=1),
+    Table(headers=["code"], rows=[]),
+    TableRow(line=2, cells=["sh010"]),
     UndoResult(done=[ENTRY], left=[(ENTRY, "gone")]),
     ENTRY,
+    ROW,
     WRITE,
 ]  # fmt: skip
 #: Public attrs classes that no result and no error contains. `tests/test_site_settings.py` pickles a Site.
 NOT_IN_RESULTS = {
-    "Attribute", "BatchOptions", "Choice", "Claim", "Condition", "ConditionGroup", "Deadline", "Endpoint", "Field",
-    "Named", "Observation", "Options", "Outcome", "QueryFieldDefinition", "RecordClass", "Response", "SGExtended",
-    "SGWorker", "Scope", "Site",
+    "Attribute", "BatchOptions", "Choice", "Claim", "Column", "Condition", "ConditionGroup", "Conversion", "Deadline",
+    "Endpoint", "Field", "ImportOptions", "LinkNames", "Named", "Observation", "Options", "Outcome",
+    "QueryFieldDefinition", "RecordClass", "Reference", "References", "Response", "SGExtended", "SGWorker", "Scope",
+    "Site", "Wanted",
 }  # fmt: skip
 #: Modules that pickles may name: their names are the same on each version of Python. Dask, once it is imported, lets
 #: tblib pickle exceptions; its workers have that too.

@@ -116,7 +116,7 @@ def _link_of(sg: Any, reference: Any, types: Optional[List[str]]) -> Optional[Ro
             return {"type": types[0], "id": text}
     elif isinstance(text, str) and text:
         if "://" in text:
-            return _link_in_url(sg, text)
+            return link_in_url(sg, text)
         match = re.fullmatch(_TYPE_AND_ID, text)
         return {"type": match.group(1), "id": int(match.group(2))} if match else None
     msg = (
@@ -127,7 +127,7 @@ def _link_of(sg: Any, reference: Any, types: Optional[List[str]]) -> Optional[Ro
     raise InvalidArgumentError(msg)
 
 
-def _link_in_url(sg: Any, text: str) -> Row:
+def link_in_url(sg: Any, text: str) -> Row:
     own = urlsplit(client_of(sg).base_url)
     try:
         address = urlsplit(text)
