@@ -7,7 +7,7 @@ import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
-from sgextended.client.transfers.downloads import is_placeholder
+from sgextended.client.transfers.downloads import check_is_local, is_file_address, is_placeholder
 from sgextended.domain import thumbnails
 from sgextended.domain.after_create import upload_file
 from sgextended.domain.arguments import Entity, FilePath, Row, check_text, existing_file, rows_of, to_link
@@ -156,6 +156,8 @@ class _Download:
     def __call__(self, sg: Any) -> str:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         value = {"url": self.value} if isinstance(self.value, str) else self.value  # an image field holds a URL as text
+        if is_file_address(value.get("url")):  # other clients than SGExtended open every file
+            check_is_local(value, value["url"])
         sg.download_attachment(value, str(self.path))
         return str(self.path)
 

@@ -140,6 +140,13 @@ def site(
         Optional[Path],
         typer.Option(metavar="FILE", dir_okay=False, help="File with the secret that signs what receivers get."),
     ] = None,
+    share_db: Annotated[
+        bool,
+        typer.Option("--share-db", help="Let other processes serve the file too, if each of them has this option."),
+    ] = False,
+    max_upload: Annotated[
+        float, typer.Option(metavar="GB", min=0.001, help="Largest size of an uploaded file in GB (1024 MB).")
+    ] = 5.0,
     access_log: Annotated[
         Optional[str], typer.Option(metavar="FILE", help="Log each call as a line in this file; - logs to stderr.")
     ] = None,
@@ -175,6 +182,8 @@ def site(
         strict=strict,
         hostnames=hostname or [],
         trusted_proxies=trusted_proxy or [],
+        share_db=share_db,
+        max_upload_bytes=int(max_upload * 1024**3),
     )
 
 
@@ -200,6 +209,16 @@ def site_backup(
     The copy has the keys and passwords of the site too, as hashes. Serve it with 'sgextended site --db FILE'.
     """
     back_up(db, target)
+
+
+@app.command("upgrade")
+def site_upgrade(
+    db: Annotated[Path, typer.Option(help="SQLite file of the site, which no process may serve.")],
+) -> None:
+    """
+    Bring the SQLite file of an earlier version to the layout of this one, and keep a copy of it as it was.
+    """
+    upgrade(db)
 
 
 @frozen(kw_only=True)
@@ -357,3 +376,21 @@ def back_up(db: Path, target: Path) -> None:
     except (OSError, ValueError) as error:
         sys.exit(f"sgextended: {db} cannot be copied. {error}")
     Console(stderr=True, highlight=False).print(f"Copied {db} to {target}.", markup=False, soft_wrap=True)
+
+
+def upgrade(db: Path) -> None:
+    """
+    Bring a site's SQLite file to the current layout, and report on stderr what was done.
+    """
+    # Imported here, because sgextended.localsite needs the extra "site".
+    from sgextended.localsite.services.layout_upgrades import upgrade_site  # noqa: PLC0415
+
+    try:
+        done = upgrade_site(db)
+    except (OSError, ValueError) as error:
+        sys.exit(f"sgextended: {db} cannot be upgraded. {error}")
+    if done.copy is None:
+        message = f"{db} has the current layout already. Fields that it lacked were added."
+    else:
+        message = f"Upgraded {db} from layout {done.before}. {done.copy} has it as it was."
+    Console(stderr=True, highlight=False).print(message, markup=False, soft_wrap=True)

@@ -63,6 +63,29 @@ def is_placeholder(value: Any) -> bool:
     return isinstance(url, str) and _PLACEHOLDER_PATH in url.partition("?")[0].partition("#")[0].lower()
 
 
+def is_file_address(url: Any) -> bool:
+    """
+    Return whether a URL names a file of the machine that opens it.
+    """
+    return isinstance(url, str) and url.strip().lower().startswith("file:")
+
+
+def check_is_local(value: Any, url: str) -> None:
+    """
+    Raise `TransportError` unless the value of a file field is a link to a file in a local storage.
+
+    Anyone who may write on the site can store a web link with a ``file:`` URL. Opening it would copy any file of the
+    machine that downloads.
+    """
+    if isinstance(value, dict) and value.get("link_type") == "local":
+        return
+    msg = (
+        f"Failed to open {without_query(url)}\nThis link is not a file in a local storage, and a web link may not name "
+        "a file of this machine. Nothing was read. Publish the file with its local path, or open it yourself."
+    )
+    raise TransportError(msg, sent=False, lasting=True)
+
+
 class Downloads(Transfers):
     """
     The part of a client that downloads files.
@@ -106,7 +129,8 @@ class Downloads(Transfers):
                     msg = f"Unable to write Attachment to disk using file_path. {error}"
                     raise OSError(msg) from error
             receiver = _Receiver(file, Progress(progress))
-            if url.lower().startswith("file:"):
+            if is_file_address(url):
+                check_is_local(attachment, url)
                 receiver.copy(url)
             else:
                 self._download(url, link, receiver)

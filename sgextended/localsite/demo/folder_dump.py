@@ -19,6 +19,7 @@ an upload has no ``url``, and a retired record has ``retired_at``.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Optional
 
 import attrs
@@ -26,7 +27,7 @@ import sqlalchemy as sa
 
 from sgextended.localsite.calls import schema_requests
 from sgextended.localsite.custom_fields.field_imports import adopt_fields, restore_fields
-from sgextended.localsite.files.file_store import keep
+from sgextended.localsite.files.file_store import check_no_links, copy_private
 from sgextended.localsite.schema.entity_types import CONTAINERS
 from sgextended.localsite.schema.link_relations import Listed, Through, relation_for
 from sgextended.localsite.storage.data_types import shown
@@ -47,6 +48,9 @@ FORMAT = 1
 
 _AT_ONCE = 1000
 _MEDIA = ("attachments", "thumbnails")
+_MEDIA_NAME = re.compile(r"[0-9]{1,18}(\.jpg)?")
+# The parts of a folder that are read.
+_PARTS = ("about.json", "schema.json", "records", "site", "media")
 _List = tuple[Any, int, list[dict[str, Any]]]  # the field, the id of the record, the links
 
 
@@ -74,6 +78,7 @@ def dump(tx: Transaction, folder: Path) -> dict[str, int]:
     """
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty. Name a folder that does not exist yet.")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for part in ("records", "site", "media/attachments", "media/thumbnails"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     _write_json(folder / "schema.json", schema_requests.read_all(tx, None))
@@ -89,7 +94,8 @@ def dump(tx: Transaction, folder: Path) -> dict[str, int]:
         _write_lines(folder / "site" / f"{name}.jsonl", rows)
     for part in _MEDIA:
         for path in tx.media.files(part):
-            keep(path, folder / "media" / part / path.name)
+            check_no_links(path)
+            copy_private(path, folder / "media" / part / path.name)
     # about.json is written last, so a folder without it is incomplete.
     _write_json(folder / "about.json", {"format": FORMAT, "by": "dump", "made_at": tx.moment})
     return counts
@@ -100,8 +106,9 @@ def load(tx: Transaction, folder: Path) -> Loaded:
     Load the records of *folder* into a new site, with their ids, dates and files.
 
     Raises:
-        ValueError: The folder holds no records, or they cannot be read.
+        ValueError: The folder holds no records, they cannot be read, or the folder has a link to another place.
     """
+    check_no_links(*(folder / part for part in _PARTS))
     _check(folder)
     loaded = Loaded()
     for trigger in TRIGGERS:  # the records contain the computed values already
@@ -124,7 +131,10 @@ def load(tx: Transaction, folder: Path) -> Loaded:
         tx.connection.exec_driver_sql(trigger)
     for part in _MEDIA:
         for path in (folder / "media" / part).glob("*"):
-            keep(path, tx.media.place(part, path.name))
+            if _MEDIA_NAME.fullmatch(path.name):
+                copy_private(path, tx.media.place(part, path.name))
+            else:
+                loaded.left_out.append(f"the file {path.name} in media/{part}, whose name is not that of a site's file")
     return loaded
 
 
@@ -213,7 +223,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         for number, line in enumerate(file, start=1):
             try:
                 record = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ValueError(f"{path}, line {number}: this is not valid JSON: {error}.") from error
             yield record
 
@@ -286,7 +296,7 @@ def _load_type(tx: Transaction, facts: EntityType, path: Path) -> tuple[int, lis
             tx.connection.exec_driver_sql(statement, [tuple(row[name] for name in reader.columns) for row in rows])
             entries = [_entry(facts, row, record) for row, record in zip(rows, chunk)]
             tx.connection.execute(sa.insert(directory), entries)
-        except (sa.exc.DBAPIError, KeyError, TypeError) as error:
+        except (sa.exc.DBAPIError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             reason = f"{type(error).__name__}: {getattr(error, 'orig', error)}"
             raise ValueError(f"{path} has a line that is not a record of a {facts.name}: {reason}.") from error
         found += [
@@ -300,7 +310,7 @@ def _to_column(field: Field) -> Callable[[Any], Any]:
     if field.data_type == "checkbox":
         return lambda value: int(bool(value))
     if field.data_type == "image":
-        return lambda value: f"{value['thumbnail']} 0" if isinstance(value, dict) else value
+        return lambda value: f"{int(value['thumbnail'])} 0" if isinstance(value, dict) else value
     if field.data_type == "tag_list":
         return lambda value: json.dumps(value, ensure_ascii=False) if value else None
     if field.data_type in CONTAINERS:

@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 import threading
 import time
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
+#: The largest size of one file in bytes, unless the site sets another. Storage services have the same limit.
+MAX_FILE_BYTES = 5 * 1024**3
 #: Seconds after which an upload that was never linked to a row is removed.
 _KEPT_UPLOADS = 86400
 _PARTS = ("attachments", "thumbnails", "uploads")
@@ -118,6 +121,8 @@ class Media:
 
         thumbnail_delay: Seconds for which a new thumbnail reads as the transient placeholder.
 
+        max_file_bytes: The largest size of an uploaded file in bytes.
+
         address: The site's own address, for requests that do not name it.
     """
 
@@ -125,6 +130,7 @@ class Media:
         self.direct_uploads: Union[bool, Mapping[str, Any]] = False
         self.link_lifetime = 3600.0
         self.thumbnail_delay = 0.0
+        self.max_file_bytes = MAX_FILE_BYTES
         self.address = ""
         self._secret = secrets.token_bytes(32)
         self._lock = threading.Lock()
@@ -295,6 +301,45 @@ def keep(source: Path, target: Path) -> None:
     except OSError:  # the paths are on two file systems, or the file system has no hard links
         shutil.copyfile(source, beside)
     beside.replace(target)
+
+
+def copy_private(source: Path, target: Path) -> None:
+    """
+    Copy the bytes of a file to a new file that only this user may read. The two files share nothing.
+
+    Raises:
+        OSError: *source* is a symbolic link, or *target* exists.
+    """
+    # Without O_NOFOLLOW, which Windows lacks, a link that replaces the file now would be followed.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    made = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with open(os.open(source, flags), "rb") as file, open(os.open(target, made, 0o600), "wb") as copy:  # noqa: PTH123
+        shutil.copyfileobj(file, copy, _BUFFER)
+
+
+def check_no_links(*paths: Path) -> None:
+    """
+    Raise ``ValueError`` if one of the paths, or anything in a folder among them, is a link or no regular file.
+
+    A symbolic link can lead to any file of this machine, which would be served, copied or shown to others.
+    """
+    for path in paths:
+        try:
+            mode = path.lstat().st_mode
+        except FileNotFoundError:
+            continue
+        if stat.S_ISDIR(mode) and not _is_junction(path):
+            check_no_links(*path.iterdir())
+        elif not stat.S_ISREG(mode):
+            kind = "a link" if stat.S_ISLNK(mode) or stat.S_ISDIR(mode) else "no regular file"
+            raise ValueError(
+                f"{path} is {kind}, which could lead to any file of this machine. Nothing was read from it. Replace it "
+                "with a copy of the file, or remove it."
+            )
+
+
+def _is_junction(path: Path) -> bool:
+    return bool(getattr(os.path, "isjunction", lambda _path: False)(path))  # Windows, from Python 3.12 on
 
 
 def _remove_old(uploads: Path) -> None:

@@ -4,6 +4,7 @@ Making thumbnails, with Pillow.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -15,8 +16,20 @@ if TYPE_CHECKING:
 # wide.
 _BOX = (720, 720)
 _LARGEST_STRIP = 65_000
+#: The most pixels of an image, and of a filmstrip, that are decoded. A decoded pixel needs up to four bytes, and the
+#: pixels of a filmstrip, which keeps its size, are copied several times.
+MAX_PIXELS = 50_000_000
+MAX_STRIP_PIXELS = 20_000_000
+# One image is decoded at a time, so that many uploads at the same time need no more memory than one.
+_DECODING = threading.Lock()
 # The formats that clients may send. Pillow reads these by itself; for some others it starts external programs.
 _FORMATS = ("BMP", "DDS", "GIF", "JPEG", "PNG", "TGA", "TIFF", "WEBP")
+
+
+class TooManyPixelsError(Exception):
+    """
+    The image has more pixels than the site decodes.
+    """
 
 
 def make_thumbnail(source: Path, target: Path, *, filmstrip: bool = False) -> bool:
@@ -31,25 +44,40 @@ def make_thumbnail(source: Path, target: Path, *, filmstrip: bool = False) -> bo
         filmstrip: Whether the image is a strip of frames, which keeps its size.
 
     Returns:
-        Whether a thumbnail was written. Files that are not images, broken images and enormous images get none.
+        Whether a thumbnail was written. Files that are not images and broken images get none.
+
+    Raises:
+        TooManyPixelsError: The header of the image promises more than ``MAX_PIXELS``, or for a filmstrip
+            ``MAX_STRIP_PIXELS``. The pixels were not decoded.
     """
     from PIL import Image, ImageOps  # noqa: PLC0415 - a large package, and most sites never see an image
 
     try:
-        with Image.open(source, formats=_FORMATS) as image:
+        with _DECODING, Image.open(source, formats=_FORMATS) as image:
             if filmstrip and max(image.size) > _LARGEST_STRIP:
                 return False
-            if not filmstrip:
-                image.draft("RGB", _BOX)
+            if not filmstrip and not image.info.get("progressive"):
+                image.draft("RGB", _BOX)  # a JPEG is decoded to a smaller size, except if it is progressive
+            _check_pixels(*image.size, MAX_STRIP_PIXELS if filmstrip else MAX_PIXELS)
             upright = ImageOps.exif_transpose(image)
             if not filmstrip:
                 upright.thumbnail(_BOX)
             _flat(upright).save(target, "JPEG", quality=85)
-    except (OSError, ValueError, SyntaxError, ArithmeticError, LookupError, Image.DecompressionBombError, Warning):
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # Pillow's own limits
+        raise TooManyPixelsError("The image has too many pixels. Send a smaller image.") from error
+    except (OSError, ValueError, SyntaxError, ArithmeticError, LookupError, Warning):
         # Pillow raises different exceptions for broken files of different formats.
         target.unlink(missing_ok=True)
         return False
     return True
+
+
+def _check_pixels(width: int, height: int, most: int) -> None:
+    if width * height > most:
+        raise TooManyPixelsError(
+            f"The image has {width} x {height} pixels, but the site decodes at most {most:,} pixels. "
+            "Send a smaller image."
+        )
 
 
 def _flat(image: Picture) -> Picture:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from sgextended.localsite.files.file_store import Incoming, Media
 
-#: The largest size of one file in bytes. Storage services have the same limit for one request.
-MAX_FILE_BYTES = 5 * 1024**3
 #: The largest total size of a form's fields in bytes.
 MAX_FIELD_BYTES = 1024 * 1024
 _MAX_FIELDS = 200
@@ -63,13 +61,13 @@ async def receive_file(request: Request, media: Media, workers: Executor) -> Inc
     Receive the body of a request and return it as a file on the disk.
 
     Raises:
-        FormError: The body is larger than ``MAX_FILE_BYTES``.
+        FormError: The body is larger than the site accepts.
         ClientDisconnect: The client disconnected before the end of the body.
     """
     file = media.incoming()
     try:
         async for piece in request.stream():
-            _check_size(file.size + len(piece))
+            _check_size(media, file.size + len(piece))
             if file.hold(piece):
                 await _in_worker(workers, file.flush)
         await _in_worker(workers, file.finish)
@@ -137,9 +135,9 @@ async def _parse_piece(
     return None
 
 
-def _check_size(size: int) -> None:
-    if size > MAX_FILE_BYTES:
-        raise FormError(f"The file is larger than {MAX_FILE_BYTES} bytes.")
+def _check_size(media: Media, size: int) -> None:
+    if size > media.max_file_bytes:
+        raise FormError(f"The file is larger than {media.max_file_bytes} bytes.")
 
 
 async def _in_worker(workers: Executor, function: Callable[[], Any]) -> None:
@@ -212,7 +210,7 @@ class _Multipart:
             self.form.file = self._media.incoming()
         file, pieces = self.form.file, self._pieces
         self._pieces = []
-        _check_size(file.size + sum(map(len, pieces)))
+        _check_size(self._media, file.size + sum(map(len, pieces)))
         is_time = [file.hold(piece) for piece in pieces]
         return any(is_time)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Page = tuple[str, dict[str, Any]]
 
+_LARGEST_ID = 2**63  # no id of a row is as large
 PER_PAGE = 50
 _SHOWN_CALLS = 200
 _EVENTS = 30
@@ -142,7 +143,7 @@ def record(tx: Transaction, request: Request) -> Page:
     facts = _type(tx, request)
     entity_id = request.path_params["id"]
     names = [name for name, field in facts.fields.items() if not field.is_personal and field.data_type != "password"]
-    found = show(tx, facts.name, [entity_id], names)
+    found = show(tx, facts.name, [entity_id], names) if entity_id < _LARGEST_ID else []
     if not found:
         raise Fault(f"There is no {facts.name} {entity_id}.")
     (row,) = found

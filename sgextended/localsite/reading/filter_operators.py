@@ -71,6 +71,8 @@ _LONGEST_PATTERN = 10_000
 _EXACT = frozenset({"color", "entity_type"})
 _UNITS = ("HOUR", "DAY", "WEEK", "MONTH", "YEAR")
 _FURTHEST = 1_000_000
+# Larger integers cannot be converted to floats.
+_HUGE = 10**300
 
 
 def check_values(tx: Transaction, relation: str, values: list[Any]) -> None:
@@ -172,7 +174,7 @@ def _number(
 
 def _storable(number: Any) -> Any:
     # SQLite's integers have 64 bits. A larger number is converted to a float, which still compares as larger.
-    return number if -(2**63) <= number < 2**63 else float(number)
+    return number if -(2**63) <= number < 2**63 else float(min(max(number, -_HUGE), _HUGE))
 
 
 def _date(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]) -> Condition:

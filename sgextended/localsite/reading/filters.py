@@ -34,6 +34,8 @@ _FROM = "$FROM$"
 _IGNORED = frozenset({"EventLogEntry.audit_trail", "PageSetting.settings_json"})
 # Whether the current user has read a note. Each person has a value of their own.
 _READ_STATE = "Note.read_by_current_user"
+#: The most conditions that the filters of one statement may have.
+MAX_CONDITIONS = 10_000
 #: The deepest nesting of groups that a filter may have. Real sites have the same limit.
 MAX_DEPTH = 265
 # SQLite refuses expressions deeper than 1000 levels, and parses an AND of many parts as a deep expression.
@@ -67,9 +69,10 @@ class _Test:
         return COMPLEMENTS.get(self.relation, self.relation)
 
 
-@attrs.frozen
+@attrs.define
 class _Compiler:
     tx: Transaction
+    conditions: int = 0
 
     def group(self, scope: Scope, group: Any, depth: int) -> Condition:
         if not isinstance(group, dict) or "logical_operator" not in group:
@@ -89,6 +92,12 @@ class _Compiler:
             return self.group(scope, condition, depth + 1)
         if not isinstance(condition, dict) or not isinstance(condition["path"], str):
             raise Fault(f"API {self.tx.rpc}() A filter condition needs a path: {inspect(condition)}")
+        self.conditions += 1
+        if self.conditions > MAX_CONDITIONS:
+            raise Fault(
+                f"API {self.tx.rpc}() The filters have more than {MAX_CONDITIONS} conditions. Use 'in' with a list of "
+                "values instead of many conditions, or send several requests."
+            )
         values = condition.get("values", [])
         test = _Test(
             scope.root.entity_type,

@@ -149,7 +149,8 @@ def _refusal(site: SiteServices, tx: Transaction, request: Request) -> Optional[
 def _response(found: _Found) -> Response:
     if found.elsewhere is not None:
         return RedirectResponse(found.elsewhere, status_code=302)
-    if found.path is not None and found.path.is_file():
+    # The site stores no links. One that somebody put there could lead to any file of this machine.
+    if found.path is not None and found.path.is_file() and not found.path.is_symlink():
         name = found.filename
         kind = "image/jpeg" if name is None else guessed_type(name) or "application/octet-stream"
         return FileResponse(found.path, media_type=kind, filename=name, headers=_SAFE_HEADERS)

@@ -5,6 +5,7 @@ The HTTP routes of a site. One address takes every RPC, as JSON.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import logging
@@ -13,8 +14,8 @@ import time
 from typing import TYPE_CHECKING, Any, Optional
 
 import attrs
+import sqlalchemy as sa
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -23,6 +24,7 @@ from sgextended.localsite.faults.fault_injection import FaultMiddleware
 from sgextended.localsite.pages.routes import page_routes
 from sgextended.localsite.server.download_routes import download_routes
 from sgextended.localsite.server.host_check import HostCheck, address_in
+from sgextended.localsite.server.request_body import BodyReceiver, RefusedRequest, check_text, parse_request
 from sgextended.localsite.server.rpc_table import find_rpc
 from sgextended.localsite.server.upload_routes import upload_routes
 from sgextended.localsite.services.page_access import client_of
@@ -30,6 +32,7 @@ from sgextended.localsite.services.page_access import client_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from starlette.requests import Request
     from starlette.types import ASGIApp
 
     from sgextended.localsite.faults.fault_specs import Faults
@@ -42,24 +45,12 @@ except ImportError:  # the encoder of the standard library does the same, more s
 
 _log = logging.getLogger(__name__)
 
-#: Requests with larger bodies are refused before they are read whole.
-MAX_BODY_BYTES = 64 * 1024 * 1024
-
 # Below this number of bytes, compression costs more time than it saves.
 _LEAST_COMPRESSED = 2048
 _WRITES_TO_ROWS = frozenset({"batch", "create", "delete", "follow", "revive", "unfollow", "update"})
 _JSON = "application/json; charset=utf-8"
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-
-
-class _Refused(Exception):
-    """
-    Raised for a request that is not one of the protocol.
-    """
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+# SQLite's messages about statements beyond its limits: joined tables, depth of expressions, columns, sort terms.
+_TOO_COMPLEX = re.compile(r"parser stack|at most \d+ tables|too large|too many|too complex|too big|too long")
 
 
 def build_app(
@@ -78,8 +69,13 @@ def build_app(
         names: The names of the site, in addition to those of loopback. Requests for other names are refused.
     """
 
+    async def admit(auth: Any) -> None:
+        await asyncio.get_running_loop().run_in_executor(site.workers, _admit, site, auth)
+
+    bodies = BodyReceiver(admit)
+
     async def take(request: Request) -> Response:
-        return await _take(site, request)
+        return await _take(site, bodies, request)
 
     async def report_health(request: Request) -> Response:
         del request  # the response does not depend on it
@@ -118,32 +114,22 @@ def _health(site: SiteServices) -> Response:
     return PlainTextResponse("ok\n")
 
 
-async def _take(site: SiteServices, request: Request) -> Response:
-    try:
-        body = await _body(request)
-    except _Refused as refused:
-        return PlainTextResponse(f"{refused}\n", status_code=refused.status)
+async def _take(site: SiteServices, bodies: BodyReceiver, request: Request) -> Response:
     accepts_gzip = "gzip" in request.headers.get("accept-encoding", "")
-    return await asyncio.get_running_loop().run_in_executor(
-        site.workers, _respond, site, body, accepts_gzip, _sender(request)
-    )
-
-
-async def _body(request: Request) -> bytes:
-    too_large = _Refused(413, f"The request is larger than {MAX_BODY_BYTES} bytes.")
-    length = request.headers.get("content-length", "0")
-    if length.isdigit() and int(length) > MAX_BODY_BYTES:
-        raise too_large
-    parts, size = [], 0
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > MAX_BODY_BYTES:
-                raise too_large
-            parts.append(part)
-    except ClientDisconnect:
-        raise _Refused(400, "The connection ended before the whole request was received.") from None
-    return b"".join(parts)
+        async with bodies.receive(request) as body:
+            return await asyncio.get_running_loop().run_in_executor(
+                site.workers, _respond, site, body, accepts_gzip, _sender(request)
+            )
+    except RefusedRequest as refused:
+        return PlainTextResponse(f"{refused}\n", status_code=refused.status)
+    except Fault as fault:
+        return Response(_refusal(fault.message, fault.code), headers={"content-type": _JSON})
+
+
+def _admit(site: SiteServices, auth: Any) -> None:
+    with site.store.reading() as tx:
+        site.authenticator.identify(tx, auth, use_code=False)
 
 
 @attrs.frozen
@@ -187,13 +173,13 @@ def _respond(site: SiteServices, body: bytes, accepts_gzip: bool, sender: _Sende
     Execute one request and return the response. This runs in a worker thread.
     """
     try:
-        method, params = _parse_request(body)
-    except _Refused as refused:
+        method, params = parse_request(body)
+    except RefusedRequest as refused:
         return PlainTextResponse(f"{refused}\n", status_code=refused.status)
     started = time.monotonic()
     ok, result = False, None
     try:
-        _check_text(body, method, params)
+        check_text(body, method, params)
         result = execute(site, method, params, sender.address, sender.client)
         ok = True
         token = _session_in(params, result)
@@ -250,42 +236,19 @@ def execute(site: SiteServices, method: str, params: list[Any], address: str = "
     with site.store.writing() if writes else site.store.reading() as tx:
         tx.rpc, tx.address, tx.client = method, address or tx.address, client
         tx.actor = site.authenticator.identify(tx, auth)
-        return rpc.answer(tx, params[1] if len(params) > 1 else None)
-
-
-def _parse_request(body: bytes) -> tuple[str, list[Any]]:
-    try:
-        request = json.loads(body, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise _Refused(400, "The request's JSON is nested too deeply.") from None
-    except ValueError as error:
-        raise _Refused(400, f"The request is not JSON in UTF-8: {error}") from None
-    method = request.get("method_name") if isinstance(request, dict) else None
-    params = request.get("params", []) if isinstance(request, dict) else None
-    if not isinstance(method, str) or not isinstance(params, list) or not _is_unicode(method):
-        raise _Refused(400, 'The request must be {"method_name": "...", "params": [...]}.')
-    return method, params
+        try:
+            return rpc.answer(tx, params[1] if len(params) > 1 else None)
+        except sa.exc.OperationalError as error:
+            if _TOO_COMPLEX.search(str(error.orig)):
+                raise Fault(
+                    f"API {method}() The request is too complex for the site's database: {error.orig}. Send shorter "
+                    "paths, fewer conditions or fewer fields."
+                ) from None
+            raise
 
 
 def _refusal(message: str, code: int = REQUEST) -> bytes:
     return _encode({"exception": True, "error_code": code, "message": message})
-
-
-def _is_unicode(value: Any) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _check_text(body: bytes, method: str, params: list[Any]) -> None:
-    if _SURROGATE.search(body) and not _is_unicode(params):
-        raise Fault(f"API {method}() got text that is not valid Unicode.")
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number in JSON")
 
 
 def _type_in(params: list[Any]) -> Optional[str]:
@@ -324,4 +287,10 @@ def _encode_with_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
-_encode: Callable[[Any], bytes] = _encode_with_json if orjson is None else orjson.dumps
+def _encode(value: Any) -> bytes:
+    if orjson is not None:
+        with contextlib.suppress(
+            TypeError
+        ):  # orjson encodes no integer of more than 64 bits, which JSON columns may have
+            return orjson.dumps(value)
+    return _encode_with_json(value)

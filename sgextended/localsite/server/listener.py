@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import uvicorn
 
 from sgextended.localsite.faults.fault_injection import ResetConnection
+from sgextended.localsite.server.connection_limits import LimitedProtocol
 
 if TYPE_CHECKING:
     import threading
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 #: Seconds that a stopping site waits for requests in flight.
 GRACE = 3
 _TICK = 0.02
+# Ticks of the server between two checks of all connections.
+_CHECK_EVERY = 10
 
 
 class Server(uvicorn.Server):
@@ -35,6 +38,16 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: Optional[list[socket.socket]] = None) -> None:
         await super().startup(sockets=sockets)
         self._ready.set()
+
+    async def on_tick(self, counter: int) -> bool:
+        """
+        Close the connections whose requests do not arrive. The base class calls this ten times a second.
+        """
+        if counter % _CHECK_EVERY == 0:
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, LimitedProtocol):
+                    connection.check()
+        return await super().on_tick(counter)
 
     def turn_away(self, seconds: float, slam: bool) -> None:
         """

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
 from sgextended.localsite.errors import Fault
 from sgextended.localsite.faults.fault_specs import Faults
+from sgextended.localsite.files.file_store import MAX_FILE_BYTES
 from sgextended.localsite.server.accounts import create_user, script_with_name, set_role, user_with_login
 from sgextended.localsite.server.running_site import RunningSite
 from sgextended.localsite.services.authentication import Authenticator
+from sgextended.localsite.services.file_lock import FileLock
 from sgextended.localsite.services.ledger import Ledger
 from sgextended.localsite.services.site_store import Store
 from sgextended.localsite.services.webhooks import Webhooks
@@ -100,6 +102,9 @@ class LocalSite:
 
         trusted_proxies:
             The addresses of proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` the site believes.
+        share_db: Whether other processes may serve the file of *db* too, if each of them says so.
+
+        max_upload_bytes: The largest size of an uploaded file, or of a part of one, in bytes.
 
     Attributes:
         faults: The mishaps; they may be changed while the site runs.
@@ -107,7 +112,7 @@ class LocalSite:
         webhooks: The receivers of events; they may be changed while the site runs, and stay when it stops.
 
     Raises:
-        ValueError: The file is not the database of a site, or options contradict each other.
+        ValueError: The file is not the database of a site, another process serves it, or options contradict each other.
         OSError: The port is taken.
     """
 
@@ -134,9 +139,12 @@ class LocalSite:
         log_level: str = "warning",
         hostnames: Iterable[str] = (),
         trusted_proxies: Iterable[str] = (),
+        share_db: bool = False,
+        max_upload_bytes: int = MAX_FILE_BYTES,
     ) -> None:
         self._hostnames, self._trusted_proxies = tuple(hostnames), tuple(trusted_proxies)
         self._strict = strict
+        self._share_db, self._max_upload_bytes = share_db, max_upload_bytes
         self.script_name = script_name
         self.api_key = api_key or secrets.token_urlsafe(24)
         self._is_key_given = bool(api_key)
@@ -416,6 +424,10 @@ class LocalSite:
                 hostnames=self._hostnames,
                 database=self._db,
             )
+            if self._db is not None:
+                lock = FileLock(self._db, shared=self._share_db)
+                running.closers.append(lock.release)
+                lock.announce(running.url)
             running.store = Store(self._db, data=self._data, strict=self._strict)
             running.closers.append(running.store.close)
             running.store.draw_event_delay = self.faults.draw_event_delay
@@ -424,6 +436,7 @@ class LocalSite:
             running.closers.append(self.webhooks.stop)
             media = running.store.media
             media.address, media.direct_uploads = running.url, self._direct_uploads
+            media.max_file_bytes = self._max_upload_bytes
             media.link_lifetime, media.thumbnail_delay = self._link_lifetime, self._thumbnail_delay
             with running.store.writing() as tx:
                 self._admit_script(tx)

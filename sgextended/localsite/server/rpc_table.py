@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 MAX_PER_PAGE = 5000
 DEFAULT_PER_PAGE = 500
 
+#: The most requests that a batch may have.
+MAX_BATCH = 20_000
+
 #: The site's description of itself, which ``info`` returns.
 INFO = {
     "version": [8, 70, 0],
@@ -218,6 +221,10 @@ _BATCHED: dict[str, Callable[[Transaction, Any], Any]] = {"create": _create, "up
 def _batch(tx: Transaction, payload: Any) -> list[Any]:
     if not isinstance(payload, list):
         raise Fault(f"API batch() expected an Array of requests but got: {inspect(payload)}")
+    if len(payload) > MAX_BATCH:
+        raise Fault(
+            f"API batch() got {len(payload)} requests, but a batch has at most {MAX_BATCH}. Send several batches."
+        )
     tx.in_batch = True
     results = []
     for index, request in enumerate(payload):

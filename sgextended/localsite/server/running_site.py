@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Optional
 
 import uvicorn
 
-from sgextended.localsite.faults.fault_injection import TransportProtocol
 from sgextended.localsite.server.certificates import Certificates
+from sgextended.localsite.server.connection_limits import LimitedProtocol, most_connections
 from sgextended.localsite.server.host_check import is_wildcard, names_of_site
 from sgextended.localsite.server.http_routes import build_app
 from sgextended.localsite.server.listener import GRACE, Server, bound, is_loopback
@@ -116,10 +116,11 @@ class RunningSite:
         services = SiteServices(
             self.store, authenticator, ledger, workers, self.page_access, RecentClients(personal=personal)
         )
+        LimitedProtocol.most = most_connections()
         app = build_app(services, faults, turn_away, self.names)
         config = uvicorn.Config(
             app,
-            http=TransportProtocol,
+            http=LimitedProtocol,
             h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
             log_config=None,
             log_level=log_level,

@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from sgextended.localsite.errors import Fault
 from sgextended.localsite.files.expired_address import expired_address
-from sgextended.localsite.files.thumbnails import make_thumbnail
+from sgextended.localsite.files.thumbnails import TooManyPixelsError, make_thumbnail
 from sgextended.localsite.files.upload_forms import Form, FormError, receive_file, receive_form
 from sgextended.localsite.services.page_access import client_of
 from sgextended.localsite.writing.attachments import (
@@ -188,7 +188,12 @@ def _upload_of(call: _Call, name: str, stack: contextlib.ExitStack) -> Upload:
     thumbnail = media.scratch()
     stack.callback(thumbnail.unlink, missing_ok=True)
     wanted = kind == "Thumbnail" or (guessed_type(filename) or "image/").startswith("image/")
-    made = wanted and make_thumbnail(path, thumbnail, filmstrip=is_true(form.fields.get("filmstrip")))
+    try:
+        made = wanted and make_thumbnail(path, thumbnail, filmstrip=is_true(form.fields.get("filmstrip")))
+    except TooManyPixelsError as error:
+        if kind == "Thumbnail":
+            raise Fault(str(error)) from error
+        made = False  # a large file is stored as a file, without a thumbnail
     named = filename.strip() or "unnamed"
     return Upload(path=path, filename=named, kind=kind, thumbnail=thumbnail if made else None)
 

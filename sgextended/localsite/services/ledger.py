@@ -15,6 +15,10 @@ _access = logging.getLogger("sgextended.localsite.access")
 
 #: The number of entries that are kept. Older entries are still counted.
 KEPT = 100_000
+#: The most characters of each text in an entry. Callers choose these texts, and some callers are strangers.
+LONGEST_TEXT = 100
+#: The most names of requests that are counted. Further names are counted together, under the empty name.
+MOST_NAMES = 1000
 
 
 @attrs.frozen(kw_only=True)
@@ -114,15 +118,16 @@ class Ledger:
         """
         Record one request.
         """
+        rpc, who = _short(rpc), _short(who)
         with self._lock:
             self._total += 1
-            self._counts[rpc] += 1
+            self._counts[rpc if rpc in self._counts or len(self._counts) < MOST_NAMES else ""] += 1
             self._entries.append(
                 Entry(
                     number=self._total,
                     rpc=rpc,
-                    entity_type=entity_type,
-                    user_agent=user_agent,
+                    entity_type=None if entity_type is None else _short(entity_type),
+                    user_agent=_short(user_agent),
                     started=started,
                     seconds=seconds,
                     rows=rows,
@@ -145,3 +150,10 @@ class Ledger:
             )
             # Names come from the client, so line breaks in them are escaped.
             _access.info("%s", " ".join(ascii(word)[1:-1] if not word.isprintable() else word for word in words))
+
+
+def _short(text: str) -> str:
+    """
+    Return the start of a text that a caller sent, without halves of characters, which no page can show.
+    """
+    return text[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")

@@ -54,7 +54,8 @@ _MOMENT = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})"
     r"(?:T(?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?(?P<zone>Z|[+-]\d{2}:?\d{2})?)?"
 )
-_INTEGER = re.compile(r"[+-]?\d+")
+# Longer numbers cannot be converted to a float, with which they may be compared.
+_INTEGER = re.compile(r"[+-]?\d{1,300}")
 # Feet and frames; a foot of 35 mm film has 16 frames.
 _FOOTAGE = re.compile(r"-?\d+-(?:0?\d|1[0-5])")
 _LARGEST = 2**31 - 1

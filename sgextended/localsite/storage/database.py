@@ -48,7 +48,7 @@ class Database:
 
     def __init__(self, path: Optional[Path] = None, *, reads_older: bool = False) -> None:
         self._copy: Optional[tempfile.TemporaryDirectory[str]] = None
-        if reads_older and path is not None and 0 < _layout_of(path) < LAYOUT:
+        if reads_older and path is not None and 0 < layout_of(path) < LAYOUT:
             self._copy = tempfile.TemporaryDirectory(prefix="sgextended-older-")
             older, path = path, Path(self._copy.name) / path.name
             copy_file(older, path)
@@ -208,7 +208,7 @@ def copy_file(path: Path, target: Path) -> None:
         raise ValueError(f"SQLite cannot read {path}: {error}.") from error
 
 
-def _layout_of(path: Path) -> int:
+def layout_of(path: Path) -> int:
     """
     Return the number of a file's layout; 0 if it has none or is not a database.
     """
@@ -225,8 +225,8 @@ def _way_on(path: object, layout: int) -> str:
     """
     if 0 < layout < LAYOUT:
         return (
-            f"An earlier version wrote the file. Run 'sgextended site dump FOLDER --db {path}' to write its records to "
-            "a folder, then serve the folder with 'sgextended site --load FOLDER --db NEW-FILE'."
+            f"An earlier version wrote the file. Run 'sgextended site upgrade --db {path}' to bring it to the new "
+            "layout. The command keeps a copy of the file as it is."
         )
     if layout > LAYOUT:
         return "A later version wrote the file. Update sgextended, or name another file."

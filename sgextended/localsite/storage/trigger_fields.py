@@ -16,36 +16,42 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+# Each counts or sums the other rows of all rows. A trigger adds the condition for one row.
+_LOGGED = {
+    entity_type: f'UPDATE "{entity_type}" SET time_logs_sum = (SELECT coalesce(sum(log.duration), 0) FROM "TimeLog" '
+    f"AS log WHERE log.entity__type = '{entity_type}' AND log.entity__id = \"{entity_type}\".id "
+    "AND log.retired_at IS NULL)"
+    for entity_type in ("Task", "Ticket")
+}
+_ASSIGNED = (
+    'UPDATE "Task" SET workload_assignee_count = (SELECT count(*) FROM links WHERE '
+    "relation = 'Task.task_assignees' AND left_type = 'Task' AND left_id = \"Task\".id)"
+)
+_TEMPLATED = (
+    'UPDATE "TaskTemplate" SET task_count = (SELECT count(*) FROM "Task" AS task '
+    'WHERE task.task_template__id = "TaskTemplate".id AND task.retired_at IS NULL)'
+)
+_TAGGED = 'UPDATE "Tag" SET usage = (SELECT count(*) FROM links WHERE right_type = \'Tag\' AND right_id = "Tag".id)'
+
+#: The statements that set these fields of all rows, for a file in which no triggers were.
+RECOUNTS = (*_LOGGED.values(), _ASSIGNED, _TEMPLATED, _TAGGED)
+
+
 def _logged(row: str) -> Iterator[str]:
-    for entity_type in ("Task", "Ticket"):
-        yield (
-            f'UPDATE "{entity_type}" SET time_logs_sum = (SELECT coalesce(sum(log.duration), 0) FROM "TimeLog" AS log '
-            f"WHERE log.entity__type = '{entity_type}' AND log.entity__id = \"{entity_type}\".id "
-            f"AND log.retired_at IS NULL) WHERE id = {row}.entity__id AND {row}.entity__type = '{entity_type}'"
-        )
+    for entity_type, update in _LOGGED.items():
+        yield f"{update} WHERE id = {row}.entity__id AND {row}.entity__type = '{entity_type}'"
 
 
 def _assigned(row: str) -> str:
-    return (
-        'UPDATE "Task" SET workload_assignee_count = (SELECT count(*) FROM links WHERE '
-        "relation = 'Task.task_assignees' AND left_type = 'Task' AND left_id = \"Task\".id) "
-        f"WHERE id = {row}.left_id"
-    )
+    return f"{_ASSIGNED} WHERE id = {row}.left_id"
 
 
 def _templated(row: str) -> str:
-    return (
-        'UPDATE "TaskTemplate" SET task_count = (SELECT count(*) FROM "Task" AS task '
-        f'WHERE task.task_template__id = "TaskTemplate".id AND task.retired_at IS NULL) '
-        f"WHERE id = {row}.task_template__id"
-    )
+    return f"{_TEMPLATED} WHERE id = {row}.task_template__id"
 
 
 def _tagged(row: str) -> str:
-    return (
-        'UPDATE "Tag" SET usage = (SELECT count(*) FROM links WHERE right_type = \'Tag\' AND right_id = "Tag".id) '
-        f"WHERE id = {row}.right_id"
-    )
+    return f"{_TAGGED} WHERE id = {row}.right_id"
 
 
 def _trigger(name: str, event: str, when: str, *statements: str) -> str:

@@ -219,7 +219,10 @@ def is_web(url: str) -> bool:
     """
     Return whether a browser may be redirected to *url*: whether its scheme is HTTP or HTTPS.
     """
-    return urllib.parse.urlsplit(url).scheme in {"http", "https"}
+    try:
+        return urllib.parse.urlsplit(url).scheme in {"http", "https"}
+    except ValueError:  # such as an opening bracket without a closing one
+        return False
 
 
 def _json(value: Mapping[str, Any]) -> str:

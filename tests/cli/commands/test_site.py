@@ -2,13 +2,17 @@
 ``sgextended site`` and ``sgextended demo``, as processes.
 """
 
+import contextlib
+import itertools
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 
 import pytest
+import shotgun_api3
 from fix_servers import http_reply
 from PIL import Image
 
@@ -59,6 +63,38 @@ def test_site_accepts_calls_and_stops_cleanly(start, sent):
 
         assert [project["name"] for project in sg.find_projects("served")] == ["Served"]
         assert ended(process, sent) == (0, "", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=str)
+def test_busy_site_stops_cleanly(start, tmp_path, sent):
+    """
+    A signal ends a site that is executing creates without output, and every create that was confirmed is in the file.
+    """
+    process, fields = start("--db", "site.sqlite")
+    confirmed, begun = [], threading.Semaphore(0)
+
+    def create(number):
+        sg = shotgun_api3.Shotgun(fields["url"], fields["script_name"], fields["api_key"])
+        sg.config.max_rpc_attempts, sg.BACKOFF = 1, 0
+        with contextlib.suppress(Exception), contextlib.closing(sg):  # the end of the site interrupts the last one
+            for count in itertools.count():
+                confirmed.append(sg.create("Project", {"name": f"{number} {count}"})["id"])
+                begun.release()
+
+    threads = [threading.Thread(target=create, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for _each in range(20):
+        assert begun.acquire(timeout=GUARD)
+    outcome = ended(process, sent)
+    for thread in threads:
+        thread.join(GUARD)
+
+    assert outcome == (0, "", "")
+    with contextlib.closing(sqlite3.connect(tmp_path / "site.sqlite")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert {row[0] for row in connection.execute('SELECT id FROM "Project"')} >= set(confirmed)
 
 
 def test_site_keeps_its_records_in_the_file(start, tmp_path):
@@ -243,6 +279,7 @@ def test_site_serves_several_accounts(start, tmp_path, monkeypatch):
         (["--load", "nowhere", "--demo"], "filled from only one. Leave one out"),
         (["dump", "out", "--db", "none.sqlite"], "There is no file none.sqlite"),
         (["backup", "out", "--db", "none.sqlite"], "There is no such file"),
+        (["upgrade", "--db", "none.sqlite"], "There is no such file"),
     ],
 )
 def test_options_that_cannot_work_are_one_message(command, tmp_path, monkeypatch, words, message):
@@ -275,7 +312,7 @@ def test_a_running_site_is_backed_up(start, command, tmp_path, monkeypatch):
     """
     The backup of a running site has all committed records, the uploads and the key. An existing file is refused.
     """
-    _process, fields = start("--db", "site.sqlite")
+    process, fields = start("--db", "site.sqlite")
     sg = SGExtended(fields["url"], fields["script_name"], fields["api_key"])
     project = sg.create("Project", {"name": "Saved"})
     sg.create_many("Shot", [{"project": project, "code": str(number)} for number in range(60)])
@@ -285,10 +322,16 @@ def test_a_running_site_is_backed_up(start, command, tmp_path, monkeypatch):
     status, _out, err = command("site", "backup", "copy.sqlite", "--db", "site.sqlite")
     refused = command("site", "backup", "copy.sqlite", "--db", "site.sqlite")
     no_database = command("site", "backup", "other.sqlite", "--db", "notes.txt")
+    upgraded = command("site", "upgrade", "--db", "copy.sqlite")
+    second = command("site", "--db", "site.sqlite")
 
     assert (status, "Copied site.sqlite to copy.sqlite." in err) == (0, True)
     assert (refused[0], "exists already" in refused[2]) == (1, True)
     assert (no_database[0], (tmp_path / "other.sqlite").exists()) == (1, False)
+    assert (upgraded[0], "copy.sqlite has the current layout already" in upgraded[2]) == (0, True)
+    assert second[0] == 1
+    assert f"site.sqlite is served already, by process {process.pid} at {fields['url']}." in second[2]
+    assert "Traceback" not in second[2]
     _process, again = start("--db", "copy.sqlite")
     copied = SGExtended(again["url"], fields["script_name"], fields["api_key"])
     assert copied.count("Shot") == 60

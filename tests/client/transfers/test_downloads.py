@@ -150,6 +150,21 @@ def test_local_file_is_copied(site, target, tmp_path):
     assert [each for each in site.requests if each.method == "GET"] == []
 
 
+@pytest.mark.parametrize("value", [{"link_type": "web"}, {}, {"link_type": "upload", "type": "Attachment", "id": 7}])
+@pytest.mark.parametrize("scheme", ["file:", "FILE:", " file:"])
+def test_file_address_of_a_web_link_is_not_opened(site, target, tmp_path, value, scheme):
+    """
+    Whoever may write a link on the site cannot make others copy files of their machine.
+    """
+    secret = tmp_path / "id_rsa"
+    secret.write_bytes(b"PRIVATE KEY")
+    link = {**value, "url": secret.as_uri().replace("file:", scheme), "name": "movie.mov"}
+
+    with pytest.raises(ShotgunFileDownloadError, match="not a file in a local storage"):
+        client_of(site).download_attachment(link, str(target))
+    assert left_in(target) == {}
+
+
 # --- Failures
 
 

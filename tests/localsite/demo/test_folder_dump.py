@@ -2,12 +2,16 @@
 A site's records in a folder: what ``dump`` writes and ``load`` reads.
 """
 
+import contextlib
 import json
+import os
 
 import pytest
+import shotgun_api3
 
 from sgextended.localsite import LocalSite, Store
 from sgextended.localsite.demo.folder_dump import dump
+from sgextended.localsite.services.site_backup import back_up_site
 
 
 def contents(folder):
@@ -266,3 +270,109 @@ def test_site_on_a_file_has_no_snapshots(tmp_path):
     with pytest.raises(ValueError, match="Copy the site with 'sgextended site backup'"):
         store.snapshot()
     store.close()
+
+
+def small_folder(tmp_path):
+    """
+    Return a folder with one Attachment and its file.
+    """
+    folder = tmp_path / "data"
+    (folder / "records").mkdir(parents=True)
+    (folder / "media" / "attachments").mkdir(parents=True)
+    (folder / "about.json").write_text('{"format": 1}')
+    file = {"name": "x.txt", "link_type": "upload", "type": "Attachment", "id": 1, "content_type": None}
+    record = {"type": "Attachment", "id": 1, "display_name": "x", "this_file": file}
+    (folder / "records" / "Attachment.jsonl").write_text(json.dumps(record) + "\n")
+    (folder / "media" / "attachments" / "1").write_bytes(b"original")
+    return folder
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
+@pytest.mark.parametrize("name", ["media/attachments/1", "media/attachments", "media", "records/Attachment.jsonl",
+                                  "records", "about.json", "media/attachments/2"])  # fmt: skip
+def test_link_in_a_folder_is_refused(tmp_path, name):
+    """
+    A link in a folder of records is refused wherever it is, because it could lead to any file of this machine.
+    """
+    folder, outside = small_folder(tmp_path), tmp_path / "outside"
+    path = folder / name
+    if path.exists():
+        path.rename(outside)
+    else:
+        outside.write_text("secret")
+    path.symlink_to(outside)
+
+    with pytest.raises(ValueError, match=r"is a link, which could lead to any file"):
+        LocalSite(data=folder).start()
+    assert not (tmp_path / "site.db").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
+def test_pipe_in_a_folder_is_refused(tmp_path):
+    """
+    A named pipe, which would make the load wait for ever, is refused.
+    """
+    folder = small_folder(tmp_path)
+    os.mkfifo(folder / "records" / "Shot.jsonl")
+
+    with pytest.raises(ValueError, match="is no regular file"):
+        LocalSite(data=folder).start()
+
+
+def test_loaded_and_dumped_files_are_copies(tmp_path, make_connection):
+    """
+    A site, the folder that it was filled from and a dump of it share no file: writing into one changes no other.
+    """
+    folder, path, out = small_folder(tmp_path), tmp_path / "site.db", tmp_path / "out"
+    (folder / "media" / "attachments" / "..odd").write_bytes(b"ignored")
+    with LocalSite(data=folder, db=path) as site, contextlib.closing(make_connection(site)) as sg:
+        assert "..odd" in site.store.loaded.left_out[0]
+        (folder / "media" / "attachments" / "1").write_bytes(b"changed in the folder")
+        write(site.store, out)
+        dumped = out / "media" / "attachments" / "1"
+        assert dumped.read_bytes() == b"original"
+        dumped.write_bytes(b"changed in the dump")
+        assert sg.download_attachment({"type": "Attachment", "id": 1}) == b"original"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
+def test_link_in_the_files_of_a_site_is_neither_served_nor_copied(tmp_path, make_connection):
+    """
+    A link that somebody put among a site's files is not served, dumped or backed up.
+    """
+    path = tmp_path / "site.db"
+    with LocalSite(data=small_folder(tmp_path), db=path) as site, contextlib.closing(make_connection(site)) as sg:
+        stored = site.store.media.attachment(1)
+        stored.unlink()
+        stored.symlink_to(__file__)
+        with pytest.raises(shotgun_api3.ShotgunFileDownloadError):
+            sg.download_attachment({"type": "Attachment", "id": 1})
+        with pytest.raises(ValueError, match="is a link"):
+            write(site.store, tmp_path / "out")
+        with pytest.raises(ValueError, match="is a link"):
+            back_up_site(path, tmp_path / "copy.db")
+
+
+@pytest.mark.parametrize(
+    "line", ['{"id": 1e400}', '{"id": 99999999999999999999}', "[1]", "5", '{"id": "x"}', "{", "[" * 100_000, "{}"]
+)
+def test_line_that_is_no_record_is_refused(tmp_path, line):
+    """
+    A line that is not a record is refused with the name of its file, whatever it is.
+    """
+    folder = small_folder(tmp_path)
+    (folder / "records" / "Shot.jsonl").write_text(line + "\n")
+
+    with pytest.raises(ValueError, match=r"Shot\.jsonl"):
+        LocalSite(data=folder).start()
+
+
+def test_image_that_is_no_number_is_refused(tmp_path):
+    """
+    An image field of a record names a thumbnail by its number, and nothing else.
+    """
+    folder = small_folder(tmp_path)
+    (folder / "records" / "Shot.jsonl").write_text('{"id": 1, "image": {"thumbnail": "../../x"}}\n')
+
+    with pytest.raises(ValueError, match=r"invalid literal|Shot\.jsonl"):
+        LocalSite(data=folder).start()

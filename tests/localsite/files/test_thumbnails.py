@@ -10,8 +10,11 @@ import urllib.request
 
 import pytest
 import shotgun_api3
+from fix_fuzz import enormous_png
 from page_login import script_login
 from PIL import Image
+
+from sgextended.localsite.files.thumbnails import TooManyPixelsError, make_thumbnail
 
 # The official client leaves the files that it sends open.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
@@ -111,10 +114,11 @@ def test_broken_image_leaves_no_thumbnail(media, version, tmp_path, content):
 
 def test_enormous_image_leaves_no_thumbnail(media, version, tmp_path, monkeypatch, picture):
     """
-    An image that would fill the memory is not unpacked, nor a filmstrip that no JPEG can hold.
+    An image beyond Pillow's own limit is refused as one of too many pixels. A filmstrip that no JPEG can hold is left.
     """
     monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 1000)
-    media.upload_thumbnail("Version", version["id"], picture("bomb.png", (200, 200)))
+    with pytest.raises(shotgun_api3.ShotgunError, match="too many pixels"):
+        media.upload_thumbnail("Version", version["id"], picture("bomb.png", (200, 200)))
     assert images(media, version)[0] is None
     monkeypatch.undo()
     media.upload_filmstrip_thumbnail("Version", version["id"], picture("long.png", (65_001, 1), "L"))
@@ -301,3 +305,41 @@ def test_addresses_expire(media_site, media, version, picture, fetch, monkeypatc
         assert b"<Message>Request has expired</Message>" in caught.value.read()
         caught.value.close()
     assert fetch(images(media, version)[0])[0] == "image/jpeg"
+
+
+def test_image_with_too_many_pixels_is_not_decoded(media, version, tmp_path):
+    """
+    A small file that claims to be an enormous image is refused as a thumbnail, before its pixels need memory.
+    """
+    bomb = tmp_path / "bomb.png"
+    for width, height, filmstrip in ((13_370, 13_370, False), (2**31 - 1, 2, False), (60_000, 400, True)):
+        bomb.write_bytes(enormous_png(width, height))
+        upload = media.upload_filmstrip_thumbnail if filmstrip else media.upload_thumbnail
+        with pytest.raises(shotgun_api3.ShotgunError, match=r"pixels\. Send a smaller image"):
+            upload("Version", version["id"], str(bomb))
+    assert images(media, version) == [None, None, None]
+
+
+def test_large_image_is_stored_as_a_file_without_a_thumbnail(media, version, tmp_path):
+    """
+    An image that is too large for a thumbnail can be uploaded as a file.
+    """
+    path = tmp_path / "texture.png"
+    path.write_bytes(enormous_png(16_000, 16_000))
+    number = media.upload("Version", version["id"], str(path), "sg_uploaded_movie")
+
+    assert media.download_attachment({"type": "Attachment", "id": number}) == path.read_bytes()
+    assert images(media, version)[0] is None
+
+
+def test_decoding_needs_no_memory_for_the_pixels_that_are_left_out(tmp_path):
+    """
+    A JPEG of more pixels than the limit makes a thumbnail if it is decoded to a smaller size.
+    """
+    path, target = tmp_path / "large.jpg", tmp_path / "thumbnail.jpg"
+    Image.new("L", (9000, 9000), 100).save(path, "JPEG")
+
+    assert make_thumbnail(path, target)
+    Image.new("L", (9000, 9000), 100).save(path, "JPEG", progressive=True)
+    with pytest.raises(TooManyPixelsError, match="9000 x 9000 pixels"):
+        make_thumbnail(path, target)

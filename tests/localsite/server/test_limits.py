@@ -13,6 +13,7 @@ import socket
 
 import pytest
 import shotgun_api3
+from fix_fuzz import GOOD, KEYS, SHOT, WORDS, places, replaced
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,126 +23,21 @@ from sgextended.localsite.server.rpc_table import RPCS
 
 EXAMPLES = int(os.environ.get("SGEXTENDED_FUZZ", "150"))  # more of them find more
 GUARD = 10  # seconds after which a site that does not answer fails its test
-_KEYS = [
-    *("additional_filter_presets", "conditions", "current_page", "data_type", "direction", "entities", "entity"),
-    *("entities_per_page", "entity_types", "field", "field_name", "fields", "filters", "grouping", "id", "name"),
-    *("include_archived_projects", "logical_operator", "multi_entity_update_mode", "paging", "path", "project"),
-    *("properties", "property_name", "relation", "request_type", "return_fields", "return_only", "sorts", "summaries"),
-    *("text", "type", "url", "user", "value", "values", "local_path", "relative_path", "local_storage", "prefs"),
-]
-_WORDS = [
-    *("and", "asc", "between", "code", "contains", "count", "create", "desc", "entity", "entity.Shot.code", "exact"),
-    *("in", "in_last", "is", "is_not", "Note", "or", "Project", "retired", "set", "Shot", "sg_sequence", "starts_with"),
-    *("Task", "tasks.Task.content", "update", "Version", "$FROM$Task.entity", "month", "sum", "", "DAY", "this_file"),
-    *("/Project/1/Shot", f"/Project/{2**70}", f"/Project/1/Shot/id/{2**70}", "/Project/\u00b2"),
-    *("2024-01-01", "2024-01-01T00:00:00Z", "image", "sg_uploaded_movie", "tags", "task_assignees", "duration"),
-]
 _scalars = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-(2**70), 2**70),
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=8),
-    st.sampled_from(_WORDS),
+    st.sampled_from(WORDS),
 )
 _values = st.recursive(
     _scalars,
     lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(_KEYS) | st.text(max_size=5), inner, max_size=5)
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), inner, max_size=5)
     ),
     max_leaves=12,
 )
-
-
-_SHOT = {"type": "Shot", "id": 1}
-_FILTERS = {
-    "logical_operator": "and",
-    "conditions": [
-        {"path": "code", "relation": "is", "values": ["x"]},
-        {"logical_operator": "or", "conditions": [{"path": "project.Project.name", "relation": "in", "values": ["x"]}]},
-        {"path": "created_at", "relation": "in_last", "values": [3, "DAY"]},
-        {"path": "tasks", "relation": "is_not", "values": [{"type": "Task", "id": 1}]},
-    ],
-}
-_FIELDS_SENT = [
-    {"field_name": "code", "value": "y"},
-    {"field_name": "project", "value": {"type": "Project", "id": 1}},
-    {"field_name": "assets", "value": [], "multi_entity_update_mode": "add"},
-    {"field_name": "sg_status_list", "value": "ip"},
-]
-_DATES = [{"field_name": name, "value": "2024-01-02"} for name in ("start_date", "due_date")]
-_DATES += [{"field_name": "duration", "value": 480}, {"field_name": "splits", "value": []}]
-_PATH = [{"field_name": "sg_uploaded_movie", "value": {"local_path": "/mnt/x", "name": "n", "content_type": "t"}}]
-_PRESETS = [{"preset_name": "LATEST", "latest_by": "ENTITIES_CREATED_AT"}]
-# A good request of each name, whose parts are replaced by anything at all.
-_GOOD = [
-    ("read", {"type": "Shot", "filters": _FILTERS, "return_fields": ["code", "project.Project.name"], "return_only":
-              "active", "paging": {"entities_per_page": 5, "current_page": 1}, "include_archived_projects": False,
-              "sorts": [{"field_name": "code", "direction": "asc"}], "return_paging_info": True}),
-    ("read", {"type": "Version", "filters": _FILTERS, "additional_filter_presets": _PRESETS}),
-    ("summarize", {"type": "Shot", "filters": _FILTERS, "summaries": [{"field": "id", "type": "count", "value": 1}],
-                   "grouping": [{"field": "created_at", "type": "month", "direction": "asc"}]}),
-    ("create", {"type": "Shot", "fields": _FIELDS_SENT, "return_fields": ["id"]}),
-    ("update", {"type": "Shot", "id": 1, "fields": _FIELDS_SENT, "multi_entity_update_mode": "set"}),
-    ("update", {"type": "Task", "id": 1, "fields": _DATES}),
-    ("update", {"type": "Version", "id": 1, "fields": _PATH}),
-    ("delete", {"type": "Shot", "id": 2}),
-    ("revive", {"type": "Shot", "id": 2}),
-    ("batch", [{"request_type": "update", "type": "Shot", "id": 1, "fields": _FIELDS_SENT},
-               {"request_type": "create", "type": "Shot", "fields": _FIELDS_SENT}]),
-    ("schema_read", {"project": {"type": "Project", "id": 1}}),
-    ("schema_entity_read", {"project": {"type": "Project", "id": 1}}),
-    ("schema_field_read", {"type": "Shot", "field_name": "code", "project": {"type": "Project", "id": 1}}),
-    ("schema_field_create", {"type": "Shot", "data_type": "list", "properties": [
-        {"property_name": "name", "value": "N"}, {"property_name": "valid_values", "value": ["a"]}]}),
-    ("schema_field_update", {"type": "Shot", "field_name": "code", "properties": [
-        {"property_name": "description", "value": "d"}], "project": {"type": "Project", "id": 1}}),
-    ("schema_field_delete", {"type": "Shot", "field_name": "sg_n"}),
-    ("follow", {"user": {"type": "HumanUser", "id": 1}, "entity": _SHOT}),
-    ("unfollow", {"user": {"type": "HumanUser", "id": 1}, "entity": _SHOT}),
-    ("followers", {"entity": _SHOT}),
-    ("following", {"user": {"type": "HumanUser", "id": 1}, "project": {"type": "Project", "id": 1}}),
-    ("note_thread_contents", {"note_id": 1, "entity_fields": {"Note": ["subject"], "Reply": ["content"]}}),
-    ("query_display_name_cache", {"text": "some x", "entity_types": {"Shot": _FILTERS}, "project_ids": [1],
-                                  "max_results": 5}),
-    ("activity_stream", {"type": "Shot", "id": 1, "max_id": None, "min_id": 0, "limit": 5, "entity_fields":
-                         {"Shot": ["code"]}}),
-    ("nav_expand", {"path": "/Project/1", "seed_entity_field": "Version.entity", "entity_fields":
-                    {"Shot": ["code"]}}),
-    ("nav_search", {"root_path": "/", "seed_entity_field": "Version.entity", "search_criteria": {"search_string":
-                    "x"}}),
-    ("nav_search", {"root_path": "/", "seed_entity_field": None, "search_criteria": {"entity": _SHOT}}),
-    ("get_session_token", {}),
-    ("preferences_read", {"prefs": ["hours_per_day"]}),
-    ("user_subscriptions_read", {}),
-    ("user_subscriptions_create", {"users": [{"humanUserId": 1, "subscription": ["x"]}]}),
-    ("update_project_last_accessed_by_current_user", {"project_id": 1, "user_id": 1}),
-    ("export_page", {"format": "csv", "page_id": 1, "layout_name": None}),
-    ("work_schedule_read", {"start_date": "2024-01-01", "end_date": "2024-01-09", "project": None, "user": None}),
-    ("work_schedule_update", {"date": "2024-01-01", "working": True, "description": None, "project": None, "user": None,
-                              "recalculate_field": "due_date"}),
-]  # fmt: skip
-
-
-def _places(value, at=()):
-    """
-    Yield the way to every part of a value.
-    """
-    yield at
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, part in items:
-        yield from _places(part, (*at, key))
-
-
-def _replaced(value, at, new):
-    """
-    Return a copy of *value* in which the part at the end of the way *at* is another.
-    """
-    if not at:
-        return new
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[at[0]] = _replaced(copy[at[0]], at[1:], new)
-    return copy
 
 
 @st.composite
@@ -149,13 +45,13 @@ def _requests(draw):
     """
     Good requests in which one or two parts are replaced by anything at all, some with one more key.
     """
-    method, payload = draw(st.sampled_from(_GOOD))
+    method, payload = draw(st.sampled_from(GOOD))
     types = sorted(standard_schema().types)
     for _change in range(draw(st.integers(1, 2))):
-        at = draw(st.sampled_from(list(_places(payload))))
-        payload = _replaced(payload, at, draw(_values | st.sampled_from(types)))
+        at = draw(st.sampled_from(list(places(payload))))
+        payload = replaced(payload, at, draw(_values | st.sampled_from(types)))
     if isinstance(payload, dict) and draw(st.booleans()):
-        payload = {draw(st.sampled_from(_KEYS)): draw(_values), **payload}
+        payload = {draw(st.sampled_from(KEYS)): draw(_values), **payload}
     return method, payload
 
 
@@ -163,7 +59,7 @@ def test_every_request_is_fuzzed():
     """
     No request of the protocol is forgotten here.
     """
-    assert {method for method, _payload in _GOOD} == set(RPCS) - {"info"}
+    assert {method for method, _payload in GOOD} == set(RPCS) - {"info"}
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +111,7 @@ def test_nearly_right_requests_are_answered(fuzzed, request):
     assert isinstance(json.loads(body), dict)
 
 
-@pytest.mark.parametrize("entity", [None, {}, 5, _SHOT])
+@pytest.mark.parametrize("entity", [None, {}, 5, SHOT])
 def test_key_that_a_request_does_not_have_is_ignored(fuzzed, entity):
     """
     A request that is executed is answered and recorded also if it names an entity, which only `follow` has.
@@ -372,8 +268,8 @@ def test_file_that_is_too_large_is_refused(site, sg, project, monkeypatch, conte
     """
     A file over the bound is refused by form and in storage, and leaves nothing on the disk.
     """
-    monkeypatch.setattr("sgextended.localsite.files.upload_forms.MAX_FILE_BYTES", 1000)
     media = site.store.media
+    monkeypatch.setattr(media, "max_file_bytes", 1000)
     connection = http.client.HTTPConnection(site.url.partition("//")[2], timeout=GUARD)
     folder = media.scratch().parent
     if "form" in content_type:

@@ -152,7 +152,7 @@ def test_body_that_is_too_large_is_refused(post, monkeypatch):
     """
     A body over the limit is refused, with or without a Content-Length header.
     """
-    monkeypatch.setattr("sgextended.localsite.server.http_routes.MAX_BODY_BYTES", 1000)
+    monkeypatch.setattr("sgextended.localsite.server.request_body.MAX_BODY_BYTES", 1000)
     told = post(b" " * 2000)
     chunked = post(iter([b" " * 600, b" " * 600]))
 

@@ -25,7 +25,7 @@ def test_two_processes_serve_one_file(tmp_path):
     """
     path = tmp_path / "site.db"
     with contextlib.ExitStack() as stack:
-        sites = [stack.enter_context(LocalSite(db=path, api_key="k")) for _each in range(2)]
+        sites = [stack.enter_context(LocalSite(db=path, api_key="k", share_db=True)) for _each in range(2)]
         one, two = (stack.enter_context(connect(site)) for site in sites)
         project = one.create("Project", {"name": "P"})
         name = one.schema_field_create("Project", "text", "New One")
@@ -86,7 +86,7 @@ def _parts(connection):
 
 def test_older_file_is_dumped_and_stays_as_it_is(tmp_path):
     """
-    A file of an earlier layout is not served, but its records can be written to a folder; the message says so.
+    A file of an earlier layout is not served; the message says how to upgrade it. Its records can be dumped.
     """
     path = tmp_path / "site.db"
     with LocalSite(db=path) as site, connect(site) as sg:
@@ -98,7 +98,7 @@ def test_older_file_is_dumped_and_stays_as_it_is(tmp_path):
     connection.close()
     content = path.read_bytes()
 
-    with pytest.raises(ValueError, match=r"An earlier version wrote the file. Run 'sgextended site dump FOLDER --db"):
+    with pytest.raises(ValueError, match=r"An earlier version wrote the file. Run 'sgextended site upgrade --db"):
         LocalSite(db=path).start()
     store = Store(path, reads_older=True)
     with store.reading() as tx:
