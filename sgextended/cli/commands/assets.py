@@ -93,7 +93,8 @@ def count_assets(sg: SGExtended, *, names: Optional[Sequence[str]], workers: int
     """
     meter = run_items.CostMeter(sg)
     projects = sg.find_projects(fields=["name"]) if names is None else find_projects_by_name(sg, names)
-    outcome = run_items.run(sg, count_project_assets, projects, run_items.RunOptions(workers=workers), meter=meter)
+    options = run_items.RunOptions(workers=workers, label="Projects")
+    outcome = run_items.run(sg, count_project_assets, projects, options, meter=meter)
     return AssetReport(projects=tuple(counted for _project, counted in outcome.done), outcome=outcome)
 
 

@@ -263,7 +263,7 @@ class _Puller:
         """
         sized = self._sized(selections)
         wanted = [selection for selection, size in sized if size or self.with_retired]
-        with reporter(progress=True, total=sum(size for _selection, size in sized)) as report:
+        with reporter(progress=True, total=sum(size for _selection, size in sized), label="Records") as report:
             counts = self._map(self._pull_selection, wanted, report)
         self.skipped += write_shown_fields(self.sg, self.folder, self.plan.schema, self._project_ids())
         if self.with_followers:
@@ -280,7 +280,9 @@ class _Puller:
             new_links = self._new_links(seen, complete_types)
             if not new_links:
                 return counts
-            with reporter(progress=True, total=sum(len(ids) for _type, ids in new_links)) as report:
+            with reporter(
+                progress=True, total=sum(len(ids) for _type, ids in new_links), label="Linked records"
+            ) as report:
                 jobs = [(entity_type, ids, entity_type in begun) for entity_type, ids in new_links]
                 for entity_type, count in self._map(self._pull_linked, jobs, report).items():
                     if count:
@@ -443,8 +445,18 @@ class _Puller:
                         missing[kind, number] = (record["type"], record["id"])
         self._thumbnails = ThumbnailWait()
         jobs = [(*upload, *owner) for upload, owner in missing.items()]
-        results = self.sg.map(self._pull_file, jobs, workers=_FILES_AT_ONCE, on_error="collect", progress=True)
-        with contextlib.closing(results):  # type: ignore[type-var] # it is a generator
+        with (
+            reporter(progress=True, total=len(jobs), label="Files") as report,
+            contextlib.closing(
+                self.sg.map(
+                    self._pull_file,
+                    jobs,
+                    workers=_FILES_AT_ONCE,
+                    on_error="collect",
+                    progress=lambda done, failed, _total: report(done, failed),
+                )  # type: ignore[type-var] # it is a generator
+            ) as results,
+        ):
             return [result for result in results if isinstance(result, Failure)]
 
     def _media_path(self, kind: str, number: int) -> Path:

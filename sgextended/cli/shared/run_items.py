@@ -28,6 +28,7 @@ from sgextended import Failure, SGExtended, SGWorker
 from sgextended.cli.shared.output import plural
 from sgextended.errors import CallError
 from sgextended.workers.journal import name_of
+from sgextended.workers.progress import reporter
 
 INTERRUPTED = 130  # the exit status of a command that Ctrl-C has stopped
 
@@ -51,12 +52,15 @@ class RunOptions:
         journal: The file that records finished items. None: no record.
 
         unit: What one worker is called in messages, such as "process".
+
+        label: The label of the progress bar.
     """
 
     workers: int
     executor: Optional[Executor] = None
     journal: Optional[Path] = None
     unit: str = "worker"
+    label: str = "Items"
 
     @property
     def in_this_process(self) -> bool:
@@ -211,11 +215,11 @@ def run(
         "executor": options.executor,
         "journal": options.journal,
         "on_error": "collect",
-        "progress": True,
     }
     source = CountedItems(_recorded(items, pending), len(items))
     try:
-        with _handle_ctrl_c():
+        with _handle_ctrl_c(), reporter(True, len(items), options.label) as report:
+            map_options["progress"] = lambda done, failed, _total: report(done, failed)
             if inspect.isclass(function) and issubclass(function, SGWorker):
                 results = function.map(source, site=sg.site, **map_options)
             else:
