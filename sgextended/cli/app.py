@@ -17,8 +17,11 @@ from sgextended.cli.commands import (
     demo,
     doctor,
     export,
+    files,
     find,
     get,
+    note,
+    publish,
     pull,
     schema,
     site,
@@ -87,6 +90,10 @@ app.command("create")(create_update.create)
 app.command("update")(create_update.update)
 app.command("delete")(delete.delete)
 app.command("revive")(delete.revive)
+app.command("upload")(files.upload)
+app.command("download")(files.download)
+app.command("note")(note.command)
+app.command("publish")(publish.command)
 app.command("schema")(schema.command)
 app.command("export")(export.command)
 app.command("doctor")(doctor.command)

@@ -84,9 +84,9 @@ def command(
             part.fetch(sg)
         except (KeyboardInterrupt, *CallError) as error:
             part.save_progress()
-            sys.stderr.write(
+            output.say(
                 f"The export is not complete: {part.path} has {output.plural(part.count, 'row')} so far. "
-                "Run the same command again to resume it.\n"
+                "Run the same command again to resume it."
             )
             if isinstance(error, KeyboardInterrupt):
                 return INTERRUPTED
@@ -213,7 +213,7 @@ class PartialFile:
                 stream.truncate(progress["size"])
                 stream.seek(0, io.SEEK_END)
                 part.count, part.last_id = progress["count"], progress["last_id"]
-                sys.stderr.write(f"Resuming after {output.plural(part.count, 'row')} in {path}.\n")
+                output.say(f"Resuming after {output.plural(part.count, 'row')} in {path}.")
             elif export.file_format == "csv":
                 stream.write((output.BYTE_ORDER_MARK if export.bom else "").encode() + _csv_line(export.columns))
             yield part

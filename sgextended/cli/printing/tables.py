@@ -28,7 +28,15 @@ def make_console() -> Console:
     return Console(width=_UNLIMITED)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[bool]) -> None:
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numbers: Sequence[bool],
+    *,
+    title: Optional[str] = None,
+    totals: Optional[Sequence[str]] = None,
+    keep_first: bool = False,
+) -> None:
     """
     Print a table. If it is too narrow for all columns, leave out columns of text and name them on stderr.
 
@@ -38,17 +46,24 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: 
         rows: The texts of the cells.
 
         numbers: For each column, whether it has numbers.
+
+        title: A title above the table.
+
+        totals: Texts for a last row, below a line.
+
+        keep_first: Whether to leave out numbers rather than the first column.
     """
     console = make_console()
-    shown, left_out = columns_that_fit(columns, rows, numbers, console.width)
-    table = Table()
+    contents = [*rows, *([totals] if totals else [])]
+    shown, left_out = columns_that_fit(columns, contents, numbers, console.width, keep_first=keep_first)
+    table = Table(title=title, title_justify="left", show_footer=totals is not None)
     for at in shown:
+        footer = Text(totals[at] if totals else "")
         if numbers[at]:
-            table.add_column(
-                Text(columns[at]), justify="right", no_wrap=False, min_width=_cells_width(rows, at), overflow="fold"
-            )
+            width = _cells_width(contents, at)
+            table.add_column(Text(columns[at]), footer, justify="right", min_width=width, overflow="fold")
         else:
-            table.add_column(Text(columns[at]), overflow="fold")
+            table.add_column(Text(columns[at]), footer, overflow="fold")
     for row in rows:
         table.add_row(*(Text(row[at]) for at in shown))  # Text: rich would read [brackets] as markup
     console.print(table)
@@ -60,18 +75,25 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: 
 
 
 def columns_that_fit(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[bool], width: int
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numbers: Sequence[bool],
+    width: int,
+    *,
+    keep_first: bool = False,
 ) -> Tuple[List[int], List[int]]:
     """
     Return the indexes of the columns to show in a table of a width, and those of the columns to leave out.
 
-    The last columns of text are left out first. The first column of text stays as long as the numbers leave it room.
+    The last columns of text are left out first. The first column of text stays as long as the numbers leave it room;
+    with *keep_first* numbers make room for it.
     """
     least = [_least_width(columns, rows, numbers, at) for at in range(len(columns))]
     shown = list(range(len(columns)))
-    texts = [at for at in shown if not numbers[at]]
-    # Texts from the right, but the first one after the others; then numbers from the right.
-    order = [*texts[:0:-1], *texts[:1], *[at for at in reversed(shown) if numbers[at]]]
+    texts = [at for at in reversed(shown) if not numbers[at]]
+    order = [*texts, *(at for at in reversed(shown) if numbers[at])]
+    if keep_first and texts:
+        order.remove(texts[-1])
     for at in order:
         if sum(least[each] + _BORDER for each in shown) + 1 <= width or len(shown) == 1:
             break
