@@ -21,7 +21,8 @@ LARGEST_FOLDER = 12  # modules
 #: The layers from top to bottom. A layer is a folder or a module of the package; "" is the package itself. A folder's
 #: layer does not include its subfolders and modules that have a layer of their own.
 LAYERS = (
-    "__main__", "cli/entry_point", "cli/app", "cli/commands", "cli/shared", "cli", "pytest_plugin",
+    "__main__", "cli/entry_point", "cli/app", "cli/commands", "cli/shared", "cli/syntax", "cli/printing", "cli",
+    "pytest_plugin",
     "",
     "qt",
     "studio_class", "sg_worker", "extended",

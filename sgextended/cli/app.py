@@ -18,9 +18,12 @@ from sgextended.cli.commands import (
     doctor,
     events,
     export,
+    files,
     find,
     get,
     import_file,
+    note,
+    publish,
     pull,
     schema,
     site,
@@ -28,8 +31,10 @@ from sgextended.cli.commands import (
     whoami,
 )
 from sgextended.cli.commands import map as map_command  # not "map", which would hide the builtin
+from sgextended.cli.printing.terminal import prepare_streams
+from sgextended.cli.shared.output import say
 from sgextended.cli.shared.usage_error import UsageError
-from sgextended.errors import CallError, InvalidArgumentError
+from sgextended.errors import AmbiguousError, CallError, InvalidArgumentError, SchemaError
 
 app = typer.Typer(
     name="sgextended",
@@ -37,6 +42,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -44,13 +50,15 @@ def run() -> None:
     """
     Run the command line. Print an error that the user can fix as one message on stderr, without a traceback.
     """
+    prepare_streams()
     try:
         app(prog_name="sgextended")
-    except (UsageError, InvalidArgumentError) as error:
-        sys.stderr.write(f"sgextended: {error}\n")
+    except (UsageError, InvalidArgumentError, AmbiguousError, SchemaError) as error:
+        say(f"sgextended: {error}")
         sys.exit(2)
     except CallError as error:
-        sys.exit(f"sgextended: {error}{_advice(error)}")
+        say(f"sgextended: {error}{_advice(error)}")
+        sys.exit(1)
 
 
 def _advice(error: BaseException) -> str:
@@ -82,7 +90,12 @@ app.command("count")(count.command)
 app.command("get")(get.command)
 app.command("create")(create_update.create)
 app.command("update")(create_update.update)
-app.command("delete")(delete.command)
+app.command("delete")(delete.delete)
+app.command("revive")(delete.revive)
+app.command("upload")(files.upload)
+app.command("download")(files.download)
+app.command("note")(note.command)
+app.command("publish")(publish.command)
 app.command("schema")(schema.command)
 app.command("export")(export.command)
 app.command("import")(import_file.command)

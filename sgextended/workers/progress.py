@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from typing import Any, Callable, Iterator, Optional, Union
+from typing import Any, Callable, Iterator, List, Optional, Union
 
 Reporter = Callable[[int, int], object]
 #: The type of ``progress=``: whether to show a bar, or a function that is called with (done, failed, total).
@@ -17,7 +17,7 @@ _WIDTH = 30  # characters of the plain bar
 
 
 @contextlib.contextmanager
-def reporter(progress: Progress, total: Optional[int]) -> Iterator[Reporter]:
+def reporter(progress: Progress, total: Optional[int], label: str = "") -> Iterator[Reporter]:
     """
     Yield a function to call with the numbers of done and failed items.
 
@@ -25,11 +25,13 @@ def reporter(progress: Progress, total: Optional[int]) -> Iterator[Reporter]:
         progress: True shows a bar, if stderr is a terminal; a function is called with (done, failed, total).
 
         total: The number of items; None if it is not known.
+
+        label: What the bar counts. "": nothing is shown.
     """
     if callable(progress):
         yield lambda done, failed: progress(done, failed, total)
     elif progress and _is_terminal(sys.stderr):
-        with _rich_bar(total) or _plain_bar(total) as report:
+        with _rich_bar(total, label) or _plain_bar(total, label) as report:
             yield report
     else:
         yield lambda _done, _failed: None
@@ -41,7 +43,7 @@ def _is_terminal(stream: Any) -> bool:
     return isatty is not None and bool(isatty())
 
 
-def _rich_bar(total: Optional[int]) -> Any:
+def _rich_bar(total: Optional[int], label: str) -> Any:
     try:
         from rich.console import Console  # noqa: PLC0415 - an extra
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
@@ -51,9 +53,12 @@ def _rich_bar(total: Optional[int]) -> Any:
 
     @contextlib.contextmanager
     def bar() -> Iterator[Reporter]:
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[failed]}"), TimeRemainingColumn())
+        failed = TextColumn("{task.fields[failed]}")
+        columns: List[Any] = [BarColumn(), MofNCompleteColumn(), failed, TimeRemainingColumn()]
+        if label:
+            columns.insert(0, TextColumn("{task.description}", markup=False))
         shown = RichProgress(*columns, console=Console(stderr=True), transient=True)
-        task = shown.add_task("", total=total, failed="")
+        task = shown.add_task(label, total=total, failed="")
         pid = os.getpid()
         shown.start()
         try:
@@ -68,7 +73,7 @@ def _rich_bar(total: Optional[int]) -> Any:
 
 
 @contextlib.contextmanager
-def _plain_bar(total: Optional[int]) -> Iterator[Reporter]:
+def _plain_bar(total: Optional[int], label: str = "") -> Iterator[Reporter]:
     shown_at = 0.0
 
     def report(done: int, failed: int) -> None:
@@ -77,7 +82,7 @@ def _plain_bar(total: Optional[int]) -> Iterator[Reporter]:
         if now - shown_at < _PAUSE and done + failed != total:
             return
         shown_at = now
-        sys.stderr.write("\r" + _line(done, failed, total))
+        sys.stderr.write("\r" + (f"{label} " if label else "") + _line(done, failed, total))
         sys.stderr.flush()
 
     yield report

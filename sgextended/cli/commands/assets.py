@@ -6,11 +6,10 @@ from typing import Annotated, Any, Dict, List, Optional, Sequence, Tuple
 
 import typer
 from attrs import frozen
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from sgextended import SGExtended
+from sgextended.cli.printing.tables import print_table
+from sgextended.cli.printing.terminal import one_line
 from sgextended.cli.shared import output, run_items
 from sgextended.cli.shared.entity_query import find_projects_by_name
 from sgextended.cli.shared.options import FormatOption, WorkersOption
@@ -93,7 +92,8 @@ def count_assets(sg: SGExtended, *, names: Optional[Sequence[str]], workers: int
     """
     meter = run_items.CostMeter(sg)
     projects = sg.find_projects(fields=["name"]) if names is None else find_projects_by_name(sg, names)
-    outcome = run_items.run(sg, count_project_assets, projects, run_items.RunOptions(workers=workers), meter=meter)
+    options = run_items.RunOptions(workers=workers, label="Projects")
+    outcome = run_items.run(sg, count_project_assets, projects, options, meter=meter)
     return AssetReport(projects=tuple(counted for _project, counted in outcome.done), outcome=outcome)
 
 
@@ -116,9 +116,17 @@ def show(report: AssetReport, output_format: output.Format) -> None:
     Print a report on stdout, and the projects that could not be counted on stderr.
     """
     if output_format is output.Format.TABLE:
-        console = Console()
-        console.print(to_table(report))
-        console.print(report.outcome.cost, highlight=False)
+        columns, rows = _to_texts(report)
+        totals = ["All", *map(str, (sum(report.statuses.values()), *report.statuses.values()))]
+        print_table(
+            columns,
+            rows,
+            [False, *[True] * (len(columns) - 1)],
+            title="Assets by project and status",
+            totals=totals if len(rows) > 1 else None,
+            keep_first=True,
+        )
+        print(report.outcome.cost)  # noqa: T201 - the result
     elif output_format is output.Format.JSON:
         output.print_json(_to_dict(report))
     else:
@@ -134,20 +142,16 @@ def _to_row(counted: ProjectAssets, statuses: Sequence[str]) -> List[Any]:
     return [counted.project["id"], counted.project["name"], counted.total, *counts]
 
 
-def to_table(report: AssetReport) -> Table:
+def _to_texts(report: AssetReport) -> Tuple[List[str], List[List[str]]]:
     """
-    Return a table with a row for each project, a column for each status, and the totals below.
+    Return the columns and rows of a table with a row for each project and a column for each status.
     """
-    several = len(report.projects) > 1
-    table = Table(title="Assets by project and status", show_footer=several, title_justify="left")
-    table.add_column("Project", footer="All", no_wrap=True)
-    table.add_column("Assets", footer=str(sum(report.statuses.values())), justify="right", style="bold")
-    for status, count in report.statuses.items():
-        table.add_column(status or "none", footer=str(count), justify="right")
+    columns = ["Project", "Assets", *(one_line(status or "none") for status in report.statuses)]
+    rows = []
     for counted in report.projects:
         counts = [str(counted.statuses.get(status) or "·") for status in report.statuses]
-        table.add_row(escape(counted.project["name"]), str(counted.total), *counts)
-    return table
+        rows.append([one_line(counted.project["name"]), str(counted.total), *counts])
+    return columns, rows
 
 
 def _to_dict(report: AssetReport) -> Dict[str, Any]:

@@ -19,5 +19,8 @@ def command(
     query = Query(entity_type=entity_type, filters=filters, projects=project)
     sg = connect()
     native = query.to_native(sg)
-    typer.echo(sg.count(native.entity_type, native.filters))
+    count = sg.count(native.entity_type, native.filters)
+    typer.echo(count)
+    if not count:
+        query.explain_empty(sg, native)
     return 0

@@ -19,6 +19,7 @@ from rich.text import Text
 import sgextended
 from sgextended import Proxy, SGExtended, Site
 from sgextended.cli.commands.whoami import user_and_site
+from sgextended.cli.printing.terminal import can_print, one_line
 from sgextended.cli.shared import output
 from sgextended.cli.shared.options import FormatOption
 from sgextended.cli.shared.site_command import Connect, site_command
@@ -88,9 +89,11 @@ def command(connect: Connect, *, output_format: FormatOption = output.Format.TAB
         findings.append(finding)
         if output_format is output.Format.TABLE:
             mark, color = _MARKS[finding.outcome]
-            console.print(Text.assemble((f"{mark} {finding.step:<12}", color), finding.found), soft_wrap=True)
+            arrow = "→" if can_print("→") else "->"
+            mark = mark if can_print(mark) else finding.outcome
+            console.print(Text.assemble((f"{mark} {finding.step:<12}", color), one_line(finding.found)), soft_wrap=True)
             if finding.advice:
-                console.print(Text(f"  {'':<12}→ {finding.advice}"), soft_wrap=True)
+                console.print(Text(one_line(f"  {'':<12}{arrow} {finding.advice}")), soft_wrap=True)
     if output_format is output.Format.JSON:
         output.print_json([asdict(finding) for finding in findings])
     elif output_format is output.Format.CSV:

@@ -7,7 +7,6 @@ import csv
 import datetime as dt
 import functools
 import inspect
-import json
 import logging
 import signal
 import sys
@@ -18,6 +17,8 @@ from typing import Annotated, Any, Callable, Dict, Iterator, List, Optional
 import typer
 
 from sgextended import ConfigurationError, Event, EventRunner, SGExtended
+from sgextended.cli.printing.cells import LinkStyle, csv_cell, to_iso
+from sgextended.cli.printing.terminal import one_line, to_json
 from sgextended.cli.shared import output
 from sgextended.cli.shared.entity_query import find_projects_by_name
 from sgextended.cli.shared.load_function import load_module
@@ -330,11 +331,11 @@ def _print_events(events: Iterator[Event], output_format: output.Format) -> None
         values = {name: getattr(event, name) for name in _COLUMNS}
         if output_format is output.Format.JSON:
             more = {"project": event.project, "added": event.added, "removed": event.removed, "meta": event.meta}
-            sys.stdout.write(json.dumps({**values, **more}, ensure_ascii=False, default=str) + "\n")
+            print(to_json({**values, **more}, default=to_iso))  # noqa: T201 - the result
         elif output_format is output.Format.CSV:
-            writer.writerow([output.to_cell(value) for value in values.values()])
+            writer.writerow([csv_cell(value, LinkStyle.NAME) for value in values.values()])
         else:
-            sys.stdout.write(_line(event) + "\n")
+            print(one_line(_line(event)))  # noqa: T201 - the result
         sys.stdout.flush()
 
 

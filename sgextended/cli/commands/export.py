@@ -8,20 +8,22 @@ export is complete, the file is renamed to ``FILE``.
 
 import contextlib
 import csv
-import datetime as dt
 import io
 import json
 import sys
 from pathlib import Path
-from typing import IO, Annotated, Any, Dict, Iterator, List, Optional, Sequence
+from typing import IO, Annotated, Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import typer
 from attrs import asdict, define, frozen
 
 from sgextended import SGExtended
+from sgextended.cli.printing.cells import LinkStyle, csv_cell, to_iso
+from sgextended.cli.printing.excel import MAX_ROWS, require_openpyxl, write_excel
+from sgextended.cli.printing.terminal import to_json
 from sgextended.cli.shared import output, parquet_writer
 from sgextended.cli.shared.entity_query import Query
-from sgextended.cli.shared.options import FilterOption, ProjectOption, TypeArgument
+from sgextended.cli.shared.options import BomOption, FilterOption, LinksOption, ProjectOption, TypeArgument
 from sgextended.cli.shared.run_items import INTERRUPTED
 from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.cli.shared.usage_error import UsageError
@@ -32,7 +34,7 @@ from sgextended.workers.progress import reporter
 #: The progress is saved after this many entities. Entities written after the last save are fetched again.
 SAVE_INTERVAL = 500
 
-_FILE_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+_FILE_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".xlsx": "xlsx"}
 
 
 @site_command
@@ -41,7 +43,9 @@ def command(
     entity_type: TypeArgument,
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="File to write, with the suffix .csv, .jsonl or .parquet.", dir_okay=False),
+        typer.Argument(
+            metavar="FILE", help="File to write, with the suffix .csv, .xlsx, .jsonl or .parquet.", dir_okay=False
+        ),
     ],
     *,
     filters: FilterOption = None,
@@ -50,6 +54,8 @@ def command(
         Optional[str], typer.Option(metavar="FIELD,...", help="Fields to export. Default: all fields of the type.")
     ] = None,
     limit: Annotated[Optional[int], typer.Option(min=1, help="Maximum number of entities.")] = None,
+    links: LinksOption = None,
+    bom: BomOption = False,
 ) -> int:
     """
     Write all entities of a query to a file.
@@ -58,16 +64,10 @@ def command(
 
     To resume an interrupted export, run the same command again.
     """
-    file_format = _FILE_FORMATS.get(file.suffix.lower())
-    if file_format is None:
-        raise UsageError(f"{file.name} has no known suffix. Name a file that ends in .csv, .jsonl or .parquet.")
-    if not file.absolute().parent.is_dir():
-        raise UsageError(f"There is no folder {file.absolute().parent}. Create it, or name another file.")
-    if file_format == "parquet":
-        parquet_writer.require_pyarrow()
+    file_format = _check_file(file)
     query = Query(entity_type=entity_type, filters=filters, projects=project, fields=fields)
     sg = connect()
-    schema = SiteSchema(sg)
+    schema = sg.site_schema()
     native = query.to_native(sg)
     export = ExportQuery(
         site=sg.site.url,
@@ -76,27 +76,59 @@ def command(
         columns=native.fields if fields is not None else schema.readable(entity_type),
         limit=limit,
         file_format=file_format,
+        links=(links or LinkStyle.NAME).value,
+        bom=bom,
     )
     with PartialFile.open(file, export) as part:
         try:
             part.fetch(sg)
         except (KeyboardInterrupt, *CallError) as error:
             part.save_progress()
-            sys.stderr.write(
+            output.say(
                 f"The export is not complete: {part.path} has {output.plural(part.count, 'row')} so far. "
-                "Run the same command again to resume it.\n"
+                "Run the same command again to resume it."
             )
             if isinstance(error, KeyboardInterrupt):
                 return INTERRUPTED
             raise
-    complete = part.path
-    if file_format == "parquet":
-        types = {name: "text" if name == "type" else schema.field_type(entity_type, name) for name in export.columns}
-        complete = parquet_writer.write_parquet(part.path, types)
+    complete = _convert(part, schema)
     complete.replace(file)
     part.remove()
-    sys.stderr.write(f"Wrote {output.plural(part.count, 'row')} to {file}.\n")
+    output.say(f"Wrote {output.plural(part.count, 'row')} to {file}.")
+    if not part.count:
+        query.explain_empty(sg, native)
     return 0
+
+
+def _check_file(file: Path) -> str:
+    """
+    Return the format of a file. Raise an error if it cannot be written, before a request is sent.
+    """
+    file_format = _FILE_FORMATS.get(file.suffix.lower())
+    if file_format is None:
+        raise UsageError(f"{file.name} has no known suffix. Name a file that ends in .csv, .xlsx, .jsonl or .parquet.")
+    if not file.absolute().parent.is_dir():
+        raise UsageError(f"There is no folder {file.absolute().parent}. Create it, or name another file.")
+    if file_format == "parquet":
+        parquet_writer.require_pyarrow()
+    elif file_format == "xlsx":
+        require_openpyxl()
+    return file_format
+
+
+def _convert(part: "PartialFile", schema: SiteSchema) -> Path:
+    """
+    Return the path of the complete export: *part* itself, or a file that is made from it.
+    """
+    export = part.export
+    if export.file_format not in ("parquet", "xlsx"):
+        return part.path
+    types = {name: "text" if name == "type" else schema.field_type(export.entity_type, name) for name in export.columns}
+    if export.file_format == "parquet":
+        return parquet_writer.write_parquet(part.path, types)
+    complete = part.path.with_name(part.path.name + ".xlsx")
+    _write_excel(part, complete, types, LinkStyle(export.links))
+    return complete
 
 
 @frozen(kw_only=True)
@@ -115,7 +147,11 @@ class ExportQuery:
 
         limit: The maximum number of entities. None: all.
 
-        file_format: "csv", "jsonl" or "parquet".
+        file_format: "csv", "xlsx", "jsonl" or "parquet".
+
+        links: How CSV and Excel show links: a value of `LinkStyle`.
+
+        bom: Whether CSV begins with a byte order mark.
     """
 
     site: str
@@ -124,6 +160,8 @@ class ExportQuery:
     columns: List[str]
     limit: Optional[int]
     file_format: str
+    links: str = LinkStyle.NAME.value
+    bom: bool = False
 
 
 @define(kw_only=True)
@@ -175,9 +213,9 @@ class PartialFile:
                 stream.truncate(progress["size"])
                 stream.seek(0, io.SEEK_END)
                 part.count, part.last_id = progress["count"], progress["last_id"]
-                sys.stderr.write(f"Resuming after {output.plural(part.count, 'row')} in {path}.\n")
+                output.say(f"Resuming after {output.plural(part.count, 'row')} in {path}.")
             elif export.file_format == "csv":
-                stream.write(_csv_line(export.columns))
+                stream.write((output.BYTE_ORDER_MARK if export.bom else "").encode() + _csv_line(export.columns))
             yield part
 
     def fetch(self, sg: SGExtended) -> None:
@@ -192,7 +230,7 @@ class PartialFile:
         total = self.count + min(sg.count(export.entity_type, filters), left or sys.maxsize)
         line = self._csv_row if export.file_format == "csv" else self._json_row
         rows = sg.find_iter(export.entity_type, filters, export.columns, limit=left or 0)
-        with reporter(True, total) as report:
+        with reporter(True, total, export.entity_type) as report:
             for row in rows:
                 self.stream.write(line(row))
                 self.count, self.last_id = self.count + 1, row["id"]
@@ -220,11 +258,12 @@ class PartialFile:
             path.unlink(missing_ok=True)
 
     def _csv_row(self, row: Dict[str, Any]) -> bytes:
-        return _csv_line([output.to_cell(_to_json(row[name])) for name in self.export.columns])
+        links = LinkStyle(self.export.links)
+        return _csv_line([csv_cell(row[name], links) for name in self.export.columns])
 
     def _json_row(self, row: Dict[str, Any]) -> bytes:
         kept = {name: row[name] for name in self.export.columns}
-        return json.dumps(kept, ensure_ascii=False, default=_to_json).encode() + b"\n"
+        return to_json(kept, default=to_iso).encode() + b"\n"
 
 
 def _progress_file_of(path: Path) -> Path:
@@ -256,5 +295,15 @@ def _csv_line(cells: Sequence[Any]) -> bytes:
     return text.getvalue().encode()
 
 
-def _to_json(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, (dt.date, dt.datetime)) else value
+def _write_excel(part: PartialFile, target: Path, types: Mapping[str, Optional[str]], links: LinkStyle) -> None:
+    """
+    Write the rows of a file of JSON lines to an Excel file.
+    """
+    export = part.export
+    if part.count >= MAX_ROWS:
+        raise UsageError(f"An Excel sheet has at most {MAX_ROWS} rows. Use --limit, or export to a .csv file.")
+    with part.path.open(encoding="utf-8") as lines:
+        rows = ([row[name] for name in export.columns] for row in map(json.loads, lines))
+        written = write_excel(target, export.columns, rows, types=types, links=links, title=export.entity_type)
+    if written.shortened:
+        output.say(f"{output.plural(written.shortened, 'cell')} had more text than Excel can read. It was cut off.")

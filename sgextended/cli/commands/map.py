@@ -6,7 +6,6 @@ import contextlib
 import multiprocessing
 import re
 import signal
-import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, Callable, Dict, Iterator, Optional, Tuple
@@ -16,11 +15,12 @@ from attrs import frozen
 
 from sgextended import Failure
 from sgextended.cli.shared import output, run_items
-from sgextended.cli.shared.entity_query import NAME_FIELDS, Query
+from sgextended.cli.shared.entity_query import Query
 from sgextended.cli.shared.load_function import file_to_upload, load_function
 from sgextended.cli.shared.options import FilterOption, FormatOption, ProjectOption, TypeArgument
 from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.syntax.link_finder import NAME_FIELDS
 from sgextended.errors import ConfigurationError
 
 #: How many entities are processed at the same time without --workers.
@@ -173,11 +173,13 @@ def map_entities(
     count = count if limit is None else min(count, limit)
     entities = sg.find_iter(native.entity_type, native.filters, native.fields, limit=limit or 0) if count else iter(())
     with _executor(executor_kind, function, needed=bool(count)) as (executor, workers, unit):
-        options = run_items.RunOptions(workers=workers, executor=executor, journal=journal, unit=unit)
+        options = run_items.RunOptions(
+            workers=workers, executor=executor, journal=journal, unit=unit, label=query.entity_type
+        )
         outcome = run_items.run(sg, function, run_items.CountedItems(entities, count), options, meter=meter)
     _print_results(outcome, output_format)
     if not outcome.total:
-        sys.stderr.write(f"No {query.entity_type} matches the query: there is nothing to do.\n")
+        query.explain_empty(sg, native, f"No {query.entity_type} matches the query: there is nothing to do.")
     else:
         run_items.show_summary(outcome, function)
     return outcome.exit_status

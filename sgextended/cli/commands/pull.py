@@ -15,7 +15,6 @@ from typing import Annotated, Any, Callable, Dict, Iterator, List, Mapping, Opti
 
 import typer
 from attrs import define, evolve, field
-from rich.console import Console
 
 from sgextended import Failure, SGExtended
 from sgextended.cli.commands.pull_plan import (
@@ -29,7 +28,7 @@ from sgextended.cli.commands.pull_plan import (
 )
 from sgextended.cli.commands.pull_site_rows import ids_in, write_follows, write_shown_fields
 from sgextended.cli.shared.entity_query import find_projects_by_name
-from sgextended.cli.shared.output import plural
+from sgextended.cli.shared.output import plural, say
 from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.cli.shared.usage_error import UsageError
 from sgextended.domain.thumbnails import ThumbnailWait
@@ -172,23 +171,20 @@ def pull(
     puller = _Puller(sg=sg, folder=folder, plan=plan, with_retired=retired, with_followers=followers)
     counts = puller.pull_records(selections)
     failures = puller.pull_media() if media else []
-    console = Console(stderr=True, highlight=False)
     for message in puller.skipped:
-        console.print(message, markup=False, soft_wrap=True)
+        say(message)
     for failure in failures[:_MAX_FAILURES_SHOWN]:
-        message = f"The file {failure.item} could not be pulled: {failure.error}"
-        console.print(message, markup=False, soft_wrap=True)
+        say(f"The file {failure.item} could not be pulled: {failure.error}")
     if failures:
-        message = f"{plural(len(failures), 'file')} could not be pulled. Run the same command again to retry."
-        console.print(message, soft_wrap=True)
+        say(f"{plural(len(failures), 'file')} could not be pulled. Run the same command again to retry.")
         return 1
     # Written last: a folder without it is not complete.
     _write_json(folder / "about.json", {"format": _FORMAT_VERSION, "by": "pull", **options})
     (folder / "pull.json").unlink()
     names = "the whole site" if found is None else ", ".join(project["name"] for project in found)
     records, types = plural(sum(counts.values()), "record"), plural(len(counts), "entity type")
-    console.print(f"Wrote {records} of {types} of {names} to {folder}.", markup=False, soft_wrap=True)
-    console.print(f"To serve them: sgextended site --load {folder}", markup=False, soft_wrap=True)
+    say(f"Wrote {records} of {types} of {names} to {folder}.")
+    say(f"To serve them: sgextended site --load {folder}")
     return 0
 
 
@@ -263,7 +259,7 @@ class _Puller:
         """
         sized = self._sized(selections)
         wanted = [selection for selection, size in sized if size or self.with_retired]
-        with reporter(progress=True, total=sum(size for _selection, size in sized)) as report:
+        with reporter(progress=True, total=sum(size for _selection, size in sized), label="Records") as report:
             counts = self._map(self._pull_selection, wanted, report)
         self.skipped += write_shown_fields(self.sg, self.folder, self.plan.schema, self._project_ids())
         if self.with_followers:
@@ -280,7 +276,9 @@ class _Puller:
             new_links = self._new_links(seen, complete_types)
             if not new_links:
                 return counts
-            with reporter(progress=True, total=sum(len(ids) for _type, ids in new_links)) as report:
+            with reporter(
+                progress=True, total=sum(len(ids) for _type, ids in new_links), label="Linked records"
+            ) as report:
                 jobs = [(entity_type, ids, entity_type in begun) for entity_type, ids in new_links]
                 for entity_type, count in self._map(self._pull_linked, jobs, report).items():
                     if count:
@@ -443,8 +441,18 @@ class _Puller:
                         missing[kind, number] = (record["type"], record["id"])
         self._thumbnails = ThumbnailWait()
         jobs = [(*upload, *owner) for upload, owner in missing.items()]
-        results = self.sg.map(self._pull_file, jobs, workers=_FILES_AT_ONCE, on_error="collect", progress=True)
-        with contextlib.closing(results):  # type: ignore[type-var] # it is a generator
+        with (
+            reporter(progress=True, total=len(jobs), label="Files") as report,
+            contextlib.closing(
+                self.sg.map(
+                    self._pull_file,
+                    jobs,
+                    workers=_FILES_AT_ONCE,
+                    on_error="collect",
+                    progress=lambda done, failed, _total: report(done, failed),
+                )  # type: ignore[type-var] # it is a generator
+            ) as results,
+        ):
             return [result for result in results if isinstance(result, Failure)]
 
     def _media_path(self, kind: str, number: int) -> Path:

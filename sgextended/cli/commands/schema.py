@@ -7,9 +7,9 @@ from typing import Annotated, Any, List, Mapping, Optional
 import typer
 
 from sgextended.cli.shared import output
+from sgextended.cli.shared.entity_query import known_fields
 from sgextended.cli.shared.options import FormatOption
 from sgextended.cli.shared.site_command import Connect, site_command
-from sgextended.schema.site_schema import SiteSchema
 
 
 @site_command
@@ -34,7 +34,7 @@ def command(
         rows = [[name, each["name"]["value"]] for name, each in types if each["visible"]["value"]]
     else:
         columns = ["field", "label", "data_type", "editable", "values"]
-        fields = SiteSchema(sg).fields(entity_type)
+        fields = known_fields(sg.site_schema(), entity_type)
         rows = [
             [name, each["name"]["value"], each["data_type"]["value"], each["editable"]["value"], _valid_values(each)]
             for name, each in sorted(fields.items())

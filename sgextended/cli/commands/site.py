@@ -6,16 +6,16 @@
 
 import contextlib
 import logging
+import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Iterator, List, Optional, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Iterator, List, Mapping, Optional, Sequence
 
 import typer
 from attrs import frozen
-from rich.console import Console
 
-from sgextended.cli.shared.output import plural
+from sgextended.cli.shared.output import plural, say
 from sgextended.cli.shared.site_accounts import Accounts, asked, private_files, read_secrets, split_roles
 
 if TYPE_CHECKING:
@@ -281,7 +281,8 @@ def serve(*, accounts: Accounts, access_log: Optional[str], receivers: Receivers
             typer.echo(each)
         if site.store.loaded is not None:
             for skipped in site.store.loaded.left_out:
-                typer.echo(f"Not loaded from the folder, because a local site cannot store it: {skipped}.", err=True)
+                say(f"Not loaded from the folder, because a local site cannot store it: {skipped}.")
+        say(how_to_use(site.environment(), key_is_known=options["api_key"] is not None))
 
     try:
         site = LocalSite(**options)
@@ -295,6 +296,25 @@ def serve(*, accounts: Accounts, access_log: Optional[str], receivers: Receivers
             f"sgextended: The local site cannot be served on port {options['port']}. {error}. "
             "Choose another port with --port, or --port 0 for a free one."
         )
+
+
+def how_to_use(environment: Mapping[str, str], *, key_is_known: bool) -> str:
+    """
+    Return the lines that make a shell use the site, and how to stop it.
+
+    Args:
+        environment: The environment variables.
+
+        key_is_known: Whether the user chose the key, so that it is not printed.
+    """
+    shown = dict(environment)
+    if key_is_known:
+        shown["SHOTGUN_API_KEY"] = "THE_KEY_THAT_YOU_GAVE"
+    if os.name == "nt":
+        lines = [f"$env:{name} = '{value}'" for name, value in shown.items()]
+    else:
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in shown.items()]
+    return "\n".join(["To use it in another shell:", *(f"  {line}" for line in lines), "To stop it, press Ctrl-C."])
 
 
 def _add_receivers(site: "LocalSite", receivers: Receivers) -> None:
@@ -359,8 +379,7 @@ def dump(db: Path, folder: Path) -> None:
             counts = dump_records(tx, folder)
     except (OSError, ValueError) as error:
         sys.exit(f"sgextended: {db} cannot be dumped. {error}")
-    message = f"Wrote {plural(sum(counts.values()), 'record')} of {plural(len(counts), 'entity type')} to {folder}."
-    Console(stderr=True, highlight=False).print(message, markup=False, soft_wrap=True)
+    say(f"Wrote {plural(sum(counts.values()), 'record')} of {plural(len(counts), 'entity type')} to {folder}.")
 
 
 def back_up(db: Path, target: Path) -> None:
@@ -375,7 +394,7 @@ def back_up(db: Path, target: Path) -> None:
             back_up_site(db, target)
     except (OSError, ValueError) as error:
         sys.exit(f"sgextended: {db} cannot be copied. {error}")
-    Console(stderr=True, highlight=False).print(f"Copied {db} to {target}.", markup=False, soft_wrap=True)
+    say(f"Copied {db} to {target}.")
 
 
 def upgrade(db: Path) -> None:
@@ -393,4 +412,4 @@ def upgrade(db: Path) -> None:
         message = f"{db} has the current layout already. Fields that it lacked were added."
     else:
         message = f"Upgraded {db} from layout {done.before}. {done.copy} has it as it was."
-    Console(stderr=True, highlight=False).print(message, markup=False, soft_wrap=True)
+    say(message)

@@ -8,14 +8,25 @@ field, which only the site's schema has: ``0010`` is text in ``code`` and a numb
 digits alone would send the number 10 for a shot that is named 0010. The schema of an entity type costs one request.
 """
 
-import datetime as dt
 import json
 import re
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from attrs import frozen
 
+from sgextended.cli.syntax.date_words import TWO_WORDS
+from sgextended.cli.syntax.link_finder import LinkFinder
+from sgextended.cli.syntax.typed_values import (
+    JSON_TYPES,
+    MakeError,
+    Token,
+    TypedField,
+    error_at,
+    split_list,
+    to_number,
+)
 from sgextended.errors import InvalidArgumentError, NotFoundError
+from sgextended.schema import validation
 from sgextended.schema.site_schema import SiteSchema, did_you_mean
 
 _RANGE_OPERATORS = ("between", "not_between")
@@ -34,10 +45,6 @@ OPERATORS = (
 SYMBOLS = {"=": "is", "==": "is", "!=": "is_not", ">": "greater_than", "<": "less_than"}
 _UNSUPPORTED_SYMBOLS = {">=": "greater_than", "<=": "less_than", "<>": "is_not", "~": "contains", "=~": "contains"}
 
-_NUMBER_TYPES = frozenset({"number", "duration", "percent", "timecode", "float", "currency"})
-_FLOAT_TYPES = frozenset({"float", "currency"})
-_LINK_TYPES = frozenset({"entity", "multi_entity", "addressing"})
-_JSON_TYPES = _LINK_TYPES | {"tag_list", "url", "serializable", "pivot_column", "image"}
 _UNITS = ("HOUR", "DAY", "WEEK", "MONTH", "YEAR")
 
 _SPACE = re.compile(r"\s*")
@@ -46,31 +53,9 @@ _OPERATOR = re.compile(r"[=!<>~]+|[^\s,=!<>~'\"]+")
 _QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _ESCAPE = re.compile(r"\\([\\\"'])")
 _UNQUOTED = re.compile(r"[^\s,]+")
-_LINK = re.compile(r"([A-Z]\w*):(\d+)")
 _INTEGER = re.compile(r"[+-]?\d+")
-_DECIMAL = re.compile(r"[+-]?(\d+\.\d*|\.\d+)")
-_PLAIN_INTEGER = re.compile(r"-?(0|[1-9]\d*)")  # without leading zeros: 0010 is a name
 
 _EXAMPLE = "Write FIELD OPERATOR VALUE, such as 'sg_status_list is ip'."
-
-
-@frozen
-class Token:
-    """
-    A field name or a value in a typed text, with its position. *end* is the index after its last character.
-    """
-
-    text: str
-    start: int
-    end: int
-    quoted: bool = False
-
-    @property
-    def is_none(self) -> bool:
-        """
-        Whether the token means no value: an unquoted None or null.
-        """
-        return not self.quoted and self.text.lower() in {"none", "null"}
 
 
 @frozen
@@ -101,14 +86,16 @@ def parse_filter(text: str) -> Filter:
         return _parse_json(text)
     named = _FIELD.match(text, start)
     if not named:
-        raise _error_at(text, start, len(text), f"A filter must begin with a field name. {_EXAMPLE}")
+        raise error_at(text, start, len(text), f"A filter must begin with a field name. {_EXAMPLE}")
     field = Token(named.group(), *named.span())
     operator, end = _parse_operator(text, field)
     values = _parse_values(text, end, operator)
     return Condition(text, field, operator, tuple(values))
 
 
-def to_native_filters(filters: Sequence[Filter], schema: SiteSchema, entity_type: str) -> List[Any]:
+def to_native_filters(
+    filters: Sequence[Filter], schema: SiteSchema, entity_type: str, links: Optional[LinkFinder] = None
+) -> List[Any]:
     """
     Return the filters as native conditions, each value converted to the data type of its field.
 
@@ -119,14 +106,30 @@ def to_native_filters(filters: Sequence[Filter], schema: SiteSchema, entity_type
 
         entity_type: The entity type that the filters apply to.
 
+        links: Finds linked entities by name, and statuses by label. None: links are typed with their type and id, and
+            statuses by code.
+
     Raises:
-        InvalidArgumentError: The entity type has no such field, or the field cannot hold the value. The message marks
-            the position of the mistake.
+        InvalidArgumentError: The entity type has no such field, or the field cannot hold the value or has no such
+            operator. The message marks the position of the mistake.
+
+        NotFoundError: No entity has the name of a link.
     """
-    return [_native_condition(each, schema, entity_type) if isinstance(each, Condition) else each for each in filters]
+    return [
+        _native_condition(each, schema, entity_type, links) if isinstance(each, Condition) else each for each in filters
+    ]
 
 
-def parse_field_value(text: str, start: int, field: str, data_type: Optional[str]) -> Any:
+def parse_field_value(
+    text: str,
+    start: int,
+    field: str,
+    data_type: Optional[str],
+    *,
+    schema: Optional[SiteSchema] = None,
+    entity_type: str = "",
+    links: Optional[LinkFinder] = None,
+) -> Any:
     """
     Return the value in ``FIELD=VALUE``, converted to the data type of the field.
 
@@ -142,32 +145,50 @@ def parse_field_value(text: str, start: int, field: str, data_type: Optional[str
 
         data_type: Data type of the field. None if it is not known.
 
+        schema: The schema of the site. None: the value is not compared with it.
+
+        entity_type: The entity type with the field.
+
+        links: Finds linked entities by name. None: links are typed with their type and id.
+
     Raises:
         InvalidArgumentError: The field cannot hold the value. The message marks the position of the mistake.
+
+        NotFoundError: No entity has the name of a link.
     """
     whole = Token(text[start:], start, len(text))
 
-    def error_at(token: Token, message: str) -> InvalidArgumentError:
-        return _error_at(text, token.start, token.end, message)
+    def make_error(token: Token, message: str) -> InvalidArgumentError:
+        return error_at(text, token.start, token.end, message)
 
-    if whole.text[:1] in {"[", "{"} and data_type in _JSON_TYPES:
+    if whole.text[:1] in {"[", "{"} and data_type in JSON_TYPES:
         try:
             return json.loads(whole.text)
         except ValueError as error:
-            raise error_at(
+            raise make_error(
                 whole, f"A value that begins with {whole.text[0]} must be valid JSON for this field: {error}."
             ) from error
-    if whole.is_none:
-        return None
-    if data_type == "multi_entity":
-        if not whole.text:
-            return []
-        parts = _UNQUOTED.finditer(text, start)
-        return [_value(Token(each.group(), *each.span()), field, data_type, error_at) for each in parts]
-    quoted = _QUOTED.fullmatch(whole.text)
-    if quoted and whole.text[1:-1].lower() in {"none", "null"}:
-        return whole.text[1:-1]
-    return _value(whole, field, data_type, error_at)
+    typed = TypedField(
+        name=field,
+        data_type=data_type,
+        schema=schema,
+        entity_type=entity_type,
+        links=links,
+        is_filter=False,
+        make_error=make_error,
+    )
+    if data_type in ("multi_entity", "addressing"):
+        value: Any = None if whole.is_none else [typed.value(part) for part in split_list(whole, text)]
+    elif whole.is_none:
+        value = None
+    else:
+        quoted = _QUOTED.fullmatch(whole.text)
+        if quoted and (whole.text[1:-1].lower() in {"none", "null"} or data_type == "entity"):
+            whole = Token(whole.text[1:-1], whole.start + 1, whole.end - 1, quoted=True)
+        value = typed.value(whole)
+    if value is not None:  # the site says which fields cannot be emptied
+        typed.check(whole, value)
+    return value
 
 
 # --- Parsing
@@ -178,17 +199,12 @@ def _skip_space(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _error_at(text: str, start: int, end: int, message: str) -> InvalidArgumentError:
-    shown = re.sub(r"\s", " ", text)
-    return InvalidArgumentError(f"{message}\n  {shown}\n  {' ' * start}{'^' * max(1, end - start)}")
-
-
 def _parse_json(text: str) -> Union[List[Any], Dict[str, Any]]:
     try:
         value = json.loads(text)
     except ValueError as error:
         at = getattr(error, "pos", 0)
-        raise _error_at(
+        raise error_at(
             text, at, at + 1, f"A filter that begins with {text.strip()[0]} must be valid JSON: {error}."
         ) from error
     if isinstance(value, dict):
@@ -198,25 +214,25 @@ def _parse_json(text: str) -> Union[List[Any], Dict[str, Any]]:
     if value and all(isinstance(each, (list, dict)) for each in value):
         return {"filter_operator": "all", "filters": value}
     message = 'A filter in JSON must be a list of field, operator and values, such as ["code", "is", "a"].'
-    raise _error_at(text, 0, len(text), message)
+    raise error_at(text, 0, len(text), message)
 
 
 def _parse_operator(text: str, field: Token) -> Tuple[str, int]:
     found = _OPERATOR.match(text, _skip_space(text, field.end))
     if not found:
-        raise _error_at(text, field.end, len(text), f"An operator is missing after {field.text!r}. {_EXAMPLE}")
+        raise error_at(text, field.end, len(text), f"An operator is missing after {field.text!r}. {_EXAMPLE}")
     symbol = found.group()
     operator = SYMBOLS.get(symbol, symbol.lower())
     spaced = _OPERATOR.match(text, _skip_space(text, found.end()))
     joined = f"{operator}_{spaced.group().lower()}" if spaced else ""
     if joined in OPERATORS and spaced and text[_skip_space(text, spaced.end()) :]:  # "is not ip"
-        raise _error_at(text, found.start(), spaced.end(), f"Write this operator as one word: {joined!r}.")
+        raise error_at(text, found.start(), spaced.end(), f"Write this operator as one word: {joined!r}.")
     if operator not in OPERATORS:
         if symbol in _UNSUPPORTED_SYMBOLS:
             hint = f" Use {_UNSUPPORTED_SYMBOLS[symbol]!r}."
         else:
             hint = did_you_mean(operator, OPERATORS) or f" The operators are {', '.join(sorted(OPERATORS))}."
-        raise _error_at(text, *found.span(), f"{symbol!r} is not an operator.{hint}")
+        raise error_at(text, *found.span(), f"{symbol!r} is not an operator.{hint}")
     return operator, found.end()
 
 
@@ -230,10 +246,10 @@ def _parse_values(text: str, at: int, operator: str) -> List[Token]:
     while wanted or at < len(text):
         if not wanted and not takes_two:
             message = "Expected one value here. Put text with spaces in quotes. Separate several values by commas."
-            raise _error_at(text, tokens[-1].start, len(text), message)
+            raise error_at(text, tokens[-1].start, len(text), message)
         if at == len(text) or text[at] == ",":
             before = "after the comma" if tokens else f"after {operator!r}"
-            raise _error_at(
+            raise error_at(
                 text, at, at + 1, f'A value is missing {before}. Write "" for empty text, or None for no value.'
             )
         tokens.append(_parse_value(text, at))
@@ -248,7 +264,7 @@ def _parse_values(text: str, at: int, operator: str) -> List[Token]:
             if not takes_two
             else _two_values_hint(operator)
         )
-        raise _error_at(text, tokens[min(expected, len(tokens) - 1)].start, tokens[-1].end, counted + hint)
+        raise error_at(text, tokens[min(expected, len(tokens) - 1)].start, tokens[-1].end, counted + hint)
     return tokens
 
 
@@ -260,16 +276,16 @@ def _two_values_hint(operator: str) -> str:
 
 def _parse_value(text: str, at: int) -> Token:
     if text[at] not in "\"'":
-        plain = _UNQUOTED.match(text, at)
+        plain = TWO_WORDS.match(text, at) or _UNQUOTED.match(text, at)
         assert plain is not None
         return Token(plain.group(), *plain.span())
     quoted = _QUOTED.match(text, at)
     if not quoted:
-        raise _error_at(text, at, len(text), f"This quote is not closed. End the text with {text[at]}.")
+        raise error_at(text, at, len(text), f"This quote is not closed. End the text with {text[at]}.")
     following = text[quoted.end() : quoted.end() + 1]
     if following and following != "," and not following.isspace():
         message = f"The quoted text ended before this. Write a quote inside the text as \\{text[at]}."
-        raise _error_at(text, quoted.end(), len(text), message)
+        raise error_at(text, quoted.end(), len(text), message)
     inside = quoted.group(1) if quoted.group(1) is not None else quoted.group(2)
     return Token(_ESCAPE.sub(r"\1", inside), *quoted.span(), quoted=True)
 
@@ -277,106 +293,94 @@ def _parse_value(text: str, at: int) -> Token:
 # --- Values
 
 
-def _native_condition(condition: Condition, schema: SiteSchema, entity_type: str) -> List[Any]:
+def _native_condition(
+    condition: Condition, schema: SiteSchema, entity_type: str, links: Optional[LinkFinder]
+) -> List[Any]:
     field, operator, tokens = condition.field, condition.operator, condition.values
 
-    def error_at(token: Token, message: str) -> InvalidArgumentError:
-        return _error_at(condition.source, token.start, token.end, message)
+    def make_error(token: Token, message: str) -> InvalidArgumentError:
+        return error_at(condition.source, token.start, token.end, message)
 
     try:
         data_type = schema.field_type(entity_type, field.text)
     except NotFoundError as error:
-        raise error_at(field, f"{error} A filter typed as JSON is sent without this check.") from error
-    if operator in _RELATIVE_DATE_OPERATORS:
-        return [field.text, operator, *_relative_date(tokens, error_at)]
-    if operator in _CALENDAR_OPERATORS:
-        return [field.text, operator, _integer(tokens[0], error_at)]
-    if operator in _TEXT_OPERATORS:
-        return [field.text, operator, tokens[0].text]
-    if operator == "name_id":
-        return [field.text, operator, _number(tokens[0], field.text, error_at)]
-    if operator.startswith("type_"):
-        return [field.text, operator, None if tokens[0].is_none else tokens[0].text]
-    values = [_value(token, field.text, data_type, error_at) for token in tokens]
+        raise make_error(field, f"{error} A filter typed as JSON is sent without this check.") from error
+    _check_operator(condition, data_type, entity_type)
+    typed = TypedField(
+        name=field.text,
+        data_type=data_type,
+        schema=schema,
+        entity_type=entity_type,
+        links=links,
+        make_error=make_error,
+    )
+    values = _values_of_operator(operator, tokens, typed)
+    if values is not None:
+        return [field.text, operator, *values]
+    if data_type == "date_time" and operator == "is":
+        day = typed.whole_day(tokens[0])
+        if day is not None:  # a site would compare with the first moment of the day
+            return [field.text, "in_calendar_day", day]
+    values = [typed.value(token) for token in tokens]
+    for token, value in zip(tokens, values):
+        typed.check(token, value)
+    if data_type == "date_time" and operator in _RANGE_OPERATORS:
+        values[1] = typed.end_of_day(tokens[1], values[1])
     return [field.text, operator, values] if operator in _LIST_OPERATORS else [field.text, operator, *values]
 
 
-_MakeError = Callable[[Token, str], InvalidArgumentError]
-
-
-def _value(token: Token, field: str, data_type: Optional[str], error_at: _MakeError) -> Any:
+def _values_of_operator(operator: str, tokens: Sequence[Token], typed: TypedField) -> Optional[List[Any]]:
     """
-    Return the value of a token, converted to the data type of the field.
+    Return the values of an operator whose values do not have the type of the field. Return None for other operators.
     """
-    if token.is_none:
-        return None
-    if data_type is None:
-        return _guess_value(token)
-    if data_type in _NUMBER_TYPES:
-        number = _number(token, field, error_at)
-        # Sites refuse an integer for these fields, so 2 is sent as 2.0.
-        return float(number) if data_type in _FLOAT_TYPES else number
-    if data_type in _LINK_TYPES:
-        link = _LINK.fullmatch(token.text)
-        if not link:
-            message = (
-                f"{field} is a link. Write the type and the id, such as Shot:123. To filter by name, write "
-                f"'{field} name_is {json.dumps(token.text, ensure_ascii=False)}'."
-            )
-            raise error_at(token, message)
-        return {"type": link.group(1), "id": int(link.group(2))}
-    if data_type == "checkbox":
-        if token.text.lower() not in {"true", "false"}:
-            raise error_at(token, f"{field} is a checkbox. Write true or false.")
-        return token.text.lower() == "true"
-    if data_type == "date":
-        try:
-            return dt.date.fromisoformat(token.text).isoformat()
-        except ValueError:
-            raise error_at(token, f"{field} is a date. Write year-month-day, such as 2026-12-01.") from None
-    return token.text
+    if operator in _RELATIVE_DATE_OPERATORS:
+        return list(_relative_date(tokens, typed.make_error))
+    if operator in _CALENDAR_OPERATORS:
+        return [_integer(tokens[0], typed.make_error)]
+    if operator in _TEXT_OPERATORS:
+        return [tokens[0].text]
+    if operator == "name_id":
+        return [to_number(tokens[0], typed.name, typed.make_error)]
+    if operator.startswith("type_"):
+        typed.check_link_type(tokens[0])
+        return [None if tokens[0].is_none else tokens[0].text]
+    return None
 
 
-def _guess_value(token: Token) -> Any:
+def _check_operator(condition: Condition, data_type: Optional[str], entity_type: str) -> None:
     """
-    Return a value with its type guessed from the text, for a field whose data type is not known.
+    Raise InvalidArgumentError if fields of a data type do not have the operator of a condition.
     """
-    text = token.text
-    if token.quoted:
-        return text
-    link = _LINK.fullmatch(text)
-    if link:
-        return {"type": link.group(1), "id": int(link.group(2))}
-    if text.lower() in {"true", "false"}:
-        return text.lower() == "true"
-    if _PLAIN_INTEGER.fullmatch(text):
-        return int(text)
-    return float(text) if _DECIMAL.fullmatch(text) else text
+    known = validation.OPERATORS.get(data_type or "")
+    if known is None or condition.operator in known:
+        return
+    what = f"{entity_type}.{condition.field.text} has the type {data_type}"
+    if not known:
+        message = f"{what}, which filters do not support."
+    else:
+        hint = did_you_mean(condition.operator, known)
+        message = f"{what}, which has no operator {condition.operator!r}.{hint} Its operators: {', '.join(known)}."
+    after = condition.source.index(condition.field.text) + len(condition.field.text)
+    found = _OPERATOR.search(condition.source, after)
+    start, end = found.span() if found else (0, len(condition.source))
+    raise error_at(condition.source, start, end, message)
 
 
-def _number(token: Token, field: str, error_at: _MakeError) -> Union[int, float]:
-    if _INTEGER.fullmatch(token.text):
-        return int(token.text)
-    if _DECIMAL.fullmatch(token.text):
-        return float(token.text)
-    raise error_at(token, f"{field} takes a number, and {token.text!r} is not a number.")
-
-
-def _integer(token: Token, error_at: _MakeError) -> int:
+def _integer(token: Token, make_error: MakeError) -> int:
     if not _INTEGER.fullmatch(token.text):
-        raise error_at(
+        raise make_error(
             token, "Expected a whole number here: 0 for the current period, -1 for the one before, 1 for the next."
         )
     return int(token.text)
 
 
-def _relative_date(tokens: Sequence[Token], error_at: _MakeError) -> Tuple[int, str]:
+def _relative_date(tokens: Sequence[Token], make_error: MakeError) -> Tuple[int, str]:
     count, unit = tokens
     if not _INTEGER.fullmatch(count.text) or int(count.text) < 1:
-        raise error_at(count, "Expected a whole number of at least 1 and a unit here, such as 7 DAY.")
+        raise make_error(count, "Expected a whole number of at least 1 and a unit here, such as 7 DAY.")
     name = unit.text.upper()
     name = name.removesuffix("S")
     if name not in _UNITS:
         hint = did_you_mean(name, _UNITS) or f" The units are {', '.join(_UNITS)}."
-        raise error_at(unit, f"{unit.text!r} is not a unit.{hint}")
+        raise make_error(unit, f"{unit.text!r} is not a unit.{hint}")
     return int(count.text), name

@@ -4,13 +4,15 @@ Printing results on stdout: a table for people, JSON or CSV for programs.
 
 import csv
 import enum
-import json
 import sys
-from typing import Any, Dict, Iterable, List, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from sgextended.cli.printing.cells import LinkStyle, csv_cell, table_text, to_iso
+from sgextended.cli.printing.tables import print_table as print_texts
+from sgextended.cli.printing.terminal import one_line, several_lines, to_json
+
+#: Excel reads a CSV file as UTF-8 if it begins with this character.
+BYTE_ORDER_MARK = "\ufeff"
 
 
 class Format(str, enum.Enum):
@@ -31,47 +33,112 @@ def plural(count: int, word: str) -> str:
     return f"{count} {word}{ending}"
 
 
+def say(message: str) -> None:
+    """
+    Print a message on stderr. Names in it cannot change the terminal.
+    """
+    sys.stderr.write(f"{several_lines(message)}\n")
+
+
 def print_json(value: Any) -> None:
     """
-    Print a value as JSON. Print values that JSON cannot represent, such as datetimes, as strings.
+    Print a value as JSON, with datetimes as ISO 8601. Print other values that JSON cannot represent as strings.
     """
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))  # noqa: T201 - the result
+    print(to_json(value, indent=2, default=to_iso))  # noqa: T201 - the result
 
 
-def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def print_csv(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    links: Optional[LinkStyle] = None,
+    bom: bool = False,
+) -> None:
     """
-    Print a header and rows as CSV. Print lists and dicts in cells as JSON.
+    Print a header and rows as CSV.
+
+    Args:
+        columns: The titles.
+
+        rows: The values.
+
+        links: How to show links. None: by name.
+
+        bom: Whether to begin with the mark by which Excel recognizes UTF-8.
     """
+    is_terminal = sys.stdout.isatty()
+
+    def cell(value: Any) -> Any:
+        shown = csv_cell(value, links or LinkStyle.NAME)
+        return one_line(shown) if is_terminal and isinstance(shown, str) else shown
+
+    if bom:
+        sys.stdout.write(BYTE_ORDER_MARK)
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([to_cell(value) for value in row] for row in rows)
+    writer.writerow([cell(name) for name in columns])
+    writer.writerows([cell(value) for value in row] for row in rows)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, links: Optional[LinkStyle] = None) -> None:
     """
-    Print rows as a table.
+    Print rows as a table. In a narrow terminal, numbers stay whole and other columns are left out.
+
+    Args:
+        columns: The titles.
+
+        rows: The values.
+
+        links: How to show links. None: by name, type and id.
     """
-    table = Table()
-    for column in columns:
-        table.add_column(Text(column), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_display_text(value)) for value in row))  # Text: rich would read [brackets] as markup
-    Console().print(table)
+    values = [list(row) for row in rows]
+    numbers = [_is_number_column([row[at] for row in values]) for at in range(len(columns))]
+    texts = [[table_text(value, links) for value in row] for row in values]
+    print_texts([one_line(name) for name in columns], texts, numbers)
 
 
-def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], output_format: Format) -> None:
+def _is_number_column(values: Sequence[Any]) -> bool:
+    present = [value for value in values if value is not None]
+    return bool(present) and all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in present)
+
+
+def print_rows(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    output_format: Format,
+    *,
+    links: Optional[LinkStyle] = None,
+    bom: bool = False,
+) -> None:
     """
     Print rows in any format. In JSON each row is an object with the columns as keys.
+
+    Args:
+        columns: The titles.
+
+        rows: The values.
+
+        output_format: The output format.
+
+        links: How a table or CSV shows links. None: the default of the format.
+
+        bom: Whether CSV begins with the mark by which Excel recognizes UTF-8.
     """
     if output_format is Format.JSON:
         print_json([dict(zip(columns, row)) for row in rows])
     elif output_format is Format.CSV:
-        print_csv(columns, rows)
+        print_csv(columns, rows, links=links, bom=bom)
     else:
-        print_table(columns, rows)
+        print_table(columns, rows, links=links)
 
 
-def print_entity(entity: Dict[str, Any], output_format: Format, *, with_empty: bool = True) -> None:
+def print_entity(
+    entity: Dict[str, Any],
+    output_format: Format,
+    *,
+    with_empty: bool = True,
+    links: Optional[LinkStyle] = None,
+    bom: bool = False,
+) -> None:
     """
     Print one entity. A table has one line for each field, type and id first.
 
@@ -81,14 +148,19 @@ def print_entity(entity: Dict[str, Any], output_format: Format, *, with_empty: b
         output_format: The output format.
 
         with_empty: Whether a table also shows the fields without a value.
+
+        links: How a table or CSV shows links. None: the default of the format.
+
+        bom: Whether CSV begins with the mark by which Excel recognizes UTF-8.
     """
     if output_format is Format.JSON:
         print_json(entity)
     elif output_format is Format.CSV:
-        print_csv(list(entity), [list(entity.values())])
+        print_csv(list(entity), [list(entity.values())], links=links, bom=bom)
     else:
         shown = {name: value for name, value in entity.items() if with_empty or value not in (None, "", [])}
-        print_table(["field", "value"], [[name, shown[name]] for name in sorted(shown, key=_type_and_id_first)])
+        rows = [[name, shown[name]] for name in sorted(shown, key=_type_and_id_first)]
+        print_table(["field", "value"], rows, links=links)
 
 
 def _type_and_id_first(name: str) -> Any:
@@ -112,25 +184,3 @@ def result_columns(results: Sequence[Any], taken: Sequence[str]) -> "tuple[List[
     keys: Dict[Any, None] = dict.fromkeys(key for result in present for key in result)
     columns = [f"result.{key}" if key in taken else str(key) for key in keys]
     return columns, [[(result or {}).get(key) for key in keys] for result in results]
-
-
-def _display_text(value: Any) -> str:
-    """
-    Return a value as text for people: links by name, type and id.
-    """
-    if isinstance(value, dict) and value.keys() >= {"type", "id", "name"}:
-        return f"{value['name']} ({value['type']}:{value['id']})"
-    if isinstance(value, list) and all(isinstance(each, (dict, str)) for each in value):
-        return ", ".join(map(_display_text, value))
-    return str(to_cell(value))
-
-
-def to_cell(value: Any) -> Any:
-    """
-    Return a value as a CSV cell holds it: None as empty text, lists and dicts as JSON, all other values unchanged.
-    """
-    if value is None:
-        return ""
-    if isinstance(value, (list, tuple, dict)):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return value

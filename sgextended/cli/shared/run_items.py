@@ -25,9 +25,11 @@ from rich.table import Table
 from rich.text import Text
 
 from sgextended import Failure, SGExtended, SGWorker
+from sgextended.cli.printing.terminal import one_line, several_lines
 from sgextended.cli.shared.output import plural
 from sgextended.errors import CallError
 from sgextended.workers.journal import name_of
+from sgextended.workers.progress import reporter
 
 INTERRUPTED = 130  # the exit status of a command that Ctrl-C has stopped
 
@@ -51,12 +53,15 @@ class RunOptions:
         journal: The file that records finished items. None: no record.
 
         unit: What one worker is called in messages, such as "process".
+
+        label: The label of the progress bar.
     """
 
     workers: int
     executor: Optional[Executor] = None
     journal: Optional[Path] = None
     unit: str = "worker"
+    label: str = "Items"
 
     @property
     def in_this_process(self) -> bool:
@@ -211,11 +216,11 @@ def run(
         "executor": options.executor,
         "journal": options.journal,
         "on_error": "collect",
-        "progress": True,
     }
     source = CountedItems(_recorded(items, pending), len(items))
     try:
-        with _handle_ctrl_c():
+        with _handle_ctrl_c(), reporter(True, len(items), options.label) as report:
+            map_options["progress"] = lambda done, failed, _total: report(done, failed)
             if inspect.isclass(function) and issubclass(function, SGWorker):
                 results = function.map(source, site=sg.site, **map_options)
             else:
@@ -295,7 +300,7 @@ def show_summary(outcome: Outcome, function: Callable[..., Any], *, has_journal_
     console.print(Text(f"{plural(len(outcome.done), 'item')} done in {outcome.cost}."))
     if outcome.ended_by is not None and not isinstance(outcome.ended_by, KeyboardInterrupt):
         message = f"The run stopped early: {type(outcome.ended_by).__name__}: {outcome.ended_by}"
-        console.print(Text(message, "red"), soft_wrap=True)
+        console.print(Text(several_lines(message), "red"), soft_wrap=True)
     if outcome.remaining:
         next_step = _next_step(outcome, has_journal_option=has_journal_option)
         console.print(Text(next_step), soft_wrap=True)  # soft_wrap, so that the command in it can be copied
@@ -311,7 +316,7 @@ def _to_table(outcome: Outcome, function: Callable[..., Any]) -> Table:
     reasons = _reasons(outcome.failures, function)
     for reason, items in reasons[:_MAX_REASONS]:
         examples = ", ".join(map(name_of, items[:_MAX_EXAMPLES])) + (", ..." if len(items) > _MAX_EXAMPLES else "")
-        table.add_row(str(len(items)), Text("failed", "red"), Text(reason), Text(examples))
+        table.add_row(str(len(items)), Text("failed", "red"), Text(one_line(reason)), Text(one_line(examples)))
     if len(reasons) > _MAX_REASONS:
         count = sum(len(items) for _reason, items in reasons[_MAX_REASONS:])
         others = plural(len(reasons) - _MAX_REASONS, "other reason")

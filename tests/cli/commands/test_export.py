@@ -52,7 +52,7 @@ def rows_of(path):
 
 def test_csv_has_all_entities_in_order(command, environment, there, sg):
     """
-    One row an entity, lowest id first; links as JSON, datetimes in ISO 8601; no other file remains.
+    One row an entity, lowest id first; links by name, datetimes in ISO 8601; no other file remains.
     """
     status, out, err = command("export", "Shot", "shots.csv", "--fields", FIELDS)
     rows = rows_of(there / "shots.csv")
@@ -60,7 +60,7 @@ def test_csv_has_all_entities_in_order(command, environment, there, sg):
 
     assert (status, out, err) == (0, "", f"Wrote {len(expected)} rows to shots.csv.\n")
     assert [int(row["id"]) for row in rows] == [each["id"] for each in expected]
-    assert json.loads(rows[0]["project"]) == expected[0]["project"]
+    assert rows[0]["project"] == expected[0]["project"]["name"]
     assert rows[0]["created_at"] == expected[0]["created_at"].isoformat()
     assert [path.name for path in there.iterdir()] == ["shots.csv"]
 
@@ -160,7 +160,7 @@ def test_another_query_does_not_resume(command, environment, there, broken_after
 
 @pytest.mark.parametrize(
     ("file", "expected"),
-    [("a.xlsx", "Name a file that ends in .csv, .jsonl or .parquet."), ("no/a.csv", "There is no folder")],
+    [("a.xls", "Name a file that ends in .csv, .xlsx, .jsonl or .parquet."), ("no/a.csv", "There is no folder")],
 )
 def test_an_impossible_file_is_refused_first(command, environment, there, file, expected):
     """

@@ -26,15 +26,19 @@ def test_find_shows_what_the_client_finds(command, environment, sg):
 
 def test_find_csv_has_the_fields_as_columns(command, environment, sg):
     """
-    --limit 0 shows all; links are JSON in CSV.
+    --limit 0 shows all; links are names in CSV, or JSON with --links json.
     """
-    status, out, err = command("find", "Project", "--limit", "0", "--fields", "id,name,updated_by", "--format", "csv")
+    words = ["find", "Project", "--limit", "0", "--fields", "id,name,updated_by", "--format", "csv"]
+    status, out, err = command(*words)
     rows = list(csv.DictReader(io.StringIO(out)))
+    _status, as_json, _err = command(*words, "--links", "json")
     expected = sg.find("Project", [], ["name", "updated_by"])
 
     assert (status, err) == (0, "")
     assert [(int(row["id"]), row["name"]) for row in rows] == [(each["id"], each["name"]) for each in expected]
-    assert json.loads(rows[0]["updated_by"]) == expected[0]["updated_by"]
+    assert rows[0]["updated_by"] == expected[0]["updated_by"]["name"]
+    as_json = next(csv.DictReader(io.StringIO(as_json)))
+    assert json.loads(as_json["updated_by"]) == expected[0]["updated_by"]
 
 
 def test_a_table_shows_links_by_name(command, environment, sg):

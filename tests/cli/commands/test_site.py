@@ -55,14 +55,24 @@ def ended(process, sent):
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=str)
 def test_site_accepts_calls_and_stops_cleanly(start, sent):
     """
-    The first line has the address and the key. A signal ends the site without output, even with open connections.
+    The first line has the address and the key, and stderr the lines for a shell and how to stop the site. A signal ends
+    the site without further output, even with open connections.
     """
     process, fields = start("--tls")
     with SGExtended(fields["url"], fields["script_name"], fields["api_key"], ca_certs=fields["ca_file"]) as sg:
         sg.create("Project", {"name": "Served"})
 
         assert [project["name"] for project in sg.find_projects("served")] == ["Served"]
-        assert ended(process, sent) == (0, "", "")
+        status, out, err = ended(process, sent)
+        assert (status, out) == (0, "")
+        assert err.splitlines() == [
+            "To use it in another shell:",
+            f"  export SHOTGUN_URL={fields['url']}",
+            f"  export SHOTGUN_SCRIPT_NAME={fields['script_name']}",
+            f"  export SHOTGUN_API_KEY={fields['api_key']}",
+            f"  export SHOTGUN_API_CACERTS={fields['ca_file']}",
+            "To stop it, press Ctrl-C.",
+        ]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")

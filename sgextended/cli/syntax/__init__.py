@@ -1,0 +1,3 @@
+"""
+What people type for dates and for entities, and what the site takes.
+"""
