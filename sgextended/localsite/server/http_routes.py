@@ -45,6 +45,8 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 
 # Below this number of bytes, compression costs more time than it saves.
 _LEAST_COMPRESSED = 2048
+# The ledger keeps smaller payloads for the page of a call.
+_MOST_KEPT_BYTES = 16 * 1024
 _WRITES_TO_ROWS = frozenset({"batch", "create", "delete", "follow", "revive", "unfollow", "update"})
 _JSON = "application/json; charset=utf-8"
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -180,7 +182,7 @@ def _respond(site: SiteServices, body: bytes, accepts_gzip: bool, sender: _Sende
     except _Refused as refused:
         return PlainTextResponse(f"{refused}\n", status_code=refused.status)
     started = time.monotonic()
-    ok, result = False, None
+    ok, result, message = False, None, ""
     try:
         _check_text(body, method, params)
         result = execute(site, method, params, sender.address)
@@ -188,10 +190,13 @@ def _respond(site: SiteServices, body: bytes, accepts_gzip: bool, sender: _Sende
         # Live sites send the result of `info` by itself, and all other results under "results".
         content = _encode(result if method == "info" else {"results": result})
     except Fault as fault:
-        content = _refusal(fault.message, fault.code)
+        message = fault.message
+        content = _refusal(message, fault.code)
     except RecursionError:
-        content = _refusal(f"API {method}() The request is nested too deeply.")
+        message = f"API {method}() The request is nested too deeply."
+        content = _refusal(message)
     except Exception:  # noqa: BLE001 - logged with its traceback, and the next request is served
+        message = "The local site failed. Its log has the reason."
         _log.exception("The request %r failed inside the local site.", method)
         return PlainTextResponse("The local site failed. Its log has the reason.\n", status_code=500)
     finally:
@@ -206,12 +211,24 @@ def _respond(site: SiteServices, body: bytes, accepts_gzip: bool, sender: _Sende
             rows=_rows_in(result),
             ids=_ids_in(method, params, result) if ok else (),
             ok=ok,
+            message=message,
+            payload=_kept_payload(body, params),
         )
     headers = {"content-type": _JSON}
     if accepts_gzip and len(content) >= _LEAST_COMPRESSED:
         content = gzip.compress(content, compresslevel=1)
         headers["content-encoding"] = "gzip"
     return Response(content, headers=headers)
+
+
+def _kept_payload(body: bytes, params: list[Any]) -> Any:
+    """
+    Return the payload for the page of the call, without the caller's credentials; large ones are not kept.
+    """
+    payload = params[1] if len(params) > 1 else None
+    if payload is None or len(body) <= _MOST_KEPT_BYTES:
+        return payload
+    return {"note": f"The request has {len(body):,} bytes, which is too large to be kept."}
 
 
 def execute(site: SiteServices, method: str, params: list[Any], address: str = "") -> Any:

@@ -105,7 +105,16 @@ async def _take_form(site: SiteServices, request: Request, name: str, address: s
     except FormError as error:
         return _failed(str(error))
     except Fault as fault:
-        site.ledger.add(rpc=name, entity_type=None, user_agent=agent, started=started, seconds=0.0, rows=0, ok=False)
+        site.ledger.add(
+            rpc=name,
+            entity_type=None,
+            user_agent=agent,
+            started=started,
+            seconds=0.0,
+            rows=0,
+            ok=False,
+            message=fault.message,
+        )
         return _failed(fault.message)
     return await loop.run_in_executor(site.workers, _answer, site, form, name, address, agent)
 
@@ -121,7 +130,7 @@ def _answer(site: SiteServices, form: Form, name: str, address: str, agent: str)
     """
     started = time.monotonic()
     served = _FORMS[name]
-    ok = False
+    ok, message = False, ""
     try:
         with contextlib.ExitStack() as stack:
             call = _Call(site, form, address)
@@ -136,7 +145,8 @@ def _answer(site: SiteServices, form: Form, name: str, address: str, agent: str)
         ok = True
         return PlainTextResponse(text)
     except Fault as fault:
-        return _failed(fault.message)
+        message = fault.message
+        return _failed(message)
     except NotReadyError as error:
         return PlainTextResponse(f"2:{error}\n")
     except UnicodeEncodeError:
@@ -154,6 +164,7 @@ def _answer(site: SiteServices, form: Form, name: str, address: str, agent: str)
             seconds=time.monotonic() - started,
             rows=int(ok),
             ok=ok,
+            message=message,
         )
 
 
