@@ -31,6 +31,7 @@ from sgextended.errors import (
     SchemaError,
     SessionExpired,
     SGExtendedError,
+    SignatureError,
     ThumbnailNotReady,
     TLSError,
     TransportError,
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from sgextended.aio import AsyncSGExtended as AsyncSGExtended
     from sgextended.aio import CallCancelled as CallCancelled
     from sgextended.domain.typed.record_classes import Link as Link
+    from sgextended.events.action_menu import ActionMenu as ActionMenu
+    from sgextended.events.event import Event as Event
     from sgextended.observe.trace_report import Trace as Trace
     from sgextended.studio_class import current as current
     from sgextended.studio_class import registered_class as registered_class
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
     from sgextended.writes.undo import UndoResult as UndoResult
 
 __all__ = [
+    "ActionMenu",
     "AmbiguousError",
     "AsyncSGExtended",
     "BatchesFailed",
@@ -77,6 +81,7 @@ __all__ = [
     "ClientClosed",
     "ConfigurationError",
     "ConnectionLost",
+    "Event",
     "Failure",
     "ForkedProcessError",
     "HTTPStatusError",
@@ -106,6 +111,7 @@ __all__ = [
     "SchemaError",
     "Secret",
     "SessionExpired",
+    "SignatureError",
     "Site",
     "SiteSchema",
     "TLSError",
@@ -133,6 +139,8 @@ _LAZY = {
         "sgextended._version": ("__version__",),
         "sgextended.aio": ("AsyncSGExtended", "CallCancelled"),
         "sgextended.domain.typed.record_classes": ("Link",),
+        "sgextended.events.action_menu": ("ActionMenu",),
+        "sgextended.events.event": ("Event",),
         "sgextended.writes.dry_run": ("Plan", "PlannedWrite"),
         "sgextended.workers.pool.instance_pool": ("SGPool",),
         "sgextended.studio_class": ("current", "registered_class"),

@@ -26,6 +26,7 @@ LAYERS = (
     "qt",
     "studio_class", "sg_worker", "extended",
     "aio", "wrapper",
+    "events",
     "domain/typed", "domain/query_fields", "domain/table_import", "domain",
     "dask", "workers", "workers/pool",
     "writes",

@@ -14,8 +14,10 @@ from shotgun_api3 import Fault
 
 import sgextended
 from sgextended import (
+    ActionMenu,
     Call,
     CallCancelled,
+    Event,
     Failure,
     Link,
     PlannedWrite,
@@ -39,8 +41,10 @@ ENTRY = UndoEntry(number=1, method="update", entity_type="Shot", entity_id=2, ol
 WRITE = Write(method="update", entity_type="Shot", entity_id=2, data={"code": "b"})
 ROW = PlannedRow(line=2, action="create", key="a", name="sh010", data={"code": "sh010"})
 INSTANCES = [
+    ActionMenu(entity_type="Shot", selected_ids=[1], extra={"view": "Default"}),
     Batch(first=0, requests=[{"request_type": "delete", "entity_type": "Shot", "entity_id": 1}], error=Fault("no")),
     Call(rpc="read", entity_type="Shot", error=Fault),
+    Event(id=1, event_type="Shotgun_Shot_Change", new_value="ip"),
     Failure(item={"type": "Shot", "id": 1}, error=Fault("no")),
     ImportPlan(entity_type="Shot", identified_by=("code",), rows=[ROW]),
     ImportReport(written=[(ROW, {"type": "Shot", "id": 1})], error=Fault("no")),

@@ -59,6 +59,10 @@ class Limits:
     """
 
     __slots__ = ("connect", "deadline", "pool", "read")
+    connect: float
+    deadline: "Optional[Deadline]"
+    pool: float
+    read: float
 
     def __init__(self, *, connect: float, read: float, pool: float, deadline: "Optional[Deadline]" = None) -> None:
         self.connect, self.read, self.pool, self.deadline = connect, read, pool, deadline
@@ -100,6 +104,11 @@ class InFlightRequest:
         "limits",
         "wake",
     )
+    is_aborted: bool
+    is_awaiting_response: bool
+    is_fully_sent: bool
+    is_started: bool
+    limits: Limits
 
     def __init__(self, head: bytes, body: Union[bytes, Body, None], limits: Limits) -> None:
         self._head, self._body, self.limits = memoryview(head), body, limits  # the repr of a view hides its bytes
@@ -235,6 +244,7 @@ class Connection:
     """
 
     __slots__ = ("__weakref__", "_is_clean", "_opener", "_sock", "_used", "requests")
+    requests: List[int]
 
     def __init__(self, opener: Opener, requests: List[int]) -> None:
         self._opener, self.requests = opener, requests

@@ -7,7 +7,7 @@ threads that such a call starts.
 
 import math
 import time
-from typing import Any, Optional, Tuple, Union
+from typing import Any, Callable, Optional, Tuple, Union
 
 from attrs import frozen
 
@@ -52,7 +52,7 @@ class Deadline:
 _current: "ScopedValue[Optional[Deadline]]" = ScopedValue("sgextended_deadline", None)
 
 #: Return the deadline of the current block; None: there is no deadline.
-current = _current.get
+current: Callable[[], Optional[Deadline]] = _current.get
 
 
 def deadline(seconds: Optional[float]) -> "Union[Block[None], NoBlock]":

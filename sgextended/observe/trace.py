@@ -8,7 +8,7 @@ every wrapper that is called there. Without a trace, a call only reads that vari
 import itertools
 import sys
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Optional, Tuple
 
 from sgextended.concurrency.scoped_value import Block, ScopedValue
 from sgextended.lazy_import import lazy_module
@@ -28,9 +28,9 @@ _method_call: "ContextVar[Optional[MethodCall]]" = ContextVar("sgextended_method
 _numbers = itertools.count(1)
 
 #: Return the active traces.
-current = _traces.get
+current: "Callable[[], Tuple[Trace, ...]]" = _traces.get
 #: Return the current call of a wrapper's method, if a trace is active.
-current_method_call = _method_call.get
+current_method_call: "Callable[[], Optional[MethodCall]]" = _method_call.get
 
 
 def trace() -> "Block[Trace]":

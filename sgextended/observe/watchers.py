@@ -3,7 +3,7 @@ Watchers: objects such as a wrapper, whose ``on_call`` method receives each fini
 """
 
 import logging
-from typing import Protocol
+from typing import Callable, Protocol
 
 from sgextended.concurrency.scoped_value import Block, ScopedValue
 from sgextended.observe import trace
@@ -27,7 +27,7 @@ class Watcher(Protocol):
 _in_hook: "ScopedValue[bool]" = ScopedValue("sgextended_in_hook", default=False)
 
 #: Return whether a hook is running.
-is_in_hook = _in_hook.get
+is_in_hook: Callable[[], bool] = _in_hook.get
 
 
 def in_hook() -> Block[None]:

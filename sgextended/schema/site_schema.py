@@ -96,7 +96,7 @@ def schema_cache_of(transport: Any) -> SchemaCache:
     """
     Return the schema cache of the site of a `Transport`, which all clients of the process share.
     """
-    cache: SchemaCache = transport.once("schema", SchemaCache)
+    cache: SchemaCache = transport.shared.once("schema", SchemaCache)
     return cache
 
 

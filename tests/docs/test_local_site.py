@@ -137,6 +137,19 @@ def test_faults_of_the_page_are_valid():
         LocalSite(faults=[spec])
 
 
+def test_the_demo_has_the_records_of_the_table(demo_site, make_sg):
+    """
+    The numbers of records in the table are those of the demo production.
+    """
+    part = TEXT.split("## The demo production\n")[1].split("\n## ")[0]
+    numbers = {name: int(number) for name, number in re.findall(r"^\| `(\w+)` \| (\d+) \|", part, re.MULTILINE)}
+    sg = make_sg(demo_site)
+
+    assert len(numbers) > 10
+    assert {name: sg.count(name) for name in numbers} == numbers
+    assert f"{sg.count('TaskDependency')} dependencies" in part
+
+
 def test_every_kind_of_fault_is_in_the_table():
     """
     The table of faults has exactly the kinds that the code knows.

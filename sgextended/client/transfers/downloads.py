@@ -187,9 +187,9 @@ class Downloads(Transfers):
         if refused is not None and refused == self.config.secret("session_token"):
             self._renew_session(refused)
         transport, key = self._transport, ("download session", *identity_of(self.config).values())
-        found = transport.once(key, self._new_download_session)
+        found = transport.shared.once(key, self._new_download_session)
         if found.token == refused and time.monotonic() - found.made > NEW_SESSION_SECONDS:
-            found = transport.renew(key, found, self._new_download_session)
+            found = transport.shared.renew(key, found, self._new_download_session)
         return found.token
 
     def _new_download_session(self) -> "_Session":

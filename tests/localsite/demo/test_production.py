@@ -5,7 +5,7 @@ The demo production: what is in it, that its parts fit together, and that it is 
 import pytest
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.demo.production import TODAY
+from sgextended.localsite.demo.demo_rows import TODAY
 from sgextended.localsite.services.site_store import Store
 
 
@@ -109,8 +109,8 @@ def test_demo_is_the_same_every_time():
         with store.writing() as tx:
             insert_demo(tx)
             found = {
-                name: [tuple(row) for row in tx.connection.execute(table.select())]
-                for name, table in tx.tables.metadata.tables.items()
+                name: [tuple(row) for row in tx.connection.exec_driver_sql(f'SELECT * FROM "{name}"')]
+                for name in tx.tables.metadata.tables
             }
         store.close()
         return found
