@@ -31,7 +31,7 @@ from sgextended import (
 from sgextended.domain.batches import Batch, Report
 from sgextended.domain.query_fields.query_field_values import NotComputed
 from sgextended.domain.table_import.apply_import import ImportReport
-from sgextended.domain.table_import.import_plan import ImportPlan, PlannedRow
+from sgextended.domain.table_import.plan_rows import ImportPlan, PlannedRow
 from sgextended.domain.table_import.table_files import Table, TableRow
 from sgextended.errors import SGExtendedError
 from sgextended.observe.trace_report import Line, MethodCall, Sum
@@ -68,7 +68,7 @@ INSTANCES = [
 #: Public attrs classes that no result and no error contains. `tests/test_site_settings.py` pickles a Site.
 NOT_IN_RESULTS = {
     "Attribute", "BatchOptions", "Choice", "Claim", "Column", "Condition", "ConditionGroup", "Conversion", "Deadline",
-    "Endpoint", "Field", "ImportOptions", "LinkNames", "Named", "Observation", "Options", "Outcome",
+    "Draft", "Endpoint", "Field", "ImportOptions", "LinkNames", "Named", "Observation", "Options", "Outcome",
     "QueryFieldDefinition", "RecordClass", "Reference", "References", "Response", "SGExtended", "SGWorker", "Scope",
     "Site", "Wanted",
 }  # fmt: skip

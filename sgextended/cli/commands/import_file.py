@@ -20,7 +20,8 @@ from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.cli.shared.usage_error import UsageError
 from sgextended.domain.limits import BATCH_SIZE
 from sgextended.domain.table_import.apply_import import ImportReport, apply_import, open_journal
-from sgextended.domain.table_import.import_plan import (
+from sgextended.domain.table_import.import_plan import plan_import
+from sgextended.domain.table_import.plan_rows import (
     CHANGE,
     CREATE,
     DONE,
@@ -29,7 +30,6 @@ from sgextended.domain.table_import.import_plan import (
     ImportOptions,
     ImportPlan,
     PlannedRow,
-    plan_import,
 )
 from sgextended.domain.table_import.table_files import read_table
 from sgextended.workers.journal import Journal

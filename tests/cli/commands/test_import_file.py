@@ -238,6 +238,37 @@ def test_what_find_prints_can_be_imported(command, run):
     assert "refused" not in err
 
 
+def test_links_by_name_can_be_read_back(run, sg):
+    """
+    Names of links in the file of an export change nothing, also if they contain commas or mean several entities. A name
+    that is not the present one must still be clear.
+    """
+    project = sg.find_one("Project", [["name", "is", "Other"]])
+    (sequence,) = sg.find("Sequence", [["project", "is", project]])
+    other = sg.create("Shot", {"code": "back", "project": project, "sg_sequence": sequence})
+    tasks = [sg.create("Task", {"content": "same", "project": project, "entity": other}) for _ in range(2)]
+    movie = {"url": "https://x.example/a.mov", "name": "a.mov"}
+    version = sg.create("Version", {"code": "v1", "project": project, "sg_task": tasks[0], "sg_uploaded_movie": movie})
+    text = f'id,code,sg_sequence,tasks\n{other["id"]},back,"seq, one","same, same"\n'
+    row = f"{version['id']},v1,same,a.mov"
+
+    assert run(text, "Shot")[2] == "0 created, 0 changed, 1 unchanged.\n"
+    assert run(f"id,code,sg_task,sg_uploaded_movie\n{row}\n", "Version")[2] == "0 created, 0 changed, 1 unchanged.\n"
+    assert "'same' is the name of 2 entities" in run("code,project,sg_task\nv2,Other,same\n", "Version")[2]
+
+
+def test_names_with_commas_are_found_among_others(run, sg):
+    """
+    Commas separate links, and belong to a name where one exists with them.
+    """
+    text = 'code,assets\ncomma,"tree, a, b, house"\n'
+    for code in ("a, b", "house"):
+        sg.create("Asset", {"code": code, "project": sg.find_one("Project", [["name", "is", "Film"]])})
+    _status, rows, _err = run(text, "Shot", "--project", "Film")
+
+    assert [each["name"] for each in rows[0]["new"]["assets"]] == ["tree", "a, b", "house"]
+
+
 def test_an_interrupted_import_goes_on(run, sg, monkeypatch):
     """
     Rows in the journal are not written again, although somebody has changed them since. The others are.
