@@ -92,6 +92,24 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(command, sg, tmp_path):
     assert shot(sg, "sh010")["sg_cut_in"] == 1001
 
 
+def test_the_plan_can_be_printed_as_csv(command, sg, tmp_path):
+    """
+    There is one row for each change, with the line of the file, the entity, and the old and the new value.
+    """
+    found = shot(sg, "sh010")
+    (tmp_path / "a.csv").write_text("id,sg_cut_in,description\n{id},7,new\n{id},x,\n".format(**found))
+    status, out, err = command("import", "a.csv", "Shot", "--dry-run", "--format", "csv")
+
+    assert status == 1
+    assert out.splitlines()[:3] == [
+        "line,action,type,id,name,field,old,new,problem",
+        f"2,change,Shot,{found['id']},{found['id']},description,,new,",
+        f"2,change,Shot,{found['id']},{found['id']},sg_cut_in,1001,7,",
+    ]
+    assert out.splitlines()[3].startswith("3,refused,")
+    assert "line 3: sg_cut_in: 'x' is not a number." in err
+
+
 def test_rows_are_created_and_changed_by_key(run, sg):
     """
     A key is looked for in the project only. A second import of the same file changes nothing.
