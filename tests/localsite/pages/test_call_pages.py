@@ -4,7 +4,6 @@ The pages of the calls: the table with its sums, one call with its filters and f
 
 import re
 import urllib.error
-import urllib.request
 
 import pytest
 
@@ -39,17 +38,13 @@ def called(make_connection):
 
 
 @pytest.fixture
-def page(called):
+def page(called, read_page):
     """
     Returns the text of a page of that site.
     """
     site, _sg = called
 
-    def get(path):
-        with urllib.request.urlopen(site.url + path, timeout=10) as reply:
-            return reply.read().decode()
-
-    return get
+    return lambda path, **headers: read_page(site, path, **headers)
 
 
 def number_of(site, rpc, *, ok=True):
@@ -128,16 +123,14 @@ def test_secret_values_are_hidden(called, page):
     assert "(hidden)" in text
 
 
-def test_files_for_pages_are_not_among_the_calls_of_tools(called, page):
+def test_files_for_pages_are_not_among_the_calls_of_tools(page):
     """
     A browser that loads a picture for a page makes no call of a tool. A link shows its requests too.
     """
-    site, _sg = called
     before = re.search(r"<dt>Calls</dt><dd>(\d+)", page("/calls")).group(1)
-    with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(
-            urllib.request.Request(f"{site.url}/storage/thumbnail/none.png", headers={"User-Agent": BROWSER})
-        )
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        page("/storage/thumbnail/none.png", **{"User-Agent": BROWSER})
+    caught.value.close()
     text = page("/calls")
 
     assert re.search(r"<dt>Calls</dt><dd>(\d+)", text).group(1) == before
@@ -160,7 +153,7 @@ def test_large_requests_and_unknown_numbers(called, page):
         assert (error.code, "There is no call 999999" in error.read().decode()) == (404, True)
 
 
-def test_cleared_calls_leave_the_page(make_connection):
+def test_cleared_calls_leave_the_page(make_connection, read_page):
     """
     After the ledger was cleared, the page of newer calls reports a lower number.
     """
@@ -170,8 +163,7 @@ def test_cleared_calls_leave_the_page(make_connection):
         sg.find("Project", [])
         site.ledger.clear()
         sg.find("Project", [])
-        with urllib.request.urlopen(f"{site.url}/calls/after/5", timeout=10) as reply:
-            text = reply.read().decode()
+        text = read_page(site, "/calls/after/5")
         sg.close()
 
     assert 'data-newest="1"' in text

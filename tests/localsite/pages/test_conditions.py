@@ -5,7 +5,6 @@ The conditions of the form above a table: each field has the operators that its 
 import datetime as dt
 import re
 import urllib.parse
-import urllib.request
 
 import pytest
 
@@ -203,12 +202,11 @@ def test_a_condition_that_does_not_fit_is_explained(number_of, field, operator, 
     ],
     ids=str,
 )
-def test_a_condition_limits_the_table(site, query):
+def test_a_condition_limits_the_table(site, read_page, query):
     """
     No condition of the address is dropped without a word, and none of these is a fault.
     """
-    with urllib.request.urlopen(f"{site.url}/records/Shot?{urllib.parse.urlencode(query)}", timeout=10) as reply:
-        text = reply.read().decode()
+    text = read_page(site, f"/records/Shot?{urllib.parse.urlencode(query)}")
 
     assert 'class="fault"' not in text
     assert 'aria-label="Remove this filter"' in text

@@ -30,7 +30,7 @@ PAGES = ("/", "/records/Shot", "/records/Task", "/detail/Project/1", "/detail/Sh
 
 
 @pytest.fixture(scope="module")
-def browser():
+def chromium():
     """
     A Chromium that all tests of this module share.
     """
@@ -40,10 +40,10 @@ def browser():
         for word in (*WORDS, f"--user-data-dir={folder}"):
             options.add_argument(word)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        chromium = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-        chromium.set_page_load_timeout(GUARD)
-        yield chromium
-        chromium.quit()
+        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+        driver.set_page_load_timeout(GUARD)
+        yield driver
+        driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,15 @@ def site(make_connection):
         )
         sg.close()
         yield site
+
+
+@pytest.fixture(scope="module")
+def browser(chromium, site):
+    """
+    That Chromium, after a person has opened the address of the site.
+    """
+    chromium.get(getattr(site, "page_url", site.url))
+    return chromium
 
 
 @pytest.fixture
