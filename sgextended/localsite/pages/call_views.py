@@ -5,12 +5,12 @@ The views of the calls that the site has executed: the table of all calls, and t
 from __future__ import annotations
 
 import collections
-import re
 import statistics
 import time
 from typing import TYPE_CHECKING, Any, Optional
 
 from sgextended.localsite.errors import Fault
+from sgextended.localsite.services.secret_values import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 _SHOWN_CALLS = 200
 _SHOWN_VALUES = 50
-_HIDDEN = "(hidden)"
-_SECRET = re.compile(r"passw|token|secret|script_key|api_key|salt", re.IGNORECASE)
 _OPERATORS = {"and": "all of", "or": "any of"}
 
 
@@ -73,7 +71,7 @@ def call(ledger: Ledger, tx: Transaction, request: Request) -> Page:
     entry = ledger.entry(number)
     if entry is None:
         raise Fault(f"There is no call {number}, or it is too old: the site keeps the newest ones.")
-    payload = _without_secrets(ledger.payload(number))
+    payload = without_secrets(ledger.payload(number))
     (values,) = _call_values([entry])
     asked = payload if isinstance(payload, dict) else {}
     return "call.html", {
@@ -135,24 +133,6 @@ def _call_values(entries: Iterable[Entry]) -> list[dict[str, Any]]:
 
 
 # --- The payload of a call
-
-
-def _without_secrets(value: Any) -> Any:
-    """
-    Return a payload in which the values of fields that may be secret are hidden.
-    """
-    if isinstance(value, list):
-        return [_without_secrets(each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    names = [str(value[key]) for key in ("field_name", "path") if isinstance(value.get(key), str)]
-    is_secret = any(_SECRET.search(name) for name in names)
-    return {
-        key: _HIDDEN
-        if _SECRET.search(str(key)) or (is_secret and key in {"value", "values"})
-        else _without_secrets(each)
-        for key, each in value.items()
-    }
 
 
 def _filter_words(filters: Any) -> Optional[dict[str, Any]]:

@@ -24,6 +24,7 @@ from sgextended.localsite.pages.routes import page_routes
 from sgextended.localsite.server.download_routes import download_routes
 from sgextended.localsite.server.rpc_table import find_rpc
 from sgextended.localsite.server.upload_routes import upload_routes
+from sgextended.localsite.services.secret_values import without_secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,8 +191,8 @@ def _respond(site: SiteServices, body: bytes, accepts_gzip: bool, sender: _Sende
         # Live sites send the result of `info` by itself, and all other results under "results".
         content = _encode(result if method == "info" else {"results": result})
     except Fault as fault:
-        message = fault.message
-        content = _refusal(message, fault.code)
+        message = without_secrets_of(params[1:], fault.message)
+        content = _refusal(fault.message, fault.code)
     except RecursionError:
         message = f"API {method}() The request is nested too deeply."
         content = _refusal(message)

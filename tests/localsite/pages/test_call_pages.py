@@ -121,6 +121,10 @@ def test_secret_values_are_hidden(called, page):
     assert "password_proxy" in text
     assert "pa55word" not in text
     assert "(hidden)" in text
+    with pytest.raises(Exception, match="pa55"):
+        sg.create("HumanUser", {"login": "bo", "password_proxy": ["pa55word"]})
+    text = page(f"/calls/{number_of(site, 'create', ok=False)}") + page("/calls")
+    assert "pa55word" not in text
 
 
 def test_files_for_pages_are_not_among_the_calls_of_tools(page):
