@@ -34,7 +34,7 @@ from sgextended import (
 from sgextended.domain.batches import Batch, Report
 from sgextended.domain.query_fields.query_field_values import NotComputed
 from sgextended.domain.table_import.apply_import import ImportReport
-from sgextended.domain.table_import.import_plan import ImportPlan, PlannedRow
+from sgextended.domain.table_import.plan_rows import ImportPlan, PlannedRow
 from sgextended.domain.table_import.table_files import Table, TableRow
 from sgextended.errors import SGExtendedError
 from sgextended.observe.trace_report import Line, MethodCall, Sum
@@ -73,7 +73,7 @@ INSTANCES = [
 ]  # fmt: skip
 #: Public attrs classes that no result and no error contains. `tests/test_site_settings.py` pickles a Site.
 NOT_IN_RESULTS = {
-    "Attribute", "BatchOptions", "Claim", "Column", "Condition", "ConditionGroup", "Conversion", "Endpoint",
+    "Attribute", "BatchOptions", "Claim", "Column", "Condition", "ConditionGroup", "Conversion", "Draft", "Endpoint",
     "EventFilter", "Field", "FollowOptions", "Gap", "Handler", "ImportOptions", "LinkNames", "Observation",
     "Options", "Outcome", "Position", "QueryFieldDefinition", "RecordClass", "Reference", "References",
     "SGExtended", "SGWorker", "Scope", "Site", "Wanted",

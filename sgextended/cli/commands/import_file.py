@@ -20,7 +20,8 @@ from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.cli.shared.usage_error import UsageError
 from sgextended.domain.limits import BATCH_SIZE
 from sgextended.domain.table_import.apply_import import ImportReport, apply_import, open_journal
-from sgextended.domain.table_import.import_plan import (
+from sgextended.domain.table_import.import_plan import plan_import
+from sgextended.domain.table_import.plan_rows import (
     CHANGE,
     CREATE,
     DONE,
@@ -29,13 +30,13 @@ from sgextended.domain.table_import.import_plan import (
     ImportOptions,
     ImportPlan,
     PlannedRow,
-    plan_import,
 )
 from sgextended.domain.table_import.table_files import read_table
 from sgextended.workers.journal import Journal
 from sgextended.workers.progress import reporter
 
 _COLUMNS = ("line", "action", "entity", "changes")
+_CSV_COLUMNS = ("line", "action", "type", "id", "name", "field", "old", "new", "problem")
 _MAX_TEXT = 60  # characters of a value in a table
 
 
@@ -173,17 +174,31 @@ def _pairs(texts: Sequence[str]) -> Dict[str, str]:
 def _print_rows(rows: Sequence[PlannedRow], entities: Dict[int, Any], output_format: output.Format) -> None:
     if output_format is output.Format.JSON:
         output.print_json([_to_json(row, entities.get(row.line)) for row in rows])
+    elif output_format is output.Format.CSV:
+        output.print_csv(_CSV_COLUMNS, [each for row in rows for each in _to_csv(row, entities.get(row.line))])
     elif rows:
-        output.print_rows(_COLUMNS, [_to_cells(row, entities.get(row.line)) for row in rows], output_format)
+        output.print_table(_COLUMNS, [each for row in rows for each in _to_cells(row, entities.get(row.line))])
 
 
-def _to_cells(row: PlannedRow, written: Any) -> List[Any]:
+def _to_cells(row: PlannedRow, written: Any) -> List[List[Any]]:
+    """
+    Return the lines of a table for a row: one for each change or problem.
+    """
     entity = row.entity or written
     known = f"{row.name} ({entity['type']}:{entity['id']})".strip() if entity else row.name
     changes = [f"{name}: {_shown(row.old.get(name))} -> {_shown(value)}" for name, value in sorted(row.data.items())]
     if row.action == CREATE:
         changes = [f"{name}: {_shown(value)}" for name, value in sorted(row.data.items())]
-    return [row.line, row.action, known, "\n".join(row.problems or changes)]
+    first, *others = row.problems or changes or [""]
+    return [[row.line, row.action, known, first], *(["", "", "", each] for each in others)]
+
+
+def _to_csv(row: PlannedRow, written: Any) -> List[List[Any]]:
+    entity = row.entity or written or {}
+    beginning = [row.line, row.action, entity.get("type"), entity.get("id"), row.name]
+    changes = [[name, row.old.get(name), value, None] for name, value in sorted(row.data.items())]
+    problems = [[None, None, None, each] for each in row.problems]
+    return [[*beginning, *each] for each in [*changes, *problems] or [[None] * 4]]
 
 
 def _to_json(row: PlannedRow, written: Any) -> Dict[str, Any]:

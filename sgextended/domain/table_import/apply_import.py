@@ -9,7 +9,7 @@ from attrs import define, field
 from sgextended.domain import batches
 from sgextended.domain.arguments import Row
 from sgextended.domain.limits import BATCH_SIZE
-from sgextended.domain.table_import.import_plan import CHANGE, CREATE, REFUSED, ImportPlan, PlannedRow
+from sgextended.domain.table_import.plan_rows import CHANGE, CREATE, REFUSED, ImportPlan, PlannedRow
 from sgextended.errors import CallError, ConfigurationError, InvalidArgumentError, OutcomeUnknown
 from sgextended.workers.journal import Journal
 from sgextended.writes.reconcile import check_keys

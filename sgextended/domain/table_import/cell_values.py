@@ -25,6 +25,7 @@ _TYPE_AND_ID = re.compile(r"(?:.*\()?([A-Z]\w*):(\d+)\)?", re.DOTALL)
 _WEB = re.compile(r"(https?|ftp|file|rv|mailto)://?\S+", re.IGNORECASE)
 _YES, _NO = {"true", "yes", "y", "x", "1", "on", "✓", "✔"}, {"false", "no", "n", "0", "off"}
 _DAYS_A_WEEK = 5
+_MOST_JOINED = 12  # parts between commas that are also looked for together
 
 
 class CellError(Exception):
@@ -46,11 +47,32 @@ class Reference:
 @frozen(kw_only=True)
 class References:
     """
-    The linked entities of a cell of a multi-entity field. If *parts* do not all exist, *whole* may be one name.
+    The linked entities of a cell of a multi-entity field.
+
+    Attributes:
+        parts: The references between the separators.
+
+        may_contain_commas: Whether the separators are commas, which may also belong to names.
     """
 
     parts: List[Reference]
-    whole: Optional[Reference] = None
+    may_contain_commas: bool = False
+
+    def joined(self, start: int, end: int) -> Reference:
+        """
+        Return the reference that some parts are together, if the commas between them belong to a name.
+        """
+        some = self.parts[start:end]
+        return some[0] if len(some) == 1 else Reference(", ".join(part.text for part in some))
+
+    def candidates(self) -> List[Reference]:
+        """
+        Return all references that the cell may have.
+        """
+        count = len(self.parts)
+        if not self.may_contain_commas or count > _MOST_JOINED:
+            return self.parts
+        return [self.joined(start, end) for start in range(count) for end in range(start + 1, count + 1)]
 
 
 @frozen(kw_only=True)
@@ -202,7 +224,7 @@ class Conversion:
             return References(parts=[_linked(each, text) for each in found])
         parts = _split(text)
         is_clear = len(parts) < 2 or re.search("[;\n]", text) is not None
-        return References(parts=[_reference(each) for each in parts], whole=None if is_clear else _reference(text))
+        return References(parts=[_reference(each) for each in parts], may_contain_commas=not is_clear)
 
     def file(self, _column: Column, cell: Any) -> Dict[str, Any]:
         text = str(cell)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any, Collection, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from sgextended.domain.arguments import Row, to_link
 from sgextended.domain.client_kinds import Finder, client_of
@@ -14,115 +14,27 @@ from sgextended.domain.limits import PAGE_SIZE
 from sgextended.domain.table_import.cell_values import CellError, Conversion, Reference, References
 from sgextended.domain.table_import.columns import IDENTIFYING, Column, columns_of, field_of
 from sgextended.domain.table_import.link_names import LinkNames, Wanted
+from sgextended.domain.table_import.plan_rows import (
+    CHANGE,
+    CREATE,
+    DONE,
+    REFUSED,
+    UNCHANGED,
+    Draft,
+    ImportOptions,
+    ImportPlan,
+    PlannedRow,
+)
 from sgextended.domain.table_import.table_files import Table, TableRow
 from sgextended.errors import CallError, InvalidArgumentError
 from sgextended.schema.field_values import Field
 from sgextended.schema.site_schema import SiteSchema
 from sgextended.writes.dry_run import comparable
 
-CREATE, CHANGE, UNCHANGED, REFUSED, DONE = "create", "change", "unchanged", "refused", "done before"
-
 _MOST_ALIKE = 5
 _HOURS_PER_DAY = 8.0
 #: Entity types with a project field that may be empty.
 _PROJECT_OPTIONAL = frozenset({"Attachment", "Booking", "Page", "PipelineConfiguration", "SavedFilter", "WorkDayRule"})
-
-
-@frozen(kw_only=True)
-class PlannedRow:
-    """
-    What the import does with one row of the table.
-
-    Attributes:
-        line: The line or sheet row of the file.
-
-        action: ``"create"``, ``"change"``, ``"unchanged"``, ``"refused"``, or ``"done before"`` for a row that the
-            journal records.
-
-        key: Identifies the row and its content in a journal.
-
-        name: The values by which people know the row.
-
-        entity: Link to the entity. None: it does not exist yet.
-
-        data: The fields to write.
-
-        old: The values of these fields on the site.
-
-        problems: Why the row is refused.
-    """
-
-    line: int
-    action: str
-    key: str
-    name: str = ""
-    entity: Optional[Row] = None
-    data: Row = field(factory=dict)
-    old: Row = field(factory=dict)
-    problems: Tuple[str, ...] = ()
-
-
-@frozen(kw_only=True)
-class ImportPlan:
-    """
-    The plan of an import.
-
-    Attributes:
-        entity_type: The entity type of the rows.
-
-        identified_by: The fields that identify an entity on the site. Empty: each row is a new entity.
-
-        rows: The rows, in the order of the table.
-    """
-
-    entity_type: str
-    identified_by: Tuple[str, ...]
-    rows: List[PlannedRow]
-
-    def with_action(self, *actions: str) -> List[PlannedRow]:
-        """
-        Return the rows with one of some actions.
-        """
-        return [row for row in self.rows if row.action in actions]
-
-
-@frozen(kw_only=True)
-class ImportOptions:
-    """
-    How a table is read.
-
-    Attributes:
-        key: Headers or fields whose values identify an entity, such as ``["code"]``. Empty: ``id`` if the table has
-            that column; otherwise each row is a new entity.
-
-        project: Link to the project of all rows. None: the table has a column for it, or the type needs none.
-
-        renamed: Fields by header, for headers that name no field.
-
-        ignored: Headers of columns to leave out.
-
-        clear_empty: Whether an empty cell empties the field of an existing entity. False: it leaves the field as it is.
-    """
-
-    key: Sequence[str] = ()
-    project: Optional[Row] = None
-    renamed: Mapping[str, str] = field(factory=dict)
-    ignored: Collection[str] = ()
-    clear_empty: bool = False
-
-
-@frozen
-class _Draft:
-    """
-    A row whose cells are converted; *links* are the cells that are names or links, *problems* the invalid ones.
-    """
-
-    row: TableRow
-    key: str
-    entity_id: Optional[int]
-    data: Row
-    links: Dict[str, Any]
-    problems: List[str]
 
 
 def plan_import(
@@ -187,7 +99,7 @@ class _Planner:
         )
 
     def plan(self, is_done: Any) -> ImportPlan:
-        drafts: List[_Draft] = []
+        drafts: List[Draft] = []
         planned: Dict[int, PlannedRow] = {}
         for row in self._table.rows:
             key = self._journal_key(row)
@@ -196,9 +108,10 @@ class _Planner:
             else:
                 drafts.append(self._draft(row, key))
         self._read_links(drafts)
-        drafts = [self._with_links(draft) for draft in drafts]
+        drafts = [self._with_links(draft, {"project", *self._keys}, {}) for draft in drafts]
         for draft, existing in zip(drafts, self._existing(drafts)):
-            planned[draft.row.line] = self._planned(draft, existing)
+            known = existing[0] if len(existing) == 1 else {}
+            planned[draft.row.line] = self._planned(self._with_links(draft, set(draft.links), known), existing)
         rows = self._without_repeats([planned[row.line] for row in self._table.rows], drafts)
         return ImportPlan(entity_type=self._type, identified_by=self._identified_by, rows=rows)
 
@@ -264,15 +177,15 @@ class _Planner:
         cells = [row.cells[self._by_field[name].index] for name in names if name in self._by_field]
         return " ".join(str(cell) for cell in cells if cell is not None)
 
-    def _draft(self, row: TableRow, key: str) -> _Draft:
+    def _draft(self, row: TableRow, key: str) -> Draft:
         data: Row = {}
         links: Dict[str, Any] = {}
-        problems = [row.problem] if row.problem else []
+        problems: List[Tuple[Optional[str], str]] = [(None, row.problem)] if row.problem else []
         entity_id = None
         for column in self._columns:
             cell = row.cells[column.index]
             if cell is None:
-                if self._options.clear_empty and column.field not in ("id", "type", *self._keys):
+                if self._options.clear_empty and column.field not in ("id", "project", "type", *self._keys):
                     data[column.field] = [] if column.data_type in ("multi_entity", "tag_list") else None
                 continue
             try:
@@ -287,12 +200,12 @@ class _Planner:
                     self._check(column, value)
                     data[column.field] = value
             except CellError as error:
-                problems.append(f"{column}: {error}")
+                problems.append((column.field, f"{column}: {error}"))
         for name in self._keys:
             own = self._by_field.get(name)
             if name != "id" and own is not None and row.cells[own.index] is None:
-                problems.append(f"{own}: the key is empty.")
-        return _Draft(row, key, entity_id, data, links, problems)
+                problems.append((None, f"{own}: the key is empty."))
+        return Draft(row, key, entity_id, data, links, problems)
 
     def _check(self, column: Column, value: Any) -> None:
         problem = Field(self._schema, self._type, column.field, column.data_type).datum(value)
@@ -301,28 +214,33 @@ class _Planner:
 
     # --- Links
 
-    def _read_links(self, drafts: Iterable[_Draft]) -> None:
+    def _read_links(self, drafts: Iterable[Draft]) -> None:
         wanted: Dict[Any, Tuple[Reference, Tuple[str, ...]]] = {}
         for draft in drafts:
             for name, value in draft.links.items():
-                parts = [*value.parts, value.whole] if isinstance(value, References) else [value]
-                for part in parts:
-                    if part is not None:
-                        link = part.link and (part.link["type"], part.link["id"])
-                        wanted[name, part.text, link] = (part, self._types[name])
+                for part in value.candidates() if isinstance(value, References) else [value]:
+                    link = part.link and (part.link["type"], part.link["id"])
+                    wanted[name, part.text, link] = (part, self._types[name])
         self._links.read(wanted.values(), self._project)
 
-    def _with_links(self, draft: _Draft) -> _Draft:
+    def _with_links(self, draft: Draft, names: Collection[str], known: Row) -> Draft:
         """
-        Return a row with the entities for its references: first the project, then the entity, then all others.
+        Return a row with the entities that some of its cells name: first the project, then the entity, then others.
+
+        Args:
+            draft: The row.
+
+            names: The fields to look at. The result has the others left.
+
+            known: The existing entity of the row, if there is one.
         """
         data, problems = dict(draft.data), list(draft.problems)
-        own: Optional[Row] = self._project
-        for name in sorted(draft.links, key=lambda each: (each != "project", each != "entity", each)):
-            value, entity = draft.links[name], data.get("entity")
+        for name in sorted(set(names) & set(draft.links), key=lambda each: (each != "project", each != "entity", each)):
+            value, project = draft.links[name], data.get("project") or self._project or known.get("project")
+            entity = data.get("entity") or known.get("entity")
             wanted = Wanted(
                 self._types[name],
-                project=None if own is None else own["id"],
+                project=project["id"] if isinstance(project, dict) else None,
                 entity_type=entity["type"] if name == "step" and isinstance(entity, dict) else None,
             )
             try:
@@ -331,26 +249,26 @@ class _Planner:
                 else:
                     data[name] = self._links.find(value, wanted)
             except CellError as error:
-                problems.append(f"{self._by_field[name]}: {error}")
-                continue
-            if name == "project":
-                own = data[name]
+                problems.append((name, f"{self._by_field[name]}: {error}"))
         if self._project is not None:
             given = data.setdefault("project", self._project)
-            if given is not None and given["id"] != self._project["id"]:
-                problems.append(f"The row belongs to the project {given['name']!r}, not to {self._project['name']!r}.")
-        return evolve(draft, data=data, problems=problems)
+            if "project" in names and given["id"] != self._project["id"]:
+                problem = f"The row belongs to the project {given['name']!r}, not to {self._project['name']!r}."
+                problems.append((None, problem))
+        left = {name: value for name, value in draft.links.items() if name not in names}
+        return evolve(draft, data=data, links=left, problems=problems)
 
     # --- Existing entities
 
-    def _existing(self, drafts: Sequence[_Draft]) -> List[List[Row]]:
+    def _existing(self, drafts: Sequence[Draft]) -> List[List[Row]]:
         """
         Return for each row the entities on the site that its key identifies.
         """
         if not self._keys:
             return [[] for _ in drafts]
-        fields = list(dict.fromkeys([*self._keys, *(name for draft in drafts for name in draft.data)]))
-        fields += [] if "project" in fields or self._field_type("project") != "entity" else ["project"]
+        there = [name for name in ("project", "entity") if self._field_type(name) == "entity"]
+        own = [name for name in self._by_field if name not in ("id", "type")]
+        fields = list(dict.fromkeys([*self._keys, *own, *there]))
         usable = [draft for draft in drafts if self._key_of(draft) is not None]
         values = {
             name: {_folded(value): _plain(value) for value in (self._key_value(draft, name) for draft in usable)}
@@ -367,21 +285,24 @@ class _Planner:
                 found.setdefault(tuple(_folded(row.get(name)) for name in self._keys), {})[row["id"]] = row
         return [self._alike(draft, list(found.get(self._key_of(draft), {}).values())) for draft in drafts]
 
-    def _key_value(self, draft: _Draft, name: str) -> Any:
+    def _key_value(self, draft: Draft, name: str) -> Any:
         return draft.entity_id if name == "id" else draft.data.get(name)
 
-    def _key_of(self, draft: _Draft) -> Optional[Tuple[Any, ...]]:
+    def _key_of(self, draft: Draft) -> Optional[Tuple[Any, ...]]:
         values = [self._key_value(draft, name) for name in self._keys]
         return None if any(value is None for value in values) else tuple(map(_folded, values))
 
-    def _alike(self, draft: _Draft, rows: List[Row]) -> List[Row]:
+    def _alike(self, draft: Draft, rows: List[Row]) -> List[Row]:
         project = draft.data.get("project")
         if project is None or "id" in self._keys:
             return rows
         return [row for row in rows if (row.get("project") or {}).get("id") in (None, project["id"])]
 
-    def _planned(self, draft: _Draft, existing: List[Row]) -> PlannedRow:
-        problems, data = list(draft.problems), draft.data
+    def _planned(self, draft: Draft, existing: List[Row]) -> PlannedRow:
+        data = draft.data
+        problems = [
+            text for name, text in draft.problems if not (existing and self._is_as_shown(draft, name, existing[0]))
+        ]
         entity = None
         if len(existing) > 1:
             shown = ", ".join(f"{row['type']}:{row['id']}{_in_project(row)}" for row in existing[:_MOST_ALIKE])
@@ -408,7 +329,16 @@ class _Planner:
             old={name: entity.get(name) for name in changed},
         )
 
-    def _case_problems(self, draft: _Draft, entity: Row) -> List[str]:
+    def _is_as_shown(self, draft: Draft, name: Optional[str], entity: Row) -> bool:
+        """
+        Return whether a cell has the text with which an export shows the present value of its field.
+
+        Such a cell changes nothing, also if its text means several entities, or a file.
+        """
+        column = self._by_field.get(name or "")
+        return column is not None and str(draft.row.cells[column.index]) == _exported(entity.get(column.field))
+
+    def _case_problems(self, draft: Draft, entity: Row) -> List[str]:
         """
         Return a problem if the key of an entity differs from that of the row in upper and lower case only.
         """
@@ -431,7 +361,7 @@ class _Planner:
             problems.append(f"A new {self._type} needs a project. Use --project, or add a column Project.")
         return problems
 
-    def _without_repeats(self, rows: List[PlannedRow], drafts: Iterable[_Draft]) -> List[PlannedRow]:
+    def _without_repeats(self, rows: List[PlannedRow], drafts: Iterable[Draft]) -> List[PlannedRow]:
         """
         Refuse rows whose key, or whose entity, an earlier row has.
         """
@@ -470,6 +400,19 @@ def _folded(value: Any) -> Any:
     """
     value = comparable(value)
     return value.strip().casefold() if isinstance(value, str) else value
+
+
+def _exported(value: Any) -> str:
+    """
+    Return a value as an export writes it: links by their names.
+    """
+    if isinstance(value, list):
+        return ", ".join(map(_exported, value))
+    if isinstance(value, dict) and "id" in value and "link_type" not in value:
+        return str(value.get("name") or f"{value.get('type')}:{value['id']}")
+    if isinstance(value, dict):
+        return str(value.get("name") or value.get("local_path") or value.get("url"))
+    return str(value)
 
 
 def _is_stored(stored: Any, value: Any) -> bool:

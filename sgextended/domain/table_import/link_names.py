@@ -135,13 +135,30 @@ class LinkNames:
         try:
             found = [self.find(each, wanted) for each in references.parts]
         except CellError:
-            if references.whole is None:
+            joined = self._joined(references, wanted)
+            if joined is None:
                 raise
-            try:
-                found = [self.find(references.whole, wanted)]
-            except CellError:
-                found = [self.find(each, wanted) for each in references.parts]
+            found = joined
         return list({(row["type"], row["id"]): row for row in found}.values())
+
+    def _joined(self, references: References, wanted: Wanted) -> Optional[List[Row]]:
+        """
+        Return the entities of a cell in which some names contain commas: of the fewest names that all exist.
+        """
+        known = {reference.text for reference in references.candidates()}
+        best: List[Optional[List[Row]]] = [[]]
+        for end in range(1, len(references.parts) + 1):
+            fewest: Optional[List[Row]] = None
+            for start, before in enumerate(best):
+                reference = references.joined(start, end)
+                if before is None or reference.text not in known or (fewest and len(before) + 1 >= len(fewest)):
+                    continue
+                try:
+                    fewest = [*before, self.find(reference, wanted)]
+                except CellError:
+                    continue
+            best.append(fewest)
+        return best[-1]
 
     # --- Reading
 

@@ -21,8 +21,9 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
 
 _DELIMITERS = (",", ";", "\t")
 _DELIMITER_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
-#: Excel runs cells that begin with these characters as formulas. Exports put an apostrophe before them.
-_FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
+#: Spreadsheets take a CSV cell that begins with one of these for a formula, also after blanks, and also their wide
+#: forms. Exports put an apostrophe before such a text.
+_NEUTRALISED = re.compile(r"'(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -77,7 +78,7 @@ def read_table(
     """
     Return the content of a CSV or xlsx file.
 
-    An apostrophe that an export has put before ``=``, ``+``, ``-`` or ``@`` is removed.
+    An apostrophe that an export has put before ``=``, ``+``, ``-`` or ``@`` of a CSV cell is removed.
 
     Args:
         path: The file.
@@ -142,8 +143,7 @@ def _fitted(row: TableRow, width: int) -> TableRow:
 
 
 def _to_cell(text: str) -> Optional[str]:
-    cell = text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA_BEGINNINGS) else text
-    cell = cell.replace("\r\n", "\n").strip()
+    cell = text.replace("\r\n", "\n").strip()
     return cell or None
 
 
@@ -166,7 +166,12 @@ def _csv_rows(file: Path, encoding: Optional[str], delimiter: Optional[str]) -> 
     try:
         while True:
             line = skipped + reader.line_num + 1
-            rows.append(TableRow(line, [_to_cell(each) for each in next(reader)]))
+            rows.append(
+                TableRow(
+                    line,
+                    [_to_cell(each[1:] if _NEUTRALISED.match(each) else each) for each in next(reader)],
+                )
+            )
     except StopIteration:
         return rows, found
     except csv.Error as error:

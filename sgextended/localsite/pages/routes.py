@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from sgextended.localsite.errors import Fault
-from sgextended.localsite.pages import views
+from sgextended.localsite.pages import call_views, record_table, value_display, views
 from sgextended.localsite.services.page_access import client_of, is_from_own_page
 
 if TYPE_CHECKING:
@@ -29,7 +29,11 @@ if TYPE_CHECKING:
     from sgextended.localsite.storage.transaction import Transaction
 
 _FOLDER = Path(__file__).parent
-_STATIC = {"style.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
+_STATIC = {
+    "icon.svg": "image/svg+xml",
+    "page.js": "text/javascript; charset=utf-8",
+    "style.css": "text/css; charset=utf-8",
+}
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "img-src 'self' http: https:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -61,10 +65,11 @@ def page_routes(site: SiteServices) -> list[Route]:
 
     return [
         route("/", views.overview),
-        route("/records/{type}", views.records),
+        route("/records/{type}", record_table.records),
         route("/detail/{type}/{id:int}", views.record),
-        route("/calls", functools.partial(views.calls, site.ledger)),
-        route("/calls/after/{number:int}", functools.partial(views.newer_calls, site.ledger)),
+        route("/calls", functools.partial(call_views.calls, site.ledger)),
+        route("/calls/{number:int}", functools.partial(call_views.call, site.ledger)),
+        route("/calls/after/{number:int}", functools.partial(call_views.newer_calls, site.ledger)),
         route("/pages/statuses.css", views.statuses),
         Route("/pages/{name}", static),
     ]
@@ -103,5 +108,5 @@ def _templates() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader(_FOLDER / "templates")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.lstrip_blocks = True
-    environment.filters.update(views.FILTERS)
+    environment.filters.update(value_display.FILTERS)
     return environment

@@ -52,6 +52,8 @@ class Search:
         archived: Whether rows of archived projects are found too.
 
         presets: Filter presets in API3 form, which the rows must also meet. ``LATEST`` chooses among the found rows.
+
+        further: Further conditions, for which API3 has no form.
     """
 
     entity_type: str
@@ -60,6 +62,7 @@ class Search:
     retired: bool = False
     archived: bool = True
     presets: Sequence[Any] = ()
+    further: Sequence[Callable[[Scope], sa.ColumnElement[bool]]] = ()
 
 
 def find_ids(tx: Transaction, search: Search, *, limit: int, offset: int = 0) -> list[int]:
@@ -87,6 +90,7 @@ def scope_of(tx: Transaction, search: Search) -> tuple[Scope, sa.ColumnElement[b
     """
     scope = Scope(tx, search.entity_type)
     parts = [sa.not_(scope.root.is_live) if search.retired else scope.root.is_live, where(scope, search.filters)]
+    parts += [condition(scope) for condition in search.further]
     if not search.archived:
         parts.append(_unarchived(tx, scope.root))
     return scope, with_presets(scope, sa.and_(*parts), search.presets)

@@ -28,6 +28,7 @@ from sgextended.localsite.server.request_body import BodyReceiver, RefusedReques
 from sgextended.localsite.server.rpc_table import find_rpc
 from sgextended.localsite.server.upload_routes import upload_routes
 from sgextended.localsite.services.page_access import client_of
+from sgextended.localsite.services.secret_values import without_secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,6 +48,8 @@ _log = logging.getLogger(__name__)
 
 # Below this number of bytes, compression costs more time than it saves.
 _LEAST_COMPRESSED = 2048
+# The ledger keeps smaller payloads for the page of a call.
+_MOST_KEPT_BYTES = 16 * 1024
 _WRITES_TO_ROWS = frozenset({"batch", "create", "delete", "follow", "revive", "unfollow", "update"})
 _JSON = "application/json; charset=utf-8"
 # SQLite's messages about statements beyond its limits: joined tables, depth of expressions, columns, sort terms.
@@ -177,7 +180,7 @@ def _respond(site: SiteServices, body: bytes, accepts_gzip: bool, sender: _Sende
     except RefusedRequest as refused:
         return PlainTextResponse(f"{refused}\n", status_code=refused.status)
     started = time.monotonic()
-    ok, result = False, None
+    ok, result, message = False, None, ""
     try:
         check_text(body, method, params)
         result = execute(site, method, params, sender.address, sender.client)
@@ -188,10 +191,13 @@ def _respond(site: SiteServices, body: bytes, accepts_gzip: bool, sender: _Sende
         # Live sites send the result of `info` by itself, and all other results under "results".
         content = _encode(result if method == "info" else {"results": result})
     except Fault as fault:
+        message = without_secrets_of(params[1:], fault.message)
         content = _refusal(fault.message, fault.code)
     except RecursionError:
-        content = _refusal(f"API {method}() The request is nested too deeply.")
+        message = f"API {method}() The request is nested too deeply."
+        content = _refusal(message)
     except Exception:  # noqa: BLE001 - logged with its traceback, and the next request is served
+        message = "The local site failed. Its log has the reason."
         _log.exception("The request %r failed inside the local site.", method)
         return PlainTextResponse("The local site failed. Its log has the reason.\n", status_code=500)
     finally:
@@ -206,12 +212,24 @@ def _respond(site: SiteServices, body: bytes, accepts_gzip: bool, sender: _Sende
             rows=_rows_in(result),
             ids=_ids_in(method, params, result) if ok else (),
             ok=ok,
+            message=message,
+            payload=_kept_payload(body, params),
         )
     headers = {"content-type": _JSON}
     if accepts_gzip and len(content) >= _LEAST_COMPRESSED:
         content = gzip.compress(content, compresslevel=1)
         headers["content-encoding"] = "gzip"
     return Response(content, headers=headers)
+
+
+def _kept_payload(body: bytes, params: list[Any]) -> Any:
+    """
+    Return the payload for the page of the call, without the caller's credentials; large ones are not kept.
+    """
+    payload = params[1] if len(params) > 1 else None
+    if payload is None or len(body) <= _MOST_KEPT_BYTES:
+        return payload
+    return {"note": f"The request has {len(body):,} bytes, which is too large to be kept."}
 
 
 def execute(site: SiteServices, method: str, params: list[Any], address: str = "", client: str = "") -> Any:

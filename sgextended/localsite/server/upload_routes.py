@@ -107,7 +107,16 @@ async def _take_form(site: SiteServices, request: Request, name: str, address: s
     except FormError as error:
         return _failed(str(error))
     except Fault as fault:
-        site.ledger.add(rpc=name, entity_type=None, user_agent=agent, started=started, seconds=0.0, rows=0, ok=False)
+        site.ledger.add(
+            rpc=name,
+            entity_type=None,
+            user_agent=agent,
+            started=started,
+            seconds=0.0,
+            rows=0,
+            ok=False,
+            message=fault.message,
+        )
         return _failed(fault.message)
     return await loop.run_in_executor(site.workers, _answer, _Call(site, form, address, client), name, agent)
 
@@ -124,7 +133,7 @@ def _answer(call: _Call, name: str, agent: str) -> Response:
     """
     started = time.monotonic()
     site, form, served = call.site, call.form, _FORMS[name]
-    ok = False
+    ok, message = False, ""
     try:
         with contextlib.ExitStack() as stack:
             if served.takes_file:
@@ -140,7 +149,8 @@ def _answer(call: _Call, name: str, agent: str) -> Response:
         ok = True
         return PlainTextResponse(text)
     except Fault as fault:
-        return _failed(fault.message)
+        message = fault.message
+        return _failed(message)
     except NotReadyError as error:
         return PlainTextResponse(f"2:{error}\n")
     except UnicodeEncodeError:
@@ -159,6 +169,7 @@ def _answer(call: _Call, name: str, agent: str) -> Response:
             seconds=time.monotonic() - started,
             rows=int(ok),
             ok=ok,
+            message=message,
         )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import collections
 import logging
 import threading
-from typing import Optional
+from typing import Any, Optional
 
 import attrs
 
@@ -19,6 +19,10 @@ KEPT = 100_000
 LONGEST_TEXT = 100
 #: The most names of requests that are counted. Further names are counted together, under the empty name.
 MOST_NAMES = 1000
+#: The number of payloads that are kept.
+KEPT_PAYLOADS = 500
+
+_LONGEST_MESSAGE = 2000  # characters
 
 
 @attrs.frozen(kw_only=True)
@@ -48,6 +52,8 @@ class Entry:
         who: The script or login that the request names, and the user it acts as; empty if it names none.
 
         client: The client's address; empty for files.
+
+        message: The text of the fault; empty if the request succeeded.
     """
 
     number: int
@@ -61,6 +67,7 @@ class Entry:
     ids: tuple[int, ...] = ()
     who: str = ""
     client: str = ""
+    message: str = ""
 
 
 class Ledger:
@@ -72,6 +79,7 @@ class Ledger:
         self._lock = threading.Lock()
         self._entries: collections.deque[Entry] = collections.deque(maxlen=KEPT)
         self._counts: collections.Counter[str] = collections.Counter()
+        self._payloads: collections.deque[tuple[int, Any]] = collections.deque(maxlen=KEPT_PAYLOADS)
         self._total = 0
 
     def __repr__(self) -> str:
@@ -99,7 +107,25 @@ class Ledger:
         with self._lock:
             self._entries.clear()
             self._counts.clear()
+            self._payloads.clear()
             self._total = 0
+
+    def entry(self, number: int) -> Optional[Entry]:
+        """
+        Return the entry with a number, or None if it is not kept.
+        """
+        with self._lock:
+            at = number - self._entries[0].number if self._entries else -1
+            return self._entries[at] if 0 <= at < len(self._entries) else None
+
+    def payload(self, number: int) -> Any:
+        """
+        Return the payload of a request as its client has sent it, without credentials; None if it is not kept.
+
+        The payloads of the newest 500 requests are kept, for the pages. They are not part of the entries.
+        """
+        with self._lock:
+            return next((payload for kept, payload in self._payloads if kept == number), None)
 
     def add(
         self,
@@ -114,6 +140,8 @@ class Ledger:
         ids: tuple[int, ...] = (),
         who: str = "",
         client: str = "",
+        message: str = "",
+        payload: Any = None,
     ) -> None:
         """
         Record one request.
@@ -135,8 +163,11 @@ class Ledger:
                     ids=ids,
                     who=who,
                     client=client,
+                    message=message[:_LONGEST_MESSAGE],
                 )
             )
+            if payload is not None:
+                self._payloads.append((self._total, payload))
         if _access.isEnabledFor(logging.INFO):
             outcome = "ok" if ok else "fault"
             words = (

@@ -92,6 +92,24 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(command, sg, tmp_path):
     assert shot(sg, "sh010")["sg_cut_in"] == 1001
 
 
+def test_the_plan_can_be_printed_as_csv(command, sg, tmp_path):
+    """
+    There is one row for each change, with the line of the file, the entity, and the old and the new value.
+    """
+    found = shot(sg, "sh010")
+    (tmp_path / "a.csv").write_text("id,sg_cut_in,description\n{id},7,new\n{id},x,\n".format(**found))
+    status, out, err = command("import", "a.csv", "Shot", "--dry-run", "--format", "csv")
+
+    assert status == 1
+    assert out.splitlines()[:3] == [
+        "line,action,type,id,name,field,old,new,problem",
+        f"2,change,Shot,{found['id']},{found['id']},description,,new,",
+        f"2,change,Shot,{found['id']},{found['id']},sg_cut_in,1001,7,",
+    ]
+    assert out.splitlines()[3].startswith("3,refused,")
+    assert "line 3: sg_cut_in: 'x' is not a number." in err
+
+
 def test_rows_are_created_and_changed_by_key(run, sg):
     """
     A key is looked for in the project only. A second import of the same file changes nothing.
@@ -236,6 +254,37 @@ def test_what_find_prints_can_be_imported(command, run):
     assert (status, rows) == (0, [])
     assert "0 created, 0 changed, " in err
     assert "refused" not in err
+
+
+def test_links_by_name_can_be_read_back(run, sg):
+    """
+    Names of links in the file of an export change nothing, also if they contain commas or mean several entities. A name
+    that is not the present one must still be clear.
+    """
+    project = sg.find_one("Project", [["name", "is", "Other"]])
+    (sequence,) = sg.find("Sequence", [["project", "is", project]])
+    other = sg.create("Shot", {"code": "back", "project": project, "sg_sequence": sequence})
+    tasks = [sg.create("Task", {"content": "same", "project": project, "entity": other}) for _ in range(2)]
+    movie = {"url": "https://x.example/a.mov", "name": "a.mov"}
+    version = sg.create("Version", {"code": "v1", "project": project, "sg_task": tasks[0], "sg_uploaded_movie": movie})
+    text = f'id,code,sg_sequence,tasks\n{other["id"]},back,"seq, one","same, same"\n'
+    row = f"{version['id']},v1,same,a.mov"
+
+    assert run(text, "Shot")[2] == "0 created, 0 changed, 1 unchanged.\n"
+    assert run(f"id,code,sg_task,sg_uploaded_movie\n{row}\n", "Version")[2] == "0 created, 0 changed, 1 unchanged.\n"
+    assert "'same' is the name of 2 entities" in run("code,project,sg_task\nv2,Other,same\n", "Version")[2]
+
+
+def test_names_with_commas_are_found_among_others(run, sg):
+    """
+    Commas separate links, and belong to a name where one exists with them.
+    """
+    text = 'code,assets\ncomma,"tree, a, b, house"\n'
+    for code in ("a, b", "house"):
+        sg.create("Asset", {"code": code, "project": sg.find_one("Project", [["name", "is", "Film"]])})
+    _status, rows, _err = run(text, "Shot", "--project", "Film")
+
+    assert [each["name"] for each in rows[0]["new"]["assets"]] == ["tree", "a, b", "house"]
 
 
 def test_an_interrupted_import_goes_on(run, sg, monkeypatch):

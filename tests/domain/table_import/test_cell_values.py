@@ -48,7 +48,7 @@ def convert(data_type, cell, *, commas=False):
         ("entity", '{"type": "Shot", "id": 12}', Reference("Shot:12", {"type": "Shot", "id": 12})),
         ("entity", "a, b", Reference("a, b")),
         ("multi_entity", "a; b, c", References(parts=[Reference("a"), Reference("b, c")])),
-        ("multi_entity", "a, b", References(parts=[Reference("a"), Reference("b")], whole=Reference("a, b"))),
+        ("multi_entity", "a, b", References(parts=[Reference("a"), Reference("b")], may_contain_commas=True)),
     ],
 )
 def test_a_cell_is_converted(data_type, cell, value):

@@ -18,11 +18,50 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// The form above a table offers the conditions that the chosen field has, and values where the site knows them.
+const form = document.querySelector("[data-conditions]");
+if (form) {
+  const field = form.querySelector("select[name=field]");
+  const condition = form.querySelector("select[name=is]");
+  const value = form.querySelector("input[name=value]");
+  const dates = { greater_than: "after", less_than: "before", is_not: "not in" };
+  const labels = new Map([...condition.options].map((option) => [option, option.textContent]));
+  const options = [...condition.options];
+  const hints = { date: "2026, 2026-12 or 2026-12-01", date_time: "2026, 2026-12 or 2026-12-01", checkbox: "yes or no" };
+  const adapt = () => {
+    const { type, operators } = field.selectedOptions[0].dataset;
+    const names = operators.split(" ");
+    const fitting = options.filter((option) => names.includes(option.value));
+    fitting.sort((one, other) => names.indexOf(one.value) - names.indexOf(other.value));
+    const chosen = condition.value;
+    for (const option of fitting) {
+      option.textContent = (type.startsWith("date") && dates[option.value]) || labels.get(option);
+    }
+    condition.replaceChildren(...fitting);
+    condition.value = fitting.some((option) => option.value === chosen) ? chosen : fitting[0].value;
+    const values = document.getElementById(type === "checkbox" ? "values-checkbox" : `values-${field.value}`);
+    if (values) value.setAttribute("list", values.id);
+    else value.removeAttribute("list");
+    value.placeholder = hints[type] || "";
+    allow();
+  };
+  const allow = () => {
+    // A disabled value would be left out of the address, and the conditions there are counted.
+    const isNeedless = condition.value === "empty" || condition.value === "filled";
+    value.readOnly = isNeedless;
+    if (isNeedless) value.value = "";
+  };
+  field.addEventListener("change", adapt);
+  condition.addEventListener("change", allow);
+  adapt();
+}
+
 const rows = document.querySelector("[data-calls]");
 if (rows) {
   const pause = document.querySelector("[data-pause]");
   const live = document.querySelector("[data-live]");
-  const total = document.querySelector("[data-total]");
+  const sums = document.querySelector("[data-sums]");
+  const browser = rows.dataset.browser;
   const most = 200;
   let paused = false;
   let newest = Number(rows.dataset.calls);
@@ -36,18 +75,19 @@ if (rows) {
   });
   const ask = async () => {
     try {
-      const answer = paused || document.hidden ? null : await fetch(`/calls/after/${newest}`);
+      const answer = paused || document.hidden ? null : await fetch(`/calls/after/${newest}?browser=${browser}`);
       if (answer && answer.ok) {
         const made = document.createElement("template");
         made.innerHTML = await answer.text();
-        const fresh = [...made.content.querySelectorAll("tr")];
+        const fresh = [...made.content.querySelectorAll("tbody tr")];
+        const newSums = made.content.querySelector("[data-sums]");
+        const before = newest;
+        newest = Number(made.content.querySelector("[data-newest]").dataset.newest);
         for (const row of fresh) row.classList.add("new");
-        if (fresh.length) {
-          newest = Number(fresh[0].dataset.number);
-          total.textContent = newest.toLocaleString("en");
-          rows.prepend(...fresh);
-          while (rows.children.length > most) rows.lastElementChild.remove();
-        }
+        if (newest < before) rows.replaceChildren(); // the calls were cleared
+        rows.prepend(...fresh);
+        while (rows.children.length > most) rows.lastElementChild.remove();
+        if (newSums) sums.replaceChildren(...newSums.childNodes);
       }
     } catch {
       live.textContent = "The site does not respond.";
