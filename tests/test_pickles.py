@@ -28,6 +28,7 @@ from sgextended import (
 )
 from sgextended.domain.batches import Batch, Report
 from sgextended.domain.query_fields.query_field_values import NotComputed
+from sgextended.domain.structure_copy import StructureCopy
 from sgextended.errors import SGExtendedError
 from sgextended.observe.trace_report import Line, MethodCall, Sum
 from sgextended.schema.validation import Problem
@@ -47,6 +48,7 @@ INSTANCES = [
     Proxy.parse("proxy.example:8080"),
     Report([Batch(first=0, requests=[], results=[])]),
     RetryPolicy(attempts=2),
+    StructureCopy({("Shot", 1): {"type": "Shot", "id": 2}}),
     Sum(calls=1),
     UndoResult(done=[ENTRY], left=[(ENTRY, "gone")]),
     ENTRY,
@@ -54,7 +56,7 @@ INSTANCES = [
 ]  # fmt: skip
 #: Public attrs classes that no result and no error contains. `tests/test_site_settings.py` pickles a Site.
 NOT_IN_RESULTS = {
-    "Attribute", "BatchOptions", "Claim", "Condition", "ConditionGroup", "Endpoint", "Field",
+    "Attribute", "BatchOptions", "Claim", "Condition", "ConditionGroup", "CopyOptions", "Endpoint", "Field",
     "Observation", "Options", "Outcome", "QueryFieldDefinition", "RecordClass", "SGExtended",
     "SGWorker", "Scope", "Site",
 }  # fmt: skip
