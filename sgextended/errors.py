@@ -148,13 +148,15 @@ class PartialSuccessError(SGExtendedError, ShotgunError):
     Attributes:
         entity: The result of the first step, with ``type`` and ``id``: the new or changed entity of a create or update
             with an image, or the Attachment of a thumbnail that could not be shared.
+
+        copy: The copies that ``copy_structure`` has made so far; None for other calls.
     """
 
     __module__ = "sgextended"
 
-    def __init__(self, message: str, *, entity: Any = None) -> None:
+    def __init__(self, message: str, *, entity: Any = None, copy: Any = None) -> None:
         super().__init__(message)
-        self.entity = entity
+        self.entity, self.copy = entity, copy
 
 
 class BatchesFailed(SGExtendedError, ShotgunError):

@@ -43,6 +43,7 @@ from sgextended.domain import (
     statuses,
     steps,
     storage_paths,
+    structures,
     tasks,
     time_logs,
     users,
@@ -439,6 +440,7 @@ class SGExtended(Construction):
     set_status = bulk_writes.set_status
     ensure = entities.ensure
     copy_entity = entities.copy_entity
+    copy_structure = structures.copy_structure
     assign = tasks.assign
     unassign = tasks.unassign
     add_to_playlist = playlists.add_to_playlist

@@ -15,6 +15,7 @@ from sgextended.errors import SGExtendedError
 
 ATTRIBUTES = {
     "entity": {"type": "Attachment", "id": 7},
+    "copy": [3, 4],
     "problems": ["a", "b"],
     "item": {"type": "Shot", "id": 12},
     "pool": "studio",

@@ -33,6 +33,7 @@ from sgextended import (
 )
 from sgextended.domain.batches import Batch, Report
 from sgextended.domain.query_fields.query_field_values import NotComputed
+from sgextended.domain.structure_copy import StructureCopy
 from sgextended.domain.table_import.apply_import import ImportReport
 from sgextended.domain.table_import.plan_rows import ImportPlan, PlannedRow
 from sgextended.domain.table_import.table_files import Table, TableRow
@@ -62,6 +63,7 @@ INSTANCES = [
     Proxy.parse("proxy.example:8080"),
     Report([Batch(first=0, requests=[], results=[])]),
     RetryPolicy(attempts=2),
+    StructureCopy({("Shot", 1): {"type": "Shot", "id": 2}}),
     Sum(calls=1),
     Table(headers=["code"], rows=[]),
     TableRow(line=2, cells=["sh010"]),
@@ -73,7 +75,8 @@ INSTANCES = [
 ]  # fmt: skip
 #: Public attrs classes that no result and no error contains. `tests/test_site_settings.py` pickles a Site.
 NOT_IN_RESULTS = {
-    "Attribute", "BatchOptions", "Claim", "Column", "Condition", "ConditionGroup", "Conversion", "Draft", "Endpoint",
+    "Attribute", "BatchOptions", "Claim", "Column", "Condition", "ConditionGroup", "Conversion", "CopyOptions", "Draft",
+    "Endpoint",
     "EventFilter", "Field", "FollowOptions", "Gap", "Handler", "ImportOptions", "LinkNames", "Observation",
     "Options", "Outcome", "Position", "QueryFieldDefinition", "RecordClass", "Reference", "References",
     "SGExtended", "SGWorker", "Scope", "Site", "Wanted",

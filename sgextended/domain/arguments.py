@@ -261,3 +261,17 @@ def _is_condition(each: Any) -> bool:
     if isinstance(each, Mapping):
         return "filters" in each
     return isinstance(each, (list, tuple)) and len(each) > 2 and all(isinstance(part, str) for part in each[:2])
+
+
+# --- Fields to copy
+
+#: Data types of fields that `copy_entity` copies only if the caller names the fields.
+_NOT_COPIED = frozenset({"image", "multi_entity", "url", "url_template", "summary", "calculated", "pivot_column"})
+
+
+def may_be_copied(name: str, field: Row) -> bool:
+    """
+    Return whether `copy_entity` copies a field of the schema, if the caller names none.
+    """
+    is_stored = name != "cached_display_name"  # the site computes it from other fields
+    return bool(is_stored and field["editable"]["value"] and field["data_type"]["value"] not in _NOT_COPIED)

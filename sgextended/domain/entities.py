@@ -14,6 +14,7 @@ from sgextended.domain.arguments import (
     fields_of,
     is_id,
     limit_of,
+    may_be_copied,
     order_of,
     rows_of,
     to_link,
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from sgextended.writes import dry_run
 else:
     dry_run = lazy_module("sgextended.writes.dry_run")
-
-#: Data types of fields that `copy_entity` copies only if the caller names the fields.
-_NOT_COPIED = frozenset({"image", "multi_entity", "url", "url_template", "summary", "calculated", "pivot_column"})
 
 _SHOWN = 10  # maximum number of entities in an AmbiguousError
 
@@ -303,16 +301,11 @@ def copy_entity(
         chosen = None if fields is None else fields_of(fields)
         if chosen is None:
             schema = sg.schema_field_read(link["type"])
-            chosen = [name for name, field in schema.items() if _may_be_copied(name, field)]
+            chosen = [name for name, field in schema.items() if may_be_copied(name, field)]
         row = get(sg, link["type"], link, fields=chosen)
         copied = {name: row[name] for name in chosen if row.get(name) not in (None, [], "")}
         made: Row = sg.create(link["type"], {**copied, **(data or {})})
         return made
-
-
-def _may_be_copied(name: str, field: Row) -> bool:
-    is_stored = name != "cached_display_name"  # the site computes it from other fields
-    return bool(is_stored and field["editable"]["value"] and field["data_type"]["value"] not in _NOT_COPIED)
 
 
 def group_by(_sg: Any, rows: Iterable[Row], field: str) -> List[Tuple[Any, List[Row]]]:

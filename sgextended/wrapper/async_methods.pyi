@@ -53,6 +53,7 @@ class AsyncMethods:
     batch = awaited(SGExtended.batch)
     close = awaited(SGExtended.close)
     copy_entity = awaited(SGExtended.copy_entity)
+    copy_structure = awaited(SGExtended.copy_structure)
     count = awaited(SGExtended.count)
     create = awaited(SGExtended.create)
     create_as = awaited(SGExtended.create_as)

@@ -38,6 +38,7 @@ PLAYLIST = {"type": "Playlist", "id": 2}
 
 #: Arguments that are words or places to look in rather than conditions.
 NO_RESTRICTION = {
+    ("copy_structure", "list_fields"),
     ("latest_published_files", "group_by"),
     ("latest_versions", "group_by"),
     ("resolve", "entity_type"),

@@ -46,6 +46,7 @@ NEEDED = {
     "add_query_fields": {"rows": [{"type": "Shot", "id": 1}]},
     "add_to_playlist": {"playlist": PLAYLIST, "versions": [VERSION]},
     "copy_entity": {"entity": SHOT},
+    "copy_structure": {"source": SHOT},
     "count": {"entity_type": "Shot"},
     "create_many": {"entity_type": "Shot", "rows": []},
     "create_version": {"entity": SHOT, "name": "a"},
