@@ -125,6 +125,7 @@ class EventStream(Iterator["Event"]):
         if position is not None and position != self._saved:
             self._file.save({**self._file.content, "position": position.to_json()})
             self._saved = position
+        self._file.store_if_due()
 
     def _poll(self) -> None:
         self._wait(self._follower.due_in())

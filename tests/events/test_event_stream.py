@@ -107,6 +107,8 @@ def test_gap_is_waited_for_and_then_given_up(knows_site_time, connect_to):
         stream = sg.events(gap_age=120, **FAST)
         if not knows_site_time:  # as with a client of another library: the newest entry shows the time
             stream._follower._time._clock = None
+        make_shots(studio, 1)
+        take(stream, 3)
         with site.faults.during("late-events=0:next=1,never=1"):
             make_shots(studio, 1)
         make_shots(studio, 1)
@@ -177,7 +179,7 @@ def test_catching_up_never_waits(monkeypatch):
         site.store.clock = later(site.store.clock, -7 * 86400)
         project = sg.create("Project", {"name": "p"})
         with site.faults.during("late-events=0:rate=0.3,seed=1,never=1"):
-            make_shots((sg, project), 60)
+            make_shots((sg, project), 30)
         site.store.clock = later(site.store.clock, 7 * 86400)
         make_shots((sg, project), 1)
         visible = sorted(row["id"] for row in sg.find("EventLogEntry", []))

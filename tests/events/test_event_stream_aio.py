@@ -3,9 +3,10 @@
 """
 
 import asyncio
-import json
 
 import pytest
+
+from sgextended.events.log.checkpoint import read_checkpoint
 
 
 async def make_shots(sg, project, count):
@@ -27,7 +28,7 @@ def test_events_are_looped_over(studio, tmp_path):
         await make_shots(sg, project, 2)
         async for event in sg.aio.events(checkpoint=place, poll_seconds=0.01):
             ids.append(event.id)
-            marks.append(json.loads(place.read_text())["position"]["mark"])
+            marks.append(read_checkpoint(place)["position"]["mark"])
             if len(ids) == 5:
                 break
         return ids

@@ -2,7 +2,6 @@
 `EventRunner`: runs the handlers of events, each with its own place in the log.
 """
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Union
 
@@ -14,7 +13,7 @@ from sgextended.errors import ConfigurationError
 from sgextended.events.handling.handler_loop import HandlerLoop
 from sgextended.events.handling.handlers import Handler, handlers_of
 from sgextended.events.handling.parked_events import Parked, ParkedEvents
-from sgextended.events.log.checkpoint import CheckpointFile
+from sgextended.events.log.checkpoint import CheckpointFile, read_checkpoint
 from sgextended.events.log.log_follower import FollowOptions
 from sgextended.events.log.start_position import After, check_after
 
@@ -184,12 +183,8 @@ def states_in(folder: "Union[str, PathLike[str]]") -> List[HandlerState]:
         raise ConfigurationError(msg)
     states = []
     for path in sorted(place.glob(f"*{_ENDING}")):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            position, parked = content.get("position") or {}, ParkedEvents(content.get("parked", ()))
-        except (OSError, ValueError, AttributeError) as error:
-            msg = f"{path} is not the file of a handler: {error}"
-            raise ConfigurationError(msg) from error
+        content = read_checkpoint(path)
+        position, parked = content.get("position") or {}, ParkedEvents(content.get("parked", ()))
         states.append(HandlerState(name=path.name[: -len(_ENDING)], mark=position.get("mark"), parked=list(parked)))
     return states
 

@@ -255,6 +255,7 @@ class HandlerLoop:
         if position is not None and (force or position != self._saved):
             self._file.save({"position": position.to_json(), "parked": self.parked.to_json()})
             self._saved = position
+        self._file.store_if_due()
 
 
 def _wrapper_factory(handler: Handler, sg: Any) -> Callable[[], Any]:
