@@ -3,9 +3,10 @@ The command line: the list of commands, and how an error ends one. The options o
 """
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any, List
 
 import typer
+import typer.core
 
 import sgextended
 from sgextended.cli.commands import (
@@ -35,9 +36,27 @@ from sgextended.cli.printing.terminal import prepare_streams
 from sgextended.cli.shared.output import say
 from sgextended.cli.shared.usage_error import UsageError
 from sgextended.errors import AmbiguousError, CallError, InvalidArgumentError, SchemaError
+from sgextended.schema.site_schema import did_you_mean
+
+
+class _Commands(typer.core.TyperGroup):
+    """
+    The commands, with a suggestion for a misspelt one. Newer versions of typer have it themselves.
+    """
+
+    def resolve_command(self, ctx: Any, args: List[str]) -> Any:
+        """
+        Return the name, the command and the arguments that follow it.
+        """
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            hint = did_you_mean(args[0], self.list_commands(ctx))
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
 
 app = typer.Typer(
     name="sgextended",
+    cls=_Commands,
     help="Query and change a Flow Production Tracking site, or serve a local one to try things on.",
     no_args_is_help=True,
     add_completion=True,
@@ -64,6 +83,8 @@ def run() -> None:
 def _advice(error: BaseException) -> str:
     if type(error).__name__ == "AuthenticationFault":
         return "\nThe site rejects these credentials. Check SHOTGUN_SCRIPT_NAME and SHOTGUN_API_KEY, or the profile."
+    if "missing 'project' attribute" in str(error):
+        return "\nAdd the project, such as project='My Show'."
     return ""
 
 

@@ -51,6 +51,18 @@ def test_a_bar_shows_how_far_it_is(show):
     assert "1 failed" in shown
 
 
+def test_a_bar_has_a_label(show):
+    """
+    The label says what the bar counts. Brackets in it are no markup.
+    """
+
+    def work():
+        with reporter(True, 8, "Shots [red]") as report:
+            report(8, 0)
+
+    assert "Shots [red]" in show(work)
+
+
 def test_a_bar_needs_no_total(show):
     """
     Without a known number of items it counts.

@@ -34,7 +34,7 @@ _VALUES_HELP = (
 def create(
     connect: Connect,
     entity_type: TypeArgument,
-    values: Annotated[List[str], typer.Argument(metavar="FIELD=VALUE ...", help=_VALUES_HELP, show_default=False)],
+    values: Annotated[List[str], typer.Argument(metavar="FIELD=VALUE", help=_VALUES_HELP, show_default=False)],
     *,
     output_format: FormatOption = output.Format.TABLE,
     links: LinksOption = None,
@@ -54,9 +54,7 @@ def update(
     entity_type: TypeOrAddressArgument,
     words: Annotated[
         List[str],
-        typer.Argument(
-            metavar="ID FIELD=VALUE ...", help=f"Id or name of the entity. {_VALUES_HELP}", show_default=False
-        ),
+        typer.Argument(metavar="ID FIELD=VALUE", help=f"Id or name of the entity. {_VALUES_HELP}", show_default=False),
     ],
     *,
     project: NameProjectOption = None,

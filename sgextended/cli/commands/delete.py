@@ -16,7 +16,7 @@ from sgextended.cli.shared.usage_error import UsageError
 
 IdsArgument = Annotated[
     Optional[List[str]],
-    typer.Argument(metavar="ID ...", help="Ids or names of the entities. A number is an id.", show_default=False),
+    typer.Argument(metavar="ID", help="Ids or names of the entities. A number is an id.", show_default=False),
 ]
 
 

@@ -30,7 +30,7 @@ def upload(
     entity_type: TypeOrAddressArgument,
     words: Annotated[
         List[str],
-        typer.Argument(metavar="ID FILE ...", help="Id or name of the entity, then the files.", show_default=False),
+        typer.Argument(metavar="ID FILE", help="Id or name of the entity, then the files.", show_default=False),
     ],
     *,
     field: Annotated[
@@ -81,7 +81,7 @@ def download(
     entity_type: TypeOrAddressArgument,
     ids: Annotated[
         Optional[List[str]],
-        typer.Argument(metavar="ID ...", help="Ids or names of the entities. A number is an id.", show_default=False),
+        typer.Argument(metavar="ID", help="Ids or names of the entities. A number is an id.", show_default=False),
     ] = None,
     *,
     folder: Annotated[

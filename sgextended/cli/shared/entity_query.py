@@ -14,6 +14,9 @@ from sgextended.cli.syntax.link_finder import NAME_FIELDS, LinkFinder, link_in
 from sgextended.schema.site_schema import SiteSchema, did_you_mean
 from sgextended.schema.validation import problems_of
 
+#: Fields that are shown by default for types without a field of `NAME_FIELDS`: the first one that the type has.
+_OTHER_NAME_FIELDS = ("subject", "title", "display_name", "firstname", "event_type", "description")
+
 
 def _parse_filters(texts: Optional[Sequence[str]]) -> List[Filter]:
     return [parse_filter(text) for text in texts or ()]
@@ -70,7 +73,10 @@ class Query:
             {"field_name": name.lstrip("-"), "direction": "desc" if name.startswith("-") else "asc"}
             for name in _split_names(self.order, "--order")
         ]
-        default = ["id", *(name for name in NAME_FIELDS if name in fields_of_type)]
+        named = [name for name in NAME_FIELDS if name in fields_of_type] or [
+            name for name in _OTHER_NAME_FIELDS if name in fields_of_type
+        ][:1]
+        default = ["id", *named]
         fields = _split_names(self.fields, "--fields") or default
         for name in [*fields, *(key["field_name"] for key in order)]:
             if name != "type":  # every entity has it, but no schema lists it

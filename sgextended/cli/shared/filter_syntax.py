@@ -293,9 +293,7 @@ def _parse_value(text: str, at: int) -> Token:
 # --- Values
 
 
-def _native_condition(
-    condition: Condition, schema: SiteSchema, entity_type: str, links: Optional[LinkFinder]
-) -> List[Any]:
+def _native_condition(condition: Condition, schema: SiteSchema, entity_type: str, links: Optional[LinkFinder]) -> Any:
     field, operator, tokens = condition.field, condition.operator, condition.values
 
     def make_error(token: Token, message: str) -> InvalidArgumentError:
@@ -317,16 +315,26 @@ def _native_condition(
     values = _values_of_operator(operator, tokens, typed)
     if values is not None:
         return [field.text, operator, *values]
-    if data_type == "date_time" and operator == "is":
-        day = typed.whole_day(tokens[0])
+    if data_type == "date_time" and operator in ("is", "is_not"):
+        day = typed.bounds_of_day(tokens[0])
         if day is not None:  # a site would compare with the first moment of the day
-            return [field.text, "in_calendar_day", day]
+            return _on_day(field.text, operator, *day)
     values = [typed.value(token) for token in tokens]
     for token, value in zip(tokens, values):
         typed.check(token, value)
     if data_type == "date_time" and operator in _RANGE_OPERATORS:
-        values[1] = typed.end_of_day(tokens[1], values[1])
+        values[1] = (typed.bounds_of_day(tokens[1]) or values)[1]
     return [field.text, operator, values] if operator in _LIST_OPERATORS else [field.text, operator, *values]
+
+
+def _on_day(field: str, operator: str, first: str, last: str) -> Any:
+    """
+    Return the condition that a time is on a day, or is not, from the first and last second of the day.
+    """
+    if operator == "is":
+        return [field, "between", first, last]
+    outside = [[field, "less_than", first], [field, "greater_than", last], [field, "is", None]]
+    return {"filter_operator": "any", "filters": outside}
 
 
 def _values_of_operator(operator: str, tokens: Sequence[Token], typed: TypedField) -> Optional[List[Any]]:

@@ -76,11 +76,11 @@ def find_targets(
 
         UsageError: The site has no such type, or no reference was typed.
     """
-    if not references:
-        raise UsageError(f"The id or name of the {entity_type} is missing. Write it after {entity_type}.")
     schema = sg.site_schema()
     if entity_type is not None:
         known_fields(schema, entity_type)
+    if not references:
+        raise UsageError(f"The id or name of the {entity_type} is missing. Write it after {entity_type}.")
     found = find_projects_by_name(sg, projects) if projects else []
     finder = LinkFinder(sg, schema, [{"type": "Project", "id": project["id"]} for project in found])
     types = None if entity_type is None else [entity_type]

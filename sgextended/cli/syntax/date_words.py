@@ -50,12 +50,6 @@ class Moment:
         """
         return self.time or dt.datetime.combine(self.day, dt.time()).astimezone()
 
-    def days_from(self, now: dt.datetime) -> int:
-        """
-        Return how many days later than *now* the day is.
-        """
-        return (self.day - now.date()).days
-
 
 def parse_moment(text: str, now: Optional[dt.datetime] = None) -> Optional[Moment]:
     """

@@ -73,7 +73,7 @@ class LinkFinder:
         Return the link that a text means.
 
         Args:
-            text: ``Shot:123``, an address, a name, ``Shot:NAME``, or ``PARENT/NAME``, such as
+            text: ``Shot:123``, an address, ``me`` for the current user, a name, ``Shot:NAME``, or ``PARENT/NAME``, as
                 ``sh010/Animation`` for a task of a shot.
 
             types: The entity types that are allowed. None: any.
@@ -88,11 +88,13 @@ class LinkFinder:
             InvalidArgumentError: Several entities have the name, or the entity is of another type.
         """
         text = text.strip()
+        if text.lower() == "me" and types is not None and not {"HumanUser", "ApiUser"}.isdisjoint(types):
+            return self._me(types)
         if numbers_are_ids and types is not None and len(types) == 1 and _ID.fullmatch(text):
             return {"type": types[0], "id": int(text)}
         link = link_in(text)
         if link is None and is_address(text):
-            link = self.sg.resolve(text, entity_type=None if types is None else list(types), fields=["id"])
+            link = self._at_address(text, types)
         if link is not None:
             if types is not None and link["type"] not in types:
                 msg = f"{text!r:.200} is of the type {link['type']}, but {' or '.join(types)} is expected here."
@@ -102,6 +104,23 @@ class LinkFinder:
         if named and (named.group(1) in types if types is not None else named.group(1) in self.schema.entity_types()):
             return self._find_by_name(named.group(2), [named.group(1)], retired=retired)
         return self._find_by_name(text, self._searched(types), retired=retired)
+
+    def _me(self, types: Sequence[str]) -> Dict[str, Any]:
+        """
+        Return the current user.
+        """
+        user = self.sg.me()
+        if user["type"] not in types:
+            msg = f"'me' is the {user['type']} {user['id']}, but {' or '.join(types)} is expected here. Write a name."
+            raise InvalidArgumentError(msg)
+        return {"type": user["type"], "id": user["id"]}
+
+    def _at_address(self, text: str, types: Optional[Sequence[str]]) -> Dict[str, Any]:
+        try:
+            return self.sg.resolve(text, entity_type=None if types is None else list(types), fields=["id"])
+        except InvalidArgumentError as error:
+            message = str(error).replace("Use a client for that site.", "Name that site with --profile.")
+            raise InvalidArgumentError(message.replace(", as entity_type= requires", "")) from error
 
     def name_fields(self, entity_type: str) -> List[str]:
         """

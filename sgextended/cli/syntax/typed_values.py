@@ -5,7 +5,7 @@ The values that people type for fields, in filters and in ``FIELD=VALUE``: from 
 import datetime as dt
 import json
 import re
-from typing import Any, Callable, List, Optional, Union
+from typing import Any, Callable, List, Optional, Tuple, Union
 
 from attrs import field, frozen
 
@@ -133,21 +133,15 @@ class TypedField:
         if message:
             raise self.make_error(token, message)
 
-    def whole_day(self, token: Token) -> Optional[int]:
+    def bounds_of_day(self, token: Token) -> Optional[Tuple[str, str]]:
         """
-        Return how many days a token is from today, if it is a day without a time. Return None otherwise.
-        """
-        moment = None if token.is_none else self._moment(token)
-        return moment.days_from(self.now) if moment is not None and moment.time is None else None
-
-    def end_of_day(self, token: Token, value: Any) -> Any:
-        """
-        Return the last second of a day without a time, and *value* otherwise.
+        Return the first and the last second of a typed day, in the time zone of this machine. Return None for a time.
         """
         moment = None if token.is_none else self._moment(token)
         if moment is None or moment.time is not None:
-            return value
-        return _utc_text(dt.datetime.combine(moment.day, dt.time(23, 59, 59)).astimezone())
+            return None
+        last = dt.datetime.combine(moment.day, dt.time(23, 59, 59)).astimezone()
+        return _utc_text(moment.to_datetime()), _utc_text(last)
 
     def _moment(self, token: Token) -> Optional[Moment]:
         return parse_moment(token.text, self.now) or parse_iso_moment(token.text)

@@ -196,3 +196,17 @@ def test_memory_does_not_grow_with_the_rows(environment, there, sg):
         return peak
 
     assert peak_of(5_000) < 2 * peak_of(500) + 100_000
+
+
+def test_an_excel_file_has_all_entities(command, environment, there, sg):
+    """
+    An export to an Excel file has all entities, and leaves no other file.
+    """
+    openpyxl = pytest.importorskip("openpyxl")
+    status, out, err = command("export", "Shot", "shots.xlsx", "--fields", "id,code,project", "--links", "id")
+    _header, *rows = openpyxl.load_workbook(there / "shots.xlsx").active.iter_rows(values_only=True)
+    expected = sg.find("Shot", [], ["code", "project"])
+
+    assert (status, out, err) == (0, "", f"Wrote {len(expected)} rows to shots.xlsx.\n")
+    assert rows == [(each["id"], each["code"], f"Project:{each['project']['id']}") for each in expected]
+    assert [path.name for path in there.iterdir()] == ["shots.xlsx"]

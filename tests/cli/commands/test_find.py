@@ -3,8 +3,10 @@
 """
 
 import csv
+import datetime as dt
 import io
 import json
+import sys
 
 import pytest
 
@@ -72,3 +74,119 @@ def test_a_mistake_is_one_message(command, environment, words, expected):
     assert out == ""
     assert expected in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("filters", "reason"),
+    [
+        (["entity is Shot:99999999"], "There is no Shot with the id 99999999, or it is retired."),
+        (["id in 99999999,99999998"], "There is no Task with the id 99999998, or it is retired."),
+        (['["sg_status_list", "is", "bogus"]'], "Task.sg_status_list has no value 'bogus'."),
+        (["content is nothing"], "No Task matches the filters."),
+    ],
+)
+@pytest.mark.parametrize("name", ["find", "count"])
+def test_nothing_is_silently_empty(command, environment, name, filters, reason):
+    """
+    If nothing matches, stderr says so and which value does not exist. The status is 0.
+    """
+    status, out, err = command(name, "Task", *(word for text in filters for word in ("--filter", text)))
+
+    assert status == 0
+    assert out.strip() in ("", "0")
+    assert err.startswith("No Task matches the filters.")
+    assert reason in err
+
+
+def test_what_people_type_finds_the_same(command, environment, sg):
+    """
+    Names of links, names of statuses, words for days and the tank_name of a project find the same as native filters.
+    """
+    shot = sg.find_one("Shot", [["sg_status_list", "is", "ip"]], ["code", "project.Project.tank_name"])
+    now = dt.datetime.now().astimezone()
+    today, midnight = now.date(), now.replace(hour=0, minute=0, second=0, microsecond=0)
+    project = ["--project", shot["project.Project.tank_name"]]
+    for typed, native in (
+        (f"entity is {shot['code']}", ["entity", "is", shot]),
+        ("sg_status_list is 'In Progress'", ["sg_status_list", "is", "ip"]),
+        ("due_date < today", ["due_date", "less_than", today.isoformat()]),
+        ("due_date > -30d", ["due_date", "greater_than", (today - dt.timedelta(30)).isoformat()]),
+        ("created_at is yesterday", ["created_at", "between", midnight - dt.timedelta(1), midnight]),
+    ):
+        found = command("count", "Task", "--filter", typed, *project)
+        wanted = [native, ["project.Project.tank_name", "is", project[1]]]
+
+        assert int(found[1]) == sg.count("Task", wanted), typed
+
+
+def test_the_days_of_a_time_add_up(command, environment, sg):
+    """
+    A time is on a day, or before or after it.
+    """
+    [shot] = sg.find("Shot", [], ["created_at"], limit=1)
+    day = shot["created_at"].astimezone().date().isoformat()
+    on, other = (int(command("count", "Shot", "--filter", f"created_at {word} {day}")[1]) for word in ("is", "is_not"))
+
+    assert on > 0
+    assert on + other == sg.count("Shot")
+
+
+def test_datetimes_are_iso_8601(command, environment, sg):
+    """
+    A datetime has the form of ISO 8601 with its offset, in each format.
+    """
+    words = ["find", "Shot", "--fields", "created_at", "--limit", "1"]
+    [shot] = sg.find("Shot", [], ["created_at"], limit=1)
+    text = shot["created_at"].isoformat()
+
+    assert json.loads(command(*words, "--format", "json")[1])[0]["created_at"] == text
+    assert command(*words, "--format", "csv")[1] == f"created_at\n{text}\n"
+    assert text in command(*words)[1]
+
+
+def test_csv_can_begin_with_a_mark(command, environment):
+    """
+    --bom begins CSV with a byte order mark.
+    """
+    words = ["find", "Project", "--limit", "1", "--fields", "name", "--format", "csv"]
+
+    assert command(*words, "--bom")[1] == f"\ufeff{command(*words)[1]}"
+
+
+def test_find_writes_an_excel_file(command, environment, sg, tmp_path):
+    """
+    --xlsx writes all entities to an Excel file, with links by name. Another suffix is refused.
+    """
+    openpyxl = pytest.importorskip("openpyxl")
+    file = tmp_path / "tasks.xlsx"
+    words = ["find", "Task", "--fields", "id,content,due_date,entity", "--filter", "id < 200", "--xlsx"]
+    status, out, err = command(*words, str(file))
+    header, *rows = openpyxl.load_workbook(file).active.iter_rows(values_only=True)
+    expected = sg.find("Task", [["id", "less_than", 200]], ["content", "due_date", "entity"])
+
+    assert (status, out, err) == (0, "", f"Wrote {len(expected)} rows to {file}.\n")
+    assert header == ("id", "content", "due_date", "entity")
+    assert [row[:2] for row in rows] == [(each["id"], each["content"]) for each in expected]
+    assert [row[2].date().isoformat() for row in rows] == [each["due_date"] for each in expected]
+    assert [row[3] for row in rows] == [each["entity"]["name"] for each in expected]
+    assert command(*words, "tasks.csv")[0] == 2
+
+
+def test_a_long_find_shows_how_far_it_is(command, environment, monkeypatch):
+    """
+    On a terminal, a find of many entities shows a bar with the type and the number. Elsewhere it shows nothing.
+    """
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    words = ["find", "Shot", "--limit", "0", "--format", "json"]
+    plain = command(*words)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    shown = command(*words)
+
+    assert (plain[2], shown[1]) == ("", plain[1])
+    assert "Shot" in terminal.getvalue()
+    assert "/940" in terminal.getvalue()

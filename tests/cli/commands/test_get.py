@@ -20,6 +20,22 @@ def test_get_shows_all_fields(command, environment, sg):
     assert shot["code"] in table
 
 
+def test_an_entity_is_named_in_several_ways(command, environment, sg, demo_site):
+    """
+    A name, a task of a shot, ``Type:id`` and the address of a page show the entity, in the place of its type and id.
+    """
+    task = sg.find_one("Task", [["entity.Shot.code", "is_not", None]], ["content", "entity"])
+    shot = task["entity"]
+    for words in (
+        ["Shot", shot["name"]],
+        [f"Shot:{shot['id']}"],
+        [f"{demo_site.url}/detail/Shot/{shot['id']}"],
+    ):
+        assert json.loads(command("get", *words, "--format", "json")[1])["id"] == shot["id"]
+    out = command("get", "Task", f"{shot['name']}/{task['content']}", "--format", "json")[1]
+    assert json.loads(out)["id"] == task["id"]
+
+
 def test_an_unknown_id_ends_in_one_message(command, environment):
     """
     An unknown id ends in one message, and status 1.

@@ -107,6 +107,15 @@ def test_a_misspelt_name_has_a_suggestion(finder):
         finder.find("Alfa", ["Project"])
 
 
+def test_me_is_the_current_user(finder, sg):
+    """
+    ``me`` is the current user, where the type of the user is allowed.
+    """
+    assert finder.find("me", ["ApiUser", "HumanUser"]) == {"type": "ApiUser", "id": sg.me()["id"]}
+    with pytest.raises(InvalidArgumentError, match="'me' is the ApiUser"):
+        finder.find("me", ["HumanUser"])
+
+
 def test_a_retired_entity_is_found_where_one_is_wanted(finder, sg):
     """
     Names of retired entities are found only when they are searched.
