@@ -110,7 +110,9 @@ class _Media:
 
     def _share(self, row: dict[str, Any], key: tuple[str, int]) -> None:
         row["image"], source = self._pictures[key]
-        row["image_source_entity__type"], row["image_source_entity__id"] = source["type"], source["id"]
+        # A source in another project would be missing in a copy of this one.
+        if self._demo.row(source)["project__id"] == row["project__id"]:
+            row["image_source_entity__type"], row["image_source_entity__id"] = source["type"], source["id"]
 
     def _add_movie(self, version: dict[str, Any]) -> None:
         demo = self._demo

@@ -343,7 +343,7 @@ def test_unknown_rows_fault_by_type_name(sg):
 def _nested(depth):
     group = {"logical_operator": "and", "conditions": [{"path": "content", "relation": "is", "values": ["anim"]}]}
     for level in range(depth - 1):
-        other = {"path": "content", "relation": "is", "values": ["comp"]}
+        other = {"path": "content", "relation": "is", "values": ["of no task"]}
         operator = "or" if level % 2 else "and"
         group = {"logical_operator": operator, "conditions": [group] if operator == "and" else [group, other]}
     return group

@@ -88,6 +88,22 @@ def test_pictures_differ(demo):
     assert shot["image_source_entity"]["id"] == rows[3]["id"]
 
 
+def test_pictures_come_from_the_same_project(demo):
+    """
+    The record whose picture another record shows belongs to the same project.
+    """
+    for entity_type, source in (
+        ("Shot", "Sequence"),
+        ("Asset", "Asset"),
+        ("Version", "Sequence"),
+        ("Version", "Asset"),
+    ):
+        theirs = f"image_source_entity.{source}.project"
+        rows = demo.find(entity_type, [["image_source_entity", "type_is", source]], ["project", theirs])
+        assert rows
+        assert [row for row in rows if row[theirs] != row["project"]] == []
+
+
 def test_movies_can_be_played(demo):
     """
     A version's movie is a small QuickTime file, and all its frames are pictures of the same size.
