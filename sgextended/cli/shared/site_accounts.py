@@ -6,13 +6,10 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, Iterator, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, Mapping, Optional, Sequence, Tuple
 
 import typer
 from attrs import Factory, frozen
-
-if TYPE_CHECKING:
-    from sgextended.localsite import LocalSite
 
 #: The environment variable with lines of the form NAME=SECRET.
 SECRETS_VARIABLE = "SGEXTENDED_SITE_SECRETS"
@@ -40,12 +37,15 @@ class Accounts:
     roles: Mapping[str, str] = Factory(dict)
     secrets: Mapping[str, str] = Factory(dict)
 
-    def add_to(self, site: "LocalSite") -> Iterator[str]:
+    def add_to(self, site: Any) -> Iterator[str]:
         """
         Add the accounts to a site, and yield the line to print for each.
 
         The line has the key or password only if this call generated it. An account that the file already has keeps its
         secret, unless the user gives a new one.
+
+        Args:
+            site: The local site.
         """
         names = [*map(_name, self.scripts), *map(_name, self.users)]
         for name in self.roles:

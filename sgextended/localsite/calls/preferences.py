@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from sgextended.localsite.calls import payload
 from sgextended.localsite.errors import DATABASE, Fault, inspect
+from sgextended.localsite.permissions.checks import check_acts_for, check_administration
 from sgextended.localsite.reading.row_reads import show
 from sgextended.localsite.storage.personal_values import keep
 from sgextended.localsite.storage.single_row_writes import is_retired
@@ -74,6 +75,7 @@ def user_subscriptions_create(tx: Transaction, request: Any) -> dict[str, Any]:
     users = payload.mapping(tx, request).get("users")
     if not isinstance(users, list):
         raise Fault(f"API {tx.rpc}() 'users' expected an Array of Hash but got: {inspect(users)}")
+    check_administration(tx)
     kept = tx.tables.own.subscriptions
     for item in users:
         user_id = payload.integer(tx, payload.mapping(tx, item), "humanUserId")
@@ -103,6 +105,8 @@ def update_project_last_accessed(tx: Transaction, request: Any) -> dict[str, Any
     for entity_type, entity_id in (("Project", project_id), ("HumanUser", user_id)):
         if entity_id is not None and is_retired(tx, entity_type, entity_id) is not False:
             raise Fault(f"Entity of type [{entity_type}] with id={entity_id} does not exist.", DATABASE)
+    if user_id is not None:
+        check_acts_for(tx, user_id)
     field = "last_accessed_by_current_user"
     keep(tx, "Project", project_id, {field: tx.moment}, user_id=user_id)
     return {**show(tx, "Project", [project_id], ["name"])[0], field: tx.moment}

@@ -10,7 +10,7 @@ from sgextended.localsite.calls import payload
 from sgextended.localsite.custom_fields.field_changes import create_field, delete_field, update_field
 from sgextended.localsite.custom_fields.field_properties import shown_in
 from sgextended.localsite.errors import Fault, inspect
-from sgextended.localsite.permissions.checks import check_schema_change, is_limited, may_ever_update
+from sgextended.localsite.permissions.checks import check_administration, is_limited, may_ever_update
 from sgextended.localsite.schema import schema_description as description
 from sgextended.localsite.storage.display_names import status_names
 
@@ -77,7 +77,7 @@ def create(tx: Transaction, request: Any) -> str:
     """
     request = payload.mapping(tx, request)
     properties = _properties(tx, request)
-    check_schema_change(tx)
+    check_administration(tx)
     return create_field(tx, payload.entity_type(tx, request), request.get("data_type"), properties)
 
 
@@ -87,7 +87,7 @@ def update(tx: Transaction, request: Any) -> bool:
     """
     request = payload.mapping(tx, request)
     field = _field(tx, request)
-    check_schema_change(tx)
+    check_administration(tx)
     update_field(tx, field, _properties(tx, request), _project_id(tx, request))
     return True
 
@@ -97,7 +97,7 @@ def delete(tx: Transaction, request: Any) -> bool:
     Move a field to the trash and return True.
     """
     field = _field(tx, payload.mapping(tx, request))
-    check_schema_change(tx)
+    check_administration(tx)
     delete_field(tx, field)
     return True
 

@@ -4,7 +4,7 @@ Checks of a request against the role of its caller. A refusal names the type or 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import sqlalchemy as sa
 
@@ -16,14 +16,15 @@ from sgextended.localsite.permissions.roles import (
     OWN,
     ROLES,
     SELF,
-    may_change_schema,
+    may_administer,
     may_create,
     may_delete,
     may_update,
+    names_author,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sgextended.localsite.permissions.roles import Rule
     from sgextended.localsite.storage.transaction import Actor, Transaction
@@ -36,12 +37,23 @@ def is_limited(tx: Transaction) -> bool:
     return tx.actor is not None and tx.actor.role != ADMIN
 
 
-def check_create(tx: Transaction, entity_type: str) -> None:
+def check_create(tx: Transaction, entity_type: str, fields: Iterable[Mapping[str, Any]]) -> None:
     """
-    Raise a fault if the caller may not create rows of a type.
+    Raise a fault if the caller may not create rows of a type, or not as somebody else.
     """
-    if is_limited(tx) and not may_create(_role(tx), entity_type):
+    actor = tx.actor
+    if actor is None or not is_limited(tx):
+        return
+    if not may_create(actor.role, entity_type):
         raise Fault(f"API {tx.rpc}() {entity_type} cannot be created by this user. {_why(tx)}")
+    for item in fields:
+        name, value = item["field_name"], item.get("value")
+        is_self = isinstance(value, dict) and (value.get("type"), value.get("id")) == (actor.type, actor.id)
+        if names_author(actor.role, entity_type, name) and value is not None and not is_self:
+            raise Fault(
+                f"API {tx.rpc}() {entity_type}.{name} is not editable by this user. {_why(tx)} Rule: it is the current "
+                "user."
+            )
 
 
 def check_update(tx: Transaction, entity_type: str, entity_id: int, fields: Iterable[str]) -> None:
@@ -75,11 +87,11 @@ def may_ever_update(tx: Transaction, entity_type: str, field: str) -> bool:
     return not is_limited(tx) or may_update(_role(tx), entity_type, field).allowed
 
 
-def check_schema_change(tx: Transaction) -> None:
+def check_administration(tx: Transaction) -> None:
     """
-    Raise a fault if the caller may not change the schema or the working days.
+    Raise a fault if the caller may not change fields, working days and subscriptions.
     """
-    if is_limited(tx) and not may_change_schema(_role(tx)):
+    if is_limited(tx) and not may_administer(_role(tx)):
         raise Fault(f"API {tx.rpc}() is not allowed for this user. {_why(tx)}")
 
 

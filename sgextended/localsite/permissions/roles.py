@@ -91,6 +91,13 @@ def may_create(role: str, entity_type: str) -> bool:
     return role == ADMIN or (role == ARTIST and entity_type in _MADE_BY_ARTISTS)
 
 
+def names_author(role: str, entity_type: str, field: str) -> bool:
+    """
+    Return whether a field of a new row says who made it, which a role may not say of somebody else.
+    """
+    return role == ARTIST and (field == "created_by" or (entity_type, field) == ("EventLogEntry", "user"))
+
+
 def may_update(role: str, entity_type: str, field: str) -> Rule:
     """
     Return whether a role may change a field.
@@ -117,8 +124,8 @@ def may_delete(role: str, entity_type: str) -> Rule:
     return Rule(may_create(role, entity_type))
 
 
-def may_change_schema(role: str) -> bool:
+def may_administer(role: str) -> bool:
     """
-    Return whether a role may create, change and delete fields, and change the working days.
+    Return whether a role may change fields, working days and subscriptions.
     """
     return role == ADMIN

@@ -18,9 +18,9 @@ from sgextended.localsite.calls.payload import entity_type as entity_type_of
 from sgextended.localsite.calls.payload import integer, mapping, names
 from sgextended.localsite.errors import Fault, inspect
 from sgextended.localsite.permissions.checks import (
+    check_administration,
     check_create,
     check_delete,
-    check_schema_change,
     check_update,
     is_limited,
 )
@@ -183,7 +183,7 @@ def _create(tx: Transaction, payload: Any) -> dict[str, Any]:
     fields, returned = _fields(tx, payload), names(tx, payload, "return_fields")
     # A fault about an unknown field comes before one about permission, as on a live site.
     if all(item["field_name"] in entity_type.fields for item in fields):
-        check_create(tx, entity_type.name)
+        check_create(tx, entity_type.name, fields)
     return writing.create(tx, entity_type, fields, returned)
 
 
@@ -253,7 +253,7 @@ def _work_schedule_read(tx: Transaction, payload: Any) -> dict[str, Any]:
 
 def _work_schedule_update(tx: Transaction, payload: Any) -> dict[str, Any]:
     payload = mapping(tx, payload)
-    check_schema_change(tx)
+    check_administration(tx)
     return work_schedule.update_work_schedule(tx, payload)
 
 

@@ -258,6 +258,8 @@ def test_site_serves_several_accounts(start, tmp_path, monkeypatch):
         "lighting",
         "--user",
         "zoe=pa55",
+        "--role",
+        "zoe=manager",
     )
     process, fields = start(*words, "--access-log", "calls.log")
     script, person = process.stdout.readline().split(), process.stdout.readline().split()

@@ -97,6 +97,10 @@ def test_read_only_reads(team):
     assert "cannot be deleted" in refusal(reader.delete, "Shot", shot["id"])
     assert "cannot be revived" in refusal(reader.revive, "Shot", shot["id"])
     assert "Role: Read Only" in refusal(reader.schema_field_create, "Shot", "text", "New")
+    assert "Role: Read Only" in refusal(reader.user_subscriptions_create, [{"humanUserId": 1, "subscription": "x"}])
+    assert "is not the current user" in refusal(
+        reader.update_project_last_accessed, team["project"], {"type": "HumanUser", "id": team["people"]["admin"]}
+    )
     assert "Role: Read Only" in refusal(reader.work_schedule_update, "2026-01-05", False)
     batch = [{"request_type": "create", "entity_type": "Note", "data": {"project": team["project"], "subject": "x"}}]
     assert "Note cannot be created" in refusal(reader.batch, batch)
@@ -129,6 +133,22 @@ def test_artist_works_on_own_rows_and_assigned_tasks(team):
     assert "Task.content" in refusal(artist.update, "Task", mine["id"], {"content": "x"})
     assert "Version" in refusal(artist.delete, "Version", other["id"])
     assert "LocalStorage" in refusal(artist.create, "LocalStorage", {"code": "s", "linux_path": "/s"})
+
+
+def test_artists_create_as_nobody_else(team):
+    """
+    The author of a row or of an entry of the event log is the artist who creates it, also where a caller may name it.
+    """
+    artist, project = team["artist"], team["project"]
+    own, other = ({"type": "HumanUser", "id": team["people"][name]} for name in ("artist", "admin"))
+
+    assert (
+        artist.create("Note", {"project": project, "created_by": own}, ["created_by"])["created_by"]["id"] == own["id"]
+    )
+    assert "Note.created_by" in refusal(artist.create, "Note", {"project": project, "created_by": other})
+    entry = {"event_type": "Tool_Done", "user": other}
+    assert "EventLogEntry.user" in refusal(artist.create, "EventLogEntry", entry)
+    assert team["manager"].create("Note", {"project": project, "created_by": other})
 
 
 def test_uploads_need_the_same_permission(team, picture):
