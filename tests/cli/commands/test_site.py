@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from sgextended import SGExtended
+from sgextended.cli.commands import site as site_command
 from sgextended.localsite.server.certificates import Certificates
 
 GUARD = 60  # seconds
@@ -301,3 +302,15 @@ def test_a_running_site_is_backed_up(start, command, tmp_path, monkeypatch):
     copied = SGExtended(again["url"], fields["script_name"], fields["api_key"])
     assert copied.count("Shot") == 60
     assert copied.download_attachment({"type": "Attachment", "id": file_id}) == b"kept"
+
+
+def test_a_key_that_was_given_is_not_printed():
+    """
+    The lines for a shell have a new key, and no key that the user gave. A value with a space is quoted.
+    """
+    variables = {"SHOTGUN_URL": "http://localhost:1", "SHOTGUN_SCRIPT_NAME": "my script", "SHOTGUN_API_KEY": "secret-1"}
+    new, given = (site_command.how_to_use(variables, key_is_known=known) for known in (False, True))
+
+    assert "secret-1" in new
+    assert "secret-1" not in given
+    assert "'my script'" in new
