@@ -43,6 +43,7 @@ def create(
     Create an entity and show it.
     """
     _check_form(values)
+    output.check_options(output_format, links=links)
     sg = connect()
     output.print_entity(sg.create(entity_type, _to_data(sg, entity_type, values)), output_format, links=links)
     return 0
@@ -66,6 +67,7 @@ def update(
     """
     of_type, reference, values = split_single_target(entity_type, words, "FIELD=VALUE, such as sg_status_list=ip,")
     _check_form(values)
+    output.check_options(output_format, links=links)
     sg = connect()
     [link] = find_targets(sg, of_type, [reference], projects=project)
     data = _to_data(sg, link["type"], values, updated=link)

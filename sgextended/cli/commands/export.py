@@ -65,6 +65,10 @@ def command(
     To resume an interrupted export, run the same command again.
     """
     file_format = _check_file(file)
+    if bom and file_format != "csv":
+        raise UsageError("--bom is for CSV. Name a file that ends in .csv, or leave --bom out.")
+    if links is not None and file_format in ("jsonl", "parquet"):
+        raise UsageError("--links is for CSV and Excel files. Leave it out: this file has whole links.")
     query = Query(entity_type=entity_type, filters=filters, projects=project, fields=fields)
     sg = connect()
     schema = sg.site_schema()

@@ -65,6 +65,7 @@ def command(
     Find entities and show them.
     """
     query = Query(entity_type=entity_type, filters=filters, projects=project, fields=fields, order=order)
+    output.check_options(output_format, links=links, bom=bom, is_excel=xlsx is not None)
     if xlsx is not None:
         check_excel_file(xlsx)
     if limit is None:

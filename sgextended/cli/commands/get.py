@@ -39,6 +39,7 @@ def command(
     """
     Show one entity, with all its fields or those of --fields. A table without --fields leaves out empty fields.
     """
+    output.check_options(output_format, links=links, bom=bom)
     of_type, references = split_target(entity_type, [] if entity_id is None else [entity_id])
     sg = connect()
     [link, *_others] = find_targets(sg, of_type, references, projects=project, retired=retired)

@@ -58,6 +58,7 @@ def command(
     The number is one more than the highest number of the same name, entity, task and type. Two commands that run at
     the same time never get the same number.
     """
+    output.check_options(output_format, links=links)
     of_type, reference, names = split_single_target(entity_type, words, "The name of the file")
     if len(names) != 1:
         raise UsageError("Write the name of the file as one word: put it in quotes.")

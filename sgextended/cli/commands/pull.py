@@ -68,7 +68,9 @@ def command(
     ] = None,
     since: Annotated[
         Optional[str],
-        typer.Option(metavar="DAY", help="Skip records that were not changed since this day, such as 2026-03-10."),
+        typer.Option(
+            metavar="DAY", help="Skip records that were not changed since this day, such as 2026-03-10 or -7d."
+        ),
     ] = None,
     media: Annotated[bool, typer.Option("--media", help="Pull files and thumbnails too.")] = False,
     retired: Annotated[bool, typer.Option("--retired", help="Pull deleted records too.")] = False,

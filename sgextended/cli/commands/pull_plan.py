@@ -10,6 +10,7 @@ from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequ
 from attrs import frozen
 
 from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.syntax.date_words import parse_iso_moment, parse_moment
 from sgextended.schema.site_schema import did_you_mean
 
 #: Types that are pulled completely: a site has few records of them, and the records of all projects refer to them.
@@ -328,18 +329,18 @@ def _pseudonym(entity_id: int) -> str:
 
 def parse_time(text: str) -> dt.datetime:
     """
-    Return the datetime for a day or time in ISO 8601. Without a time zone, the zone of this machine applies.
+    Return the datetime for a day or time: ISO 8601, or a word or offset as in filters. Without a time zone, the zone of
+    this machine applies.
 
     Raises:
         UsageError: The text is not a day or time.
     """
-    try:
-        time = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
+    moment = parse_moment(text) or parse_iso_moment(text)
+    if moment is None:
         raise UsageError(
-            f"--since {text!r} is not a day or time. Write a day as 2026-03-10, or a time as 2026-03-10T18:00."
-        ) from None
-    return time.astimezone()
+            f"--since {text!r} is not a day or time. Write a day as 2026-03-10 or -7d, or a time as 2026-03-10T18:00."
+        )
+    return moment.to_datetime()
 
 
 def uploads_of(record: Mapping[str, Any]) -> List[Tuple[str, int]]:

@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence
 from sgextended.cli.printing.cells import LinkStyle, csv_cell, table_text, to_iso
 from sgextended.cli.printing.tables import print_table as print_texts
 from sgextended.cli.printing.terminal import one_line, several_lines, to_json
+from sgextended.cli.shared.usage_error import UsageError
 
 #: Excel reads a CSV file as UTF-8 if it begins with this character.
 BYTE_ORDER_MARK = "\ufeff"
@@ -38,6 +39,32 @@ def say(message: str) -> None:
     Print a message on stderr. Names in it cannot change the terminal.
     """
     sys.stderr.write(f"{several_lines(message)}\n")
+
+
+def check_options(
+    output_format: Format, *, links: Optional[LinkStyle] = None, bom: bool = False, is_excel: bool = False
+) -> None:
+    """
+    Raise an error if an option of the output has no effect in a format.
+
+    Args:
+        output_format: The output format.
+
+        links: The value of ``--links``. None: not given.
+
+        bom: Whether ``--bom`` is given.
+
+        is_excel: Whether the output is an Excel file.
+
+    Raises:
+        UsageError: An option has no effect.
+    """
+    if is_excel and output_format is not Format.TABLE:
+        raise UsageError(f"--xlsx and --format {output_format.value} contradict each other. Give one of them.")
+    if links is not None and output_format is Format.JSON:
+        raise UsageError("--links has no effect on JSON, which has type, id and name of each link. Leave it out.")
+    if bom and (is_excel or output_format is not Format.CSV):
+        raise UsageError("--bom is for CSV. Add --format csv, or leave --bom out.")
 
 
 def print_json(value: Any) -> None:

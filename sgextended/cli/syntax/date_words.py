@@ -24,8 +24,11 @@ _UNITS = {
     **dict.fromkeys(("y", "year", "years"), "year"),
 }
 
-#: Two words that are one value without quotes, such as ``last monday``.
-TWO_WORDS = re.compile(rf"(last|this|next)\s+({_NAMES}|{_SHORT}|week|month|year)(?=\s|,|$)", re.IGNORECASE)
+#: Two words that are one value without quotes, such as ``last monday`` or ``2026-12-01 14:30``.
+TWO_WORDS = re.compile(
+    rf"((last|this|next)\s+({_NAMES}|{_SHORT}|week|month|year)|\d{{4}}-\d\d-\d\d\s+\d\d:\d\d(:\d\d)?)(?=\s|,|$)",
+    re.IGNORECASE,
+)
 #: For error messages.
 EXAMPLES = "2026-12-01, today, -7d, +2w, 'last monday'"
 
@@ -84,7 +87,7 @@ def parse_iso_moment(text: str) -> Optional[Moment]:
     try:
         if len(text) == len("2026-12-01"):
             return Moment(dt.date.fromisoformat(text))
-        time = dt.datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))
+        time = dt.datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", " ".join(text.split())))
         time = time if time.tzinfo else time.astimezone()
     except (OverflowError, ValueError):
         return None

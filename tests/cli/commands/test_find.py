@@ -62,6 +62,12 @@ def test_a_table_shows_links_by_name(command, environment, sg):
         (["find", "Shot", "--fields", ","], "--fields ',' names no field."),
         (["find", "Shot", "--filter", "code was x"], "'was' is not an operator."),
         (["schema", "Shott"], "There is no entity type 'Shott'"),
+        (["find", "Shot", "--format", "json", "--links", "id"], "--links has no effect on JSON"),
+        (["find", "Shot", "--bom"], "--bom is for CSV"),
+        (["find", "Shot", "--format", "csv", "--xlsx", "a.xlsx"], "contradict each other"),
+        (["find", "Shot", "--xlsx", "no_such_folder/a.xlsx"], "There is no folder"),
+        (["export", "Shot", "a.jsonl", "--links", "id"], "--links is for CSV and Excel files"),
+        (["export", "Shot", "a.xlsx", "--bom"], "--bom is for CSV"),
     ],
 )
 def test_a_mistake_is_one_message(command, environment, words, expected):

@@ -452,7 +452,7 @@ def test_since_and_entity_limit_the_records(command, source, tmp_path):
     [
         (["--entity", "Shoot"], "The site has no entity type 'Shoot', given by --entity. Did you mean 'Shot'"),
         (["--entity", "HumanUser"], "HumanUser does not belong to a project"),
-        (["--since", "yesterday"], "'yesterday' is not a day"),
+        (["--since", "someday"], "'someday' is not a day"),
         (["--whole-site"], "Name the projects to pull with --project, or give --whole-site, not both"),
     ],
 )

@@ -22,6 +22,7 @@ from fix_servers import http_reply
 from PIL import Image
 
 from sgextended import SGExtended, Webhook
+from sgextended.cli.commands import site as site_command
 from sgextended.cli.shared import site_accounts
 from sgextended.localsite.server.certificates import Certificates
 
@@ -521,3 +522,15 @@ def test_secret_is_entered(monkeypatch):
     assert site_accounts.asked("given", "Key of tool") == "given"
     assert site_accounts.asked(None, "Key of tool") is None
     assert asked_for == [("Key of tool", True)]
+
+
+def test_a_key_that_was_given_is_not_printed():
+    """
+    The lines for a shell have a new key, and no key that the user gave. A value with a space is quoted.
+    """
+    variables = {"SHOTGUN_URL": "http://localhost:1", "SHOTGUN_SCRIPT_NAME": "my script", "SHOTGUN_API_KEY": "secret-1"}
+    new, given = (site_command.how_to_use(variables, key_is_known=known) for known in (False, True))
+
+    assert "secret-1" in new
+    assert "secret-1" not in given
+    assert "'my script'" in new

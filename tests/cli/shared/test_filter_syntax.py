@@ -68,6 +68,7 @@ AS_TYPED = [
     ("Task", "entity.Shot.sg_sequence.Sequence.code is 0010", ["entity.Shot.sg_sequence.Sequence.code", "is", "0010"]),
     ("Task", "milestone is true", ["milestone", "is", True]),
     ("Task", "milestone is False", ["milestone", "is", False]),
+    ("Shot", "created_at > 2026-12-01T10:00+01:00", ["created_at", "greater_than", "2026-12-01T10:00+01:00"]),
     ("Step", "$FROM$Task.step.entity is Shot:123", ["$FROM$Task.step.entity", "is", SHOT]),
     ("Step", "$FROM$Task.step.id in 1,0010,1.5,true,'2'", ["$FROM$Task.step.id", "in", [1, "0010", 1.5, True, "2"]]),
 ]
@@ -307,3 +308,15 @@ def test_a_label_hints_at_the_entity_type(schema):
     """
     with pytest.raises(NotFoundError, match=r"no entity type 'Script' on http.* Did you mean 'ApiUser'"):
         schema.fields("Script")
+
+
+@pytest.mark.parametrize("typed", ["last monday", "2026-03-01 14:30", "next week", "'last monday'"])
+def test_two_words_can_be_one_value(typed):
+    """
+    A day or time of two words needs no quotes.
+    """
+    [word] = parse_filter(f"created_at > {typed}").values
+    several = parse_filter(f"created_at between {typed},{typed}").values
+
+    assert word.text == typed.strip("'")
+    assert [each.text for each in several] == [word.text] * 2
