@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any, List
 
+from pygments.lexers.special import TextLexer
+
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # the pytest plugin and the package of this checkout
 
@@ -46,10 +48,11 @@ python_use_unqualified_type_names = True
 
 def setup(app: Any) -> None:
     """
-    Point the links of an included page of the top level, which lead into this folder, to pages of the site.
+    Point the links of an included page of the top level to pages of the site, and name a lexer.
     """
 
     def point(_app: Any, _path: Path, _docname: str, source: List[str]) -> None:
         source[0] = re.sub(r"\]\(docs/([\w/-]+\.md)", r"](\1", source[0])
 
     app.connect("include-read", point)
+    app.add_lexer("csv", TextLexer)  # Pygments has none of its own

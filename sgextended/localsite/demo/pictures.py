@@ -5,10 +5,13 @@ The pictures of the demo, drawn with Pillow: landscapes for sequences, shapes fo
 from __future__ import annotations
 
 import colorsys
+import functools
 import io
 import math
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+Color = tuple[int, int, int]
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -23,6 +26,7 @@ FRAMES = 8
 FRAME_RATE = 8
 
 _QUALITY = 65
+_STEP = 12  # pixels between two points of a ridge
 _HILLS = 3
 _SPOKES = {"Character": 5, "Prop": 4, "Environment": 3, "Vehicle": 6, "Matte Painting": 8}
 
@@ -40,12 +44,10 @@ def landscape(name: str, *, at: float = 0.25, size: tuple[int, int] = SIZE, note
 
         note: Whether somebody has drawn a red circle into the picture.
     """
-    image, draw = _blank(size)
-    width, height = size
     choices = random.Random(name)  # noqa: S311 - the demo must be the same every time
     hue = choices.random()
-    for y in range(0, height, 3):
-        draw.rectangle((0, y, width, y + 3), fill=_color(hue, 0.55 - 0.3 * y / height, 0.45 + 0.4 * y / height))
+    image, draw = _blank(size, _color(hue, 0.55, 0.45), _color(hue, 0.25, 0.85))
+    width, height = size
     sun_x, sun_y = width * (0.1 + 0.8 * at), height * (0.55 - 0.4 * math.sin(math.pi * at))
     _disc(draw, sun_x, sun_y, height * 0.09, _color(0.13, 0.35, 1.0))
     for hill in range(_HILLS):
@@ -53,7 +55,7 @@ def landscape(name: str, *, at: float = 0.25, size: tuple[int, int] = SIZE, note
         base, rise = height * (0.55 + 0.15 * hill), height * 0.08
         ridge = [
             (x, base - rise * sum(math.sin(pace * x * 4 / width + shift) for pace, shift in waves))
-            for x in range(0, width + 8, 8)
+            for x in range(0, width + _STEP, _STEP)
         ]
         draw.polygon([(0, height), *ridge, (width, height)], fill=_color(hue + 0.08, 0.5, 0.42 - 0.12 * hill))
     if note:
@@ -75,10 +77,9 @@ def turntable(name: str, kind: str, *, at: float = 0.1, size: tuple[int, int] = 
 
         size: The width and height in pixels.
     """
-    image, draw = _blank(size)
-    width, height = size
     hue = random.Random(name).random()  # noqa: S311 - as above
-    draw.rectangle((0, 0, width, height), fill=_color(hue, 0.12, 0.3))
+    image, draw = _blank(size, _color(hue, 0.12, 0.3), _color(hue, 0.12, 0.3))
+    width, height = size
     draw.ellipse((width * 0.2, height * 0.7, width * 0.8, height * 0.95), fill=_color(hue, 0.1, 0.2))
     spokes = _SPOKES.get(kind, 5)
     corners = []
@@ -91,24 +92,36 @@ def turntable(name: str, kind: str, *, at: float = 0.1, size: tuple[int, int] = 
     return _finished(image, draw, name)
 
 
-def _blank(size: tuple[int, int]) -> tuple[Picture, Canvas]:
+def _blank(size: tuple[int, int], top: Color, bottom: Color) -> tuple[Picture, Canvas]:
+    """
+    Return a picture whose color changes from *top* to *bottom*, and what draws on it.
+    """
     from PIL import Image, ImageDraw  # noqa: PLC0415 - a large package, which only the demo needs at the start
 
-    image = Image.new("RGB", size)
+    two = Image.new("RGB", (1, 2), top)
+    two.putpixel((0, 1), bottom)
+    image = two.resize(size, Image.Resampling.BILINEAR)
     return image, ImageDraw.Draw(image)
 
 
 def _finished(image: Picture, draw: Canvas, name: str) -> bytes:
-    draw.text((5, image.height - 14), name, fill=(255, 255, 255))
+    draw.text((5, image.height - 14), name, fill=(255, 255, 255), font=_font())
     out = io.BytesIO()
     image.save(out, "JPEG", quality=_QUALITY)
     return out.getvalue()
 
 
-def _disc(draw: Canvas, x: float, y: float, radius: float, fill: tuple[int, int, int]) -> None:
+@functools.cache
+def _font() -> Any:
+    from PIL import ImageFont  # noqa: PLC0415 - as above
+
+    return ImageFont.load_default()
+
+
+def _disc(draw: Canvas, x: float, y: float, radius: float, fill: Color) -> None:
     draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
 
 
-def _color(hue: float, saturation: float, value: float) -> tuple[int, int, int]:
+def _color(hue: float, saturation: float, value: float) -> Color:
     red, green, blue = colorsys.hsv_to_rgb(hue % 1.0, saturation, value)
     return round(red * 255), round(green * 255), round(blue * 255)

@@ -3,7 +3,6 @@ What the demo production has besides shots, assets, tasks and versions: files, p
 """
 
 import io
-import json
 import posixpath
 import struct
 import urllib.request
@@ -11,7 +10,6 @@ import urllib.request
 import pytest
 from PIL import Image
 
-from sgextended.localsite import LocalSite
 from sgextended.localsite.demo import vocabulary as words
 from sgextended.localsite.demo.demo_rows import TODAY
 from sgextended.localsite.demo.movie_writer import quicktime
@@ -255,17 +253,3 @@ def test_nothing_is_newer_than_the_demo(demo):
     types = ["Attachment", "Booking", "Delivery", "EventLogEntry", "PublishedFile", "Reply", "Tag", "Ticket", "TimeLog"]
     for entity_type in types:
         assert demo.find(entity_type, [["created_at", "greater_than", f"{TODAY}T23:59:59Z"]]) == []
-
-
-def test_files_of_a_site_in_a_file_are_stored(tmp_path):
-    """
-    A demo site whose records are in a file stores its pictures beside it, and serves them after a restart.
-    """
-    path = tmp_path / "demo.sqlite"
-    with LocalSite(db=path, demo=True):
-        pass
-    assert not list((path.with_name("demo.sqlite.media") / "uploads").iterdir())
-    with LocalSite(db=path) as site, site.store.reading() as tx:
-        versions = tx.connection.exec_driver_sql('SELECT sg_uploaded_movie FROM "Version" ORDER BY id').scalars()
-        movie = next(json.loads(value) for value in versions if value is not None)
-        assert site.store.media.attachment(movie["id"]).read_bytes()[4:12] == b"ftypqt  "
