@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import nox
+from packaging.requirements import Requirement
 
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
@@ -24,15 +25,17 @@ CONFIG.read("setup.cfg")
 PYTHONS = re.findall(r"Python :: (3\.\d+)", CONFIG["metadata"]["classifiers"])
 
 
-def oldest() -> "list[str]":
+def oldest(python: str) -> "list[str]":
     """
-    Return every run-time requirement of setup.cfg, pinned to its lower bound.
+    Return every run-time requirement of setup.cfg for a version of Python, pinned to its lower bound.
     """
     lines = CONFIG["options"]["install_requires"].splitlines()
     for extra in ("site", "cli", "dask", "fast", "typed", "keyring", "parquet", "xlsx", "qt"):
         lines += CONFIG["options.extras_require"][extra].splitlines()
-    found = [re.match(r"([\w\[\]-]+)>=([\d.]+)", line.strip()) for line in lines if line.strip()]
-    return [f"{match[1]}=={match[2]}" for match in found if match]
+    found = [Requirement(line) for line in map(str.strip, lines) if line and not line.startswith("#")]
+    wanted = [each for each in found if each.marker is None or each.marker.evaluate({"python_version": python})]
+    bounds = [(each, re.search(r">=([\d.]+)", str(each.specifier))) for each in wanted]
+    return [f"{each.name}=={bound[1]}" for each, bound in bounds if bound]
 
 
 @nox.session(python=PYTHONS)
@@ -49,7 +52,7 @@ def tests(session: nox.Session, dependencies: str) -> None:
     shutil.rmtree(wheels, ignore_errors=True)
     session.run("python", "-m", "build", "--wheel", "--outdir", str(wheels), silent=True)
     wheel = next(wheels.glob("*.whl"))
-    pins = oldest() if dependencies == "oldest" else []
+    pins = oldest(str(session.python)) if dependencies == "oldest" else []
     session.install(f"{wheel}[dev]", *pins)
     copied = place / "checkout"
     shutil.rmtree(copied, ignore_errors=True)

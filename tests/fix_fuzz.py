@@ -124,6 +124,42 @@ def replaced(value: Any, at: Tuple[Any, ...], new: Any) -> Any:
     return copy
 
 
+_LIST = {
+    "type": "SG.Widget.EntityQuery.EntityQueryPage",
+    "settings": {"entity_type": "Task", "filters": _FILTERS, "sorts": [{"column": "content", "direction": "desc"}]},
+    "children": {"list_content": {"settings": {"columns": ["content", {"column": "sg_status_list"}]}}},
+}
+_PAGE = {
+    "type": "SG.Widget.Canvas",
+    "settings": {"api_exportable": True, "layouts": [{"name": "l", "display_name": "L", "api_exportable": True}]},
+    "children": {"l": _LIST},
+}
+#: Values of fields that other requests use: entity type, ids, field and a good value.
+STORED = (
+    ("PageSetting", (1, 2, 9001, 9002), "settings_json", _PAGE),
+    ("Project", (1, 2), "tracking_settings", {"navchains": {"Shot": "Sequence,Shot", "Asset": "sg_asset_type,Asset"}}),
+    ("Task", (1, 2, 3), "splits", [{"start": "2024-01-02", "end": "2024-01-03"}]),
+    ("Task", (1, 2, 3), "start_date", "2024-01-02"),
+    ("Task", (1, 2, 3), "duration", 960),
+    ("Shot", (1, 2), "tag_list", ["a", "b"]),
+    ("Version", (1, 2), "sg_uploaded_movie", {"url": "http://[::1/x", "name": "n"}),
+    ("Attachment", (1, 2), "this_file", {"url": "http://x/y", "name": "n"}),
+    ("CustomEntity01", (1,), "code", "x"),
+    ("LocalStorage", (1,), "linux_path", "/mnt"),
+)
+#: Requests that use them.
+USES = (
+    *(("export_page", {"format": "csv", "page_id": number, "layout_name": None}) for number in (1, 2, 9001, 9002)),
+    ("nav_expand", {"path": "/Project/1", "seed_entity_field": "Version.entity", "entity_fields": None}),
+    ("nav_expand", {"path": "/Project/1/Shot", "seed_entity_field": None, "entity_fields": None}),
+    ("nav_search", {"root_path": "/Project/1", "seed_entity_field": "Task.entity",
+                    "search_criteria": {"entity": SHOT}}),
+    ("update", {"type": "Task", "id": 1, "fields": _DATES}),
+    ("read", {"type": "Task", "filters": _FILTERS, "return_fields": ["splits", "start_date", "workload", "duration"]}),
+    ("read", {"type": "PageSetting", "filters": {"logical_operator": "and", "conditions": []},
+              "return_fields": ["settings_json", "page"]}),
+    ("activity_stream", {"type": "Shot", "id": 1, "max_id": None, "min_id": None, "limit": 50, "entity_fields": {}}),
+)  # fmt: skip
 FORMS = (
     *("upload_file", "publish_thumbnail", "share_thumbnail", "api_get_upload_link_info"),
     *("api_get_upload_link_for_part", "api_complete_multipart_upload", "api_link_file"),
@@ -178,6 +214,7 @@ class Fuzz:
         self._makers: Sequence[Tuple[Callable[[], Sent], int]] = (
             (self._mutated, 40),
             (self._filtered, 25),
+            (self._stored, 6),
             (self._form, 12),
             (self._picture, 8),
             (self._address, 12),
@@ -227,6 +264,18 @@ class Fuzz:
         if isinstance(payload, dict) and self.random.random() < 0.3:
             payload = {self.random.choice(KEYS): self._value(), **payload}
         return self._rpc("call", method, payload)
+
+    def _stored(self) -> Sent:
+        """
+        A write of a value that other requests use later, such as the settings of a page, or a request that uses it.
+        """
+        if self.random.random() < 0.4:
+            return self._rpc("stored", *self.random.choice(USES))
+        entity_type, ids, field, value = self.random.choice(STORED)
+        for _change in range(self.random.randint(0, 2)):
+            value = replaced(value, self.random.choice(list(places(value))), self._value())
+        fields = [{"field_name": field, "value": value}]
+        return self._rpc("stored", "update", {"type": entity_type, "id": self.random.choice(ids), "fields": fields})
 
     def _value(self, depth: int = 0) -> Any:
         chosen = self.random.random()

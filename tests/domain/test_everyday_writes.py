@@ -2,10 +2,13 @@
 Notes, versions, playlists, time logs and files, over HTTPS with lost connections.
 """
 
+import contextlib
+
 import pytest
+import shotgun_api3
 
 from sgextended import Failure, InvalidArgumentError, NotFoundError, PartialSuccessError, RetryPolicy, WorkerError
-from sgextended.domain.files import safe_name
+from sgextended.domain.files import download_many, safe_name
 from sgextended.localsite import LocalSite
 
 #: Lost before anything was done, or where doing it again does no harm.
@@ -303,6 +306,26 @@ def test_name_with_dots_stays_in_the_folder(sg, versions, file, tmp_path):
     (path,) = sg.download_many([version], tmp_path / "a" / "b", field="sg_uploaded_movie", name="{code}{ext}")
 
     assert path == str(tmp_path / "a" / "b" / ".._.._evil.mov")
+
+
+@pytest.mark.parametrize("kind", ["SGExtended", "Shotgun"])
+def test_file_address_of_a_web_link_is_not_followed(sg, tls_site, versions, tmp_path, faults, kind):
+    """
+    A web link that names a file of this machine is not copied, whichever client downloads it.
+    """
+    faults.clear()
+    secret = tmp_path / "id_rsa"
+    secret.write_text("PRIVATE KEY")
+    link = {"url": secret.as_uri(), "name": "movie.mov"}
+    version = sg.create("Version", {"code": "v", "project": versions[0]["project"], "sg_uploaded_movie": link})
+    native = shotgun_api3.Shotgun(tls_site.url, tls_site.script_name, tls_site.api_key, ca_certs=tls_site.ca_file)
+    with contextlib.closing(native):
+        client = sg if kind == "SGExtended" else native
+        (failed,) = download_many(client, [version], tmp_path / "out", field="sg_uploaded_movie", on_error="collect")
+
+    assert isinstance(failed, Failure)
+    assert "may not name a file of this machine" in str(failed.error)
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize(

@@ -46,14 +46,18 @@ def export_page(tx: Transaction, request: Any) -> str:
     if retired:
         raise Fault(f"Trying to perform export for retired Page id={page_id}")
     settings = None if retired is None else _layout(tx, page_id)
-    widget = None if settings is None else _widget(settings, layout)
-    if widget is None:
-        raise unavailable
-    options = widget.get("settings") or {}
-    columns = _columns(widget)
-    if options.get("entity_type") not in tx.schema or not columns:
-        raise unavailable
-    return _csv_text(tx, options, columns, _context(tx, page_id))
+    try:
+        widget = None if settings is None else _widget(settings, layout)
+        if widget is None:
+            raise unavailable
+        options = widget.get("settings") or {}
+        columns = _columns(widget)
+        if options.get("entity_type") not in tx.schema or not columns:
+            raise unavailable
+        return _csv_text(tx, options, columns, _context(tx, page_id))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # Callers write the settings as they like.
+        raise Fault(f"The settings of Page id={page_id} are not those of a page that can be exported.") from error
 
 
 def _layout(tx: Transaction, page_id: int) -> Optional[dict[str, Any]]:

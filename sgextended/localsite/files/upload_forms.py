@@ -12,8 +12,10 @@ import attrs
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from sgextended.localsite.files.file_store import MAX_FILE_BYTES
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from concurrent.futures import Executor
 
     from starlette.requests import Request
@@ -77,6 +79,19 @@ async def receive_file(request: Request, media: Media, workers: Executor) -> Inc
     return file
 
 
+async def discard_rest(stream: AsyncIterator[bytes], media: Media) -> None:
+    """
+    Read the rest of a refused body without keeping it: a client reads the response only after sending everything.
+
+    A body that is much larger than any that the site takes is not read further.
+    """
+    size, most = 0, 2 * max(media.max_file_bytes, MAX_FILE_BYTES)
+    async for piece in stream:
+        size += len(piece)
+        if size > most:
+            return
+
+
 async def receive_form(
     request: Request, media: Media, workers: Executor, admit: Callable[[dict[str, str]], Awaitable[None]]
 ) -> Form:
@@ -99,17 +114,21 @@ async def receive_form(
     kind, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data":
-        return await _read_fields(request)
+        return await _read_fields(request, media)
     if not boundary:
         raise FormError("The form cannot be read: its content type has no boundary.")
     reader = _Multipart(boundary, media)
     failure: Optional[Exception] = None
     try:
-        async for piece in request.stream():
-            if failure is None:
-                failure = await _parse_piece(reader, piece, workers, admit)
+        stream = request.stream()
+        async for piece in stream:
+            failure = await _parse_piece(reader, piece, workers, admit)
+            if failure is not None:
+                break
         if failure is None:
             await _in_worker(workers, reader.finish)
+        else:
+            await discard_rest(stream, media)
     except BaseException:
         reader.form.discard()
         raise
@@ -144,14 +163,15 @@ async def _in_worker(workers: Executor, function: Callable[[], Any]) -> None:
     await asyncio.get_running_loop().run_in_executor(workers, function)
 
 
-async def _read_fields(request: Request) -> Form:
-    pieces, size = [], 0
-    async for piece in request.stream():
+async def _read_fields(request: Request, media: Media) -> Form:
+    pieces, size, stream = [], 0, request.stream()
+    async for piece in stream:
         size += len(piece)
-        if size <= MAX_FIELD_BYTES:
-            pieces.append(piece)
-    if size > MAX_FIELD_BYTES:
-        raise FormError(f"The form is larger than {MAX_FIELD_BYTES} bytes.")
+        pieces.append(piece)
+        if size > MAX_FIELD_BYTES:
+            pieces.clear()
+            await discard_rest(stream, media)
+            raise FormError(f"The form is larger than {MAX_FIELD_BYTES} bytes.")
     try:
         text = b"".join(pieces).decode("utf-8")
         pairs = urllib.parse.parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict")

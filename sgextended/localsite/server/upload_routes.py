@@ -25,7 +25,7 @@ from starlette.routing import Route
 from sgextended.localsite.errors import Fault
 from sgextended.localsite.files.expired_address import expired_address
 from sgextended.localsite.files.thumbnails import TooManyPixelsError, make_thumbnail
-from sgextended.localsite.files.upload_forms import Form, FormError, receive_file, receive_form
+from sgextended.localsite.files.upload_forms import Form, FormError, discard_rest, receive_file, receive_form
 from sgextended.localsite.services.page_access import client_of
 from sgextended.localsite.writing.attachments import (
     NotReadyError,
@@ -317,8 +317,7 @@ async def _store(site: SiteServices, request: Request) -> Response:
     signed = media.is_signed("PUT", request.scope["path"], query, site.store.clock())
     try:
         if not signed:
-            async for _piece in request.stream():
-                pass  # a client reads the response only after it has sent everything
+            await discard_rest(request.stream(), media)
             return expired_address()
         file = await receive_file(request, media, site.workers)
     except ClientDisconnect:

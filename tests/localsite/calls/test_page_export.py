@@ -7,6 +7,8 @@ import json
 import pytest
 from shotgun_api3 import Fault
 
+from sgextended.localsite.calls.page_export import WIDGET
+
 
 @pytest.fixture
 def make_page(project, make_page_with):
@@ -167,3 +169,26 @@ def test_first_layout_is_the_default(sg, make, make_page):
     page = make_page(settings={"layouts": layouts}, widget={"filters": group(PROJECT)}, columns=["code"])
 
     assert export(sg, page, "csv") == export(sg, page, "csv", "All") == "Shot Code\ns\n"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"settings": 5},
+        {"settings": {"api_exportable": True, "layouts": [5]}},
+        {"settings": {"api_exportable": True}, "children": [1]},
+        {"type": WIDGET, "settings": {"api_exportable": True, "entity_type": "Task"}, "children": {"list_content": 5}},
+        {"type": WIDGET, "settings": {"api_exportable": True, "entity_type": "Task", "sorts": [5]},
+         "children": {"list_content": {"settings": {"columns": ["content"]}}}},
+        {"type": WIDGET, "settings": {"api_exportable": True, "entity_type": ["Task"]},
+         "children": {"list_content": {"settings": {"columns": ["content"]}}}},
+    ],
+)  # fmt: skip
+def test_settings_of_any_form_get_a_fault(sg, make_page_with, settings):
+    """
+    Callers write settings as they like, and an export of settings that are none gets a fault.
+    """
+    page = make_page_with(json.dumps(settings))["id"]
+
+    with pytest.raises(Fault, match=rf"Page id={page}.* (not available|are not those of a page)"):
+        export(sg, page, "csv")
