@@ -10,7 +10,7 @@ from sgextended.localsite.faults.fault_specs import Faults, Mishap
 from sgextended.localsite.server.local_site import LocalSite, serve
 from sgextended.localsite.services.ledger import Entry, Ledger
 from sgextended.localsite.services.site_store import Snapshot, Store
-from sgextended.localsite.services.webhooks import WebhookDelivery, Webhooks
+from sgextended.localsite.webhooks.receivers import WebhookDelivery, Webhooks
 
 __all__ = [
     "Entry",

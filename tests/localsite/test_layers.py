@@ -20,6 +20,7 @@ LAYERS = {
     "server": "LocalSite, its socket, HTTP routes, uploads and downloads, the table of RPCs, certificates",
     "pages": "what a browser sees",
     "services": "what all requests of a running site share: store, authentication, ledger",
+    "webhooks": "which events a receiver gets, and sending them",
     "demo": "rows of a new site, the demo production, dump and load of a folder",
     "faults": "misbehaviour on demand",
     "calls": "the RPCs that are neither reading nor writing rows, and reading the payload of a request",

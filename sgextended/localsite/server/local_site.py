@@ -22,9 +22,9 @@ from sgextended.localsite.services.authentication import Authenticator
 from sgextended.localsite.services.file_lock import FileLock
 from sgextended.localsite.services.ledger import Ledger
 from sgextended.localsite.services.site_store import Store
-from sgextended.localsite.services.webhooks import Webhooks
 from sgextended.localsite.storage.single_row_writes import update_row
 from sgextended.localsite.storage.transaction import Actor
+from sgextended.localsite.webhooks.receivers import Webhooks
 from sgextended.localsite.writing.row_inserts import insert_given
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from sgextended.localsite.demo.default_rows import insert_default_rows
 from sgextended.localsite.demo.folder_dump import Loaded, load
 from sgextended.localsite.files.file_store import Media
 from sgextended.localsite.schema.entity_types import standard_schema
-from sgextended.localsite.services.webhook_events import logged_events
 from sgextended.localsite.storage.database import Database
 from sgextended.localsite.storage.entity_tables import standard_tables
 from sgextended.localsite.storage.table_completion import missing_statements
 from sgextended.localsite.storage.transaction import Transaction
+from sgextended.localsite.webhooks.webhook_events import logged_events
 from sgextended.localsite.writing.events import EventRecorder
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from sgextended.localsite.schema.entity_types import Schema
-    from sgextended.localsite.services.webhook_events import LoggedEvent
-    from sgextended.localsite.services.webhooks import Webhooks
     from sgextended.localsite.storage.entity_tables import Tables
     from sgextended.localsite.storage.transaction import Later
+    from sgextended.localsite.webhooks.receivers import Webhooks
+    from sgextended.localsite.webhooks.webhook_events import LoggedEvent
     from sgextended.localsite.writing.late_events import Delay
 
     Shape = tuple[Schema, Tables, int]

@@ -14,8 +14,8 @@ from fix_servers import HANG, http_reply
 
 from sgextended import Event, Webhook
 from sgextended.localsite import LocalSite
-from sgextended.localsite.services import webhooks as module
-from sgextended.localsite.services.webhook_request import Sending, checked_address
+from sgextended.localsite.webhooks import receivers as module
+from sgextended.localsite.webhooks.webhook_request import Sending, checked_address
 
 SECRET = "a secret of the hook"
 

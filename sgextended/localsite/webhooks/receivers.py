@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import attrs
 
 from sgextended.localsite.schema.entity_types import standard_schema
-from sgextended.localsite.services.webhook_events import (
+from sgextended.localsite.webhooks.webhook_events import (
     OPERATIONS,
     EventChoice,
     LoggedEvent,
@@ -27,7 +27,7 @@ from sgextended.localsite.services.webhook_events import (
     notice,
     to_choice,
 )
-from sgextended.localsite.services.webhook_request import Sending, checked_address, signature_of
+from sgextended.localsite.webhooks.webhook_request import Sending, checked_address, signature_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

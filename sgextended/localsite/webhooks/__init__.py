@@ -1,0 +1,3 @@
+"""
+Webhooks: which events a receiver gets, and sending them.
+"""
