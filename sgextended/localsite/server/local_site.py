@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 from sgextended.localsite.errors import Fault
 from sgextended.localsite.faults.fault_specs import Faults
 from sgextended.localsite.server.accounts import create_user, script_with_name, set_role, user_with_login
+from sgextended.localsite.server.host_check import checked_proxies, names_of_site
 from sgextended.localsite.server.running_site import RunningSite
 from sgextended.localsite.services.authentication import Authenticator
 from sgextended.localsite.services.ledger import Ledger
@@ -132,7 +133,8 @@ class LocalSite:
         hostnames: Iterable[str] = (),
         trusted_proxies: Iterable[str] = (),
     ) -> None:
-        self._hostnames, self._trusted_proxies = tuple(hostnames), tuple(trusted_proxies)
+        self._hostnames, self._trusted_proxies = tuple(hostnames), checked_proxies(trusted_proxies)
+        names_of_site(host, self._hostnames)  # raises if a name is not valid
         self._strict = strict
         self.script_name = script_name
         self.api_key = api_key or secrets.token_urlsafe(24)
