@@ -42,12 +42,25 @@ def names_of_site(host: str, hostnames: Iterable[str]) -> tuple[str, ...]:
 
         hostnames: The names that the site was given. If there are none, and other machines can reach the site, it has
             the name of its machine.
+
+    Raises:
+        ValueError: A name is not one of a host.
     """
-    given = tuple(dict.fromkeys(_plain(name) for name in hostnames))
+    given = tuple(dict.fromkeys(_checked(name) for name in hostnames))
     if is_loopback(host):
         return given
     address = () if is_wildcard(host) else (_plain(host),)
     return (*(given or (_plain(socket.gethostname()),)), *address)
+
+
+def checked_proxies(addresses: Iterable[str]) -> tuple[str, ...]:
+    """
+    Return the addresses and networks of proxies.
+
+    Raises:
+        ValueError: One of them is no address. A name or an asterisk would trust more than its writer knows.
+    """
+    return tuple(_checked_proxy(address.strip()) for address in addresses)
 
 
 def is_wildcard(host: str) -> bool:
@@ -109,6 +122,28 @@ def address_in(scheme: str, host: str) -> str:
     name, port = (host, "") if found is None else (found["name"], found["port"] or "")
     bare = ":" in name and not name.startswith("[")
     return f"{scheme}://[{name}]{port}" if bare else f"{scheme}://{name}{port}"
+
+
+def _checked_proxy(address: str) -> str:
+    try:
+        ipaddress.ip_network(address, strict=False)
+    except ValueError:
+        raise ValueError(
+            f"{address!r} is not the address of a proxy, so it is not known whom to trust. Give an address such as "
+            "192.0.2.7, or a network such as 192.0.2.0/24."
+        ) from None
+    return address
+
+
+def _checked(name: str) -> str:
+    plain = _plain(name)
+    found = _HOST.fullmatch(f"[{plain}]" if ":" in plain else plain)
+    if found is None or is_wildcard(plain):
+        raise ValueError(
+            f"{name!r} is not the name of a host, so no request could be for it. Give a name such as "
+            "shots.studio.example, without a scheme and a port."
+        )
+    return plain
 
 
 def _plain(name: str) -> str:

@@ -17,6 +17,7 @@ from sgextended.localsite.errors import Fault
 from sgextended.localsite.faults.fault_specs import Faults
 from sgextended.localsite.files.file_store import MAX_FILE_BYTES
 from sgextended.localsite.server.accounts import create_user, script_with_name, set_role, user_with_login
+from sgextended.localsite.server.host_check import checked_proxies, names_of_site
 from sgextended.localsite.server.running_site import RunningSite
 from sgextended.localsite.services.authentication import Authenticator
 from sgextended.localsite.services.file_lock import FileLock
@@ -142,7 +143,8 @@ class LocalSite:
         share_db: bool = False,
         max_upload_bytes: int = MAX_FILE_BYTES,
     ) -> None:
-        self._hostnames, self._trusted_proxies = tuple(hostnames), tuple(trusted_proxies)
+        self._hostnames, self._trusted_proxies = tuple(hostnames), checked_proxies(trusted_proxies)
+        names_of_site(host, self._hostnames)  # raises if a name is not valid
         self._strict = strict
         self._share_db, self._max_upload_bytes = share_db, max_upload_bytes
         self.script_name = script_name

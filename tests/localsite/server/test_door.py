@@ -173,6 +173,27 @@ def test_given_names_are_names_of_the_site():
     assert names_of_site("::", []) != ()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"hostnames": ["https://films.example"]}, "without a scheme and a port"),
+        ({"hostnames": ["films.example:443"]}, "without a scheme and a port"),
+        ({"hostnames": ["*"]}, "not the name of a host"),
+        ({"hostnames": [""]}, "not the name of a host"),
+        ({"hostnames": ["0.0.0.0"]}, "not the name of a host"),
+        ({"trusted_proxies": ["*"]}, "not known whom to trust"),
+        ({"trusted_proxies": ["proxy.example"]}, "not known whom to trust"),
+    ],
+    ids=str,
+)
+def test_odd_names_and_proxies_are_refused(options, said):
+    """
+    A name that no request can have, and a proxy that could be anybody, are refused before the site starts.
+    """
+    with pytest.raises(ValueError, match=said):
+        LocalSite(**options)
+
+
 def test_token_becomes_a_cookie(served):
     """
     The token is exchanged for a cookie that scripts cannot read, and leaves the address. Other parameters stay.
