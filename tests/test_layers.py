@@ -36,7 +36,7 @@ LAYERS = (
     "site_settings",
     "http",
     "secret", "header_text",
-    "concurrency", "lazy_import", "environment",
+    "concurrency", "lazy_import", "environment", "site_address",
     "errors", "_version",
 )  # fmt: skip
 #: The local site imports nothing of the layers, and has a table of its own in tests/localsite/test_layers.py.
@@ -318,7 +318,9 @@ def test_package_exports_what_it_names():
     assert [name for name in sgextended.__all__ if not hasattr(sgextended, name)] == []
 
 
-@pytest.mark.parametrize("name", [name for name in sgextended.__all__ if name not in {"current", "registered_class"}])
+@pytest.mark.parametrize(
+    "name", [name for name in sgextended.__all__ if name not in {"current", "on", "registered_class"}]
+)
 def test_public_classes_report_the_package(name):
     """
     The __module__ of a public class is the package, not the module of its source.

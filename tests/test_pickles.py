@@ -19,13 +19,16 @@ from sgextended import (
     CallCancelled,
     Event,
     Failure,
+    HandlerState,
     Link,
+    Parked,
     PlannedWrite,
     Proxy,
     RetryPolicy,
     Trace,
     UndoEntry,
     UndoResult,
+    Webhook,
     Write,
 )
 from sgextended.domain.batches import Batch, Report
@@ -48,10 +51,12 @@ INSTANCES = [
     Failure(item={"type": "Shot", "id": 1}, error=Fault("no")),
     ImportPlan(entity_type="Shot", identified_by=("code",), rows=[ROW]),
     ImportReport(written=[(ROW, {"type": "Shot", "id": 1})], error=Fault("no")),
+    HandlerState(name="handler", mark=7),
     Line("a.py", 7, "main"),
     Link(id=1, type="Shot", name="sh010"),
     MethodCall(Line("a.py", 7, "main"), 1),
     NotComputed("sg_sum", "no summary"),
+    Parked(id=7, attempts=1, error="no"),
     PlannedWrite(write=WRITE, old=None, new={"code": "b"}),
     Problem(("filters", 0), "no such field"),
     Proxy.parse("proxy.example:8080"),
@@ -61,16 +66,17 @@ INSTANCES = [
     Table(headers=["code"], rows=[]),
     TableRow(line=2, cells=["sh010"]),
     UndoResult(done=[ENTRY], left=[(ENTRY, "gone")]),
+    Webhook(delivery_ids=["1"], notices=[{"id": "0"}]),
     ENTRY,
     ROW,
     WRITE,
 ]  # fmt: skip
 #: Public attrs classes that no result and no error contains. `tests/test_site_settings.py` pickles a Site.
 NOT_IN_RESULTS = {
-    "Attribute", "BatchOptions", "Choice", "Claim", "Column", "Condition", "ConditionGroup", "Conversion", "Deadline",
-    "Endpoint", "Field", "ImportOptions", "LinkNames", "Named", "Observation", "Options", "Outcome",
-    "QueryFieldDefinition", "RecordClass", "Reference", "References", "Response", "SGExtended", "SGWorker", "Scope",
-    "Site", "Wanted",
+    "Attribute", "BatchOptions", "Claim", "Column", "Condition", "ConditionGroup", "Conversion", "Endpoint",
+    "EventFilter", "Field", "FollowOptions", "Gap", "Handler", "ImportOptions", "LinkNames", "Observation",
+    "Options", "Outcome", "Position", "QueryFieldDefinition", "RecordClass", "Reference", "References",
+    "SGExtended", "SGWorker", "Scope", "Site", "Wanted",
 }  # fmt: skip
 #: Modules that pickles may name: their names are the same on each version of Python. Dask, once it is imported, lets
 #: tblib pickle exceptions; its workers have that too.

@@ -16,6 +16,7 @@ from sgextended.cli.commands import (
     delete,
     demo,
     doctor,
+    events,
     export,
     find,
     get,
@@ -89,6 +90,7 @@ app.command("doctor")(doctor.command)
 app.command("whoami")(whoami.command)
 app.command("assets")(assets.command)
 app.command("map")(map_command.command)
+app.add_typer(events.app, name="events")
 app.command("check")(check.command)
 app.command("stubs")(stubs.command)
 app.command("pull")(pull.command)

@@ -2,7 +2,6 @@
 One connection and its request in flight: how far the request got, and how another thread aborts it.
 """
 
-import re
 import socket
 import ssl
 import string
@@ -27,7 +26,6 @@ LONGEST_IDLE = 60.0
 _MAX_JOINED_BODY = 1 << 16  # bytes; a body of at most this size is sent together with the head
 _PIECE_SIZE = 1 << 14  # bytes that are given to a socket at a time; the largest size of a TLS record
 _MIN_TIMEOUT = 0.001  # seconds; a socket takes a timeout of 0 for non-blocking
-_PRINTABLE_ASCII = re.compile(r"[!-~]+")
 
 
 class Body(Protocol):
@@ -308,7 +306,7 @@ def request_head(
     Raises:
         ValueError: A header has a line break in its value.
     """
-    if not _PRINTABLE_ASCII.fullmatch(path):
+    if not (path.isascii() and path.isprintable()) or " " in path:
         path = quote(path, safe=string.punctuation)
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "accept-encoding: gzip, deflate"]
     if any("accept-encoding" in each for each in headers):

@@ -13,7 +13,7 @@ import tempfile
 import time
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, Iterator, NamedTuple, Optional, Tuple, Union
+from typing import Any, BinaryIO, Callable, Dict, Iterator, Optional, Tuple, Union
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 from urllib.request import url2pathname
 
@@ -223,13 +223,15 @@ class Downloads(Transfers):
         return self._download_session(refused) != refused
 
 
-class _Session(NamedTuple):
+class _Session:
     """
     A session for downloads, and its time of creation in seconds of the monotonic clock.
     """
 
-    token: Secret
-    made: float
+    __slots__ = ("made", "token")
+
+    def __init__(self, token: Secret, made: float) -> None:
+        self.token, self.made = token, made
 
 
 class _Receiver:

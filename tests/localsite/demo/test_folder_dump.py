@@ -11,7 +11,7 @@ import shotgun_api3
 
 from sgextended.localsite import LocalSite, Store
 from sgextended.localsite.demo.folder_dump import dump
-from sgextended.localsite.services.site_backup import back_up_site
+from sgextended.localsite.maintenance.site_backup import back_up_site
 
 
 def contents(folder):

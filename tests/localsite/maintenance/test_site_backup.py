@@ -10,7 +10,7 @@ import pytest
 import shotgun_api3
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.services.site_backup import back_up_site
+from sgextended.localsite.maintenance.site_backup import back_up_site
 
 # The official client leaves the files that it sends open.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
