@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest coverage packages docs matrix bench bench-workers soak release clean
+.PHONY: help demo test lint types pytest coverage packages docs matrix bench bench-workers soak fuzz release clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ bench-workers: $(VENV)/.bench ## sg.map, beside the official client: tables and 
 
 soak: $(VENV)/.dev ## ten minutes of 64 threads on one wrapper, on a site that misbehaves
 	$(BIN)/python benchmarks/soak.py
+
+fuzz: $(VENV)/.dev ## an hour of requests that nobody should send to a local site
+	$(BIN)/python benchmarks/fuzz.py
 
 # The demo needs the program alone; the tests need the tools too.
 $(VENV)/.demo: setup.cfg

@@ -19,6 +19,7 @@ PACKAGE = "sgextended.localsite"
 LAYERS = {
     "server": "LocalSite, its socket, HTTP routes, uploads and downloads, the table of RPCs, certificates",
     "pages": "what a browser sees",
+    "maintenance": "backups of a site's file, and upgrades from earlier layouts",
     "services": "what all requests of a running site share: store, authentication, ledger",
     "webhooks": "which events a receiver gets, and sending them",
     "demo": "rows of a new site, the demo production, dump and load of a folder",
@@ -31,7 +32,7 @@ LAYERS = {
     "custom_fields": "fields that callers make, and query fields",
     "storage": "SQLite: database, tables, transactions, rows, values, names, triggers",
     "schema": "entity types, fields and relations as plain values",
-    "files": "bytes: stored files, upload forms, thumbnails",
+    "files": "bytes: stored files, the lock of a site's file, upload forms, thumbnails",
     "errors": "the fault that a caller receives",
 }
 MOST_LINES = 500

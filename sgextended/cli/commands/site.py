@@ -387,7 +387,7 @@ def back_up(db: Path, target: Path) -> None:
     Copy a site's SQLite file and its uploads. A site may serve the file at the same time.
     """
     # Imported here, because sgextended.localsite needs the extra "site".
-    from sgextended.localsite.services.site_backup import back_up_site  # noqa: PLC0415
+    from sgextended.localsite.maintenance.site_backup import back_up_site  # noqa: PLC0415
 
     try:
         with private_files():
@@ -402,7 +402,7 @@ def upgrade(db: Path) -> None:
     Bring a site's SQLite file to the current layout, and report on stderr what was done.
     """
     # Imported here, because sgextended.localsite needs the extra "site".
-    from sgextended.localsite.services.layout_upgrades import upgrade_site  # noqa: PLC0415
+    from sgextended.localsite.maintenance.layout_upgrades import upgrade_site  # noqa: PLC0415
 
     try:
         done = upgrade_site(db)

@@ -4,6 +4,7 @@ Making thumbnails, with Pillow.
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING, cast
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from PIL.Image import Image as Picture
+
+_log = logging.getLogger(__name__)
 
 # The largest width and height of a thumbnail, in pixels. Filmstrips keep their size: their frames must stay 240 pixels
 # wide.
@@ -65,8 +68,10 @@ def make_thumbnail(source: Path, target: Path, *, filmstrip: bool = False) -> bo
             _flat(upright).save(target, "JPEG", quality=85)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # Pillow's own limits
         raise TooManyPixelsError("The image has too many pixels. Send a smaller image.") from error
-    except (OSError, ValueError, SyntaxError, ArithmeticError, LookupError, Warning):
-        # Pillow raises different exceptions for broken files of different formats.
+    except TooManyPixelsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - Pillow raises exceptions of any kind for broken files
+        _log.debug("No thumbnail was made: %r", error)
         target.unlink(missing_ok=True)
         return False
     return True

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 
 from sgextended.localsite.errors import Fault
 from sgextended.localsite.faults.fault_specs import Faults
+from sgextended.localsite.files.file_lock import FileLock
 from sgextended.localsite.files.file_store import MAX_FILE_BYTES
 from sgextended.localsite.server.accounts import create_user, script_with_name, set_role, user_with_login
 from sgextended.localsite.server.host_check import checked_proxies, names_of_site
 from sgextended.localsite.server.running_site import RunningSite
 from sgextended.localsite.services.authentication import Authenticator
-from sgextended.localsite.services.file_lock import FileLock
 from sgextended.localsite.services.ledger import Ledger
 from sgextended.localsite.services.site_store import Store
 from sgextended.localsite.storage.single_row_writes import update_row

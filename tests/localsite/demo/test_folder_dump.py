@@ -11,7 +11,7 @@ import shotgun_api3
 
 from sgextended.localsite import LocalSite, Store
 from sgextended.localsite.demo.folder_dump import dump
-from sgextended.localsite.services.site_backup import back_up_site
+from sgextended.localsite.maintenance.site_backup import back_up_site
 
 
 def contents(folder):
@@ -343,6 +343,10 @@ def test_link_in_the_files_of_a_site_is_neither_served_nor_copied(tmp_path, make
     path = tmp_path / "site.db"
     with LocalSite(data=small_folder(tmp_path), db=path) as site, contextlib.closing(make_connection(site)) as sg:
         stored = site.store.media.attachment(1)
+        stored.unlink()
+        stored.symlink_to(tmp_path / "data")
+        with pytest.raises(ValueError, match="is a link"):
+            back_up_site(path, tmp_path / "first.db")
         stored.unlink()
         stored.symlink_to(__file__)
         with pytest.raises(shotgun_api3.ShotgunFileDownloadError):

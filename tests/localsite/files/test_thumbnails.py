@@ -5,6 +5,7 @@ Thumbnails and filmstrips: made, shown, shared, cleared.
 import datetime as dt
 import io
 import ssl
+import struct
 import urllib.error
 import urllib.request
 
@@ -343,3 +344,19 @@ def test_decoding_needs_no_memory_for_the_pixels_that_are_left_out(tmp_path):
     Image.new("L", (9000, 9000), 100).save(path, "JPEG", progressive=True)
     with pytest.raises(TooManyPixelsError, match="9000 x 9000 pixels"):
         make_thumbnail(path, target)
+
+
+def test_exception_of_any_kind_from_a_broken_image_leaves_no_thumbnail(tmp_path, monkeypatch):
+    """
+    Pillow raises exceptions of many kinds for broken files, such as TypeError and struct.error. None gets through.
+    """
+    path, target = tmp_path / "broken.tif", tmp_path / "thumbnail.jpg"
+    Image.new("L", (9, 9)).save(path)
+    for error in (TypeError("'<' not supported"), struct.error("unpack requires 4 bytes"), MemoryError(), OSError()):
+
+        def fail(*_args, error=error):
+            raise error
+
+        monkeypatch.setattr("PIL.ImageOps.exif_transpose", fail)
+        assert make_thumbnail(path, target) is False
+        assert not target.exists()

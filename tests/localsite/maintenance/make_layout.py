@@ -1,9 +1,9 @@
 """
 Write the file of a site with something of each kind in it, as the SQL that makes it, for the tests of later versions.
 
-Run ``python tests/localsite/services/make_layout.py layouts/layout_N.sql.gz`` with the code of the version whose layout
-N is wanted, such as that of ``git archive``, before a later layout takes its place. ``layout_1.sql.gz`` was written by
-the last commit with layout 1, and ``layout_2.sql.gz`` by one with layout 2. The key of the script is ``k3y``.
+Run ``python tests/localsite/maintenance/make_layout.py layouts/layout_N.sql.gz`` with the code of the version whose
+layout N is wanted, such as that of ``git archive``, before a later layout takes its place. ``layout_1.sql.gz`` was
+written by the last commit with layout 1, and ``layout_2.sql.gz`` by one with layout 2. The script's key is ``k3y``.
 """
 
 import contextlib

@@ -16,7 +16,7 @@ import attrs
 import sqlalchemy as sa
 
 from sgextended.localsite.demo.default_rows import add_missing_default_rows
-from sgextended.localsite.services.file_lock import FileLock
+from sgextended.localsite.files.file_lock import FileLock
 from sgextended.localsite.services.site_store import Store
 from sgextended.localsite.storage.database import copy_file, layout_of
 from sgextended.localsite.storage.entity_tables import LAYOUT, standard_tables

@@ -12,9 +12,9 @@ import pytest
 import shotgun_api3
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.services import layout_upgrades
-from sgextended.localsite.services.layout_upgrades import STEPS, upgrade_site
-from sgextended.localsite.services.site_backup import back_up_site
+from sgextended.localsite.maintenance import layout_upgrades
+from sgextended.localsite.maintenance.layout_upgrades import STEPS, upgrade_site
+from sgextended.localsite.maintenance.site_backup import back_up_site
 from sgextended.localsite.storage.entity_tables import LAYOUT
 
 LAYOUTS = Path(__file__).with_name("layouts")

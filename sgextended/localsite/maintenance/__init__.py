@@ -1,0 +1,3 @@
+"""
+Maintenance of a site's file: backups, and upgrades from the layouts of earlier versions.
+"""
