@@ -136,7 +136,8 @@ def lines_of(folder):
     """
     path = folder / "handled"
     text = path.read_text() if path.exists() else ""
-    return [tuple(map(int, line.split())) for line in text.splitlines() if line]
+    whole, _newline, _rest = text.rpartition("\n")  # the follower may be writing a line
+    return [tuple(map(int, line.split())) for line in whole.splitlines() if line]
 
 
 # --- The writers
