@@ -212,9 +212,11 @@ class Writers:
 # --- The run
 
 
-def stress(folder, *, events, kills, site_kills, threads=8, in_order=True, gap_age=8.0, rate=200.0, seed=1):
+def stress(folder, *, events, kills, site_kills, threads=8, in_order=True, gap_age=8.0, rate=200.0, alive=0.7, seed=1):
     """
     Follow the log of a site on which threads write, while the site and the follower are killed. Return the `Verdict`.
+
+    A follower is killed up to *alive* seconds after its first event.
     """
     draw = random.Random(seed)
     verdict, began = Verdict(), time.monotonic()
@@ -236,7 +238,7 @@ def stress(folder, *, events, kills, site_kills, threads=8, in_order=True, gap_a
             # A follower that has handled nothing yet is left alone, so that the run makes progress.
             handles = any(process == follower.pid for process, _id, _late in lines_of(folder)[-1:])
             if verdict.kills < kills and handles:
-                time.sleep(draw.uniform(0, 0.7))
+                time.sleep(draw.uniform(0, alive))
                 follower.kill()
                 follower.wait()
                 verdict.kills += 1
