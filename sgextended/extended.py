@@ -57,6 +57,7 @@ from sgextended.events import event_stream
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 from sgextended.observe.trace import trace
+from sgextended.site_address import recorded_site
 from sgextended.site_settings import Site
 from sgextended.workers.progress import Progress
 from sgextended.wrapper.construction import Construction, private_client, wrapped_client
@@ -382,7 +383,9 @@ class SGExtended(Construction):
             journal=journal,
             key=key,
         )
-        return _workers.run(function, items, make=_CloneFactory(self), options=options)
+        return _workers.run(
+            function, items, make=_CloneFactory(self), options=options, site=recorded_site(self.base_url)
+        )
 
     # --- The functions of sgextended.domain, as methods
 

@@ -27,7 +27,7 @@ LAYERS = (
     "studio_class", "sg_worker", "extended",
     "aio", "wrapper",
     "events",
-    "domain/typed", "domain/query_fields", "domain",
+    "domain/typed", "domain/query_fields", "domain/table_import", "domain",
     "dask", "workers", "workers/pool",
     "writes",
     "client", "client/transfers", "client/protocol",
@@ -36,7 +36,7 @@ LAYERS = (
     "site_settings",
     "http",
     "secret", "header_text",
-    "concurrency", "lazy_import", "environment",
+    "concurrency", "lazy_import", "environment", "site_address",
     "errors", "_version",
 )  # fmt: skip
 #: The local site imports nothing of the layers, and has a table of its own in tests/localsite/test_layers.py.
@@ -46,7 +46,7 @@ MAY_USE_APART = {"cli/commands", "pytest_plugin"}
 ANY_NUMBER_OF_MODULES = {"domain", "cli/commands"}
 EXTRAS = {
     "typer", "rich", "starlette", "uvicorn", "sqlalchemy", "trustme", "distributed", "dask", "orjson",
-    "keyring", "pyarrow", "qtpy", "cattrs", "truststore",
+    "keyring", "pyarrow", "qtpy", "cattrs", "truststore", "openpyxl",
 }  # fmt: skip
 
 
@@ -257,7 +257,7 @@ def test_core_imports_no_extra():
     # Each is imported when it is first needed, except for qtpy. Without orjson or rich the module works all the same.
     assert {(layer_of(module).partition("/")[0], extra) for module, extra in uses} == {
         ("client", "orjson"), ("workers", "rich"), ("dask", "distributed"), ("workers", "distributed"),
-        ("domain", "cattrs"), ("qt", "qtpy"), ("http", "truststore"),
+        ("domain", "cattrs"), ("domain", "openpyxl"), ("qt", "qtpy"), ("http", "truststore"),
     }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from sgextended.cli.commands import (
     export,
     find,
     get,
+    import_file,
     pull,
     schema,
     site,
@@ -84,6 +85,7 @@ app.command("update")(create_update.update)
 app.command("delete")(delete.command)
 app.command("schema")(schema.command)
 app.command("export")(export.command)
+app.command("import")(import_file.command)
 app.command("doctor")(doctor.command)
 app.command("whoami")(whoami.command)
 app.command("assets")(assets.command)
