@@ -61,6 +61,7 @@ def main() -> int:
                     in_order=part == "in-order",
                     gap_age=options.gap_age,
                     rate=options.rate,
+                    alive=3.0,
                 )
                 is_right &= judge(part, verdict)
     return 0 if is_right else 1

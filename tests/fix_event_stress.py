@@ -136,7 +136,8 @@ def lines_of(folder):
     """
     path = folder / "handled"
     text = path.read_text() if path.exists() else ""
-    return [tuple(map(int, line.split())) for line in text.splitlines() if line]
+    whole, _newline, _rest = text.rpartition("\n")  # the follower may be writing a line
+    return [tuple(map(int, line.split())) for line in whole.splitlines() if line]
 
 
 # --- The writers
@@ -211,9 +212,11 @@ class Writers:
 # --- The run
 
 
-def stress(folder, *, events, kills, site_kills, threads=8, in_order=True, gap_age=8.0, rate=200.0, seed=1):
+def stress(folder, *, events, kills, site_kills, threads=8, in_order=True, gap_age=8.0, rate=200.0, alive=0.7, seed=1):
     """
     Follow the log of a site on which threads write, while the site and the follower are killed. Return the `Verdict`.
+
+    A follower is killed up to *alive* seconds after its first event.
     """
     draw = random.Random(seed)
     verdict, began = Verdict(), time.monotonic()
@@ -235,7 +238,7 @@ def stress(folder, *, events, kills, site_kills, threads=8, in_order=True, gap_a
             # A follower that has handled nothing yet is left alone, so that the run makes progress.
             handles = any(process == follower.pid for process, _id, _late in lines_of(folder)[-1:])
             if verdict.kills < kills and handles:
-                time.sleep(draw.uniform(0, 0.7))
+                time.sleep(draw.uniform(0, alive))
                 follower.kill()
                 follower.wait()
                 verdict.kills += 1
