@@ -83,6 +83,7 @@ def test_extras_are_named(dist):
             "all",
             "bench",
             "dev",
+            "docs",
         )
     }
 

@@ -17,10 +17,12 @@ from sgextended.cli.commands import (
     delete,
     demo,
     doctor,
+    events,
     export,
     files,
     find,
     get,
+    import_file,
     note,
     publish,
     pull,
@@ -117,10 +119,12 @@ app.command("note")(note.command)
 app.command("publish")(publish.command)
 app.command("schema")(schema.command)
 app.command("export")(export.command)
+app.command("import")(import_file.command)
 app.command("doctor")(doctor.command)
 app.command("whoami")(whoami.command)
 app.command("assets")(assets.command)
 app.command("map")(map_command.command)
+app.add_typer(events.app, name="events")
 app.command("check")(check.command)
 app.command("stubs")(stubs.command)
 app.command("pull")(pull.command)

@@ -88,6 +88,18 @@ def site(
             "--strict/--lenient", help="Refuse what a live site may refuse, where that is not known for sure."
         ),
     ] = True,
+    webhook: Annotated[
+        Optional[List[str]],
+        typer.Option(
+            "--webhook",
+            metavar="URL",
+            help="Receiver on this machine to which the site sends its events. Can be given several times.",
+        ),
+    ] = None,
+    webhook_secret_file: Annotated[
+        Optional[Path],
+        typer.Option(metavar="FILE", dir_okay=False, help="File with the secret that signs what receivers get."),
+    ] = None,
     access_log: Annotated[
         Optional[str], typer.Option(metavar="FILE", help="Log each call as a line in this file; - logs to stderr.")
     ] = None,
@@ -100,6 +112,7 @@ def site(
     serve(
         accounts=Accounts(scripts=script or [], users=user or []),
         access_log=access_log,
+        receivers=Receivers(urls=webhook or [], secret_file=webhook_secret_file),
         port=port,
         db=db,
         data=load,
@@ -157,7 +170,38 @@ class Accounts:
     users: Sequence[str] = ()
 
 
-def serve(*, accounts: Accounts, access_log: Optional[str], **options: Any) -> None:
+@frozen(kw_only=True)
+class Receivers:
+    """
+    The receivers of a site's events.
+
+    Attributes:
+        urls: The address of each receiver.
+
+        secret_file: The file with the secret of the signatures. None: requests are not signed.
+    """
+
+    urls: Sequence[str] = ()
+    secret_file: Optional[Path] = None
+
+    def add_to(self, site: "LocalSite") -> None:
+        """
+        Make the site send its events to the receivers.
+
+        Raises:
+            ValueError: The file is empty, is not text, or is given without a receiver; or an address is not allowed.
+            OSError: The file cannot be read.
+        """
+        secret = None
+        if self.secret_file is not None:
+            if not self.urls:
+                raise ValueError("--webhook-secret-file was given without a receiver. Name one with --webhook.")
+            secret = self.secret_file.read_text(encoding="utf-8").rstrip("\r\n")
+        for url in self.urls:
+            site.webhooks.add(url, secret=secret)
+
+
+def serve(*, accounts: Accounts, access_log: Optional[str], receivers: Receivers, **options: Any) -> None:
     """
     Serve a site until SIGINT or SIGTERM.
 
@@ -167,6 +211,8 @@ def serve(*, accounts: Accounts, access_log: Optional[str], **options: Any) -> N
         accounts: The additional accounts.
 
         access_log: The file to which each call adds a line. ``-`` is stderr, None is no log.
+
+        receivers: The receivers of the site's events.
 
         **options: Arguments of `LocalSite`.
     """
@@ -189,6 +235,7 @@ def serve(*, accounts: Accounts, access_log: Optional[str], **options: Any) -> N
 
     try:
         site = LocalSite(**options)
+        _add_receivers(site, receivers)
         with _access_log(access_log):
             serve_site(site, announce)
     except ValueError as error:  # such as a fault that is not valid, a file of another program, or a login in use
@@ -217,6 +264,16 @@ def how_to_use(environment: Mapping[str, str], *, key_is_known: bool) -> str:
     else:
         lines = [f"export {name}={shlex.quote(value)}" for name, value in shown.items()]
     return "\n".join(["To use it in another shell:", *(f"  {line}" for line in lines), "To stop it, press Ctrl-C."])
+
+
+def _add_receivers(site: "LocalSite", receivers: Receivers) -> None:
+    try:
+        receivers.add_to(site)
+    except OSError as error:
+        sys.exit(
+            f"sgextended: The secret of the webhooks cannot be read. {error}. Name a file that you may read with "
+            "--webhook-secret-file."
+        )
 
 
 def _add_accounts(site: "LocalSite", accounts: Accounts) -> Iterator[str]:

@@ -5,7 +5,9 @@ What a cell of a table, a CSV file or an Excel file shows for a value.
 import datetime as dt
 import enum
 import re
-from typing import Any, Union
+from typing import Any, Sequence, Union
+
+from attrs import frozen
 
 from sgextended.cli.printing.terminal import one_line, to_json, without_controls
 
@@ -22,6 +24,15 @@ class LinkStyle(str, enum.Enum):
     NAME = "name"
     ID = "id"
     JSON = "json"
+
+
+@frozen
+class Lines:
+    """
+    A cell of several lines, which the program makes. Line breaks in the lines themselves are escaped as others are.
+    """
+
+    lines: Sequence[str]
 
 
 def to_iso(value: Any) -> Any:
@@ -42,6 +53,8 @@ def table_text(value: Any, links: Union[LinkStyle, None] = None) -> str:
     """
     if value is None:
         return ""
+    if isinstance(value, Lines):
+        return "\n".join(map(one_line, value.lines))
     return one_line(_to_text(value, links))
 
 
@@ -83,6 +96,8 @@ def _without_formula(text: str) -> str:
 def _to_text(value: Any, links: Union[LinkStyle, None]) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, Lines):
+        return "\n".join(value.lines)
     if isinstance(value, (dt.date, dt.datetime)):
         return value.isoformat()
     if isinstance(value, dict):

@@ -171,7 +171,7 @@ class TypedField:
         if self.links is None or token.text == "":
             return token.text
         *_path, owner, name = [self.entity_type, *self.name.split(".")]
-        choice = Choice(owner, name, (token.text,), self.data_type == "status_list")
+        choice = Choice(owner, name, (token.text,), is_status=self.data_type == "status_list")
         try:
             return KnownNames(self.links.sg).checked(choice).values[0]
         except InvalidArgumentError as error:

@@ -6,11 +6,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
+from fix_servers import http_reply
 from PIL import Image
 
-from sgextended import SGExtended
+from sgextended import SGExtended, Webhook
 from sgextended.cli.commands import site as site_command
 from sgextended.localsite.server.certificates import Certificates
 
@@ -314,3 +316,50 @@ def test_a_key_that_was_given_is_not_printed():
     assert "secret-1" in new
     assert "secret-1" not in given
     assert "'my script'" in new
+
+
+def test_site_sends_webhooks(start, tmp_path, make_server):
+    """
+    ``--webhook`` sends the events to a receiver, signed with the secret of the file.
+    """
+    (tmp_path / "secret").write_text("a secret in a file\n")
+    arrived = threading.Event()
+
+    def accept(request):
+        arrived.set()
+        return http_reply()
+
+    server = make_server(accept)
+    process, fields = start("--webhook", server.url, "--webhook-secret-file", "secret")
+    with SGExtended(fields["url"], fields["script_name"], fields["api_key"]) as sg:
+        project = sg.create("Project", {"name": "Told"})
+    assert arrived.wait(GUARD)
+    request = server.requests[0]
+
+    event = Webhook.parse(request.headers, request.body, "a secret in a file").events[0]
+    assert event.entity == {"type": "Project", "id": project["id"]}
+    assert ended(process, signal.SIGTERM)[:2] == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--webhook", "http://10.0.0.1/"], "loopback addresses only"),
+        (["--webhook-secret-file", "secret"], "Name one with --webhook"),
+        (["--webhook", "http://127.0.0.1:9/", "--webhook-secret-file", "missing"], "secret of the webhooks cannot be"),
+        (["--webhook", "http://127.0.0.1:9/", "--webhook-secret-file", "empty"], "is empty"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_webhooks_that_are_not_valid_are_one_message(command, tmp_path, monkeypatch, words, message):
+    """
+    A receiver on another machine, and a secret that cannot be used, end in one message that does not have the secret.
+    """
+    (tmp_path / "secret").write_text("a secret in a file")
+    (tmp_path / "empty").write_text("\n")
+    monkeypatch.chdir(tmp_path)
+    status, out, err = command("site", *words)
+
+    assert (status, out) == (1, "")
+    assert re.fullmatch(rf"sgextended: [^\n]*{message}[^\n]*\n", err)
+    assert "a secret in" not in err
