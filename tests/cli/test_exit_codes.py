@@ -155,7 +155,7 @@ def test_an_entity(command, words):
         (["import", "rows.csv", "Shto"], 2, "Did you mean 'Shot'?"),
         (["events", "run", "no_such_module"], 2, "no_such_module"),
         (["events", "--from", "someday"], 2, "someday"),
-        (["events", "--project", "No"], 1, "There is no project 'No'"),
+        (["events", "--from", "1", "--project", "No"], 1, "There is no project 'No'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

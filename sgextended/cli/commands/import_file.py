@@ -14,7 +14,7 @@ import typer
 from sgextended import SGExtended
 from sgextended.cli.printing.cells import Lines
 from sgextended.cli.shared import output
-from sgextended.cli.shared.entity_query import find_projects_by_name
+from sgextended.cli.shared.entity_query import find_projects_by_name, known_fields
 from sgextended.cli.shared.options import FormatOption
 from sgextended.cli.shared.run_items import INTERRUPTED
 from sgextended.cli.shared.site_command import Connect, site_command
@@ -106,6 +106,7 @@ def command(
     renamed = _pairs(mapped or ())
     table = read_table(file, encoding=encoding, delimiter=delimiter, sheet=sheet)
     sg = connect()
+    known_fields(sg.site_schema(), entity_type)  # a type that does not exist is a wrong command
     options = ImportOptions(
         key=[name.strip() for names in key or () for name in names.split(",") if name.strip()],
         project=None if project is None else find_projects_by_name(sg, [project])[0],
