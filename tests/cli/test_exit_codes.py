@@ -23,7 +23,20 @@ TARGETS = (
 #: What follows the id in some commands.
 AFTER_ID = {"update": ["code=a"], "delete": ["--yes"], "upload": ["tools.py"], "note": ["text"], "publish": ["scene"]}
 #: Commands without a query and without an entity.
-OTHERS = {"create", "schema", "doctor", "whoami", "assets", "check", "stubs", "pull", "site", "demo"}
+OTHERS = {
+    "create",
+    "schema",
+    "doctor",
+    "whoami",
+    "assets",
+    "check",
+    "stubs",
+    "pull",
+    "site",
+    "demo",
+    "events",
+    "import",
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +54,9 @@ def small_site():
 @pytest.fixture(autouse=True)
 def connected(small_site, monkeypatch, folder):
     """
-    Set the environment variables for that site, in a folder with the module ``tools``.
+    Set the environment variables for that site, in a folder with the module ``tools`` and a table.
     """
+    (folder / "rows.csv").write_text("code\na\n")
     for name, value in small_site.environment().items():
         monkeypatch.setenv(name, value)
 
@@ -77,7 +91,7 @@ def test_all_commands_are_tested():
     """
     names = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
 
-    assert {words[0] for words in (*QUERIES, *TARGETS)} | OTHERS >= names - {"events", "import"}
+    assert {words[0] for words in (*QUERIES, *TARGETS)} | OTHERS >= names
 
 
 @pytest.mark.parametrize("words", QUERIES, ids=lambda words: words[0])
@@ -137,6 +151,11 @@ def test_an_entity(command, words):
         (["site", "--db", "tools.py"], 1, "tools.py"),
         (["demo", "--workers", "0"], 2, "workers"),
         (["fnd", "Shot"], 2, "fnd"),
+        (["import", "none.csv", "Shot"], 2, "none.csv"),
+        (["import", "rows.csv", "Shto"], 2, "Did you mean 'Shot'?"),
+        (["events", "run", "no_such_module"], 2, "no_such_module"),
+        (["events", "--from", "someday"], 2, "someday"),
+        (["events", "--from", "1", "--project", "No"], 1, "There is no project 'No'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Callable, Dict, Iterator, List, Optional
 import typer
 
 from sgextended import ConfigurationError, Event, EventRunner, SGExtended
-from sgextended.cli.printing.cells import LinkStyle, csv_cell, to_iso
+from sgextended.cli.printing.cells import csv_cell, to_iso
 from sgextended.cli.printing.terminal import one_line, to_json
 from sgextended.cli.shared import output
 from sgextended.cli.shared.entity_query import find_projects_by_name
@@ -331,9 +331,9 @@ def _print_events(events: Iterator[Event], output_format: output.Format) -> None
         values = {name: getattr(event, name) for name in _COLUMNS}
         if output_format is output.Format.JSON:
             more = {"project": event.project, "added": event.added, "removed": event.removed, "meta": event.meta}
-            print(to_json({**values, **more}, default=to_iso))  # noqa: T201 - the result
+            sys.stdout.write(to_json({**values, **more}, default=to_iso) + "\n")
         elif output_format is output.Format.CSV:
-            writer.writerow([csv_cell(value, LinkStyle.NAME) for value in values.values()])
+            writer.writerow([csv_cell(value) for value in values.values()])
         else:
             print(one_line(_line(event)))  # noqa: T201 - the result
         sys.stdout.flush()
@@ -342,7 +342,7 @@ def _print_events(events: Iterator[Event], output_format: output.Format) -> None
 def _line(event: Event) -> str:
     parts: List[str] = [
         str(event.id),
-        "" if event.created_at is None else event.created_at.strftime("%Y-%m-%d %H:%M:%S"),
+        "" if event.created_at is None else event.created_at.isoformat(),
         event.event_type or "-",
         _link(event.entity),
         event.attribute_name or "",

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Dict, List, Optional, Sequence
 import typer
 
 from sgextended import SGExtended
+from sgextended.cli.printing.cells import Lines
 from sgextended.cli.shared import output
-from sgextended.cli.shared.entity_query import find_projects_by_name
+from sgextended.cli.shared.entity_query import find_projects_by_name, known_fields
 from sgextended.cli.shared.options import FormatOption
 from sgextended.cli.shared.run_items import INTERRUPTED
 from sgextended.cli.shared.site_command import Connect, site_command
@@ -106,6 +107,7 @@ def command(
     renamed = _pairs(mapped or ())
     table = read_table(file, encoding=encoding, delimiter=delimiter, sheet=sheet)
     sg = connect()
+    known_fields(sg.site_schema(), entity_type)  # a type that does not exist is a wrong command
     options = ImportOptions(
         key=[name.strip() for names in key or () for name in names.split(",") if name.strip()],
         project=None if project is None else find_projects_by_name(sg, [project])[0],
@@ -177,20 +179,19 @@ def _print_rows(rows: Sequence[PlannedRow], entities: Dict[int, Any], output_for
     elif output_format is output.Format.CSV:
         output.print_csv(_CSV_COLUMNS, [each for row in rows for each in _to_csv(row, entities.get(row.line))])
     elif rows:
-        output.print_table(_COLUMNS, [each for row in rows for each in _to_cells(row, entities.get(row.line))])
+        output.print_table(_COLUMNS, [_to_cells(row, entities.get(row.line)) for row in rows])
 
 
-def _to_cells(row: PlannedRow, written: Any) -> List[List[Any]]:
+def _to_cells(row: PlannedRow, written: Any) -> List[Any]:
     """
-    Return the lines of a table for a row: one for each change or problem.
+    Return the cells of a table for a row. The last has a line for each change or problem.
     """
     entity = row.entity or written
     known = f"{row.name} ({entity['type']}:{entity['id']})".strip() if entity else row.name
     changes = [f"{name}: {_shown(row.old.get(name))} -> {_shown(value)}" for name, value in sorted(row.data.items())]
     if row.action == CREATE:
         changes = [f"{name}: {_shown(value)}" for name, value in sorted(row.data.items())]
-    first, *others = row.problems or changes or [""]
-    return [[row.line, row.action, known, first], *(["", "", "", each] for each in others)]
+    return [row.line, row.action, known, Lines(row.problems or changes)]
 
 
 def _to_csv(row: PlannedRow, written: Any) -> List[List[Any]]:

@@ -5,10 +5,14 @@ What a cell of a table, a CSV file or an Excel file shows for a value.
 import datetime as dt
 import enum
 import re
-from typing import Any, Union
+from typing import Any, Sequence, Union
+
+from attrs import frozen
 
 from sgextended.cli.printing.terminal import one_line, to_json, without_controls
 
+#: What is between several links in a cell of a file. 'sgextended import' reads it.
+LIST_SEPARATOR = "; "
 # A spreadsheet takes a cell for a formula if it begins with one of these. Their wide forms count too.
 _FORMULA_STARTS = "=+-@\uff1d\uff0b\uff0d\uff20"
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d+)*|[.,]\d+)([eE][+-]?\d+)?\s?%?")
@@ -22,6 +26,15 @@ class LinkStyle(str, enum.Enum):
     NAME = "name"
     ID = "id"
     JSON = "json"
+
+
+@frozen
+class Lines:
+    """
+    A cell of several lines, which the program makes. Line breaks in the lines themselves are escaped as others are.
+    """
+
+    lines: Sequence[str]
 
 
 def to_iso(value: Any) -> Any:
@@ -42,7 +55,9 @@ def table_text(value: Any, links: Union[LinkStyle, None] = None) -> str:
     """
     if value is None:
         return ""
-    return one_line(_to_text(value, links))
+    if isinstance(value, Lines):
+        return "\n".join(map(one_line, value.lines))
+    return one_line(_to_text(value, links, ", "))
 
 
 def csv_cell(value: Any, links: LinkStyle = LinkStyle.NAME) -> Any:
@@ -80,16 +95,18 @@ def _without_formula(text: str) -> str:
     return f"'{text}" if is_formula(text) else text
 
 
-def _to_text(value: Any, links: Union[LinkStyle, None]) -> str:
+def _to_text(value: Any, links: Union[LinkStyle, None], separator: str = LIST_SEPARATOR) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, Lines):
+        return "\n".join(value.lines)
     if isinstance(value, (dt.date, dt.datetime)):
         return value.isoformat()
     if isinstance(value, dict):
         return _link_text(value, links)
     if isinstance(value, (list, tuple)):
         if links is not LinkStyle.JSON and all(isinstance(each, (dict, str)) for each in value):
-            return ", ".join(_to_text(each, links) for each in value)
+            return separator.join(_to_text(each, links) for each in value)
         return _json(value)
     return str(value)
 

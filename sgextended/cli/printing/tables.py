@@ -107,5 +107,5 @@ def _least_width(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers:
     return content if numbers[at] else min(MIN_TEXT_WIDTH, max(content, min(cell_len(columns[at]), _MIN_TITLE_WIDTH)))
 
 
-def _cells_width(rows: Sequence[Sequence[str]], at: int, default: Optional[int] = 1) -> int:
-    return max((cell_len(row[at]) for row in rows), default=default or 1)
+def _cells_width(rows: Sequence[Sequence[str]], at: int) -> int:
+    return max((cell_len(line) for row in rows for line in row[at].split("\n")), default=1)

@@ -98,7 +98,7 @@ def test_prints_the_events_from_an_id(studio, command):
     lines = out.splitlines()
 
     assert status == 0
-    assert [line.split()[3] for line in lines] == ["Shotgun_Shot_New", "Shotgun_Shot_Change", "Shotgun_Shot_Change"]
+    assert [line.split()[2] for line in lines] == ["Shotgun_Shot_New", "Shotgun_Shot_Change", "Shotgun_Shot_Change"]
     assert "\x1b" not in out
     assert f"Shot:{shot['id']} (sh [31m010)  sg_status_list  None -> wtg  by" in out
     _status, out, _err = command("events", "--from", start, "--attribute", "code", "--format", "json", "--project", "p")

@@ -178,6 +178,18 @@ def test_find_writes_an_excel_file(command, environment, sg, tmp_path):
     assert command(*words, "tasks.csv")[0] == 2
 
 
+def test_a_file_can_be_imported_again(command, environment, tmp_path):
+    """
+    The CSV of a query is the input of an import that changes nothing: names of links, of several links, and formulas.
+    """
+    words = ["find", "Task", "--fields", "id,project,content,entity,task_assignees,due_date", "--limit", "20"]
+    (tmp_path / "tasks.csv").write_text(command(*words, "--format", "csv")[1], encoding="utf-8")
+    status, out, err = command("import", str(tmp_path / "tasks.csv"), "Task", "--dry-run", "--format", "json")
+
+    assert status == 0, out + err
+    assert {row["action"] for row in json.loads(out)} <= {"unchanged"}
+
+
 def test_a_long_find_shows_how_far_it_is(command, environment, monkeypatch):
     """
     On a terminal, a find of many entities shows a bar with the type and the number. Elsewhere it shows nothing.

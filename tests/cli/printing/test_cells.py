@@ -17,8 +17,8 @@ TIME = dt.datetime(2026, 3, 1, 9, 30, tzinfo=dt.timezone(dt.timedelta(hours=1)))
     [
         (SHOT, "sh010", "Shot:5"),
         ({"type": "Shot", "id": 5}, "Shot:5", "Shot:5"),
-        ([SHOT, {**SHOT, "id": 6, "name": "sh020"}], "sh010, sh020", "Shot:5, Shot:6"),
-        (["a b", "c"], "a b, c", "a b, c"),
+        ([SHOT, {**SHOT, "id": 6, "name": "sh020"}], "sh010; sh020", "Shot:5; Shot:6"),
+        (["a b", "c"], "a b; c", "a b; c"),
         ({"url": "https://x/y.mov", "name": "y.mov"}, "y.mov", "y.mov"),
         ({"in": 1}, '{"in": 1}', '{"in": 1}'),
         ([], "", ""),
@@ -43,9 +43,9 @@ def test_links_can_be_json():
 
 def test_a_table_shows_names_with_ids():
     """
-    A table has name, type and id of a link.
+    A table has name, type and id of a link, and commas between several links.
     """
-    assert table_text([SHOT]) == "sh010 (Shot:5)"
+    assert table_text([SHOT, {"type": "Shot", "id": 6}]) == "sh010 (Shot:5), Shot:6"
 
 
 @pytest.mark.parametrize(
