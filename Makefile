@@ -12,7 +12,10 @@ help: ## show this list
 demo: $(VENV)/.demo ## the main job on a local site with a small production
 	@$(BIN)/sgextended demo
 
-test: lint types pytest packages ## everything that CI checks
+# What works on one core, or waits for a package index, goes on beside the rest.
+test: $(VENV)/.dev ## everything that CI checks
+	@$(MAKE) --no-print-directory -j 2 lint types
+	@$(MAKE) --no-print-directory -j 2 pytest packages
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

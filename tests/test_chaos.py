@@ -137,14 +137,14 @@ def test_plan_has_every_kind_of_mishap():
 
 def test_chaos_does_nothing_twice_and_loses_nothing():
     """
-    5 000 calls by 16 threads on one wrapper: nothing is done twice or lost, every uncertain write says so, no answer is
+    3 000 calls by 16 threads on one wrapper: nothing is done twice or lost, every uncertain write says so, no answer is
     another call's, nothing hangs or stays open, and the site's ledger agrees with the threads' notes.
     """
     with ChaosSite() as site:
         before = resources()
         sg = SGExtended(site=site.site(retry=QUICK))
         site.misbehave(SEED)
-        notes = work(lambda _: sg, site.world, seed=SEED, calls=5000)
+        notes = work(lambda _: sg, site.world, seed=SEED, calls=3000)
         harvest = site.harvest()
         kept = leased(sg)
         sg.close()
@@ -155,9 +155,9 @@ def test_chaos_does_nothing_twice_and_loses_nothing():
     assert (kept, left) == (0, {})
     assert unfounded(notes, harvest) == []
     assert [error for error in notes.errors if not is_told(error)] == []
-    assert notes.calls == 4992  # 312 of each thread
+    assert notes.calls == 2992  # 187 of each thread
     assert [kind for kind in OF_REQUESTS if not harvest["happened"][kind]] == []
-    assert notes.errors["OutcomeUnknown"] > 50
+    assert notes.errors["OutcomeUnknown"] > 30
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])

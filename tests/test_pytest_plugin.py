@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import unmeasured
+from processes import unmeasured, unmeasured_pytest
 
 from sgextended.localsite import LocalSite
 
@@ -214,7 +214,13 @@ def test_examples_run_in_parallel():
     words = ["-q", "-n", "2", "-p", "no:cacheprovider", "-k", "fresh or second or own or overloaded or lost or costs"]
     command = [sys.executable, "-m", "pytest", *words]
     done = subprocess.run(
-        command, cwd=EXAMPLES, env=unmeasured(), capture_output=True, text=True, timeout=GUARD, check=False
+        command,
+        cwd=EXAMPLES,
+        env=unmeasured_pytest("xdist.plugin"),
+        capture_output=True,
+        text=True,
+        timeout=GUARD,
+        check=False,
     )
 
     assert done.returncode == 0, done.stdout

@@ -71,12 +71,14 @@ class KnownNames:
 
     def checked(self, choice: Choice) -> Choice:
         """
-        Return the choice with the codes of the statuses whose labels were given.
+        Return the choice with the codes of the statuses whose labels were given; the same object if none was.
 
         Raises:
             InvalidArgumentError: A value does not exist in the field, or is the label of several statuses.
         """
         values = self._look(lambda schema, max_age: _values(schema, max_age, choice), choice.values)
+        if values == choice.values:
+            return choice  # the caller recognizes it, and does not search again
         return Choice(choice.entity_type, choice.field, values, is_status=choice.is_status)
 
     def check_names(self, named: Named) -> None:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import unmeasured
+from processes import unmeasured_pytest
 
 import pytest_sgextended
 from sgextended.localsite import LocalSite
@@ -67,7 +67,7 @@ def test_tutorial_works(demo, tmp_path):
     """
     The files and commands of the page, in order, give the expected results.
     """
-    environment = unmeasured(**demo.environment(), COLUMNS="200")
+    environment = unmeasured_pytest(**demo.environment(), COLUMNS="200")
     printed = {}
     for language, source in BLOCKS:
         named = re.match(r"# (\w+\.\w+)\n", source)
