@@ -153,6 +153,8 @@ class PartialSuccessError(SGExtendedError, ShotgunError):
     """
 
     __module__ = "sgextended"
+    entity: Any
+    copy: Any
 
     def __init__(self, message: str, *, entity: Any = None, copy: Any = None) -> None:
         super().__init__(message)

@@ -1,5 +1,5 @@
 """
-The stub of forwarded names and the real methods match the installed shotgun_api3.
+The stub of forwarded names and the real methods match the installed shotgun_api3, and the domain methods their stub.
 """
 
 import ast
@@ -12,6 +12,8 @@ from syntax_trees import syntax_tree
 
 import sgextended
 from sgextended import SGExtended
+from sgextended.wrapper import domain_methods
+from sgextended.wrapper.domain_methods import DomainMethods
 from sgextended.wrapper.native_overrides import NativeOverrides
 from sgextended.wrapper.transfer_overrides import TransferOverrides
 
@@ -37,7 +39,7 @@ def stubbed():
 
 STUBBED = stubbed()
 NATIVE = sorted(name for name in dir(Shotgun) if not name.startswith("_"))
-OURS = {**vars(TransferOverrides), **vars(NativeOverrides), **vars(SGExtended)}  # the methods that are ours
+OURS = {**vars(TransferOverrides), **vars(NativeOverrides), **vars(DomainMethods), **vars(SGExtended)}  # our methods
 REAL = sorted(name for name in NATIVE if name not in STUBBED and callable(OURS.get(name)))
 
 
@@ -138,3 +140,26 @@ def test_instance_names_exist():
     The native constructor sets the instance attributes of the stub.
     """
     assert set(vars(Shotgun("https://studio.example", connect=False))) >= INSTANCE_NAMES
+
+
+def named_functions(path):
+    """
+    Return the imports of a module or stub, and the assignments of its class, as source lines in order.
+    """
+    body = syntax_tree(path.read_text(encoding="utf-8")).body
+    (owner,) = [node for node in body if isinstance(node, ast.ClassDef)]
+    imports = [ast.unparse(node) for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return imports, [ast.unparse(node) for node in owner.body if isinstance(node, ast.Assign)]
+
+
+def test_domain_methods_are_those_of_their_stub():
+    """
+    The stub of the domain methods names the same functions of the same modules as the class, and no others.
+    """
+    path = Path(domain_methods.__file__)
+    imports, assignments = named_functions(path)
+
+    assert named_functions(path.with_suffix(".pyi")) == (imports, assignments)
+    assert [line.split(" = ")[0] for line in assignments] == [
+        name for name, value in vars(DomainMethods).items() if inspect.isfunction(value)
+    ]

@@ -54,7 +54,7 @@ class _Commands(typer.core.TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="sgextended",
     cls=_Commands,
     help="Query and change a Flow Production Tracking site, or serve a local one to try things on.",

@@ -28,6 +28,10 @@ class Choice:  # attrs would generate its methods at each import
     """
 
     __slots__ = ("entity_type", "field", "is_status", "values")
+    entity_type: str
+    field: str
+    is_status: bool
+    values: Tuple[str, ...]
 
     def __init__(self, entity_type: str, field: str, values: Tuple[str, ...], *, is_status: bool) -> None:
         self.entity_type, self.field, self.values, self.is_status = entity_type, field, values, is_status
@@ -53,6 +57,9 @@ class Named:
     """
 
     __slots__ = ("entity_type", "fields", "names")
+    entity_type: str
+    fields: Tuple[str, ...]
+    names: Tuple[str, ...]
 
     def __init__(self, entity_type: str, fields: Tuple[str, ...], names: Tuple[str, ...]) -> None:
         self.entity_type, self.fields, self.names = entity_type, fields, names

@@ -24,6 +24,8 @@ class Deadline:  # attrs would generate its methods at each import
     """
 
     __slots__ = ("at", "seconds")
+    at: float
+    seconds: float
 
     def __init__(self, seconds: float, at: float) -> None:
         self.seconds, self.at = seconds, at

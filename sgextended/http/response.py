@@ -44,6 +44,10 @@ class Response:  # attrs would generate its methods at each import
     """
 
     __slots__ = ("body", "headers", "reason", "status")
+    body: bytes
+    headers: Mapping[str, str]
+    reason: str
+    status: int
 
     def __init__(self, *, status: int, reason: str, headers: Mapping[str, str], body: bytes) -> None:
         self.status, self.reason, self.headers, self.body = status, reason, headers, body

@@ -12,6 +12,7 @@ import pytest
 from sgextended import SGExtended
 from sgextended.domain.batches import Report
 from sgextended.localsite import LocalSite
+from sgextended.wrapper.domain_methods import DomainMethods
 
 TEXT = (Path(__file__).parent.parent.parent / "docs" / "domain.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
@@ -98,7 +99,7 @@ def test_every_function_has_an_example():
     """
     methods = {
         name
-        for name, function in vars(SGExtended).items()
+        for name, function in vars(DomainMethods).items()
         if inspect.isfunction(function)
         and function.__module__.startswith("sgextended.domain.")
         and function.__module__ != ELSEWHERE

@@ -19,6 +19,7 @@ from syntax_trees import syntax_tree
 import sgextended
 from sgextended import SGExtended
 from sgextended.localsite import LocalSite
+from sgextended.wrapper.domain_methods import DomainMethods
 
 PAGES = ["logging.md", "troubleshooting.md", "from-shotgun-api3.md"]
 PACKAGE = Path(sgextended.__file__).parent
@@ -231,7 +232,7 @@ def test_reference_has_every_public_name():
     The pages of the reference name each public name and each public method of SGExtended.
     """
     text = " ".join(path.read_text(encoding="utf-8") for path in (DOCS / "reference").glob("*.md"))
-    methods = {name for name, value in vars(SGExtended).items() if not name.startswith("_")}
+    methods = {name for name in {**vars(SGExtended), **vars(DomainMethods)} if not name.startswith("_")}
 
     assert [name for name in sgextended.__all__ if f"sgextended.{name}" not in text] == []
     assert sorted(name for name in methods if not re.search(rf"\b{name}\b", text)) == []

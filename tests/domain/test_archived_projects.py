@@ -12,6 +12,7 @@ from shotgun_api3.lib.mockgun import generate_schema
 from sgextended import InvalidArgumentError, SGExtended
 from sgextended.domain import shots
 from sgextended.localsite import LocalSite
+from sgextended.wrapper.domain_methods import DomainMethods
 
 #: The finders with the option, and the type of the entities that they return.
 FINDERS = {
@@ -109,7 +110,7 @@ def test_each_finder_of_entities_in_projects_has_the_option():
     """
     The finders with archived= are find_projects and those whose entities belong to projects.
     """
-    names = {name for name in vars(SGExtended) if name.startswith(("find_", "latest_"))}
+    names = {name for name in vars(DomainMethods) if name.startswith(("find_", "latest_"))}
     found = {name for name in names if "archived" in inspect.signature(getattr(SGExtended, name)).parameters}
 
     assert found == {"find_projects", *FINDERS}

@@ -30,6 +30,7 @@ from sgextended.domain.query_fields.page_records import find_page
 from sgextended.domain.query_fields.query_field_values import add_query_fields, find_with_query_fields
 from sgextended.domain.tasks import assign, unassign
 from sgextended.localsite.custom_fields.query_field_definitions import CURRENT_PROJECT, condition, group
+from sgextended.wrapper.domain_methods import DomainMethods
 
 SHOT = {"type": "Shot", "id": 3}
 VERSION = {"type": "Version", "id": 40}
@@ -129,7 +130,7 @@ def functions():
     """
     return {
         name: function
-        for name, function in vars(SGExtended).items()
+        for name, function in vars(DomainMethods).items()
         if inspect.isfunction(function)
         and function.__module__.startswith("sgextended.domain.")
         and not function.__module__.endswith(("query_fields", "pages"))

@@ -8,12 +8,13 @@ from typing import ClassVar
 import attrs
 import pytest
 
-from sgextended import InvalidArgumentError, SGExtended
+from sgextended import InvalidArgumentError
 from sgextended.domain.notes import find_notes
 from sgextended.domain.playlists import find_playlist_versions
 from sgextended.domain.published_files import find_upstream_files
 from sgextended.domain.shots import find_shots
 from sgextended.domain.tasks import find_tasks
+from sgextended.wrapper.domain_methods import DomainMethods
 
 
 class Refusing:
@@ -102,7 +103,7 @@ KINDS = {
 KIND_OF = {argument: kind for kind, arguments in KINDS.items() for argument in arguments.split()}
 FUNCTIONS = {
     name: function
-    for name, function in vars(SGExtended).items()
+    for name, function in vars(DomainMethods).items()
     if inspect.isfunction(function) and function.__module__.startswith("sgextended.domain.")
 }
 

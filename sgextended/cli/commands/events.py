@@ -29,7 +29,7 @@ from sgextended.cli.shared.usage_error import UsageError
 from sgextended.events.handling.event_runner import retry_parked, states_in
 from sgextended.events.handling.handlers import Handler, handlers_of
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app: typer.Typer = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 #: The folder for the places of handlers without --places.
 DEFAULT_PLACES = Path("sgextended-events")

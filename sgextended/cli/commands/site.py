@@ -21,7 +21,7 @@ from sgextended.cli.shared.site_accounts import Accounts, asked, private_files, 
 if TYPE_CHECKING:
     from sgextended.localsite import LocalSite
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app: typer.Typer = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 _ACCESS_LOGGER = "sgextended.localsite.access"
 

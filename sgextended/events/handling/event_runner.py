@@ -71,6 +71,7 @@ class EventRunner:
     """
 
     __module__ = "sgextended"
+    folder: Path
 
     def __init__(
         self,

@@ -46,6 +46,10 @@ class HandlerLoop:
         handled: The number of events that were handled by this run.
     """
 
+    handler: Handler
+    handled: int
+    parked: ParkedEvents
+
     def __init__(self, handler: Handler, sg: Any, path: Path, options: FollowOptions) -> None:
         self.handler, self.handled = handler, 0
         self.error: Optional[BaseException] = None

@@ -46,6 +46,8 @@ class CheckpointFile:
         ConfigurationError: Another follower uses the file, or the file is not a checkpoint of this site.
     """
 
+    path: Path
+
     def __init__(self, path: "Union[str, PathLike[str]]", site: Optional[str]) -> None:
         self.path = Path(path)
         self._site = site

@@ -69,6 +69,8 @@ class LogFollower:
         given_up: The number of ids that were given up, so that their events, if any, are not yielded.
     """
 
+    given_up: int
+
     def __init__(self, sg: Any, options: FollowOptions, position: Optional[Position]) -> None:
         self._sg, self._options = sg, options
         self._time = SiteTime(sg)

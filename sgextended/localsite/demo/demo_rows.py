@@ -49,7 +49,7 @@ class DemoRows:
         self.tx = tx
         self.rows: dict[str, list[dict[str, Any]]] = {}
         self.author: Link = {"type": "HumanUser", "id": 1}
-        self.random = random.Random(SEED)  # noqa: S311 - the demo must be the same every time
+        self.random: random.Random = random.Random(SEED)  # noqa: S311 - the demo must be the same every time
         self.me: Link = {"type": "HumanUser", "id": 1}
         self.team: dict[str, list[Link]] = {}
         self.steps: dict[str, Link] = {}

@@ -46,6 +46,8 @@ class TransportProtocol(H11Protocol):
     The HTTP/1.1 protocol, with the connection's transport in the state of each request.
     """
 
+    app_state: dict[str, Any]
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base has it
         """
         Store the transport in the state of the connection's requests.

@@ -205,6 +205,8 @@ class Faults:
         latency: Seconds that every request waits before it is executed. The waiting does not hold up other requests.
     """
 
+    latency: float
+
     def __init__(self, *, latency: float = 0.0) -> None:
         if latency < 0:
             raise ValueError(f"latency must be a number of seconds, 0 or more; got {latency}.")

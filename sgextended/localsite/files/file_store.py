@@ -48,6 +48,8 @@ class Incoming:
         size: The number of bytes received so far.
     """
 
+    size: int
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
@@ -125,6 +127,9 @@ class Media:
 
         address: The site's own address, for requests that do not name it.
     """
+
+    link_lifetime: float
+    thumbnail_delay: float
 
     def __init__(self, database: Optional[Path] = None) -> None:
         self.direct_uploads: Union[bool, Mapping[str, Any]] = False

@@ -111,6 +111,8 @@ class Scope:
     The tables of one statement: the queried rows and the linked rows that its paths reach.
     """
 
+    root: Place
+
     def __init__(self, tx: Transaction, entity_type: str) -> None:
         self.tx = tx
         self.root = self._place(entity_type)

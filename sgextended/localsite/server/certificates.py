@@ -43,6 +43,9 @@ class Certificates:
         chain_file: The path of the server's key and certificate.
     """
 
+    ca_file: Path
+    chain_file: Path
+
     def __init__(self, host: str, names: Iterable[str] = (), database: Optional[Path] = None) -> None:
         self._temporary: Optional[tempfile.TemporaryDirectory[str]] = None
         if database is None:

@@ -117,6 +117,10 @@ class LocalSite:
         OSError: The port is taken.
     """
 
+    api_key: str
+    faults: Faults
+    webhooks: Webhooks
+
     def __init__(
         self,
         *,

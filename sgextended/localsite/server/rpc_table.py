@@ -44,7 +44,7 @@ DEFAULT_PER_PAGE = 500
 MAX_BATCH = 20_000
 
 #: The site's description of itself, which ``info`` returns.
-INFO = {
+INFO: dict[str, Any] = {
     "version": [8, 70, 0],
     "full_version": [8, 70, 0, 0],
     "api_max_entities_per_page": DEFAULT_PER_PAGE,

@@ -45,6 +45,9 @@ class RunningSite:
     The open parts of a running site. Each part adds a function that closes it; ``stop`` calls these last to first.
     """
 
+    url: str
+    port: int
+
     def __init__(self) -> None:
         self.url = ""
         self.port = 0

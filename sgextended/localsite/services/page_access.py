@@ -44,6 +44,8 @@ class PageAccess:
         token: The token of a site for one person; None for other sites.
     """
 
+    token: Optional[str]
+
     def __init__(self, authenticator: Authenticator, port: int, *, personal: bool, lifetime: float) -> None:
         self._authenticator = authenticator
         self._lifetime = lifetime

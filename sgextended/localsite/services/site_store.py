@@ -99,6 +99,9 @@ class Store:
         webhooks: Receives the event log entries that a transaction has committed. None: nobody does.
     """
 
+    is_new: bool
+    media: Media
+
     def __init__(
         self,
         path: Optional[Path] = None,

@@ -47,6 +47,8 @@ class Database:
         is_new: Whether this object created the tables.
     """
 
+    is_new: bool
+
     def __init__(self, path: Optional[Path] = None, *, reads_older: bool = False) -> None:
         self._copy: Optional[tempfile.TemporaryDirectory[str]] = None
         if reads_older and path is not None and 0 < layout_of(path) < LAYOUT:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sgextended.localsite.schema.entity_types import CONTAINERS, EntityType, Field, Schema, standard_schema
-from sgextended.localsite.storage.site_tables import site_tables
+from sgextended.localsite.storage.site_tables import SiteTables, site_tables
 from sgextended.localsite.storage.trigger_fields import TRIGGERS
 
 if TYPE_CHECKING:
@@ -147,6 +147,14 @@ class Tables:
 
         own: The site's other tables, such as the one of followed rows.
     """
+
+    metadata: sa.MetaData
+    directory: sa.Table
+    links: sa.Table
+    credentials: sa.Table
+    sessions: sa.Table
+    one_time_codes: sa.Table
+    own: SiteTables
 
     def __init__(self, schema: Schema) -> None:
         self.metadata = sa.MetaData()

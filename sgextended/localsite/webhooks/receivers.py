@@ -236,6 +236,8 @@ class Webhooks:
     The webhooks of a local site. Any thread may change them, also while the site does not run.
     """
 
+    site_url: str
+
     def __init__(self) -> None:
         self.site_url = ""
         self._known_types: Callable[[], Iterable[str]] = lambda: standard_schema().types
