@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest coverage wheel matrix bench bench-workers soak clean
+.PHONY: help demo test lint types pytest coverage packages docs matrix bench bench-workers soak release clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -12,7 +12,7 @@ help: ## show this list
 demo: $(VENV)/.demo ## the main job on a local site with a small production
 	@$(BIN)/sgextended demo
 
-test: lint types pytest wheel ## everything that CI checks
+test: lint types pytest packages ## everything that CI checks
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -32,8 +32,15 @@ coverage: export PYTHONDONTWRITEBYTECODE =
 coverage: $(VENV)/.dev ## the tests, measured: fails below 95 %; takes a third longer than the tests alone
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
-wheel: $(VENV)/.dev ## the built wheel, installed into a clean environment, works
-	$(BIN)/python tests/wheel.py
+packages: $(VENV)/.dev ## the sdist and the wheel are complete, and the wheel works in a clean environment
+	$(BIN)/python tests/packages.py
+
+docs: $(VENV)/.docs ## the documentation site, in build/docs; a warning is an error
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs build/docs
+	@echo "Open build/docs/index.html"
+
+release: $(VENV)/.dev ## show what a release would do; make release RUN=yes makes the commit and the tag
+	$(BIN)/python packaging/release.py $(if $(filter yes,$(RUN)),--run)
 
 matrix: $(VENV)/.dev ## the tests on every Python found, with oldest and newest dependencies
 	$(BIN)/nox
@@ -60,6 +67,10 @@ $(VENV)/.dev: setup.cfg
 
 $(VENV)/.bench: $(VENV)/.dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@
 
 clean: ## remove what was set up

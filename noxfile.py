@@ -29,7 +29,7 @@ def oldest() -> "list[str]":
     Return every run-time requirement of setup.cfg, pinned to its lower bound.
     """
     lines = CONFIG["options"]["install_requires"].splitlines()
-    for extra in ("site", "cli", "dask", "fast", "typed", "keyring", "parquet", "qt"):
+    for extra in ("site", "cli", "dask", "fast", "typed", "keyring", "parquet", "xlsx", "qt"):
         lines += CONFIG["options.extras_require"][extra].splitlines()
     found = [re.match(r"([\w\[\]-]+)>=([\d.]+)", line.strip()) for line in lines if line.strip()]
     return [f"{match[1]}=={match[2]}" for match in found if match]

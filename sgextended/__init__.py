@@ -31,6 +31,7 @@ from sgextended.errors import (
     SchemaError,
     SessionExpired,
     SGExtendedError,
+    SignatureError,
     ThumbnailNotReady,
     TLSError,
     TransportError,
@@ -40,6 +41,7 @@ from sgextended.errors import (
     WorkerError,
     WorkerLost,
 )
+from sgextended.events.event_stream import EventStream
 from sgextended.extended import SGExtended
 from sgextended.http.proxy import Proxy
 from sgextended.http.retry import RetryPolicy
@@ -47,7 +49,6 @@ from sgextended.lazy_import import lazy_module
 from sgextended.observe.call_events import Call
 from sgextended.schema.site_schema import SiteSchema
 from sgextended.secret import Secret
-from sgextended.sg_worker import SGWorker
 from sgextended.site_settings import Site
 from sgextended.writes.write_events import Write
 
@@ -55,7 +56,15 @@ if TYPE_CHECKING:
     from sgextended.aio import AsyncSGExtended as AsyncSGExtended
     from sgextended.aio import CallCancelled as CallCancelled
     from sgextended.domain.typed.record_classes import Link as Link
+    from sgextended.events.action_menu import ActionMenu as ActionMenu
+    from sgextended.events.event import Event as Event
+    from sgextended.events.handling.event_runner import EventRunner as EventRunner
+    from sgextended.events.handling.event_runner import HandlerState as HandlerState
+    from sgextended.events.handling.handlers import on as on
+    from sgextended.events.handling.parked_events import Parked as Parked
+    from sgextended.events.webhook import Webhook as Webhook
     from sgextended.observe.trace_report import Trace as Trace
+    from sgextended.sg_worker import SGWorker as SGWorker
     from sgextended.studio_class import current as current
     from sgextended.studio_class import registered_class as registered_class
     from sgextended.workers.map_options import Failure as Failure
@@ -67,6 +76,7 @@ if TYPE_CHECKING:
     from sgextended.writes.undo import UndoResult as UndoResult
 
 __all__ = [
+    "ActionMenu",
     "AmbiguousError",
     "AsyncSGExtended",
     "BatchesFailed",
@@ -77,9 +87,13 @@ __all__ = [
     "ClientClosed",
     "ConfigurationError",
     "ConnectionLost",
+    "Event",
+    "EventRunner",
+    "EventStream",
     "Failure",
     "ForkedProcessError",
     "HTTPStatusError",
+    "HandlerState",
     "InvalidArgumentError",
     "InvalidJSON",
     "Link",
@@ -88,6 +102,7 @@ __all__ = [
     "NotFoundError",
     "OutcomeUnknown",
     "OutcomeUnknownStatus",
+    "Parked",
     "PartialSuccessError",
     "Plan",
     "PlannedWrite",
@@ -106,6 +121,7 @@ __all__ = [
     "SchemaError",
     "Secret",
     "SessionExpired",
+    "SignatureError",
     "Site",
     "SiteSchema",
     "TLSError",
@@ -118,10 +134,12 @@ __all__ = [
     "UndoResult",
     "UnknownHost",
     "Unreachable",
+    "Webhook",
     "WorkerError",
     "WorkerLost",
     "Write",
     "current",
+    "on",
     "registered_class",
 ]
 
@@ -133,6 +151,13 @@ _LAZY = {
         "sgextended._version": ("__version__",),
         "sgextended.aio": ("AsyncSGExtended", "CallCancelled"),
         "sgextended.domain.typed.record_classes": ("Link",),
+        "sgextended.events.action_menu": ("ActionMenu",),
+        "sgextended.events.event": ("Event",),
+        "sgextended.sg_worker": ("SGWorker",),
+        "sgextended.events.handling.event_runner": ("EventRunner", "HandlerState"),
+        "sgextended.events.handling.handlers": ("on",),
+        "sgextended.events.handling.parked_events": ("Parked",),
+        "sgextended.events.webhook": ("Webhook",),
         "sgextended.writes.dry_run": ("Plan", "PlannedWrite"),
         "sgextended.workers.pool.instance_pool": ("SGPool",),
         "sgextended.studio_class": ("current", "registered_class"),

@@ -152,13 +152,17 @@ class AsyncSGExtended(AsyncMethods):
         return self._looped(lambda: result) if isinstance(result, collections.abc.Iterator) else result
 
     async def _looped(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
-        reader = _IteratorReader(_threads_of(self.sg), functools.partial(function, *args, **kwargs))
+        # An iterator that waits for the site without an end must not take a thread from the other calls.
+        own = Threads(1, thread_name_prefix="sgextended-aio") if getattr(function, "own_thread", False) else None
+        reader = _IteratorReader(own or _threads_of(self.sg), functools.partial(function, *args, **kwargs))
         try:
             while await reader.has_more():
                 while reader.items:
                     yield reader.items.popleft()
         finally:
             await reader.close()
+            if own is not None:
+                own.shutdown(wait=False)
 
 
 def _is_block(method: Any) -> bool:
@@ -167,7 +171,10 @@ def _is_block(method: Any) -> bool:
     """
     file = getattr(getattr(method, "__code__", None), "co_filename", None)
     is_decorated = file == contextlib.contextmanager.__code__.co_filename
-    return is_decorated or _returns(method, contextlib.AbstractContextManager)
+    if is_decorated:
+        return True
+    # An iterator may also be a block that closes it.
+    return _returns(method, contextlib.AbstractContextManager) and not _returns(method, collections.abc.Iterator)
 
 
 def _returns(method: Any, kind: type) -> bool:
@@ -306,11 +313,13 @@ class _IteratorReader:
 
     def _read_some(self) -> bool:
         """
-        Read up to `ITEMS_PER_CALL` items, in a thread. Return whether there may be more.
+        Read some items, in a thread. Return whether there may be more.
+
+        They are up to `ITEMS_PER_CALL`, or fewer if the iterator says so, as for `SGExtended.events`.
         """
         if self._iterator is None:
             self._iterator = iter(self._make_iterator())
-        for _ in range(ITEMS_PER_CALL):
+        for _ in range(getattr(self._iterator, "items_per_call", ITEMS_PER_CALL)):
             item = next(self._iterator, self)
             if item is self:
                 return False

@@ -10,7 +10,7 @@ import socket
 import ssl
 import sys
 from http.client import BadStatusLine, IncompleteRead, LineTooLong, RemoteDisconnected
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Type
 from xmlrpc.client import ProtocolError  # the class that shotgun_api3 raises and re-exports
 
 from shotgun_api3.lib.httplib2 import ServerNotFoundError
@@ -46,6 +46,14 @@ class InvalidArgumentError(SGExtendedError, ValueError):
     __module__ = "sgextended"
 
 
+class SignatureError(SGExtendedError, PermissionError):
+    """
+    The signature of a payload is missing or wrong, or the payload is too old. It may not come from the site.
+    """
+
+    __module__ = "sgextended"
+
+
 class ReadOnlyError(SGExtendedError, PermissionError):
     """
     A write was called where writes are not allowed, such as in a read-only wrapper. Nothing was sent.
@@ -63,6 +71,7 @@ class SchemaError(SGExtendedError, ValueError):
     """
 
     __module__ = "sgextended"
+    problems: List[Any]
 
     def __init__(self, message: str, *, problems: Sequence[Any] = ()) -> None:
         super().__init__(message)
@@ -80,6 +89,7 @@ class RecordError(SGExtendedError, ValueError):
     """
 
     __module__ = "sgextended"
+    problems: List[str]
 
     def __init__(self, message: str, *, entity: Optional[Dict[str, Any]] = None, problems: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -104,6 +114,7 @@ class AmbiguousError(SGExtendedError, LookupError):
     """
 
     __module__ = "sgextended"
+    found: List[Dict[str, Any]]
 
     def __init__(self, message: str, *, found: Sequence[Dict[str, Any]] = ()) -> None:
         super().__init__(message)
@@ -286,7 +297,8 @@ class ProxyError(Unreachable, SocksHTTPError):
 
     __module__ = "sgextended"
 
-    __str__ = Exception.__str__  # the one of the official class shows a tuple of arguments
+    def __str__(self) -> str:  # that of the official class shows a tuple of arguments
+        return Exception.__str__(self)
 
 
 class ConnectionLost(TransportError, RemoteDisconnected, BrokenPipeError):
@@ -306,10 +318,16 @@ class BrokenResponse(TransportError, IncompleteRead, BadStatusLine, LineTooLong)
 
     __module__ = "sgextended"
 
-    partial, expected, line = b"", None, ""  # of the official classes: the received bytes, and the number missing
+    # Of the official classes: the received bytes, the number of missing bytes, and the first line.
+    partial: bytes = b""
+    expected: Optional[int] = None
+    line: str = ""
 
-    __str__ = Exception.__str__  # those of IncompleteRead show the numbers of bytes instead of the message
-    __repr__ = Exception.__repr__
+    def __str__(self) -> str:  # that of IncompleteRead shows the numbers of bytes instead of the message
+        return Exception.__str__(self)
+
+    def __repr__(self) -> str:
+        return Exception.__repr__(self)
 
 
 class InvalidJSON(TransportError, json.JSONDecodeError):
@@ -319,7 +337,11 @@ class InvalidJSON(TransportError, json.JSONDecodeError):
 
     __module__ = "sgextended"
 
-    doc, pos, lineno, colno = "", 0, 1, 1  # of the official class: the text, and the place in it
+    # Of the official class: the text, and the place in it.
+    doc: str = ""
+    pos: int = 0
+    lineno: int = 1
+    colno: int = 1
 
     @property
     def msg(self) -> str:  # type: ignore[override]  # an attribute of the official class
@@ -349,7 +371,8 @@ class TLSError(TransportError, ssl.SSLError):
 
     __module__ = "sgextended"
 
-    __str__ = Exception.__str__  # the one of SSLError shows a tuple of arguments
+    def __str__(self) -> str:  # that of SSLError shows a tuple of arguments
+        return Exception.__str__(self)
 
 
 class CertificateError(TLSError, ssl.SSLCertVerificationError):
@@ -359,7 +382,9 @@ class CertificateError(TLSError, ssl.SSLCertVerificationError):
 
     __module__ = "sgextended"
 
-    verify_code, verify_message = 0, ""  # of the official class: the reason of OpenSSL
+    # Of the official class: the reason of OpenSSL.
+    verify_code: int = 0
+    verify_message: str = ""
 
 
 class HTTPStatusError(TransportError, ProtocolError):
@@ -377,6 +402,7 @@ class HTTPStatusError(TransportError, ProtocolError):
     """
 
     __module__ = "sgextended"
+    headers: Dict[str, str]
 
     def __init__(
         self,
@@ -398,7 +424,8 @@ class HTTPStatusError(TransportError, ProtocolError):
         self.headers = {name: value for name, value in (headers or {}).items() if name.lower() != "set-cookie"}
         self.retry_after = retry_after
 
-    __repr__ = Exception.__repr__  # the one of ProtocolError shows its fields instead of the message
+    def __repr__(self) -> str:  # that of ProtocolError shows its fields instead of the message
+        return Exception.__repr__(self)
 
 
 class SessionExpired(HTTPStatusError, AuthenticationFault):
@@ -457,4 +484,4 @@ class OutcomeUnknownStatus(OutcomeUnknown, HTTPStatusError):
 
 
 #: All exceptions of a call, except for programming errors: those of sgextended and the faults of the site.
-CallError = (SGExtendedError, ShotgunError)
+CallError: Tuple[Type[SGExtendedError], Type[ShotgunError]] = (SGExtendedError, ShotgunError)

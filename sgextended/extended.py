@@ -53,9 +53,11 @@ from sgextended.domain import resolve as addresses
 from sgextended.domain.query_fields import page_records, query_field_values
 from sgextended.domain.typed import read_write
 from sgextended.errors import ClientClosed, ConfigurationError
+from sgextended.events import event_stream
 from sgextended.http.deadline import within
 from sgextended.lazy_import import lazy_module
 from sgextended.observe.trace import trace
+from sgextended.site_address import recorded_site
 from sgextended.site_settings import Site
 from sgextended.workers.progress import Progress
 from sgextended.wrapper.construction import Construction, private_client, wrapped_client
@@ -381,7 +383,9 @@ class SGExtended(Construction):
             journal=journal,
             key=key,
         )
-        return _workers.run(function, items, make=_CloneFactory(self), options=options)
+        return _workers.run(
+            function, items, make=_CloneFactory(self), options=options, site=recorded_site(self.base_url)
+        )
 
     # --- The functions of sgextended.domain, as methods
 
@@ -421,6 +425,7 @@ class SGExtended(Construction):
     resolve = addresses.resolve
     entity_url = addresses.entity_url
     field_history = histories.field_history
+    events = event_stream.events
     translate_path = storage_paths.translate_path
     find_as = read_write.find_as
     find_iter_as = read_write.find_iter_as

@@ -7,8 +7,8 @@ from typing import Any
 
 from sgextended.errors import ConfigurationError
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_CONTROL = r"[\x00-\x1f\x7f-\x9f]"
+_SURROGATE = r"[\ud800-\udfff]"
 
 
 def check_header_text(name: str, value: Any, *, is_secret: bool = True) -> None:
@@ -26,14 +26,14 @@ def check_header_text(name: str, value: Any, *, is_secret: bool = True) -> None:
         msg = f"{name} is a {type(value).__name__}, which is not valid. Give a text."
         raise ConfigurationError(msg)
     shown = name if is_secret else f"{name} {value!r:.80}"
-    found = _CONTROL.search(value)
+    found = re.search(_CONTROL, value)
     if found:
         msg = (
             f"{shown} has the control character {found.group()!r} at position {found.start()}, which no HTTP header "
             "may contain. Remove it; a text that was read from a file often ends in a line break."
         )
         raise ConfigurationError(msg)
-    found = _SURROGATE.search(value)
+    found = re.search(_SURROGATE, value)
     if found:
         msg = (
             f"{shown} has half a character, {found.group()!r}, at position {found.start()}, which cannot be sent. "

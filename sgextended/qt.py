@@ -49,11 +49,11 @@ class BackgroundCall(QObject):
         ConfigurationError: The object is not created in the GUI thread, or before the QApplication.
     """
 
-    done = Signal(object)
-    failed = Signal(object)
-    found = Signal(object)
-    progress = Signal(int, int, object)
-    busy = Signal(bool)
+    done: Any = Signal(object)
+    failed: Any = Signal(object)
+    found: Any = Signal(object)
+    progress: Any = Signal(int, int, object)
+    busy: Any = Signal(bool)
 
     def __init__(self, parent: Any = None) -> None:
         application = QCoreApplication.instance()

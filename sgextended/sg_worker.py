@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, Dict, FrozenSet, Iterable, Iterator, Type
 
 from attrs import fields
 
+from sgextended.environment import environment_variable
 from sgextended.errors import ConfigurationError
 from sgextended.extended import SGExtended
 from sgextended.lazy_import import lazy_module
+from sgextended.site_address import recorded_site
+from sgextended.site_settings import Site
 
 if TYPE_CHECKING:
     from sgextended.workers import map as _workers
@@ -69,7 +72,10 @@ class SGWorker(SGExtended, abc.ABC):
             known = ", ".join(sorted(_map_options()))
             msg = f"Neither map nor {cls.__name__} accepts these arguments: {error}. map takes {known}."
             raise ConfigurationError(msg) from error
-        return _workers.run(_work, items, make=_InstanceFactory(cls, settings), options=_workers.Options(**options))
+        made = _InstanceFactory(cls, settings)
+        site = settings.get("site")
+        url = site.url if isinstance(site, Site) else settings.get("base_url") or environment_variable("SHOTGUN_URL")
+        return _workers.run(_work, items, make=made, options=_workers.Options(**options), site=recorded_site(url))
 
 
 class _InstanceFactory:

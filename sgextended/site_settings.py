@@ -18,7 +18,7 @@ from sgextended.http.retry import RetryPolicy
 from sgextended.http.socket_opener import SYSTEM_CERTIFICATES, system_context_class
 from sgextended.secret import Secret, to_secret
 
-_NEVER_IN_URL = re.compile(r"[\s\x00-\x1f\x7f\ud800-\udfff]")
+_NEVER_IN_URL = r"[\s\x00-\x1f\x7f\ud800-\udfff]"
 _LOOPBACK = r"localhost|0\.0\.0\.0|127(\.\d+){3}|::1?"
 
 
@@ -45,7 +45,12 @@ def check_url(value: Any, name: str = "url") -> None:
     if "@" in value:  # before any message shows the address
         msg = "the site's address contains a user name. Give it as basic_auth='user:password' instead."
         raise ConfigurationError(msg)
-    if bad_port or parts.scheme.lower() not in ("http", "https") or not parts.hostname or _NEVER_IN_URL.search(value):
+    if (
+        bad_port
+        or parts.scheme.lower() not in ("http", "https")
+        or not parts.hostname
+        or re.search(_NEVER_IN_URL, value)
+    ):
         msg = f"{value!r} is not the address of a site: {example}."
         raise ConfigurationError(msg)
 

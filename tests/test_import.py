@@ -14,14 +14,15 @@ from sgextended.lazy_import import lazy_module
 
 #: Modules that a program which finds and creates does not need. Each is imported when its names are first used.
 LAZY = [
-    "asyncio", "concurrent.futures", "dask", "difflib", "distributed", "multiprocessing", "subprocess",
+    "asyncio", "concurrent.futures", "dask", "difflib", "distributed", "html", "multiprocessing", "subprocess",
     "sgextended.aio", "sgextended.schema.validation", "sgextended.dask", "sgextended.domain.batches",
     "sgextended.domain.query_fields.compute", "sgextended.domain.query_fields.query_field_plan",
     "sgextended.domain.query_fields.row_owners", "sgextended.domain.query_fields.saved_filters",
     "sgextended.domain.query_fields.single_record_fields", "sgextended.domain.query_fields.site_requests",
     "sgextended.domain.typed.conversion", "sgextended.domain.typed.record_classes",
     "sgextended.workers.journal", "sgextended.writes.dry_run", "sgextended.workers.pool.instance_pool",
-    "sgextended.studio_class", "sgextended.workers.worker_group", "sgextended.observe.trace_report",
+    "sgextended.sg_worker", "sgextended.studio_class", "sgextended.workers.worker_group",
+    "sgextended.observe.trace_report",
     "sgextended.writes.undo", "sgextended.workers.map", "sgextended.workers.dask_executor",
     "sgextended.workers.pool.pool_lease",
 ]  # fmt: skip

@@ -26,7 +26,8 @@ LAYERS = (
     "qt",
     "studio_class", "sg_worker", "extended",
     "aio", "wrapper",
-    "domain/typed", "domain/query_fields", "domain",
+    "events",
+    "domain/typed", "domain/query_fields", "domain/table_import", "domain",
     "dask", "workers", "workers/pool",
     "writes",
     "client", "client/transfers", "client/protocol",
@@ -35,7 +36,7 @@ LAYERS = (
     "site_settings",
     "http",
     "secret", "header_text",
-    "concurrency", "lazy_import", "environment",
+    "concurrency", "lazy_import", "environment", "site_address",
     "errors", "_version",
 )  # fmt: skip
 #: The local site imports nothing of the layers, and has a table of its own in tests/localsite/test_layers.py.
@@ -45,7 +46,7 @@ MAY_USE_APART = {"cli/commands", "pytest_plugin"}
 ANY_NUMBER_OF_MODULES = {"domain", "cli/commands"}
 EXTRAS = {
     "typer", "rich", "starlette", "uvicorn", "sqlalchemy", "trustme", "distributed", "dask", "orjson",
-    "keyring", "pyarrow", "qtpy", "cattrs", "truststore",
+    "keyring", "pyarrow", "qtpy", "cattrs", "truststore", "openpyxl",
 }  # fmt: skip
 
 
@@ -256,7 +257,7 @@ def test_core_imports_no_extra():
     # Each is imported when it is first needed, except for qtpy. Without orjson or rich the module works all the same.
     assert {(layer_of(module).partition("/")[0], extra) for module, extra in uses} == {
         ("client", "orjson"), ("workers", "rich"), ("dask", "distributed"), ("workers", "distributed"),
-        ("domain", "cattrs"), ("qt", "qtpy"), ("http", "truststore"),
+        ("domain", "cattrs"), ("domain", "openpyxl"), ("qt", "qtpy"), ("http", "truststore"),
     }  # fmt: skip
 
 
@@ -317,7 +318,9 @@ def test_package_exports_what_it_names():
     assert [name for name in sgextended.__all__ if not hasattr(sgextended, name)] == []
 
 
-@pytest.mark.parametrize("name", [name for name in sgextended.__all__ if name not in {"current", "registered_class"}])
+@pytest.mark.parametrize(
+    "name", [name for name in sgextended.__all__ if name not in {"current", "on", "registered_class"}]
+)
 def test_public_classes_report_the_package(name):
     """
     The __module__ of a public class is the package, not the module of its source.

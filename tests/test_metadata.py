@@ -69,7 +69,22 @@ def test_extras_are_named(dist):
     The extras are those that the documentation names.
     """
     assert set(dist.metadata.get_all("Provides-Extra")) == {
-        *("site", "cli", "dask", "fast", "typed", "keyring", "parquet", "truststore", "qt", "all", "bench", "dev")
+        *(
+            "site",
+            "cli",
+            "dask",
+            "fast",
+            "typed",
+            "keyring",
+            "parquet",
+            "xlsx",
+            "truststore",
+            "qt",
+            "all",
+            "bench",
+            "dev",
+            "docs",
+        )
     }
 
 

@@ -14,49 +14,69 @@ from shotgun_api3 import Fault
 
 import sgextended
 from sgextended import (
+    ActionMenu,
     Call,
     CallCancelled,
+    Event,
     Failure,
+    HandlerState,
     Link,
+    Parked,
     PlannedWrite,
     Proxy,
     RetryPolicy,
     Trace,
     UndoEntry,
     UndoResult,
+    Webhook,
     Write,
 )
 from sgextended.domain.batches import Batch, Report
 from sgextended.domain.query_fields.query_field_values import NotComputed
+from sgextended.domain.table_import.apply_import import ImportReport
+from sgextended.domain.table_import.import_plan import ImportPlan, PlannedRow
+from sgextended.domain.table_import.table_files import Table, TableRow
 from sgextended.errors import SGExtendedError
 from sgextended.observe.trace_report import Line, MethodCall, Sum
 from sgextended.schema.validation import Problem
 
 ENTRY = UndoEntry(number=1, method="update", entity_type="Shot", entity_id=2, old={"code": "a"}, new={"code": "b"})
 WRITE = Write(method="update", entity_type="Shot", entity_id=2, data={"code": "b"})
+ROW = PlannedRow(line=2, action="create", key="a", name="sh010", data={"code": "sh010"})
 INSTANCES = [
+    ActionMenu(entity_type="Shot", selected_ids=[1], extra={"view": "Default"}),
     Batch(first=0, requests=[{"request_type": "delete", "entity_type": "Shot", "entity_id": 1}], error=Fault("no")),
     Call(rpc="read", entity_type="Shot", error=Fault),
+    Event(id=1, event_type="Shotgun_Shot_Change", new_value="ip"),
     Failure(item={"type": "Shot", "id": 1}, error=Fault("no")),
+    ImportPlan(entity_type="Shot", identified_by=("code",), rows=[ROW]),
+    ImportReport(written=[(ROW, {"type": "Shot", "id": 1})], error=Fault("no")),
+    HandlerState(name="handler", mark=7),
     Line("a.py", 7, "main"),
     Link(id=1, type="Shot", name="sh010"),
     MethodCall(Line("a.py", 7, "main"), 1),
     NotComputed("sg_sum", "no summary"),
+    Parked(id=7, attempts=1, error="no"),
     PlannedWrite(write=WRITE, old=None, new={"code": "b"}),
     Problem(("filters", 0), "no such field"),
     Proxy.parse("proxy.example:8080"),
     Report([Batch(first=0, requests=[], results=[])]),
     RetryPolicy(attempts=2),
     Sum(calls=1),
+    Table(headers=["code"], rows=[]),
+    TableRow(line=2, cells=["sh010"]),
     UndoResult(done=[ENTRY], left=[(ENTRY, "gone")]),
+    Webhook(delivery_ids=["1"], notices=[{"id": "0"}]),
     ENTRY,
+    ROW,
     WRITE,
 ]  # fmt: skip
 #: Public attrs classes that no result and no error contains. `tests/test_site_settings.py` pickles a Site.
 NOT_IN_RESULTS = {
-    "Attribute", "BatchOptions", "Choice", "Claim", "Condition", "ConditionGroup", "Deadline", "Endpoint", "Field",
-    "Named", "Observation", "Options", "Outcome", "QueryFieldDefinition", "RecordClass", "Response", "SGExtended",
-    "SGWorker", "Scope", "Site",
+    "Attribute", "BatchOptions", "Claim", "Column", "Condition", "ConditionGroup", "Conversion", "Endpoint",
+    "EventFilter", "Field", "FollowOptions", "Gap", "Handler", "ImportOptions", "LinkNames", "Observation",
+    "Options", "Outcome", "Position", "QueryFieldDefinition", "RecordClass", "Reference", "References",
+    "SGExtended", "SGWorker", "Scope", "Site", "Wanted",
 }  # fmt: skip
 #: Modules that pickles may name: their names are the same on each version of Python. Dask, once it is imported, lets
 #: tblib pickle exceptions; its workers have that too.

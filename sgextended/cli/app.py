@@ -16,9 +16,11 @@ from sgextended.cli.commands import (
     delete,
     demo,
     doctor,
+    events,
     export,
     find,
     get,
+    import_file,
     pull,
     schema,
     site,
@@ -83,10 +85,12 @@ app.command("update")(create_update.update)
 app.command("delete")(delete.command)
 app.command("schema")(schema.command)
 app.command("export")(export.command)
+app.command("import")(import_file.command)
 app.command("doctor")(doctor.command)
 app.command("whoami")(whoami.command)
 app.command("assets")(assets.command)
 app.command("map")(map_command.command)
+app.add_typer(events.app, name="events")
 app.command("check")(check.command)
 app.command("stubs")(stubs.command)
 app.command("pull")(pull.command)

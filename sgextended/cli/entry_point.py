@@ -15,6 +15,7 @@ _EXTRAS = {
     "trustme": "site",
     "keyring": "keyring",
     "pyarrow": "parquet",
+    "openpyxl": "xlsx",
 }
 
 

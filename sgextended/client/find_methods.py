@@ -30,10 +30,7 @@ class PageReads(ClientBase):
     The part of a client that reads pages of entities.
     """
 
-    @functools.wraps(Shotgun.find)
-    def find(  # type: ignore[override]  # the signature is the native one, by wraps
-        self, *args: Any, **kwargs: Any
-    ) -> Any:
+    def find(self, *args: Any, **kwargs: Any) -> Any:
         """
         Return all entities that match, as the native method does. Several pages are read at the same time.
         """
@@ -53,6 +50,8 @@ class PageReads(ClientBase):
                 if limit and len(records) >= limit:
                     return records[:limit]
         return records
+
+    functools.update_wrapper(find, Shotgun.find)  # the signature is the native one
 
     def _has_own_way_to_send(self) -> bool:
         """

@@ -34,6 +34,7 @@ from sgextended.client.protocol.site_of_config import site_of
 from sgextended.client.sessions import Sessions
 from sgextended.client.transfers.downloads import Downloads
 from sgextended.client.transfers.uploads import Uploads
+from sgextended.errors import ConfigurationError
 from sgextended.http import cancellation, retry
 from sgextended.http.retry import RetryPolicy
 from sgextended.http.signal_errors import reraise_error_of_signal_handler
@@ -132,6 +133,27 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, ChangedSettings, Con
         """
         return self._of(self.site)
 
+    def acting_as(self: Client, login: str) -> Client:
+        """
+        Return a new client whose script acts as a person. A client that is logged in as that person is cloned.
+
+        Args:
+            login: The login of the person.
+
+        Raises:
+            ConfigurationError: The client has no script key and is not logged in as that person.
+        """
+        site = self.site
+        if site.script_name:
+            return self._of(attrs.evolve(site, sudo_as_login=login))
+        if site.login == login:
+            return self.clone()
+        msg = (
+            f"{self!r} cannot act as {login!r}, because only a script can act as another person. Use a client with "
+            "script_name and api_key."
+        )
+        raise ConfigurationError(msg)
+
     def calling(self: Client, wrapper: Any, watcher: Optional[Watcher]) -> Client:
         """
         Return a view of this client whose own code calls the overrides of *wrapper*, see `view_of`.
@@ -194,7 +216,7 @@ class NativeClient(PageReads, Sessions, Uploads, Downloads, ChangedSettings, Con
         host = self.config.server
         if self._server_caps is None or self._server_caps.host != host:
             # All wrappers of the process share the result, so the request notifies none of them.
-            self._server_caps = self._transport.once(
+            self._server_caps = self._transport.shared.once(
                 ("server_caps", host), lambda: ServerCapabilities(host, self.watched_by(None).info())
             )
         return self._server_caps

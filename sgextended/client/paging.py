@@ -34,6 +34,8 @@ class Source:
         may_grow: See `Prefetcher`.
     """
 
+    max_in_flight: int
+
     # A plain class, as those below: attrs would make the import slower.
     def __init__(
         self,
@@ -44,8 +46,11 @@ class Source:
         max_in_flight: int,
         may_grow: Callable[[], bool],
     ) -> None:
-        self.read, self.fetch, self.decode = read, fetch, decode
-        self.max_in_flight, self.may_grow = max_in_flight, may_grow
+        self.read: Callable[[Request, Callable[[bytes], object]], Page] = read
+        self.fetch: Callable[[Request, Sleep], bytes] = fetch
+        self.decode: Callable[[Request, bytes], Page] = decode
+        self.max_in_flight = max_in_flight
+        self.may_grow: Callable[[], bool] = may_grow
 
     def prefetcher(self, fetch: Callable[[Request, Sleep], bytes]) -> Prefetcher[Request]:
         """

@@ -36,6 +36,10 @@ class PendingFetch(Generic[Job]):
     """
 
     __slots__ = ("arrived", "body", "error", "job", "thread", "wake")
+    arrived: bool
+    body: bytes
+    job: Job
+    wake: WakeUp
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -66,6 +70,8 @@ class Prefetcher(Generic[Job]):
         patience: The seconds that the caller waits for one job before the number of jobs in flight doubles. It may be
             changed later.
     """
+
+    patience: float
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ class Sessions(ClientBase):
         config = self.config
         config.auth_token = site.auth_token
         key = ("session", site.login, site.password, site.auth_token)
-        config.session_token = self._transport.once(key, functools.partial(Shotgun.get_session_token, self))
+        config.session_token = self._transport.shared.once(key, functools.partial(Shotgun.get_session_token, self))
         config.user_login = config.user_password = config.auth_token = None
 
     def _renew_session(self, refused: Optional[Secret]) -> Optional[Secret]:
@@ -44,12 +44,15 @@ class Sessions(ClientBase):
             return None
         site, transport = self.site, self._transport
         with _RENEWING.bind(renewing | {refused}):
-            made = transport.once(("renewed", refused), lambda: renew(site))
+            made = transport.shared.once(("renewed", refused), lambda: renew(site))
         seen = {refused}
         new = refused
         while made and (newer := made if isinstance(made, Secret) else Secret(made)) not in seen:
             seen.add(newer)
-            new, made = newer, transport.known(("renewed", newer))  # the new token may have been replaced as well
+            new, made = (
+                newer,
+                transport.shared.known(("renewed", newer)),
+            )  # the new token may have been replaced as well
         if new == refused:
             return None
         self.config.session_token = new

@@ -8,7 +8,7 @@ waiting thread does not get the result or the failure of the thread before it; f
 
 import itertools
 import time
-from typing import TYPE_CHECKING, Dict, Hashable, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Hashable, Optional, Tuple
 from weakref import ref
 
 from sgextended.concurrency.scoped_value import DetachedMethod, thread_mark
@@ -47,6 +47,8 @@ class Turn:
     """
     The context manager of one turn. It gives the ``with`` block whether the thread has the turn.
     """
+
+    parts: Any
 
     def __init__(self, owner: "Turns", key: Hashable, limit: Optional[float]) -> None:
         self._place = _Place()

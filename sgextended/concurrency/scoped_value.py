@@ -149,6 +149,8 @@ class Block(contextlib.ContextDecorator, Generic[Given]):
         end: Called with the value at the end of the block. It is not called if an exception interrupts the end itself.
     """
 
+    parts: Any
+
     def __init__(
         self,
         variable: "ScopedValue[Any]",

@@ -17,6 +17,7 @@ from sgextended.domain.limits import BATCH_SIZE, WORKERS
 from sgextended.errors import BatchesFailed, CallError, ConfigurationError, InvalidArgumentError, OutcomeUnknown
 from sgextended.http.deadline import within
 from sgextended.http.retry import RetryPolicy
+from sgextended.site_address import recorded_site
 from sgextended.workers.map import run
 from sgextended.workers.map_options import Failure, Options
 from sgextended.workers.progress import Progress
@@ -185,7 +186,8 @@ def run_concurrently(sg: Any, function: Callable[[Any, Any], Any], jobs: Sequenc
     """
     is_ours = isinstance(getattr(sg, "_client", sg), NativeClient)
     options = options if is_ours else evolve(options, workers=1)
-    return list(run(function, jobs, make=sg.clone if is_ours else lambda: sg, options=options))
+    make = sg.clone if is_ours else lambda: sg
+    return list(run(function, jobs, make=make, options=options, site=recorded_site(getattr(sg, "base_url", None))))
 
 
 @frozen

@@ -9,8 +9,6 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, Deque, Iterable, List, Optional, Tuple
 
-from attrs import define
-
 from sgextended.client.native_client import NativeClient
 from sgextended.domain.arguments import Row
 from sgextended.domain.client_kinds import can_summarize, client_of
@@ -145,13 +143,15 @@ def _created_since(sg: Any, entity_type: str, key: Row, data: Row, error: Outcom
 # --- A record for each caller
 
 
-@define(eq=False)
-class _Running:
+class _Running:  # attrs would generate its methods at each import
     """
     A create of this process that has not ended, by the site, the entity type and the name of the entity.
     """
 
-    key: Tuple[str, str, str]
+    __slots__ = ("key",)
+
+    def __init__(self, key: Tuple[str, str, str]) -> None:
+        self.key = key
 
 
 _running: List[_Running] = []

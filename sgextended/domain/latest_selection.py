@@ -26,6 +26,10 @@ class LatestSelector:
         number_in_name: Whether that field is a name that contains the number, such as ``sh010_anim_v003``.
     """
 
+    group_fields: Mapping[str, str]
+    number_field: str
+    number_in_name: bool
+
     def __init__(self, *, group_fields: Mapping[str, str], number_field: str, number_in_name: bool) -> None:
         self.group_fields, self.number_field, self.number_in_name = group_fields, number_field, number_in_name
 

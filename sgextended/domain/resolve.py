@@ -12,6 +12,7 @@ from sgextended.domain.entities import get
 from sgextended.domain.search import Query
 from sgextended.errors import AmbiguousError, InvalidArgumentError, NotFoundError
 from sgextended.http.deadline import within
+from sgextended.site_address import host_of
 
 #: Entity types that are searched for a name.
 NAMED_TYPES = ("Project", "Asset", "Shot", "Sequence", "Episode")
@@ -29,7 +30,6 @@ _NAME_FIELDS = {
 }
 _WITHOUT_PROJECT = {"Department", "Group", "HumanUser", "Project", "PublishedFileType", "Status", "Step", "Tag"}
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 # Not compiled here, because that would slow down the import; re caches compiled patterns.
 _TYPE_AND_ID = r"([A-Z]\w*)\s*:\s*(\d+)"
 _DETAIL = r"/detail/(\w+)/(\d+)\b"
@@ -116,7 +116,7 @@ def _link_of(sg: Any, reference: Any, types: Optional[List[str]]) -> Optional[Ro
             return {"type": types[0], "id": text}
     elif isinstance(text, str) and text:
         if "://" in text:
-            return _link_in_url(sg, text)
+            return link_in_url(sg, text)
         match = re.fullmatch(_TYPE_AND_ID, text)
         return {"type": match.group(1), "id": int(match.group(2))} if match else None
     msg = (
@@ -127,19 +127,17 @@ def _link_of(sg: Any, reference: Any, types: Optional[List[str]]) -> Optional[Ro
     raise InvalidArgumentError(msg)
 
 
-def _link_in_url(sg: Any, text: str) -> Row:
-    own = urlsplit(client_of(sg).base_url)
+def link_in_url(sg: Any, text: str) -> Row:
+    own = host_of(client_of(sg).base_url)
     try:
-        address = urlsplit(text)
-        port = address.port
+        address, host = urlsplit(text), host_of(text)
     except ValueError as error:
         msg = f"{text!r:.200} is not a valid URL: {error}."
         raise InvalidArgumentError(msg) from None
-    if address.hostname != own.hostname or _port(address.scheme, port) != _port(own.scheme, own.port):
+    if host != own:
         msg = (
-            f"{text!r:.200} is a URL of another site than {own.hostname}, where the id belongs to another entity. Use "
-            "a "
-            "client for that site."
+            f"{text!r:.200} is a URL of another site: of {host or 'no site'}, and this client is for {own}, where "
+            f"the id belongs to another entity. No request was sent. Use a client for {host or 'the site of the URL'}."
         )
         raise InvalidArgumentError(msg)
     parameters = {name: values[0] for name, values in parse_qs(address.query).items()}
@@ -162,10 +160,6 @@ def _link_in_url(sg: Any, text: str) -> Row:
 
 def _project(number: int) -> Row:
     return {"type": "Project", "id": number}
-
-
-def _port(scheme: str, port: Optional[int]) -> Optional[int]:
-    return None if port == _DEFAULT_PORTS.get(scheme) else port  # http and https on their default ports are one site
 
 
 def _find_by_name(sg: Finder, name: str, types: Iterable[str], projects: Optional[List[Row]]) -> Row:

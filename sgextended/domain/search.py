@@ -42,8 +42,8 @@ _OUTSIDE_PROJECTS = frozenset(
 # Relations with which a condition does not say which projects are meant.
 _NEGATIVE = ("is_not", "not_in", "name_is_not", "name_not_contains", "not_contains", "type_is_not")
 
-_WILDCARD = re.compile(r"[*?\[]")
-_BRACKETS = re.compile(r"\[!?\]?[^\]]*\]")  # a "]" in the first place is one of the characters
+_WILDCARD = r"[*?\[]"
+_BRACKETS = r"\[!?\]?[^\]]*\]"  # a "]" in the first place is one of the characters
 
 
 class Query:
@@ -92,7 +92,7 @@ class Query:
     def _choose(self, entity_type: str, field: str, wanted: Names, *, is_status: bool) -> None:
         values = texts_of(wanted, field)
         if values:
-            self._choices.append(Choice(entity_type, field, tuple(values), is_status))
+            self._choices.append(Choice(entity_type, field, tuple(values), is_status=is_status))
         else:
             self._one_of(field, values)
 
@@ -240,7 +240,7 @@ class Query:
         patterns = texts_of(wanted, fields[0])
         if patterns is None:
             return
-        if len(fields) == 1 and not any(_WILDCARD.search(pattern) for pattern in patterns):
+        if len(fields) == 1 and not any(re.search(_WILDCARD, pattern) for pattern in patterns):
             self._one_of(fields[0], patterns)
             return
         groups = [_site_conditions(field, pattern) for field in fields for pattern in patterns]
@@ -457,8 +457,8 @@ def _site_conditions(field: str, pattern: str) -> List[List[Any]]:
     """
     Return conditions that match every text that a glob matches, and few others. For ``*`` the list is empty.
     """
-    literals = _WILDCARD.split(_BRACKETS.sub("?", pattern))
-    if len(literals) == 1 and not _WILDCARD.search(pattern):
+    literals = re.split(_WILDCARD, re.sub(_BRACKETS, "?", pattern))
+    if len(literals) == 1 and not re.search(_WILDCARD, pattern):
         return [[field, "is", pattern]]
     start, middle, end = literals[0], max(literals[1:-1], key=len, default=""), literals[-1]
     conditions = []

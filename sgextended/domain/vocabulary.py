@@ -10,37 +10,34 @@ import time
 import weakref
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from attrs import evolve, frozen
-
 from sgextended.domain.client_kinds import Finder, can_summarize, is_refusal
 from sgextended.errors import CallError, InvalidArgumentError, NotFoundError
 from sgextended.schema.site_schema import SchemaCache, SiteSchema, did_you_mean
 
 # How codes of statuses look. Other texts, such as "In Progress", are looked up before the search.
-_CODE = re.compile(r"[a-z0-9_]{1,6}")
+_CODE = r"[a-z0-9_]{1,6}"
 _SHOWN = 40  # maximum number of names in an error
 _MAX_AGE = 3600.0  # seconds; for clients without a schema cache
 
 _CACHES: "weakref.WeakKeyDictionary[Any, SchemaCache]" = weakref.WeakKeyDictionary()
 
 
-@frozen
-class Choice:
+class Choice:  # attrs would generate its methods at each import
     """
     Values of a status or list field of an entity type, any of which may match.
     """
 
-    entity_type: str
-    field: str
-    values: Tuple[str, ...]
-    is_status: bool
+    __slots__ = ("entity_type", "field", "is_status", "values")
+
+    def __init__(self, entity_type: str, field: str, values: Tuple[str, ...], *, is_status: bool) -> None:
+        self.entity_type, self.field, self.values, self.is_status = entity_type, field, values, is_status
 
     @property
     def may_be_label(self) -> bool:
         """
         Whether one of the values looks like the label of a status rather than its code.
         """
-        return self.is_status and not all(_CODE.fullmatch(value) for value in self.values)
+        return self.is_status and not all(re.fullmatch(_CODE, value) for value in self.values)
 
     @property
     def condition(self) -> List[Any]:
@@ -50,15 +47,15 @@ class Choice:
         return [self.field, "is", self.values[0]] if len(self.values) == 1 else [self.field, "in", list(self.values)]
 
 
-@frozen
 class Named:
     """
     Names of entities of a type, such as Step; each entity is known by several fields.
     """
 
-    entity_type: str
-    fields: Tuple[str, ...]
-    names: Tuple[str, ...]
+    __slots__ = ("entity_type", "fields", "names")
+
+    def __init__(self, entity_type: str, fields: Tuple[str, ...], names: Tuple[str, ...]) -> None:
+        self.entity_type, self.fields, self.names = entity_type, fields, names
 
 
 class KnownNames:
@@ -79,9 +76,8 @@ class KnownNames:
         Raises:
             InvalidArgumentError: A value does not exist in the field, or is the label of several statuses.
         """
-        return evolve(
-            choice, values=self._look(lambda schema, max_age: _values(schema, max_age, choice), choice.values)
-        )
+        values = self._look(lambda schema, max_age: _values(schema, max_age, choice), choice.values)
+        return Choice(choice.entity_type, choice.field, values, is_status=choice.is_status)
 
     def check_names(self, named: Named) -> None:
         """

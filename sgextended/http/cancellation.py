@@ -87,6 +87,7 @@ class ForWrite(CancelToken):
     """
 
     ends_sent = False
+    written: List[Tuple[str, Any]]
 
     def __init__(self, token: CancelToken) -> None:
         self._token = token
@@ -121,7 +122,7 @@ class OnCancel:
 _current: "ScopedValue[Optional[CancelToken]]" = ScopedValue("sgextended_cancel_token", None)
 
 #: Return the token of the current call; None: the call cannot be cancelled.
-current = _current.get
+current: Callable[[], Optional[CancelToken]] = _current.get
 
 
 def under(token: Optional[CancelToken]) -> Block[None]:

@@ -2,7 +2,6 @@
 One connection and its request in flight: how far the request got, and how another thread aborts it.
 """
 
-import re
 import socket
 import ssl
 import string
@@ -27,7 +26,6 @@ LONGEST_IDLE = 60.0
 _MAX_JOINED_BODY = 1 << 16  # bytes; a body of at most this size is sent together with the head
 _PIECE_SIZE = 1 << 14  # bytes that are given to a socket at a time; the largest size of a TLS record
 _MIN_TIMEOUT = 0.001  # seconds; a socket takes a timeout of 0 for non-blocking
-_PRINTABLE_ASCII = re.compile(r"[!-~]+")
 
 
 class Body(Protocol):
@@ -59,6 +57,10 @@ class Limits:
     """
 
     __slots__ = ("connect", "deadline", "pool", "read")
+    connect: float
+    deadline: "Optional[Deadline]"
+    pool: float
+    read: float
 
     def __init__(self, *, connect: float, read: float, pool: float, deadline: "Optional[Deadline]" = None) -> None:
         self.connect, self.read, self.pool, self.deadline = connect, read, pool, deadline
@@ -100,6 +102,11 @@ class InFlightRequest:
         "limits",
         "wake",
     )
+    is_aborted: bool
+    is_awaiting_response: bool
+    is_fully_sent: bool
+    is_started: bool
+    limits: Limits
 
     def __init__(self, head: bytes, body: Union[bytes, Body, None], limits: Limits) -> None:
         self._head, self._body, self.limits = memoryview(head), body, limits  # the repr of a view hides its bytes
@@ -235,6 +242,7 @@ class Connection:
     """
 
     __slots__ = ("__weakref__", "_is_clean", "_opener", "_sock", "_used", "requests")
+    requests: List[int]
 
     def __init__(self, opener: Opener, requests: List[int]) -> None:
         self._opener, self.requests = opener, requests
@@ -298,7 +306,7 @@ def request_head(
     Raises:
         ValueError: A header has a line break in its value.
     """
-    if not _PRINTABLE_ASCII.fullmatch(path):
+    if not (path.isascii() and path.isprintable()) or " " in path:
         path = quote(path, safe=string.punctuation)
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "accept-encoding: gzip, deflate"]
     if any("accept-encoding" in each for each in headers):

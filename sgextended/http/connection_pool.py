@@ -12,7 +12,7 @@ next caller finds what an exception has left behind:
 import time
 from collections import deque
 from contextlib import suppress
-from typing import Deque, List, Optional
+from typing import Callable, Deque, List, Optional
 from weakref import ref
 
 from sgextended.concurrency.wake_up import LOOK_AGAIN, WakeUp
@@ -56,7 +56,7 @@ class ConnectionPool:
         self._opener, self._bound = opener, bound
         self._idle: Deque[Connection] = deque()
         #: Gives a connection back. It is written in C, so that no exception can come at its beginning.
-        self.give_back = self._idle.append
+        self.give_back: Callable[[Connection], None] = self._idle.append
         self._made: List[ref[Connection]] = []  # of all connections; some references are dead
         self._waiters: Deque[_Waiter] = deque()
         self._counts: List[List[int]] = []  # the number of requests of each connection so far

@@ -7,16 +7,13 @@ threads that such a call starts.
 
 import math
 import time
-from typing import Any, Optional, Tuple, Union
-
-from attrs import frozen
+from typing import Any, Callable, Optional, Tuple, Union
 
 from sgextended.concurrency.scoped_value import NO_BLOCK, Block, NoBlock, ScopedValue
 from sgextended.errors import ConfigurationError
 
 
-@frozen
-class Deadline:
+class Deadline:  # attrs would generate its methods at each import
     """
     A point in time on the monotonic clock.
 
@@ -26,8 +23,13 @@ class Deadline:
         at: The point in time, in seconds of the monotonic clock.
     """
 
-    seconds: float
-    at: float
+    __slots__ = ("at", "seconds")
+
+    def __init__(self, seconds: float, at: float) -> None:
+        self.seconds, self.at = seconds, at
+
+    def __repr__(self) -> str:
+        return f"Deadline(seconds={self.seconds!r}, at={self.at!r})"
 
     @classmethod
     def after(cls, seconds: float) -> "Deadline":
@@ -52,7 +54,7 @@ class Deadline:
 _current: "ScopedValue[Optional[Deadline]]" = ScopedValue("sgextended_deadline", None)
 
 #: Return the deadline of the current block; None: there is no deadline.
-current = _current.get
+current: Callable[[], Optional[Deadline]] = _current.get
 
 
 def deadline(seconds: Optional[float]) -> "Union[Block[None], NoBlock]":

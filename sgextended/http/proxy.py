@@ -16,8 +16,8 @@ from sgextended.secret import Secret, to_secret
 DEFAULT_PROXY_PORT = 8080  # as in shotgun_api3
 _DEFAULT_URL_PORT = 80  # of an address in the environment, as for all programs that read it
 
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+)(?::([0-9]*))?/?")
+_SCHEME = r"[a-zA-Z][a-zA-Z0-9+.-]*://"
+_ADDRESS = r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+)(?::([0-9]*))?/?"
 
 
 @frozen(kw_only=True)
@@ -55,8 +55,8 @@ class Proxy:
         rest = text.removeprefix("http://")
         # The last @ is the separator: the password may contain others.
         login, _, address = rest.rpartition("@")
-        found = _ADDRESS.fullmatch(address)
-        if not found or _SCHEME.match(rest) or (found.group(2) and not _is_port(found.group(2))):
+        found = re.fullmatch(_ADDRESS, address)
+        if not found or re.match(_SCHEME, rest) or (found.group(2) and not _is_port(found.group(2))):
             shown = f"...@{address}" if login else address
             msg = f"proxy {shown!r} is not a valid proxy address. Give host, host:port or user:password@host:port."
             raise ConfigurationError(msg)

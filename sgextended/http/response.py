@@ -4,9 +4,7 @@ Reading one HTTP response: its head, its body, and whether its connection can be
 
 import re
 import zlib
-from typing import Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
-
-from attrs import field, frozen
+from typing import Callable, Dict, Iterator, Mapping, Optional, Tuple
 
 #: Returns some of the next bytes, at most the given number; no bytes if the connection has ended.
 Receive = Callable[[int], bytes]
@@ -40,16 +38,18 @@ class Malformed(Exception):
     """
 
 
-@frozen(kw_only=True)
-class Response:
+class Response:  # attrs would generate its methods at each import
     """
     One complete HTTP response: status, reason, headers with names in lower case, decompressed body.
     """
 
-    status: int
-    reason: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    __slots__ = ("body", "headers", "reason", "status")
+
+    def __init__(self, *, status: int, reason: str, headers: Mapping[str, str], body: bytes) -> None:
+        self.status, self.reason, self.headers, self.body = status, reason, headers, body
+
+    def __repr__(self) -> str:
+        return f"Response(status={self.status!r}, reason={self.reason!r})"
 
 
 #: Called with a response without its body. Returns a function that receives the body piece by piece, without
@@ -57,11 +57,11 @@ class Response:
 Sink = Callable[[Response], Optional[Callable[[bytes], object]]]
 
 
-class _Head(NamedTuple):
-    version: str
-    status: int
-    reason: str
-    headers: Dict[str, str]
+class _Head:
+    __slots__ = ("headers", "reason", "status", "version")
+
+    def __init__(self, version: str, status: int, reason: str, headers: Dict[str, str]) -> None:
+        self.version, self.status, self.reason, self.headers = version, status, reason, headers
 
 
 def read_response(receive: Receive, sink: Optional[Sink] = None) -> Tuple[Response, bool]:

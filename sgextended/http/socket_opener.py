@@ -66,6 +66,9 @@ class Opener:
         prefix: The prefix for the path of a request. A proxy for plain HTTP needs the whole URL.
     """
 
+    headers: Dict[str, str]
+    prefix: str
+
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         # Read only once: it takes 20 ms, and the file may be deleted before the next connection is opened.

@@ -49,6 +49,8 @@ class Transport:
         backoff: The pause of all clients of the endpoint.
     """
 
+    backoff: Backoff
+
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.backoff = Backoff()
@@ -59,8 +61,7 @@ class Transport:
         self._users: Dict[int, ref[Any]] = {}
         self._most_users = _CLEAN_UP_AT
         self._kept: Dict[str, Any] = {}
-        self._shared = SingleFlight()
-        self.once, self.known, self.renew = self._shared.once, self._shared.known, self._shared.renew
+        self.shared: SingleFlight = SingleFlight()
 
     @property
     def requests(self) -> int:

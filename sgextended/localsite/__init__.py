@@ -10,5 +10,17 @@ from sgextended.localsite.faults.fault_specs import Faults, Mishap
 from sgextended.localsite.server.local_site import LocalSite, serve
 from sgextended.localsite.services.ledger import Entry, Ledger
 from sgextended.localsite.services.site_store import Snapshot, Store
+from sgextended.localsite.services.webhooks import WebhookDelivery, Webhooks
 
-__all__ = ["Entry", "Faults", "Ledger", "LocalSite", "Mishap", "Snapshot", "Store", "serve"]
+__all__ = [
+    "Entry",
+    "Faults",
+    "Ledger",
+    "LocalSite",
+    "Mishap",
+    "Snapshot",
+    "Store",
+    "WebhookDelivery",
+    "Webhooks",
+    "serve",
+]

@@ -53,6 +53,10 @@ class RequestStats:
     """
 
     __slots__ = ("attempts", "received", "rows", "sent", "started")
+    attempts: int
+    received: int
+    sent: int
+    started: float
 
     def __init__(self) -> None:
         self.attempts = self.sent = self.received = 0

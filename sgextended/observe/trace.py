@@ -5,10 +5,11 @@ A trace is a context variable: it applies to the block, to the threads and tasks
 every wrapper that is called there. Without a trace, a call only reads that variable.
 """
 
+import functools
 import itertools
 import sys
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Optional, Tuple
 
 from sgextended.concurrency.scoped_value import Block, ScopedValue
 from sgextended.lazy_import import lazy_module
@@ -28,9 +29,9 @@ _method_call: "ContextVar[Optional[MethodCall]]" = ContextVar("sgextended_method
 _numbers = itertools.count(1)
 
 #: Return the active traces.
-current = _traces.get
+current: "Callable[[], Tuple[Trace, ...]]" = _traces.get
 #: Return the current call of a wrapper's method, if a trace is active.
-current_method_call = _method_call.get
+current_method_call: "Callable[[], Optional[MethodCall]]" = _method_call.get
 
 
 def trace() -> "Block[Trace]":
@@ -91,5 +92,9 @@ def _is_of_program(frame: "FrameType") -> bool:
     """
     Return whether a frame is of the program, not of a library between the program and a wrapper.
     """
-    module = str(frame.f_globals.get("__name__"))  # code that is run by exec may have no module name
+    return _is_module_of_program(str(frame.f_globals.get("__name__")))  # code that exec runs may have no module name
+
+
+@functools.lru_cache(maxsize=256)
+def _is_module_of_program(module: str) -> bool:
     return f"{module}.".startswith("sgextended.cli.") or module.partition(".")[0] not in _SKIPPED_PACKAGES

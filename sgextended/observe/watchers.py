@@ -3,13 +3,34 @@ Watchers: objects such as a wrapper, whose ``on_call`` method receives each fini
 """
 
 import logging
-from typing import Protocol
+from typing import Any, Callable, Protocol, Set, TypeVar
 
 from sgextended.concurrency.scoped_value import Block, ScopedValue
 from sgextended.observe import trace
 from sgextended.observe.call_events import Call
 
 LOG = logging.getLogger("sgextended")
+
+
+Hook = TypeVar("Hook", bound=Callable[..., Any])
+
+#: The ids of the functions that `does_nothing` marks. A mark on the function would be copied by ``functools.wraps``.
+_DOING_NOTHING: Set[int] = set()
+
+
+def does_nothing(hook: Hook) -> Hook:
+    """
+    Mark a method as a hook that does nothing, so that it is not called.
+    """
+    _DOING_NOTHING.add(id(hook))
+    return hook
+
+
+def is_overridden(hook: Callable[..., Any]) -> bool:
+    """
+    Return whether a hook does something; see `does_nothing`.
+    """
+    return id(getattr(hook, "__func__", None)) not in _DOING_NOTHING
 
 
 class Watcher(Protocol):
@@ -27,7 +48,7 @@ class Watcher(Protocol):
 _in_hook: "ScopedValue[bool]" = ScopedValue("sgextended_in_hook", default=False)
 
 #: Return whether a hook is running.
-is_in_hook = _in_hook.get
+is_in_hook: Callable[[], bool] = _in_hook.get
 
 
 def in_hook() -> Block[None]:
@@ -45,7 +66,7 @@ def notify(watcher: Watcher, call: Call) -> None:
     """
     for each in trace.current():
         each.add(call, trace.current_method_call())
-    if is_in_hook():
+    if not is_overridden(watcher.on_call) or is_in_hook():
         return
     with in_hook():
         try:

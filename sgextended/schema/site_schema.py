@@ -14,8 +14,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Hashable, Iterable, Iterator, List, Mapping, Optional, Tuple
 
-from attrs import frozen
-
 from sgextended.concurrency.keyed_turns import Turns
 from sgextended.errors import ConfigurationError, NotFoundError, ShotgunError
 from sgextended.lazy_import import lazy_module
@@ -96,7 +94,7 @@ def schema_cache_of(transport: Any) -> SchemaCache:
     """
     Return the schema cache of the site of a `Transport`, which all clients of the process share.
     """
-    cache: SchemaCache = transport.once("schema", SchemaCache)
+    cache: SchemaCache = transport.shared.once("schema", SchemaCache)
     return cache
 
 
@@ -426,13 +424,13 @@ def did_you_mean(word: str, known: Iterable[str], meaning: Optional[Mapping[str,
 # --- On disk
 
 
-@frozen(eq=False, repr=False)  # each method that attrs generates costs time at import
-class _File:
+class _File:  # attrs would generate its methods at each import
     """
     A part of a schema in a JSON file. A file that another user may write is not used.
     """
 
-    path: Path
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     def read(self) -> Optional[Tuple[float, Described]]:
         """

@@ -61,7 +61,8 @@ class DaskCluster(Executor):
         ConfigurationError: An option is not valid, or the client is asynchronous.
     """
 
-    dumps = staticmethod(dumps)
+    dumps: Callable[[Any], bytes] = staticmethod(dumps)
+    guard: Optional[Claim]
 
     def __init__(
         self,
@@ -224,7 +225,8 @@ class _DaskFuture(Future[Any]):
 
     def __init__(self, cluster: DaskCluster, numbered: Numbered) -> None:
         super().__init__()
-        self._cluster, self.numbered = cluster, numbered
+        self._cluster = cluster
+        self.numbered: Numbered = numbered
         self.future: Any = None  # Dask's
 
     def cancel(self) -> bool:

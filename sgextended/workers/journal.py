@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Optional, Union
 
 from sgextended.errors import ConfigurationError
+from sgextended.site_address import check_recorded_site
 
 try:
     import fcntl
@@ -65,8 +66,10 @@ class Journal:
 
         key: Returns the unique text of an item. None: `key_of`.
 
+        site: The site on which the function works; see `recorded_site`. None: unknown.
+
     Raises:
-        ConfigurationError: The file is the journal of another function, or not a journal.
+        ConfigurationError: The file is the journal of another function or for another site, or not a journal.
     """
 
     def __init__(
@@ -74,8 +77,10 @@ class Journal:
         path: Union[str, "PathLike[str]"],
         function: Callable[..., Any],
         key: Optional[Callable[[Any], str]] = None,
+        site: Optional[str] = None,
     ) -> None:
         self._path = Path(path)
+        self._site = site
         self._key_of = key or key_of
         self._function_name = f"{function.__module__}:{getattr(function, '__qualname__', type(function).__qualname__)}"
         self._file: Optional[IO[bytes]] = None
@@ -126,6 +131,8 @@ class Journal:
                 "for this function."
             )
             raise ConfigurationError(msg)
+        else:
+            check_recorded_site(f"The journal {self._path}", entry.get("site"), self._site)
 
     def key(self, item: Any) -> str:
         """
@@ -192,7 +199,8 @@ class Journal:
             self._read()  # lines that another run has appended
             self._cut()
             if not self._end:
-                self._append({"sgextended": FORMAT, "function": self._function_name})
+                site = {} if self._site is None else {"site": self._site}
+                self._append({"sgextended": FORMAT, "function": self._function_name, **site})
         except BaseException:
             file.close()
             raise

@@ -25,7 +25,12 @@ __all__ = ["Failure", "Options", "check_function", "run"]
 
 
 def run(
-    function: Callable[[Any, Any], Any], items: Iterable[Any], *, make: Callable[[], Any], options: Options
+    function: Callable[[Any, Any], Any],
+    items: Iterable[Any],
+    *,
+    make: Callable[[], Any],
+    options: Options,
+    site: Optional[str] = None,
 ) -> Iterator[Any]:
     """
     Return an iterator over ``function(sg, item)`` for each item; see ``SGExtended.map``.
@@ -40,6 +45,8 @@ def run(
 
         options: The options of the map.
 
+        site: The site on which the workers work, for the journal. None: unknown.
+
     Raises:
         ConfigurationError: An option is not valid, or something cannot be pickled. No item was begun.
     """
@@ -49,7 +56,7 @@ def run(
         msg = "journal= is not allowed in a dry run: it would record planned items as done. Leave journal= out."
         raise ConfigurationError(msg)
     limit = None if options.timeout is None else Deadline.after(options.timeout)
-    journal = None if options.journal is None else Journal(options.journal, function, options.key)
+    journal = None if options.journal is None else Journal(options.journal, function, options.key, site)
     cluster = cluster_of(options.executor)
     if cluster is not None:
         options = evolve(options, executor=cluster)

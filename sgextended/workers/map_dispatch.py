@@ -39,6 +39,11 @@ class Chunk:
     """
 
     __slots__ = ("call", "future", "items", "keys", "outcomes", "settled")
+    items: List[Any]
+    keys: List[str]
+    outcomes: List[Outcome]
+    settled: bool
+    call: "Optional[Callable[[Executor], Future[Any]]]"
 
     def __init__(
         self,
@@ -70,6 +75,11 @@ class Dispatcher:
 
         wake: Set whenever a chunk is settled, and at the end.
     """
+
+    done: int
+    failed: int
+    settled: int
+    has_ended: bool
 
     def __init__(
         self,

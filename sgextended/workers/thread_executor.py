@@ -52,7 +52,8 @@ class Threads(ThreadPoolExecutor):
     Threads. If Python starts no thread, or no more work for threads, the caller of ``submit`` does the work.
     """
 
-    was_shut_down = has_no_threads = False
+    was_shut_down: bool = False
+    has_no_threads: bool = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         try:

@@ -12,6 +12,8 @@ from sgextended.errors import ConfigurationError, ReadOnlyError
 from sgextended.lazy_import import lazy_module
 from sgextended.observe import trace
 from sgextended.observe.call_events import Call
+from sgextended.observe.watchers import does_nothing
+from sgextended.site_address import recorded_site
 from sgextended.wrapper.current import ENDED, close_ended
 from sgextended.wrapper.native_overrides import NativeOverrides
 from sgextended.writes.interception import READING, HookProxy, OverridingClient
@@ -180,11 +182,12 @@ class HooksMixin(NativeOverrides):
 
         def begin(_held: object) -> "Tuple[UndoLog, UndoLog]":
             _refuse_if_recorded()
-            log = undo.UndoLog(path)
+            log = undo.UndoLog(path, site=recorded_site(self.base_url))
             return log, log
 
         return Block(RECORDER, begin, lambda log: log.close())
 
+    @does_nothing
     def on_call(self, call: Call) -> None:
         """
         Receive each request of this wrapper to the site or its file storage: to measure, log or trace it.
@@ -198,6 +201,7 @@ class HooksMixin(NativeOverrides):
             call: The request: its name, duration, bytes, attempts and error. It contains no secrets.
         """
 
+    @does_nothing
     def before_write(self, write: Write) -> Write:
         """
         Return the write to send: *write* itself, or ``attrs.evolve(write, data=...)``. Raise to refuse it.
@@ -211,6 +215,7 @@ class HooksMixin(NativeOverrides):
         """
         return write
 
+    @does_nothing
     def after_write(self, write: Write, result: Any) -> None:
         """
         Receive each write after the site has applied it. A failed write does not call it; see `on_call`.

@@ -6,7 +6,6 @@ Every name of the installed ``shotgun_api3.Shotgun``, carried out by the private
 """
 
 import functools
-import inspect
 from types import FunctionType
 from typing import Any, Callable
 
@@ -52,8 +51,9 @@ def _attribute(name: str, doc: Any = None) -> property:
     return property(read, write, doc=doc)
 
 
-for _name in dir(Shotgun):
-    _value = inspect.getattr_static(Shotgun, _name)
+# Each name as the class has it, not as an instance reads it. inspect.getattr_static would cost time at import.
+_values = {name: value for base in reversed(Shotgun.__mro__) for name, value in vars(base).items()}
+for _name, _value in _values.items():
     if _name.startswith("__"):
         continue
     if isinstance(_value, FunctionType):

@@ -127,6 +127,7 @@ class Plan:
     __module__ = "sgextended"
 
     is_dry = True
+    applied: int
 
     def __init__(self) -> None:
         self.applied = 0

@@ -16,7 +16,7 @@ from sgextended.client.overrides import own_method
 from sgextended.concurrency.scoped_value import ScopedValue
 from sgextended.errors import ConfigurationError, PartialSuccessError
 from sgextended.observe.call_events import RequestStats, rows_in
-from sgextended.observe.watchers import Watcher, in_hook, is_in_hook, notify
+from sgextended.observe.watchers import Watcher, in_hook, is_in_hook, is_overridden, notify
 from sgextended.writes.write_events import RECORDER, Row, Write, WriteWatcher
 
 #: Public names of a client that send no request.
@@ -170,7 +170,7 @@ class _WriteMethod:
         arguments = _WriteArguments.of(self._name, method, args, kwargs)
         watcher, recorder = self._watcher, RECORDER.get()
         watcher.raise_if_read_only(arguments.writes)
-        if not is_in_hook():
+        if is_overridden(watcher.before_write) and not is_in_hook():
             arguments = arguments.with_writes([_before(watcher, write) for write in arguments.writes])
         send = _PreparedCall(arguments, method, watcher)
         return send() if recorder is None else recorder.around(self._client, arguments.writes, send)
@@ -196,7 +196,7 @@ class _PreparedCall:
                 return _PreparedCall(self.arguments, getattr(client, self.arguments.name), watcher)(writes)
         arguments = self.arguments if writes is None else self.arguments.with_writes(writes)
         result = arguments.call(self.method)
-        if not is_in_hook():
+        if is_overridden(self.watcher.after_write) and not is_in_hook():
             for write, each in zip(arguments.writes, result if self.is_batch else [result]):
                 _after(self.watcher, write, each)
         return result
@@ -294,7 +294,7 @@ def _write(method: str, entity_type: Any, entity_id: Any, data: Any, modes: Any)
 def _before(watcher: WriteWatcher, write: Write) -> Write:
     with in_hook():
         new = watcher.before_write(write)
-    if not isinstance(new, Write) or evolve(new, data=write.data) != write:
+    if new is not write and (not isinstance(new, Write) or evolve(new, data=write.data) != write):
         msg = (
             f"{type(watcher).__name__}.before_write returned {new!r:.200} for {write}. Nothing was sent. Return the "
             "write that the hook received, or attrs.evolve(write, data=...)."

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Dict, Iterable, List, Optional,
 from attrs import asdict, define, field, frozen
 
 from sgextended.errors import CallError, ConfigurationError, OutcomeUnknown, PartialSuccessError
+from sgextended.site_address import check_recorded_site, recorded_site
 from sgextended.writes.dry_run import changed_fields, is_same, new_values, read_present_values
 from sgextended.writes.side_effects import CONNECTED, Observation, Scope, makes_tasks
 from sgextended.writes.undo_side_effects import EarlierSteps, SideEffects, names
@@ -109,6 +110,8 @@ class UndoLog:
     Args:
         path: A new file for the log; each write is recorded before it is sent. None: the log is kept in memory only.
 
+        site: The site of the writes. None: unknown.
+
     Raises:
         ConfigurationError: The file exists already.
     """
@@ -117,7 +120,8 @@ class UndoLog:
 
     is_dry = False
 
-    def __init__(self, path: "Union[str, PathLike[str], None]" = None) -> None:
+    def __init__(self, path: "Union[str, PathLike[str], None]" = None, *, site: Optional[str] = None) -> None:
+        self.site = site
         self.entries: List[UndoEntry] = []
         self._numbers = itertools.count(1)
         self._path = path
@@ -129,7 +133,7 @@ class UndoLog:
             except FileExistsError as error:
                 msg = f"{path} exists already, and may hold another log. Pass the path of a new file."
                 raise ConfigurationError(msg) from error
-            self._append({"sgextended_undo": FORMAT})
+            self._append({"sgextended_undo": FORMAT, **({} if site is None else {"site": site})})
 
     @classmethod
     def read(cls, path: "Union[str, PathLike[str]]") -> "UndoLog":
@@ -149,7 +153,7 @@ class UndoLog:
             try:
                 row = json.loads(line, object_hook=_from_json)
                 if number == 1:
-                    version = row["sgextended_undo"]
+                    version, log.site = row["sgextended_undo"], row.get("site")
                     continue
                 entry = UndoEntry(**row)
                 entry.call = entry.call or entry.number  # the former format has no calls
@@ -276,7 +280,11 @@ class UndoLog:
         Returns:
             The writes that were undone, and those that were not, with the reason: a value was changed later, the
             outcome of the write is unknown, or the method cannot be undone, such as an upload.
+
+        Raises:
+            ConfigurationError: The client is for another site than the writes of the log. Nothing was sent.
         """
+        check_recorded_site("This undo log", self.site, recorded_site(getattr(sg, "base_url", None)))
         return _Undoing(sg, self.entries).run()
 
 

@@ -24,6 +24,8 @@ def printed(monkeypatch, tmp_path, capfd):
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("COLUMNS", "100")
         monkeypatch.chdir(tmp_path)
+        ((table, _shown),) = examples_of("cli.md", "csv")
+        (tmp_path / "plan.csv").write_text(table, encoding="utf-8")
 
         def type_in(line):
             monkeypatch.setattr(sys, "argv", shlex.split(line))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sgextended import SGExtended
+from sgextended.domain.batches import Report
 from sgextended.localsite import LocalSite
 
 TEXT = (Path(__file__).parent.parent.parent / "docs" / "domain.md").read_text(encoding="utf-8")
@@ -21,77 +22,74 @@ ELSEWHERE = "sgextended.domain.typed.read_write"
 
 
 @pytest.fixture(scope="module")
-def sg(make_sg):
+def results(tmp_path_factory):
     """
-    A client of the demo production, with added dependent files, a time log and a booking, for the current user Zoe.
-    """
-    with LocalSite(demo=True) as site:
-        script = make_sg(site)
-        zoe = script.find_users("zoe*")[0]
-        show = script.find_projects(tank_name="emb")[0]
-        task = script.find_tasks(script.find_shots(show)[0])[0]
-        script.create("TimeLog", {"entity": task, "project": show, "user": zoe, "date": "2026-03-09", "duration": 60})
-        script.create("Booking", {"user": zoe, "start_date": "2026-03-01", "end_date": "2026-03-10", "vacation": True})
-        script.create("Note", {"project": show, "subject": "Look", "addressings_to": [zoe]})
-        scene = script.create("PublishedFileType", {"code": "Maya Scene", "short_name": "maya_scene"})
-        common = {"project": show, "entity": task["entity"], "task": task, "published_file_type": scene}
-        model = script.create("PublishedFile", {"project": show, "code": "model", "version_number": 1})
-        for number in (1, 2):
-            data = {**common, "code": f"scene.v{number}", "name": "scene", "version_number": number}
-            script.create("PublishedFile", {**data, "upstream_published_files": [model]})
-        storage = {"linux_path": "/mnt/emb", "mac_path": "/Volumes/emb", "windows_path": "P:\\emb"}
-        script.create("LocalStorage", {"code": "emb", **storage})
-        yield make_sg(site, sudo_as_login=zoe["login"])
+    The results of the lines of the examples, as pairs of the line and its result, and the names that the lines define.
 
-
-@pytest.fixture(scope="module", autouse=True)
-def files(tmp_path_factory):
+    The site is the demo production as the command on the page starts it, and ``sg`` is made by the line on the page.
+    Nothing else is made ready: the folder is empty.
     """
-    Change to a folder with the files that the page uploads.
-    """
-    folder = tmp_path_factory.mktemp("files")
-    for name in ("turntable.mov", "notes.txt"):
-        (folder / name).write_text(name)
+    (options,) = re.findall(r"sgextended site --demo --port \d+ --script-name (\w+) --api-key (\w+)\n", TEXT)
+    (connect,) = re.findall(r">>> (sg = .*)\n", TEXT)
     before = Path.cwd()
-    os.chdir(folder)
-    yield
+    os.chdir(tmp_path_factory.mktemp("empty"))
+    with LocalSite(demo=True, script_name=options[0], api_key=options[1]) as site:
+        names = {"SGExtended": SGExtended}
+        exec(re.sub(r"http://[\w.:]+", site.url, connect), names)
+        found = []
+        for line in [line for block in BLOCKS for line in block.splitlines() if line]:
+            name = line.partition(" = ")[0]
+            exec(compile(line, f"domain.md: {line}", "exec"), names)
+            found.append((line, names[name]))
+        yield found, names
+        names["sg"].close()
     os.chdir(before)
 
 
-def test_every_line_returns_a_result(sg):
+def shows_something(value):
+    """
+    Return whether a result is neither empty nor, in a list of results, lacks one: a file that was not there.
+    """
+    if isinstance(value, Report):
+        return shows_something(value.results)
+    if isinstance(value, list):
+        return value != [] and None not in value
+    return bool(value)
+
+
+def test_every_line_returns_a_result(results):
     """
     The lines run in order, and no result is empty, because an example with an empty result shows nothing.
     """
-    names = {"sg": sg}
-    lines = [line for block in BLOCKS for line in block.splitlines() if line]
+    found, _names = results
 
-    assert len(lines) > 40
-    for line in lines:
-        name = line.partition(" = ")[0]
-        exec(compile(line, "domain.md", "exec"), names)
-        assert names[name], line
+    assert len(found) > 80
+    assert [line for line, value in found if not shows_something(value)] == []
 
 
-def test_comments_of_the_examples_are_true(sg):
+def test_comments_of_the_examples_are_true(results):
     """
     The results are as the comments in the examples say.
     """
-    names = {"sg": sg}
-    exec(compile("\n".join(BLOCKS), "domain.md", "exec"), names)
+    names, sg = results[1], results[1]["sg"]
 
-    assert names["scenes"][0]["code"] == "scene.v2"
-    assert [row["code"] for row in names["made_of"]] == ["model"]
+    assert {row["type"] for row in names["made_of"]} == {"PublishedFile"}
     assert names["mine"] == names["hers"]
-    assert names["there"] == "P:\\emb\\shots\\BRG_0010.ma"
+    assert {log["duration"] > 0 for log in names["logs"]} == {True}
+    assert names["away"][0]["user"]["id"] == names["zoe"]["id"]
+    assert names["there"] == "P:\\projects\\emb\\BRG_0010.ma"
     assert [bool(change["added"]) for change in names["history"][-2:]] == [True, False]
-    assert names["me"]["type"] == "HumanUser"
+    assert names["me"]["type"] == "ApiUser"
     assert len(names["new"]) == 250
     assert sg.count("Shot", [["code", "starts_with", "NEW_"]]) == 0
-    assert names["again"] == names["published"]["version_number"] + 1
-    assert Path(names["paths"][0]).read_text() == "turntable.mov"
+    assert (names["published"]["version_number"], names["again"]) == (1, 2)
+    assert [Path(path).read_bytes()[4:12] for path in names["movies"]] == [b"ftypqt  "] * 5
+    assert [Path(path).read_bytes()[:3] for path in names["thumbnails"]] == [b"\xff\xd8\xff"] * 5
+    assert Path(names["paths"][0]).read_bytes() == Path(names["movies"][0]).read_bytes()
     assert [row["id"] for row in names["rows"]] == names["ids"][:20]
     assert names["url"].endswith(f"/detail/Shot/{names['shot']['id']}")
     assert sum(names["by_status"].values()) == len(names["shots"])
+    assert sg.find_unfinished_publishes(hours=0) == []
 
 
 def test_every_function_has_an_example():

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+SITE = "https://sgextended.readthedocs.io/en/latest/"
+TOP = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
 
 
 def anchors_of(page):
@@ -22,7 +24,7 @@ def anchors_of(page):
     }
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*TOP, *DOCS], ids=lambda page: page.name)
 def test_links_have_targets(page):
     """
     Each relative link names a file of the repository, and a heading of that file if it has an anchor.
@@ -36,8 +38,22 @@ def test_links_have_targets(page):
 
 def test_readme_links_to_every_page():
     """
-    The README has a link to each page of the documentation.
+    The README has a link to each page of the documentation site, and to no other. It also works on a package index.
     """
     text = (ROOT / "README.md").read_text(encoding="utf-8")
+    there = {page.relative_to(ROOT / "docs").with_suffix("").as_posix() for page in DOCS}
+    linked = set(re.findall(rf"{re.escape(SITE)}([\w/-]+)\.html", text))
 
-    assert [page.name for page in PAGES[2:] if f"(docs/{page.name})" not in text] == []
+    assert linked <= there
+    assert {name for name in there - linked if not name.startswith("reference/")} == {"index"}
+    assert re.findall(r"\]\((?!https?:)[^)]*\)", text) == []
+
+
+def test_navigation_has_every_page():
+    """
+    The index of the documentation site leads to each page.
+    """
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    tocs = " ".join(re.findall(r"```{toctree}(.*?)```", text, re.DOTALL)).split()
+
+    assert sorted(page.stem for page in (ROOT / "docs").glob("*.md") if page.stem not in {*tocs, "index"}) == []

@@ -123,7 +123,7 @@ def test_python_of_the_page_runs():
         exec(compile(block, "local-site.md", "exec"), names)
         created.append(names["site"].ledger.count("create"))
 
-    assert created == [2, 1]
+    assert created == [2, 1, 0]
 
 
 def test_faults_of_the_page_are_valid():
@@ -135,6 +135,19 @@ def test_faults_of_the_page_are_valid():
     assert len(specs) == 3
     for spec in specs:
         LocalSite(faults=[spec])
+
+
+def test_the_demo_has_the_records_of_the_table(demo_site, make_sg):
+    """
+    The numbers of records in the table are those of the demo production.
+    """
+    part = TEXT.split("## The demo production\n")[1].split("\n## ")[0]
+    numbers = {name: int(number) for name, number in re.findall(r"^\| `(\w+)` \| (\d+) \|", part, re.MULTILINE)}
+    sg = make_sg(demo_site)
+
+    assert len(numbers) > 10
+    assert {name: sg.count(name) for name in numbers} == numbers
+    assert f"{sg.count('TaskDependency')} dependencies" in part
 
 
 def test_every_kind_of_fault_is_in_the_table():

@@ -58,13 +58,17 @@ def test_readme_has_its_examples():
 
 def test_readme_examples_run(names, site, monkeypatch, capsys):
     """
-    Every Python example of the README runs unchanged and counts the assets of the site.
+    Every Python example of the README runs unchanged. The first one prints late tasks of shots and counts of assets.
     """
     for name, value in site.environment().items():
         monkeypatch.setenv(name, value)
 
-    for block in BLOCKS:
-        exec(compile(block, str(README), "exec"), names)
+    exec(compile(BLOCKS[0], str(README), "exec"), names)
+    printed = capsys.readouterr().out
+    exec(compile(BLOCKS[1], str(README), "exec"), names)
 
     assert sum(names["counts"]) == len(names["sg"].find("Asset", [], include_archived_projects=False))
+    assert printed == f"Late tasks: {names['late']}\nAssets of each project: {names['counts']}\n"
+    assert set(names["late"]) == {shot["code"] for shot in names["shots"]}
+    assert any(names["late"].values())
     assert f"{names['counts']}" in capsys.readouterr().out

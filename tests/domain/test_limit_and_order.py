@@ -30,7 +30,7 @@ def finders():
 @pytest.fixture(scope="module")
 def site():
     """
-    A demo production, with dependent files.
+    A demo production.
     """
     with LocalSite(demo=True) as site:
         yield site

@@ -15,7 +15,7 @@ from sgextended.localsite import LocalSite
 @pytest.fixture(scope="module")
 def site():
     """
-    A demo production with a published file type.
+    A demo production.
     """
     with LocalSite(demo=True) as site:
         yield site
@@ -26,9 +26,7 @@ def sg(site, make_sg):
     """
     A client of that site.
     """
-    sg = make_sg(site)
-    sg.create("PublishedFileType", {"code": "Maya Scene", "short_name": "maya_scene"})
-    return sg
+    return make_sg(site)
 
 
 @pytest.mark.parametrize(

@@ -395,7 +395,7 @@ def test_threads_that_wait_for_the_same_fail_together(echo):
 
     def ask(_number):
         with pytest.raises(Unreachable, match="nobody there"):
-            transport.once("what all need", make)
+            transport.shared.once("what all need", make)
         return True
 
     def waiting(key):
@@ -414,4 +414,4 @@ def test_threads_that_wait_for_the_same_fail_together(echo):
     watcher.join(GUARD)
 
     assert len(tries) == 1
-    assert transport.once("what all need", lambda: "known") == "known"
+    assert transport.shared.once("what all need", lambda: "known") == "known"

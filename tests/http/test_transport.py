@@ -303,7 +303,7 @@ def test_once_runs_once_for_all_threads():
 
     def ask(_number):
         barrier.wait(GUARD)
-        return transport.once("key", make)
+        return transport.shared.once("key", make)
 
     assert len(set(map(id, in_threads(8, ask)))) == 1
     assert len(made) == 1
@@ -316,9 +316,9 @@ def test_once_keeps_no_failure():
     transport = Transport(Endpoint(scheme="http", host="x", port=1, proxy=None, ca_file="", connections=1))
 
     with pytest.raises(ZeroDivisionError):
-        transport.once("key", lambda: 1 / 0)
+        transport.shared.once("key", lambda: 1 / 0)
 
-    assert transport.once("key", lambda: "made") == "made"
+    assert transport.shared.once("key", lambda: "made") == "made"
 
 
 def test_once_may_ask_within():
@@ -327,7 +327,7 @@ def test_once_may_ask_within():
     """
     transport = Transport(Endpoint(scheme="http", host="x", port=1, proxy=None, ca_file="", connections=1))
 
-    assert transport.once("a", lambda: transport.once("b", lambda: 1) + 1) == 2
+    assert transport.shared.once("a", lambda: transport.shared.once("b", lambda: 1) + 1) == 2
 
 
 def test_transport_is_shared_by_equal_endpoints(echo):
@@ -409,7 +409,7 @@ def test_fork_is_not_blocked_by_a_busy_parent(make_server):
     endpoint = make_endpoint(server)
 
     def hold():
-        transport.once("slow", lambda: holding.set() or leave.wait(GUARD))
+        transport.shared.once("slow", lambda: holding.set() or leave.wait(GUARD))
 
     transport = transport_to(endpoint)
     holder = threading.Thread(target=hold)
@@ -419,7 +419,7 @@ def test_fork_is_not_blocked_by_a_busy_parent(make_server):
     ours, theirs = context.Pipe()
 
     def child():
-        theirs.send(transport_to(endpoint).once("slow", lambda: post(transport_to(endpoint), b"child").body))
+        theirs.send(transport_to(endpoint).shared.once("slow", lambda: post(transport_to(endpoint), b"child").body))
 
     process = context.Process(target=child)
     process.start()

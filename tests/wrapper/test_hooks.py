@@ -2,12 +2,14 @@
 The hooks of a studio's class: their arguments, their effects, and their absence in plain wrappers.
 """
 
+import functools
 import gc
 import inspect
 import logging
 import pickle
 import threading
 import weakref
+from unittest import mock
 
 import attrs
 import pytest
@@ -228,6 +230,30 @@ def test_a_hook_set_on_an_instance_is_called(site):
     sg.clone().find("Shot", [])
 
     assert [call.rpc for call in told] == ["read", "read"]
+
+
+def test_a_hook_that_wraps_the_default_hook_is_called(site):
+    """
+    A default hook does nothing and is not called. A hook with copied attributes of the default, or a mock, is called.
+    """
+    told = []
+
+    class Studio(SGExtended):
+        @functools.wraps(SGExtended.on_call)
+        def on_call(self, call):
+            told.append(call.rpc)
+            super().on_call(call)
+
+    mocked = SGExtended(site=site)
+    mocked.on_call = mock.Mock()
+
+    Studio(site=site).find("Shot", [])
+    with mocked.trace() as trace:
+        mocked.find("Shot", [])
+
+    assert told == ["read"]
+    assert [call.args[0].rpc for call in mocked.on_call.mock_calls] == ["read"]
+    assert trace.total.calls == 1
 
 
 # --- before_write and after_write

@@ -26,6 +26,7 @@ from sgextended.cli.shared.usage_error import UsageError
 from sgextended.client.protocol.client_config import server_of
 from sgextended.client.protocol.site_clock import site_clock_of, ticks
 from sgextended.errors import CallError, ConfigurationError, HTTPStatusError, SessionExpired, TransportError
+from sgextended.events.log.start_position import silent_scripts
 from sgextended.http.proxy import environment_proxies
 from sgextended.http.retry import BUSY
 from sgextended.http.socket_opener import tls_context
@@ -117,6 +118,7 @@ def examine(connect: Connect) -> Iterator[Finding]:
         ("site", lambda: _check_site(sg)),
         ("clock", lambda: _check_clock(sg)),
         ("credentials", lambda: _check_credentials(sg)),
+        ("events", lambda: _check_events(sg)),
         ("latency", lambda: _check_latency(sg)),
         ("throughput", lambda: _check_throughput(sg)),
     ]
@@ -348,6 +350,22 @@ def _check_credentials(sg: SGExtended) -> Tuple[str, str, str]:
     name = me.get("name") or me.get("firstname") or ""
     sudo = f", acting as {sg.site.sudo_as_login}" if sg.site.sudo_as_login and sg.site.script_name else ""
     return "ok", f"{me['type']} {me.get('id', '')} {name}{sudo}".strip(), ""
+
+
+def _check_events(sg: SGExtended) -> Tuple[str, str, str]:
+    """
+    Check whether the writes of the caller leave entries in the event log.
+    """
+    silent = silent_scripts(sg)
+    script = sg.site.script_name
+    if script in silent:
+        return (
+            "warning",
+            "the writes of this script leave no events, so nobody can follow them",
+            "Switch on 'Generate Events' (generate_event_log_entries) for it on the Scripts page of the site.",
+        )
+    found = "the writes of this caller leave events"
+    return "ok", f"{found}; those of these scripts do not: {', '.join(silent)}" if silent else found, ""
 
 
 def _check_latency(sg: SGExtended) -> Tuple[str, str, str]:

@@ -5,7 +5,7 @@ What ``sgextended pull`` copies: the entity types, filters and fields; and how a
 import datetime as dt
 import hashlib
 import re
-from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from attrs import frozen
 
@@ -260,7 +260,7 @@ class RecordSerializer:
     def __init__(self, selection: Selection, *, is_anonymous: bool = False) -> None:
         self._selection = selection
         self._is_anonymous = is_anonymous
-        self.links: Dict[str, set] = {}  # type: ignore[type-arg]  # of ids
+        self.links: Dict[str, Set[int]] = {}
 
     def serialize(self, entity: Mapping[str, Any], *, is_retired: bool = False) -> Dict[str, Any]:
         """

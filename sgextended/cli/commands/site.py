@@ -9,9 +9,10 @@ import logging
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Iterator, List, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Iterator, List, Optional, Sequence
 
 import typer
+from attrs import frozen
 from rich.console import Console
 
 from sgextended.cli.shared.output import plural
@@ -127,6 +128,18 @@ def site(
             "--strict/--lenient", help="Refuse what a live site may refuse, where that is not known for sure."
         ),
     ] = True,
+    webhook: Annotated[
+        Optional[List[str]],
+        typer.Option(
+            "--webhook",
+            metavar="URL",
+            help="Receiver on this machine to which the site sends its events. Can be given several times.",
+        ),
+    ] = None,
+    webhook_secret_file: Annotated[
+        Optional[Path],
+        typer.Option(metavar="FILE", dir_okay=False, help="File with the secret that signs what receivers get."),
+    ] = None,
     access_log: Annotated[
         Optional[str], typer.Option(metavar="FILE", help="Log each call as a line in this file; - logs to stderr.")
     ] = None,
@@ -144,6 +157,7 @@ def site(
     serve(
         accounts=accounts,
         access_log=access_log,
+        receivers=Receivers(urls=webhook or [], secret_file=webhook_secret_file),
         port=port,
         db=db,
         data=load,
@@ -188,7 +202,38 @@ def site_backup(
     back_up(db, target)
 
 
-def serve(*, accounts: Accounts, access_log: Optional[str], **options: Any) -> None:
+@frozen(kw_only=True)
+class Receivers:
+    """
+    The receivers of a site's events.
+
+    Attributes:
+        urls: The address of each receiver.
+
+        secret_file: The file with the secret of the signatures. None: requests are not signed.
+    """
+
+    urls: Sequence[str] = ()
+    secret_file: Optional[Path] = None
+
+    def add_to(self, site: "LocalSite") -> None:
+        """
+        Make the site send its events to the receivers.
+
+        Raises:
+            ValueError: The file is empty, is not text, or is given without a receiver; or an address is not allowed.
+            OSError: The file cannot be read.
+        """
+        secret = None
+        if self.secret_file is not None:
+            if not self.urls:
+                raise ValueError("--webhook-secret-file was given without a receiver. Name one with --webhook.")
+            secret = self.secret_file.read_text(encoding="utf-8").rstrip("\r\n")
+        for url in self.urls:
+            site.webhooks.add(url, secret=secret)
+
+
+def serve(*, accounts: Accounts, access_log: Optional[str], receivers: Receivers, **options: Any) -> None:
     """
     Serve a site until SIGINT or SIGTERM.
 
@@ -198,6 +243,8 @@ def serve(*, accounts: Accounts, access_log: Optional[str], **options: Any) -> N
         accounts: The additional accounts.
 
         access_log: The file to which each call adds a line. ``-`` is stderr, None is no log.
+
+        receivers: The receivers of the site's events.
 
         **options: Arguments of `LocalSite`.
     """
@@ -211,6 +258,7 @@ def serve(*, accounts: Accounts, access_log: Optional[str], **options: Any) -> N
             line += f" api_key={site.api_key}"
         if site.ca_file:
             line += f" ca_file={site.ca_file}"
+        line += f" pages={site.page_url}"
         for each in (line, *accounts.add_to(site), *_addresses(site)):
             typer.echo(each)
         if site.store.loaded is not None:
@@ -219,6 +267,7 @@ def serve(*, accounts: Accounts, access_log: Optional[str], **options: Any) -> N
 
     try:
         site = LocalSite(**options)
+        _add_receivers(site, receivers)
         with private_files(), _access_log(access_log):
             serve_site(site, announce)
     except ValueError as error:  # such as a fault that is not valid, a file of another program, or a login in use
@@ -230,13 +279,23 @@ def serve(*, accounts: Accounts, access_log: Optional[str], **options: Any) -> N
         )
 
 
+def _add_receivers(site: "LocalSite", receivers: Receivers) -> None:
+    try:
+        receivers.add_to(site)
+    except OSError as error:
+        sys.exit(
+            f"sgextended: The secret of the webhooks cannot be read. {error}. Name a file that you may read with "
+            "--webhook-secret-file."
+        )
+
+
 def _addresses(site: "LocalSite") -> Iterator[str]:
     """
-    Yield the lines to print that say how browsers and other machines reach a site.
+    Yield the lines to print that say how other machines reach a site.
     """
-    yield f"Pages: {site.page_url}"
-    if site.other_urls:
-        yield f"From other machines: {' '.join(site.other_urls)}"
+    if not site.other_urls:
+        return
+    yield f"From other machines: {' '.join(site.other_urls)}"
     if site.ca_file:
         yield f"Clients need: export SHOTGUN_API_CACERTS={shlex.quote(str(Path(site.ca_file).resolve()))}"
 

@@ -34,8 +34,7 @@ def load_function(spec: str) -> Callable[[Any, Any], Any]:
     where, colon, name = spec.rpartition(":")
     if not colon or not where or not name or len(where) == 1:  # C:\tools.py is a path without a function
         raise UsageError(f"{spec!r} does not name a function. Write module:function, or path/to/file.py:function.")
-    module = _load_file(Path(where)) if where.endswith(".py") or Path(where).is_file() else _load_module(where)
-    function: Any = module
+    function: Any = load_module(where)
     for part in name.split("."):
         if not hasattr(function, part):
             known = [each for each in dir(function) if callable(getattr(function, each)) and not each.startswith("_")]
@@ -43,6 +42,19 @@ def load_function(spec: str) -> Callable[[Any, Any], Any]:
         function = getattr(function, part)
     _check(function, spec)
     return function  # type: ignore[no-any-return]
+
+
+def load_module(spec: str) -> ModuleType:
+    """
+    Return the module that *spec* names.
+
+    Args:
+        spec: ``package.module``, or ``path/to/file.py``.
+
+    Raises:
+        UsageError: There is no such module, or it cannot be imported.
+    """
+    return _load_file(Path(spec)) if spec.endswith(".py") or Path(spec).is_file() else _load_module(spec)
 
 
 def _load_module(name: str) -> ModuleType:

@@ -46,12 +46,15 @@ class RedactingConfig(_Config):
     change.
     """
 
-    api_key = _Hidden()
-    user_password = _Hidden()
-    auth_token = _Hidden()
-    session_token = _Hidden()
-    authorization = _Hidden()
-    proxy_pass = _Hidden()
+    api_key: Any = _Hidden()
+    user_password: Any = _Hidden()
+    auth_token: Any = _Hidden()
+    session_token: Any = _Hidden()
+    authorization: Any = _Hidden()
+    proxy_pass: Any = _Hidden()
+    proxy_server: Optional[str]
+    proxy_port: int
+    proxy_user: Optional[str]
 
     def __init__(self, sg: Any) -> None:
         super().__init__(sg)

@@ -3,22 +3,29 @@ The readable text of an error page: messages quote what a person reads, not the 
 """
 
 import re
-from html import unescape
+from typing import TYPE_CHECKING
+
+from sgextended.lazy_import import lazy_module
+
+if TYPE_CHECKING:
+    import html
+else:
+    html = lazy_module("html")
 
 #: The part of a body that is searched, and the part of its text that is quoted.
 _SEARCHED, _QUOTED = 20_000, 300
 
-_TITLE = re.compile(r"<title\b[^>]*>([^<]*)", re.IGNORECASE)
-_INVISIBLE = re.compile(r"<!--.*?(?:-->|$)|<(script|style|head)\b.*?(?:</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"<[a-zA-Z/!][^>]*>?")
+_TITLE = r"(?i)<title\b[^>]*>([^<]*)"
+_INVISIBLE = r"(?is)<!--.*?(?:-->|$)|<(script|style|head)\b.*?(?:</\1\s*>|$)"
+_TAG = r"<[a-zA-Z/!][^>]*>?"
 
 
 def page_title(body: bytes) -> str:
     """
     Return the title of an HTML page in parentheses, after a space; "" if it has none.
     """
-    found = _TITLE.search(body[:_SEARCHED].decode("utf-8", "replace"))
-    title = _one_line(unescape(found.group(1)))[:120] if found else ""
+    found = re.search(_TITLE, body[:_SEARCHED].decode("utf-8", "replace"))
+    title = _one_line(_unescaped(found.group(1)))[:120] if found else ""
     return f" ({title})" if title else ""
 
 
@@ -28,9 +35,16 @@ def readable_text(body: bytes) -> str:
     """
     text = body[:_SEARCHED].decode("utf-8", "replace")
     if "<" in text:
-        text = unescape(_TAG.sub(" ", _INVISIBLE.sub(" ", text)))
+        text = _unescaped(re.sub(_TAG, " ", re.sub(_INVISIBLE, " ", text)))
     text = _one_line("".join(char if char.isprintable() else " " for char in text))
     return text if len(text) <= _QUOTED else f"{text[:_QUOTED]} ..."
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return html.unescape(text)
+    except ImportError:  # at the end of the interpreter nothing can be imported: the message shows &amp; for &
+        return text
 
 
 def _one_line(text: str) -> str:

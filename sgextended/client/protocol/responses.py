@@ -58,7 +58,7 @@ def as_first_attempt(method: str, params: Any, reply: Any) -> Any:
         return {**reply, "results": True}  # the first attempt has done it
     if method == "batch" and isinstance(results, list):
         return {**reply, "results": [_as_first_attempt_of_request(*pair) for pair in zip(params, results)]}
-    if reply.get("exception") and _NOT_FOUND.search(str(reply.get("message"))):
+    if reply.get("exception") and re.search(_NOT_FOUND, str(reply.get("message"))):
         if method == "schema_field_delete":
             return {"results": True}
         if method == "batch" and any(request.get("request_type") == "delete" for request in params):
@@ -72,7 +72,7 @@ def as_first_attempt(method: str, params: Any, reply: Any) -> Any:
 
 
 _TRUE_ONLY_ONCE = frozenset({"delete", "revive"})
-_NOT_FOUND = re.compile(r"does(n't| not) exist")
+_NOT_FOUND = r"does(n't| not) exist"
 
 
 def _as_first_attempt_of_request(request: Any, result: Any) -> Any:
@@ -154,7 +154,7 @@ def may_be_non_json(method: str) -> bool:
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: The paths of a site for calls and for the forms of uploads. What precedes them is part of the site's address.
-_SITE_PATH = re.compile(r"/(api3/json|upload/\w+)/?$")
+_SITE_PATH = r"/(api3/json|upload/\w+)/?$"
 
 
 #: The path to which a site with single sign-on redirects a call whose session has ended.
@@ -195,6 +195,11 @@ def http_status_error(
     elif code == 403:
         # The body has the reason why the site blocks this address.
         text += f": {readable_text(reply)}"
+    elif code == 404:
+        advice = (
+            " There is no site at this address. The address of a site is that of its start page, without the path of a "
+            "page, such as https://studio.shotgrid.autodesk.com."
+        )
     elif code == 503:
         text = "the site is down for maintenance or too busy"
     return HTTPStatusError(
@@ -217,7 +222,7 @@ def _redirect_advice(location: str) -> str:
         return ""
     host = parts.netloc.rpartition("@")[2]
     where = f"{parts.scheme}://{host}{parts.path}" if host else parts.path
-    found = _SITE_PATH.search(parts.path)
+    found = re.search(_SITE_PATH, parts.path)
     if not host or not found:
         return f" It redirects to {where}. Open the address in a browser to see why." if where else ""
     address = f"{parts.scheme}://{host}{parts.path[: found.start()]}"

@@ -27,7 +27,7 @@ def _clock_that_counts_sleep() -> Callable[[], float]:
 
 
 #: Returns the seconds of a clock that is never set. It differs from ``time.monotonic`` in that it counts sleep.
-ticks = _clock_that_counts_sleep()
+ticks: Callable[[], float] = _clock_that_counts_sleep()
 
 
 class SiteClock:

@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterator, Tuple
 from sgextended.errors import InvalidArgumentError
 from sgextended.secret import HIDDEN, is_secret_name
 
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_SURROGATE = r"[\ud800-\udfff]"
 #: The keys of the protocol for the name of a field in a write and in a filter, and for the name of a property.
 _NAMES = ("field_name", "path", "property_name")
 _LONGEST = 80  # characters of a value that are quoted
@@ -41,7 +41,7 @@ def unencodable_text_error(payload: Any) -> InvalidArgumentError:
 
 def _found(value: Any, name: str) -> Iterator[Tuple[str, str]]:
     if isinstance(value, str):
-        if _SURROGATE.search(value):
+        if re.search(_SURROGATE, value):
             yield name, value
     elif isinstance(value, dict):
         own = next((value[key] for key in _NAMES if isinstance(value.get(key), str)), None)

@@ -13,7 +13,7 @@ import tempfile
 import time
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, Iterator, NamedTuple, Optional, Tuple, Union
+from typing import Any, BinaryIO, Callable, Dict, Iterator, Optional, Tuple, Union
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 from urllib.request import url2pathname
 
@@ -187,9 +187,9 @@ class Downloads(Transfers):
         if refused is not None and refused == self.config.secret("session_token"):
             self._renew_session(refused)
         transport, key = self._transport, ("download session", *identity_of(self.config).values())
-        found = transport.once(key, self._new_download_session)
+        found = transport.shared.once(key, self._new_download_session)
         if found.token == refused and time.monotonic() - found.made > NEW_SESSION_SECONDS:
-            found = transport.renew(key, found, self._new_download_session)
+            found = transport.shared.renew(key, found, self._new_download_session)
         return found.token
 
     def _new_download_session(self) -> "_Session":
@@ -199,13 +199,15 @@ class Downloads(Transfers):
         return self._download_session(refused) != refused
 
 
-class _Session(NamedTuple):
+class _Session:
     """
     A session for downloads, and its time of creation in seconds of the monotonic clock.
     """
 
-    token: Secret
-    made: float
+    __slots__ = ("made", "token")
+
+    def __init__(self, token: Secret, made: float) -> None:
+        self.token, self.made = token, made
 
 
 class _Receiver:

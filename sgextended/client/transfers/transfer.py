@@ -108,6 +108,8 @@ class FilePart:
         moved: Called with the number of bytes sent, after each chunk.
     """
 
+    size: int
+
     def __init__(
         self,
         file: BinaryIO,
@@ -150,6 +152,8 @@ class JoinedBody:
     """
     A request body of several parts: bytes and parts of files, in this order.
     """
+
+    size: int
 
     def __init__(self, parts: List[Union[bytes, FilePart]]) -> None:
         self._parts = parts

@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Dict, List, Mapping, Optional, Tuple, Union
 from urllib.parse import urlencode, urlsplit
 
-from attrs import define
-
 from sgextended.client.protocol.client_config import identity_of
 from sgextended.client.protocol.responses import http_status_error, web_page_error
 from sgextended.client.protocol.unencodable_text import check_texts
@@ -68,14 +66,14 @@ PARTS_AT_ONCE = 4
 _FIELDS_IN_ERRORS = ("entity_type", "entity_id", "field_name", "display_name", "filename", "entities", "source_entity")
 
 
-@define(eq=False, repr=False)
-class _Upload:
+class _Upload:  # attrs would generate its methods at each import
     """
     One file that is being uploaded.
     """
 
-    progress: Progress
-    renew: Callable[[], Dict[str, Any]] = dict  # requests a new upload URL
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.renew: Callable[[], Dict[str, Any]] = dict  # requests a new upload URL
 
 
 _current: "ScopedValue[Optional[_Upload]]" = ScopedValue("sgextended_upload", None)

@@ -73,6 +73,8 @@ class QueryFieldReader:
         user: The person for whom "Me" stands. None: the current user.
     """
 
+    schema: SiteSchema
+
     def __init__(self, sg: Any, entity_type: str, user: Optional[Entity] = None) -> None:
         self._sg, self._type = sg, entity_type
         self._user: Any = None if user is None else to_link(user, "user", PEOPLE)

@@ -60,8 +60,7 @@ def single(column: str, *, descending: bool = True, limit: int = 1) -> dict[str,
     }
 
 
-def add_query_field(
-    tx: Transaction,
+def query_field(
     entity_type: str,
     label: str,
     query: tuple[str, dict[str, Any]],
@@ -70,13 +69,11 @@ def add_query_field(
     field: str = "id",
     value: Any = None,
     description: Optional[str] = None,
-) -> str:
+) -> Field:
     """
-    Create a query field and return its name, which is derived from its label.
+    Return a new query field. Its name is derived from its label.
 
     Args:
-        tx: The transaction of the request.
-
         entity_type: The type that gets the field.
 
         label: The label that people see.
@@ -102,6 +99,15 @@ def add_query_field(
         "summary_value": value,
         "query": {"entity_type": found_type, "filters": filters},
     }
-    draft = Field(entity_type=entity_type, name=name, data_type="summary", label=label, custom=True, remarks=remarks)
-    add_fields(tx, [draft])
-    return name
+    return Field(entity_type=entity_type, name=name, data_type="summary", label=label, custom=True, remarks=remarks)
+
+
+def add_query_field(
+    tx: Transaction, entity_type: str, label: str, query: tuple[str, dict[str, Any]], summary: str, **options: Any
+) -> str:
+    """
+    Create a query field and return its name. The arguments are those of ``query_field``.
+    """
+    made = query_field(entity_type, label, query, summary, **options)
+    add_fields(tx, [made])
+    return made.name

@@ -7,20 +7,22 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Optional
 
+from sgextended.localsite.custom_fields.field_storage import add_fields
 from sgextended.localsite.custom_fields.query_field_definitions import (
     CURRENT_PROJECT,
     ME,
-    add_query_field,
     condition,
     current,
     group,
+    query_field,
     single,
 )
 from sgextended.localsite.storage.single_row_writes import insert_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from sgextended.localsite.schema.entity_types import Field
     from sgextended.localsite.storage.transaction import Transaction
 
 _WIDGET = "SG.Widget.EntityQuery.EntityQueryPage"
@@ -31,12 +33,16 @@ def insert_query_fields(tx: Transaction) -> None:
     """
     Insert the demo's query fields.
     """
-    for entity_type in ("Asset", "Shot"):
-        _task_counting_query_fields(tx, entity_type)
-    _shot_query_fields(tx)
-    _asset_query_fields(tx)
-    _sequence_query_fields(tx)
-    _task_query_fields(tx)
+    add_fields(
+        tx,
+        [
+            *(field for entity_type in ("Asset", "Shot") for field in _task_counting_query_fields(entity_type)),
+            *_shot_query_fields(),
+            *_asset_query_fields(),
+            *_sequence_query_fields(),
+            *_task_query_fields(),
+        ],
+    )
 
 
 def insert_pages(tx: Transaction, moment: str) -> None:
@@ -81,69 +87,67 @@ def insert_pages(tx: Transaction, moment: str) -> None:
     insert_rows(tx, "PageSetting", settings)
 
 
-def _task_counting_query_fields(tx: Transaction, entity_type: str) -> None:
+def _task_counting_query_fields(entity_type: str) -> Iterator[Field]:
     mine = condition("entity", "is", current(entity_type))
 
-    def add(label: str, summary: str, *more: dict[str, Any], **options: Any) -> None:
-        add_query_field(tx, entity_type, label, ("Task", group("and", mine, *more)), summary, **options)
+    def of_tasks(label: str, summary: str, *more: dict[str, Any], **options: Any) -> Field:
+        return query_field(entity_type, label, ("Task", group("and", mine, *more)), summary, **options)
 
-    add("Open Tasks", "record_count", _OPEN, description="Tasks that are neither final nor omitted.")
-    add("Bid Total", "sum", field="est_in_mins")
-    add("Average Task Duration", "average", field="duration")
-    add("First Start", "minimum", field="start_date")
-    add("Last Due", "maximum", field="due_date")
-    add("Tasks Final", "status_percentage", field="sg_status_list", value="fin")
-    add("Tasks Final Exactly", "status_percentage_as_float", field="sg_status_list", value="fin")
-    add("Task Status", "status_list", field="sg_status_list")
-    add("Milestones Share", "percentage", field="milestone")
-    add("My Tasks", "count", condition("task_assignees", "is", ME), field="content")
+    yield of_tasks("Open Tasks", "record_count", _OPEN, description="Tasks that are neither final nor omitted.")
+    yield of_tasks("Bid Total", "sum", field="est_in_mins")
+    yield of_tasks("Average Task Duration", "average", field="duration")
+    yield of_tasks("First Start", "minimum", field="start_date")
+    yield of_tasks("Last Due", "maximum", field="due_date")
+    yield of_tasks("Tasks Final", "status_percentage", field="sg_status_list", value="fin")
+    yield of_tasks("Tasks Final Exactly", "status_percentage_as_float", field="sg_status_list", value="fin")
+    yield of_tasks("Task Status", "status_list", field="sg_status_list")
+    yield of_tasks("Milestones Share", "percentage", field="milestone")
+    yield of_tasks("My Tasks", "count", condition("task_assignees", "is", ME), field="content")
     latest = ("Version", group("and", condition("entity", "is", current(entity_type))))
-    add_query_field(
-        tx, entity_type, "Latest Version", latest, "single_record", field="code", value=single("created_at")
-    )
+    yield query_field(entity_type, "Latest Version", latest, "single_record", field="code", value=single("created_at"))
     three = single("created_at", limit=3)
-    add_query_field(tx, entity_type, "Latest Artists", latest, "single_record", field="user", value=three)
+    yield query_field(entity_type, "Latest Artists", latest, "single_record", field="user", value=three)
 
 
-def _shot_query_fields(tx: Transaction) -> None:
+def _shot_query_fields() -> Iterator[Field]:
     shot = condition("entity", "is", current("Shot"))
     soon = group("and", condition("sg_status_list", "is", "rdy"), condition("due_date", "in_next", 7, "DAY"))
     busy = group("or", condition("sg_status_list", "is", "ip"), soon)
     ignored = condition("step.Step.short_name", "is", "ANM", active=False)
-    add_query_field(tx, "Shot", "Busy Tasks", ("Task", group("and", shot, busy, ignored)), "record_count")
+    yield query_field("Shot", "Busy Tasks", ("Task", group("and", shot, busy, ignored)), "record_count")
     next_due = ("Task", group("and", shot, _OPEN))
     order = single("due_date", descending=False)
-    add_query_field(tx, "Shot", "Next Task", next_due, "single_record", field="content", value=order)
+    yield query_field("Shot", "Next Task", next_due, "single_record", field="content", value=order)
     characters = group("and", condition("shots", "is", current("Shot")), condition("sg_asset_type", "is", "Character"))
     names = single("code", descending=False, limit=10)
-    add_query_field(tx, "Shot", "Characters", ("Asset", characters), "single_record", field="code", value=names)
+    yield query_field("Shot", "Characters", ("Asset", characters), "single_record", field="code", value=names)
 
 
-def _asset_query_fields(tx: Transaction) -> None:
+def _asset_query_fields() -> Iterator[Field]:
     shots = group("and", condition("assets", "is", current("Asset")), condition("project", "is", CURRENT_PROJECT))
-    add_query_field(tx, "Asset", "Shot Count", ("Shot", shots), "record_count")
-    add_query_field(tx, "Asset", "Frames", ("Shot", shots), "sum", field="sg_cut_duration")
+    yield query_field("Asset", "Shot Count", ("Shot", shots), "record_count")
+    yield query_field("Asset", "Frames", ("Shot", shots), "sum", field="sg_cut_duration")
 
 
-def _sequence_query_fields(tx: Transaction) -> None:
+def _sequence_query_fields() -> Iterator[Field]:
     mine = condition("sg_sequence", "is", current("Sequence"))
-    add_query_field(tx, "Sequence", "Shot Total", ("Shot", group("and", mine)), "record_count")
-    add_query_field(tx, "Sequence", "Cut Length", ("Shot", group("and", mine)), "sum", field="sg_cut_duration")
-    add_query_field(tx, "Sequence", "Average Cut", ("Shot", group("and", mine)), "average", field="sg_cut_duration")
+    yield query_field("Sequence", "Shot Total", ("Shot", group("and", mine)), "record_count")
+    yield query_field("Sequence", "Cut Length", ("Shot", group("and", mine)), "sum", field="sg_cut_duration")
+    yield query_field("Sequence", "Average Cut", ("Shot", group("and", mine)), "average", field="sg_cut_duration")
     deep = group("and", condition("entity.Shot.sg_sequence", "is", current("Sequence")), _OPEN)
-    add_query_field(tx, "Sequence", "Open Shot Tasks", ("Task", deep), "record_count")
+    yield query_field("Sequence", "Open Shot Tasks", ("Task", deep), "record_count")
     final = ("Shot", group("and", mine))
-    add_query_field(tx, "Sequence", "Shots Final", final, "status_percentage", field="sg_status_list", value="fin")
+    yield query_field("Sequence", "Shots Final", final, "status_percentage", field="sg_status_list", value="fin")
 
 
-def _task_query_fields(tx: Transaction) -> None:
+def _task_query_fields() -> Iterator[Field]:
     versions = ("Version", group("and", condition("sg_task", "is", current("Task"))))
-    add_query_field(tx, "Task", "Version Count", versions, "record_count")
-    add_query_field(tx, "Task", "Latest Take", versions, "single_record", field="code", value=single("created_at"))
+    yield query_field("Task", "Version Count", versions, "record_count")
+    yield query_field("Task", "Latest Take", versions, "single_record", field="code", value=single("created_at"))
     notes = ("Note", group("and", condition("tasks", "is", current("Task"))))
-    add_query_field(tx, "Task", "Latest Note", notes, "single_record", field="subject", value=single("created_at"))
+    yield query_field("Task", "Latest Note", notes, "single_record", field="subject", value=single("created_at"))
     logs = ("TimeLog", group("and", condition("entity", "is", current("Task")), condition("user", "is", ME)))
-    add_query_field(tx, "Task", "My Time", logs, "sum", field="duration")
+    yield query_field("Task", "My Time", logs, "sum", field="duration")
 
 
 def _pages() -> Iterable[dict[str, Any]]:

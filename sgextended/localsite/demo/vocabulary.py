@@ -230,3 +230,95 @@ REPLIES = (
     *("Will do for the next version.", "Done, see the new version.", "Good catch, thank you."),
     *("Could we talk about it in dailies?", "Fixed, and I checked the neighbouring shots too."),
 )
+
+#: The login of the person for whom the examples of the documentation are written.
+ME = "zoe.carter"
+
+#: The local storage with the published files.
+STORAGE = {
+    "code": "projects",
+    "description": "All shows, as each platform mounts them.",
+    "linux_path": "/mnt/projects",
+    "mac_path": "/Volumes/projects",
+    "windows_path": "P:\\projects",
+    "uuid": "7d0e4c0a-5b0e-5c53-9d8e-0f1f3f2c6a11",
+}
+
+FILE_TYPES = (
+    *("Maya Scene", "Houdini Scene", "Nuke Script", "Photoshop Image", "Alembic Cache", "Texture", "Rendered Image"),
+)
+
+#: The type and extension of the file in which the work of a step is saved.
+SCENES = {
+    "ART": ("Photoshop Image", "psd"),
+    "MDL": ("Maya Scene", "ma"),
+    "RIG": ("Maya Scene", "ma"),
+    "SRF": ("Maya Scene", "ma"),
+    "LAY": ("Maya Scene", "ma"),
+    "ANM": ("Maya Scene", "ma"),
+    "FX": ("Houdini Scene", "hip"),
+    "LGT": ("Maya Scene", "ma"),
+    "CMP": ("Nuke Script", "nk"),
+}
+
+#: The type and extension of the file that a step makes from its scene for the next step.
+EXPORTS = {
+    "SRF": ("Texture", "tx"),
+    "ANM": ("Alembic Cache", "abc"),
+    "LGT": ("Rendered Image", "exr"),
+}
+
+TIME_LOGS = (
+    *(
+        "Blocking.",
+        "First pass.",
+        "Notes from dailies.",
+        "Clean-up.",
+        "Fixed the references.",
+        "Reviewed with the lead.",
+    ),
+)
+
+TAGS = ("hero", "night", "rain", "damaged", "crowd", "stunt", "long shot", "reuse")
+
+#: A part of an asset's name, and the tag of the assets whose names contain it.
+TAGGED_PARTS = {
+    "hero": "hero",
+    "chr_mira": "hero",
+    "chr_tobin": "hero",
+    "night": "night",
+    "rain": "rain",
+    "broken": "damaged",
+    "damaged": "damaged",
+    "wounded": "damaged",
+}
+
+SHOT_TAGS = ("crowd", "stunt", "long shot", "night", "rain")
+
+#: Title, description and type.
+TICKETS = (
+    ("Playblast is one frame short", "The last frame of the cut is missing in every playblast since Monday.", "Bug"),
+    ("Publish fails for long names", "A publish with a name of more than 64 letters stops without a message.", "Bug"),
+    ("Show the frame range in the shot browser", "Animators look it up by hand for each shot.", "Feature"),
+    ("Rig of the glider flips", "The left wing flips when the controller passes 180 degrees.", "Bug"),
+    ("Export camera to the compositing script", "The camera is copied by hand.", "Feature"),
+    ("Textures load from the wrong drive", "On two machines the paths begin with the old drive.", "Bug"),
+    ("Group shots by sequence on the wall", "The screening room shows them by date.", "Feature"),
+    ("Render layers lose their names", "After a version-up the layers are called layer1, layer2, ...", "Bug"),
+    ("Time logs from the render farm", "Supervisors want the hours of the farm next to those of people.", "Feature"),
+    ("Audio is not in sync", "Two frames off after the retime of the sequence.", "Bug"),
+    ("Thumbnails for deliveries", "Clients ask for a picture on each delivery.", "Feature"),
+    ("Cloth cache is too large", "The cache of one shot fills the disk.", "Bug"),
+)
+
+TICKET_REPLIES = (
+    *("I can reproduce it, thank you.", "Fixed; please restart the application.", "It is in the next release."),
+)
+
+DELIVERIES = ("Weekly dailies", "Trailer shots", "Temp screening", "Reel 2 preview", "Look approval", "Test frames")
+
+CAMERA_REPORT = """\
+Camera report for {code}
+Lens: 35 mm, T4
+Frames: {sg_cut_in}-{sg_cut_out} ({sg_cut_duration})
+"""

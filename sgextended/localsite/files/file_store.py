@@ -156,12 +156,17 @@ class Media:
 
     def replace(self, held: Path) -> None:
         """
-        Replace all files by those of a folder that ``copy`` made.
+        Replace all files by those of a folder that ``copy`` made. Files that are still the same ones stay.
         """
         for part in _PARTS:
+            wanted = {path.name: path for path in (held / part).iterdir()}
             for path in self.files(part):
-                path.unlink()
-            for path in (held / part).iterdir():
+                source = wanted.get(path.name)
+                if source is not None and path.samefile(source):  # hard links to one file
+                    del wanted[path.name]
+                else:
+                    path.unlink()
+            for path in wanted.values():
                 keep(path, self.place(part, path.name))
 
     def place(self, part: str, name: str) -> Path:

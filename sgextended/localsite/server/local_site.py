@@ -21,6 +21,7 @@ from sgextended.localsite.server.running_site import RunningSite
 from sgextended.localsite.services.authentication import Authenticator
 from sgextended.localsite.services.ledger import Ledger
 from sgextended.localsite.services.site_store import Store
+from sgextended.localsite.services.webhooks import Webhooks
 from sgextended.localsite.storage.single_row_writes import update_row
 from sgextended.localsite.storage.transaction import Actor
 from sgextended.localsite.writing.row_inserts import insert_given
@@ -104,6 +105,8 @@ class LocalSite:
     Attributes:
         faults: The mishaps; they may be changed while the site runs.
 
+        webhooks: The receivers of events; they may be changed while the site runs, and stay when it stops.
+
     Raises:
         ValueError: The file is not the database of a site, or options contradict each other.
         OSError: The port is taken.
@@ -142,6 +145,7 @@ class LocalSite:
         self.faults = Faults(latency=latency)
         for mishap in faults:
             self.faults.add(mishap)
+        self.webhooks = Webhooks()
         self._direct_uploads = direct_uploads
         self._link_lifetime, self._thumbnail_delay = link_lifetime, thumbnail_delay
         if demo and data is not None:
@@ -417,6 +421,9 @@ class LocalSite:
             running.store = Store(self._db, data=self._data, strict=self._strict)
             running.closers.append(running.store.close)
             running.store.draw_event_delay = self.faults.draw_event_delay
+            running.store.webhooks = self.webhooks
+            self.webhooks.start(running.url, lambda: running.store.schema.types)
+            running.closers.append(self.webhooks.stop)
             media = running.store.media
             media.address, media.direct_uploads = running.url, self._direct_uploads
             media.link_lifetime, media.thumbnail_delay = self._link_lifetime, self._thumbnail_delay

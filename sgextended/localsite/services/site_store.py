@@ -17,6 +17,7 @@ from sgextended.localsite.demo.default_rows import insert_default_rows
 from sgextended.localsite.demo.folder_dump import Loaded, load
 from sgextended.localsite.files.file_store import Media
 from sgextended.localsite.schema.entity_types import standard_schema
+from sgextended.localsite.services.webhook_events import logged_events
 from sgextended.localsite.storage.database import Database
 from sgextended.localsite.storage.entity_tables import standard_tables
 from sgextended.localsite.storage.table_completion import missing_statements
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from sgextended.localsite.schema.entity_types import Schema
+    from sgextended.localsite.services.webhook_events import LoggedEvent
+    from sgextended.localsite.services.webhooks import Webhooks
     from sgextended.localsite.storage.entity_tables import Tables
     from sgextended.localsite.storage.transaction import Later
     from sgextended.localsite.writing.late_events import Delay
@@ -92,6 +95,8 @@ class Store:
         loaded: The result of loading the records of *data*; None if none were loaded.
 
         draw_event_delay: Returns how late the next event log entries become visible. None: all are visible at once.
+
+        webhooks: Receives the event log entries that a transaction has committed. None: nobody does.
     """
 
     def __init__(
@@ -112,6 +117,7 @@ class Store:
         self.media = Media(path)
         self._snapshots: list[Snapshot] = []
         self.draw_event_delay: Optional[Callable[[], Optional[Delay]]] = None
+        self.webhooks: Optional[Webhooks] = None
         self._later: list[Later] = []
         self._later_lock = threading.Lock()
         self._last_event = 0
@@ -204,6 +210,7 @@ class Store:
             schema = tx.schema
             yield tx
             tx.events.write(tx)
+            logged = self._logged(tx)
             if tx.schema is not schema:
                 changed = tx.schema, tx.tables, self._database.count_schema_change(connection)
         # Readers may see a new field only after its column is committed.
@@ -212,6 +219,7 @@ class Store:
         with self._later_lock:
             self._later += tx.later
             self._last_event = tx.last_event or self._last_event
+        self._report(logged)
 
     def show_late_events(self) -> None:
         """
@@ -230,15 +238,25 @@ class Store:
             chosen = [each for each in self._later if choose(each)]
             if not chosen:
                 return
+            logged: list[LoggedEvent] = []
             with self._database.writing() as connection:
                 for each in chosen:
                     tx = self._transaction(connection)
                     each.work(tx)
                     tx.events.write(tx)
+                    logged += self._logged(tx)
                     # An entry that late work itself logs may be late, too.
                     self._later += tx.later
                     self._last_event = tx.last_event or self._last_event
             self._later = [each for each in self._later if each not in chosen]
+            self._report(logged)
+
+    def _logged(self, tx: Transaction) -> list[LoggedEvent]:
+        return logged_events(tx) if self.webhooks is not None and self.webhooks.is_needed else []
+
+    def _report(self, logged: list[LoggedEvent]) -> None:
+        if logged and self.webhooks is not None:
+            self.webhooks.put(logged)
 
     def _is_due(self, each: Later) -> bool:
         by_event = each.after_event is not None and each.after_event <= self._last_event

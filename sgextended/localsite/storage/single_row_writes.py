@@ -6,6 +6,7 @@ Every change of a row calls a function of this module, so this is where events a
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -22,7 +23,7 @@ from sgextended.localsite.storage.display_names import (
 from sgextended.localsite.storage.entity_tables import is_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sgextended.localsite.schema.entity_types import EntityType
     from sgextended.localsite.storage.transaction import Link, Transaction
@@ -247,16 +248,59 @@ def link_columns(name: str, link: Optional[Link]) -> dict[str, Any]:
 
 def insert_rows(tx: Transaction, entity_type: str, rows: list[dict[str, Any]]) -> None:
     """
-    Insert many rows with given ids. All rows must have the same columns; missing columns get their defaults.
+    Insert many rows with given ids. Columns that a row lacks get their defaults; without a default they are null.
     """
     facts = tx.schema[entity_type]
     defaults = default_columns(facts)
     if entity_type in NUMBERED:
         rows = [{NUMBERED[entity_type]: str(row["id"]), **row} for row in rows]
-    named = [{**defaults, **_identity(facts), **row, "cached_display_name": display_name(facts, row)} for row in rows]
-    tx.connection.execute(sa.insert(tx.tables[entity_type]), named)
-    entries = [{"type": entity_type, "id": row["id"], "name": link_name(facts, row)} for row in rows]
-    tx.connection.execute(sa.insert(tx.tables.directory), entries)
+    sources = _with_linked_names(tx, entity_type, rows) if entity_type in NAMED_AFTER else rows
+    named = [
+        {**defaults, **_identity(facts), **row, "cached_display_name": display_name(facts, source)}
+        for row, source in zip(rows, sources)
+    ]
+    _insert_many(tx, tx.tables[entity_type], named)
+    entries = [{"type": entity_type, "id": row["id"], "name": link_name(facts, row)} for row in sources]
+    _insert_many(tx, tx.tables.directory, entries)
+
+
+def insert_links(tx: Transaction, pairs: Iterable[tuple[str, Link, Link]]) -> None:
+    """
+    Insert many pairs of the table of links, each with the name of its relation, its left end and its right end.
+    """
+    rows = [
+        {
+            "relation": relation,
+            "left_type": left["type"],
+            "left_id": left["id"],
+            "right_type": right["type"],
+            "right_id": right["id"],
+        }
+        for relation, left, right in pairs
+    ]
+    _insert_many(tx, tx.tables.links, rows)
+
+
+def _with_linked_names(tx: Transaction, entity_type: str, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """
+    Return copies of rows of a type in ``NAMED_AFTER``, with the names of the linked rows.
+    """
+    field, far_type = NAMED_AFTER[entity_type]
+    rows = list(rows)
+    names = tx.names({far_type: {row[f"{field}__id"] for row in rows if row.get(f"{field}__id") is not None}})
+    return [{**row, field: names.get((far_type, row.get(f"{field}__id", 0)))} for row in rows]
+
+
+def _insert_many(tx: Transaction, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """
+    Insert rows into a table by one statement for the driver. SQLAlchemy would take longer than SQLite itself.
+    """
+    if not rows:
+        return
+    names = list(dict.fromkeys(itertools.chain.from_iterable(rows)))
+    columns = ", ".join(f'"{table.c[name].name}"' for name in names)
+    statement = f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join("?" * len(names))})'  # noqa: S608 - own names
+    tx.connection.exec_driver_sql(statement, [tuple(map(row.get, names)) for row in rows])
 
 
 def _update_entry(tx: Transaction, entity_type: str, entity_id: int, changes: dict[str, Any]) -> None:

@@ -146,6 +146,8 @@ class Transaction:
 
         later: The work that is done after this transaction is committed.
 
+        logged: The ids of the event log entries that this transaction made visible.
+
         last_event: The highest id of an event log entry that this transaction wrote or reserved; 0 if there is none.
     """
 
@@ -164,6 +166,7 @@ class Transaction:
     session_uuid: Optional[str] = None
     kept: dict[str, Any] = attrs.field(factory=dict)
     later: list[Later] = attrs.field(factory=list)
+    logged: list[int] = attrs.field(factory=list)
     last_event: int = 0
     _aliases: collections.Counter[str] = attrs.field(factory=collections.Counter)
 

@@ -80,6 +80,8 @@ class EventRecorder:
         """
         Record that a row was inserted; *row* is its columns.
         """
+        if entity_type == "EventLogEntry" and tx.actor is not None:
+            tx.logged.append(entity_id)
         if not self._records(tx) or self._is_part(entity_type):
             return
         key = (entity_type, entity_id)

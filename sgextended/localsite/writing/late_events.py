@@ -98,3 +98,4 @@ def write_rows(tx: Transaction, rows: Sequence[Row], draw: Optional[Callable[[],
 def _insert(tx: Transaction, rows: Sequence[Row]) -> None:
     tx.connection.exec_driver_sql(_INSERT, list(rows))
     tx.connection.exec_driver_sql(_LIST, (rows[0][0], rows[-1][0]))
+    tx.logged += [row[0] for row in rows]

@@ -26,6 +26,11 @@ class LeaseState(Generic[Instance]):
     The state of a lease. It refers to the place weakly; see `DetachedMethod`.
     """
 
+    pool: Any
+    timeout: float
+    unused: List[None]
+    place: "ref[Place]"
+
     def __init__(self, pool: Any, timeout: float, place: Place) -> None:
         self.pool, self.timeout = pool, timeout
         self.unused = [None]  # the caller that pops it begins the block
@@ -56,6 +61,8 @@ class Lease(Generic[Instance]):
     """
     A lease for one ``with`` block. The block may end in another thread than it began in.
     """
+
+    parts: LeaseState[Instance]
 
     def __init__(self, pool: Any, timeout: float) -> None:
         self._place = Place()

@@ -9,10 +9,12 @@ import time
 import pytest
 from fix_servers import http_reply
 
+from sgextended import SGExtended
 from sgextended.cli.commands import doctor
+from sgextended.localsite import LocalSite
 
 STEPS = [
-    "versions", "settings", "proxy", "name", "connection", "TLS", "site", "clock", "credentials", "latency",
+    "versions", "settings", "proxy", "name", "connection", "TLS", "site", "clock", "credentials", "events", "latency",
     "throughput",
 ]  # fmt: skip
 
@@ -52,6 +54,25 @@ def test_the_table_has_a_line_for_each_step(command, environment):
     _status, out, _err = command("doctor")
 
     assert [line.split()[1] for line in out.splitlines() if line.startswith("✓")] == STEPS
+
+
+def test_scripts_without_events_are_named(examined, monkeypatch):
+    """
+    A script whose writes leave no events gets a warning; other such scripts are named.
+    """
+    with LocalSite() as site, SGExtended(site.url, site.script_name, site.api_key) as sg:
+        for name, value in site.environment().items():
+            monkeypatch.setenv(name, value)
+        sg.create("ApiUser", {"firstname": "silent", "generate_event_log_entries": False})
+        _status, others = examined()
+        own = sg.find_one("ApiUser", [["firstname", "is", site.script_name]])
+        sg.update("ApiUser", own["id"], {"generate_event_log_entries": False})
+        status, warned = examined()
+
+    assert others["events"]["outcome"] == "ok"
+    assert others["events"]["found"].endswith("those of these scripts do not: silent")
+    assert (status, warned["events"]["outcome"]) == (0, "warning")
+    assert "'Generate Events'" in warned["events"]["advice"]
 
 
 def test_tls_shows_the_certificate(examined, any_tls_site, monkeypatch):

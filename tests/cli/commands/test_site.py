@@ -9,13 +9,15 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import warnings
 from urllib.parse import urlsplit
 
 import pytest
+from fix_servers import http_reply
 from PIL import Image
 
-from sgextended import SGExtended
+from sgextended import SGExtended, Webhook
 from sgextended.cli.shared import site_accounts
 from sgextended.localsite.server.certificates import Certificates
 
@@ -341,7 +343,7 @@ def test_authority_stays_and_names_are_valid(start, tmp_path):
     authorities, lines = [], []
     for names in ((), ("--hostname", "shots.studio.example", "--hostname", "192.0.2.7")):
         process, fields = start("--db", "s.sqlite", "--tls", *names)
-        lines = [process.stdout.readline().strip() for _line in range(3 if names else 2)]
+        lines = [process.stdout.readline().strip() for _line in names[::2]]
         authorities.append((tmp_path / "s.sqlite.ca.pem").read_bytes())
         context = ssl.create_default_context(cafile=fields["ca_file"])
         where = urlsplit(fields["url"])
@@ -352,11 +354,10 @@ def test_authority_stays_and_names_are_valid(start, tmp_path):
 
     assert authorities[0] == authorities[1]
     port = where.port
-    assert lines[:2] == [
-        f"Pages: https://127.0.0.1:{port}/",
+    assert lines == [
         f"From other machines: https://shots.studio.example:{port} https://192.0.2.7:{port}",
+        f"Clients need: export SHOTGUN_API_CACERTS={tmp_path / 's.sqlite.ca.pem'}",
     ]
-    assert lines[2] == f"Clients need: export SHOTGUN_API_CACERTS={tmp_path / 's.sqlite.ca.pem'}"
 
 
 def test_old_protocols_are_refused(start):
@@ -387,10 +388,10 @@ def test_secrets_come_from_elsewhere(start, tmp_path, monkeypatch):
     monkeypatch.setenv("SGEXTENDED_SITE_SECRETS", "farm=other\nbob=pw")
     words = ("--script", "farm", "--user", "zoe", "--user", "bob", "--role", "farm=read_only", "--secrets", "secrets")
     process, fields = start(*words)
-    printed = [process.stdout.readline().strip() for _account in range(4)]
+    printed = [process.stdout.readline().strip() for _account in range(3)]
 
-    assert printed[:3] == ["script_name=farm", "login=zoe", "login=bob"]
-    assert printed[3].startswith(f"Pages: {fields['url']}/?token=")
+    assert printed == ["script_name=farm", "login=zoe", "login=bob"]
+    assert fields["pages"].startswith(f"{fields['url']}/?token=")
     assert "api_key" not in fields
     for options in (
         {"script_name": fields["script_name"], "api_key": "from-environment"},
@@ -419,3 +420,50 @@ def test_secret_is_entered(monkeypatch):
     assert site_accounts.asked("given", "Key of tool") == "given"
     assert site_accounts.asked(None, "Key of tool") is None
     assert asked_for == [("Key of tool", True)]
+
+
+def test_site_sends_webhooks(start, tmp_path, make_server):
+    """
+    ``--webhook`` sends the events to a receiver, signed with the secret of the file.
+    """
+    (tmp_path / "secret").write_text("a secret in a file\n")
+    arrived = threading.Event()
+
+    def accept(request):
+        arrived.set()
+        return http_reply()
+
+    server = make_server(accept)
+    process, fields = start("--webhook", server.url, "--webhook-secret-file", "secret")
+    with SGExtended(fields["url"], fields["script_name"], fields["api_key"]) as sg:
+        project = sg.create("Project", {"name": "Told"})
+    assert arrived.wait(GUARD)
+    request = server.requests[0]
+
+    event = Webhook.parse(request.headers, request.body, "a secret in a file").events[0]
+    assert event.entity == {"type": "Project", "id": project["id"]}
+    assert ended(process, signal.SIGTERM) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--webhook", "http://10.0.0.1/"], "loopback addresses only"),
+        (["--webhook-secret-file", "secret"], "Name one with --webhook"),
+        (["--webhook", "http://127.0.0.1:9/", "--webhook-secret-file", "missing"], "secret of the webhooks cannot be"),
+        (["--webhook", "http://127.0.0.1:9/", "--webhook-secret-file", "empty"], "is empty"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_webhooks_that_are_not_valid_are_one_message(command, tmp_path, monkeypatch, words, message):
+    """
+    A receiver on another machine, and a secret that cannot be used, end in one message that does not have the secret.
+    """
+    (tmp_path / "secret").write_text("a secret in a file")
+    (tmp_path / "empty").write_text("\n")
+    monkeypatch.chdir(tmp_path)
+    status, out, err = command("site", *words)
+
+    assert (status, out) == (1, "")
+    assert re.fullmatch(rf"sgextended: [^\n]*{message}[^\n]*\n", err)
+    assert "a secret in" not in err

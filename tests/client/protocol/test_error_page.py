@@ -2,9 +2,13 @@
 Error pages in messages.
 """
 
+import sys
+
 import pytest
 
+from sgextended.client.protocol import error_page
 from sgextended.client.protocol.error_page import page_title, readable_text
+from sgextended.lazy_import import LazyModule
 
 
 @pytest.mark.parametrize(
@@ -64,3 +68,13 @@ def test_page_title_is_short():
     A long title is cut.
     """
     assert len(page_title(b"<title>" + b"x" * 10_000 + b"</title>")) < 130
+
+
+def test_a_page_is_read_where_nothing_can_be_imported(monkeypatch):
+    """
+    At the end of the interpreter the names of characters cannot be looked up, and the text keeps them.
+    """
+    monkeypatch.setitem(sys.modules, "html", None)
+    monkeypatch.setattr(error_page, "html", LazyModule("html"))
+
+    assert readable_text(b"<p>Closed &amp; gone</p>") == "Closed &amp; gone"

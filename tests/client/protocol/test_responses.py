@@ -16,6 +16,7 @@ from sgextended import (
     TransportError,
     Unreachable,
 )
+from sgextended.client.protocol.responses import http_status_error
 
 
 def test_fault_keeps_its_code(make_site_server):
@@ -294,3 +295,13 @@ def test_a_read_is_repeated_until_an_answer_is_one(make_site_server, answer):
 
     assert client.find("Shot", []) == []
     assert client.summarize("Shot", [], [{"field": "id", "type": "count"}]) == {"summaries": {}}
+
+
+def test_an_address_without_a_site_says_how_to_write_it():
+    """
+    The address of a page, pasted from a browser, has no site behind it. The error says which address to use.
+    """
+    error = http_status_error("studio.example", (404, "Not Found"), {}, b"")
+
+    assert "There is no site at this address" in str(error)
+    assert "without the path of a page" in str(error)

@@ -230,23 +230,29 @@ def test_types_of_which_nothing_is_known_are_left_out(tmp_path):
 
 def test_snapshot_brings_everything_back(make_connection, picture):
     """
-    Rows, fields and files that came after a snapshot are gone when it is restored, and those that went are there.
+    Rows, fields and files that came after a snapshot are gone when it is restored, and those that went or were
+    replaced are there.
     """
     with LocalSite() as site:
         sg = make_connection(site)
         project = sg.create("Project", {"name": "Bird"})
         file_id = sg.upload("Project", project["id"], picture())
+        replaced = sg.upload("Project", project["id"], picture())
+        before = site.store.media.attachment(replaced).read_bytes()
         taken = site.store.snapshot()
         sg.schema_field_create("Shot", "text", "Mood")
         shot = sg.create("Shot", {"project": project, "code": "A", "sg_mood": "grim"})
         sg.upload_thumbnail("Shot", shot["id"], picture())
+        sg.upload("Attachment", replaced, __file__, field_name="this_file")
+        assert site.store.media.attachment(replaced).read_bytes() != before
         sg.delete("Project", project["id"])
         site.store.restore(taken)
 
         assert sg.find("Shot", []) == []
         assert "sg_mood" not in sg.schema_field_read("Shot")
         assert sg.find_one("Project", [], ["name"])["name"] == "Bird"
-        assert [path.name for path in site.store.media.files("attachments")] == [str(file_id)]
+        assert {path.name for path in site.store.media.files("attachments")} == {str(file_id), str(replaced)}
+        assert site.store.media.attachment(replaced).read_bytes() == before
         assert sg.create("Shot", {"project": project, "code": "B"})["id"] == shot["id"]
         sg.close()
 

@@ -2,10 +2,14 @@
 The demo production: what is in it, that its parts fit together, and that it is the same every time.
 """
 
+import datetime as dt
+
 import pytest
+import sqlalchemy as sa
 
 from sgextended.localsite import LocalSite
-from sgextended.localsite.demo.production import TODAY
+from sgextended.localsite.demo.demo_rows import TODAY
+from sgextended.localsite.demo.production import insert_demo
 from sgextended.localsite.services.site_store import Store
 
 
@@ -95,27 +99,40 @@ def test_no_row_lacks_what_it_needs(demo, entity_type, filters):
     assert demo.find(entity_type, filters) == []
 
 
-def test_demo_is_the_same_every_time():
+def test_demo_is_the_same_every_time(tmp_path):
     """
-    Two demo sites hold equal rows in every table.
+    Two demo sites hold equal rows in every table and files of the same names, in memory and on a file.
+
+    A demo takes a few statements, most of them for a whole type, so that a site with it starts soon.
     """
 
-    def rows():
-        import datetime
+    def contents(path):
+        statements = []
 
-        store = Store(clock=lambda: datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc))
-        from sgextended.localsite.demo.production import insert_demo
+        def note(_connection, _cursor, _statement, parameters, _context, executemany):
+            statements.append(len(parameters) if executemany else 1)
 
+        store = Store(path, clock=lambda: dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc))
         with store.writing() as tx:
+            sa.event.listen(tx.connection, "before_cursor_execute", note)
             insert_demo(tx)
-            found = {
-                name: [tuple(row) for row in tx.connection.execute(table.select())]
-                for name, table in tx.tables.metadata.tables.items()
+            sa.event.remove(tx.connection, "before_cursor_execute", note)
+            rows = {
+                name: [tuple(row) for row in tx.connection.exec_driver_sql(f'SELECT * FROM "{name}"')]
+                for name in tx.tables.metadata.tables
             }
+        files = {(part, path.name) for part in ("attachments", "thumbnails") for path in store.media.files(part)}
+        left = store.media.files("uploads")
         store.close()
-        return found
+        assert left == []
+        assert len(statements) < 300
+        assert sum(statements) > 50_000
+        return rows, files
 
-    assert rows() == rows()
+    rows, files = contents(tmp_path / "demo.sqlite")
+
+    assert len(files) > 300
+    assert contents(None) == (rows, files)
 
 
 def test_ordinary_site_is_without_the_demo():

@@ -1,16 +1,17 @@
 """
-Builds the wheel, installs it into a clean environment without the sources, and starts it there.
+Builds the sdist, and the wheel from it; checks both; installs the wheel into a clean environment and starts it there.
 
-Run by ``make wheel``; it is no test of pytest's, since it sets up an environment of its own.
+Run by ``make packages``; it is no test of pytest's, since it sets up an environment of its own.
 """
 
 import subprocess
 import sys
+import tarfile
 import tempfile
 import venv
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 
 # The core alone is installed first: importing it must not need any extra.
 WITHOUT_EXTRAS = """
@@ -37,15 +38,36 @@ print("the wheel serves a local site and finds on it")
 """
 
 
+def missing_from(sdist: Path) -> "list[str]":
+    """
+    Return the files of the repository that the sdist should contain and does not.
+    """
+    with tarfile.open(sdist) as archive:
+        there = {name.partition("/")[2] for name in archive.getnames()}
+    kept = [ROOT / name for name in ("sgextended", "tests", "docs", "examples", "benchmarks", "packaging")]
+    files = [path for folder in kept for path in folder.rglob("*") if path.is_file() and not _is_made(path)]
+    files += [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile")]
+    return sorted(name for name in (path.relative_to(ROOT).as_posix() for path in files) if name not in there)
+
+
+def _is_made(path: Path) -> bool:
+    return any(
+        part in {"__pycache__", "build", "_build"} or part.startswith(".") for part in path.relative_to(ROOT).parts
+    )
+
+
 def main() -> None:
     """
-    Build, install and try the wheel; ends with an exit status above 0 when something fails.
+    Build, check, install and try the packages; ends with an exit status above 0 when something fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        build = [sys.executable, "-m", "build", "--wheel", "--outdir", folder, str(ROOT)]
+        build = [sys.executable, "-m", "build", "--outdir", folder, str(ROOT)]  # the wheel is built from the sdist
         subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
-        wheel = next(place.glob("*.whl"))
+        wheel, sdist = next(place.glob("*.whl")), next(place.glob("*.tar.gz"))
+        subprocess.run([sys.executable, "-m", "twine", "check", "--strict", str(wheel), str(sdist)], check=True)
+        missing = missing_from(sdist)
+        assert not missing, f"MANIFEST.in leaves out: {missing}"
         venv.create(place / "venv")
         python = place / "venv" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
 

@@ -1,0 +1,3 @@
+"""
+Handlers of events: functions that a runner calls for each event, each with its own place in the log.
+"""

@@ -1,0 +1,269 @@
+"""
+`HandlerLoop`: one handler, its place in the log, its workers and its parked events.
+"""
+
+import logging
+import time
+from collections import deque
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
+
+from sgextended.concurrency.wake_up import LOOK_AGAIN, WakeUp
+from sgextended.events.event import FIELDS, Event
+from sgextended.events.event_stream import site_url
+from sgextended.events.handling.handlers import Handler
+from sgextended.events.handling.parked_events import MOST_PARKED, ParkedEvents
+from sgextended.events.log.checkpoint import CheckpointFile
+from sgextended.events.log.log_follower import FollowOptions, LogFollower
+from sgextended.events.log.log_tracker import Position
+from sgextended.events.log.outages import OutageWaits, is_outage
+from sgextended.http.cancellation import CancelToken, RequestCancelled, under
+from sgextended.workers import thread_executor
+
+LOG = logging.getLogger("sgextended")
+
+#: Seconds between two log lines about a handler that takes no further events.
+_FULL_INTERVAL = 60.0
+
+
+class HandlerLoop:
+    """
+    Follows the log for one handler, and calls it for each event.
+
+    Args:
+        handler: The handler.
+
+        sg: The wrapper, from which the workers get clones.
+
+        path: The file with the place in the log and the parked events.
+
+        options: How the log is followed.
+
+    Attributes:
+        error: The error that has ended the loop, or None.
+
+        handled: The number of events that were handled by this run.
+    """
+
+    def __init__(self, handler: Handler, sg: Any, path: Path, options: FollowOptions) -> None:
+        self.handler, self.handled = handler, 0
+        self.error: Optional[BaseException] = None
+        self._sg = sg
+        self._make = _wrapper_factory(handler, sg)
+        self._free: List[Any] = []  # wrappers of workers that are idle
+        self._file = CheckpointFile(path, site_url(sg))
+        self._wake, self._token, self._is_closing = WakeUp(), CancelToken(), False
+        self._done: Deque[Tuple[Event, Optional[BaseException]]] = deque()
+        self._running: Dict[int, Event] = {}
+        self._outage, self._resumes_at, self._full_logged_at = OutageWaits(1.0), 0.0, float("-inf")
+        try:
+            content = self._file.content
+            self.parked = ParkedEvents(content.get("parked", ()))
+            position = Position.from_json(content["position"]) if content.get("position") else None
+            self._follower = LogFollower(sg, options, position)
+        except BaseException:
+            self._file.release()
+            raise
+        self._saved = position
+
+    @property
+    def mark(self) -> int:
+        """
+        The id up to which everything is handled or parked.
+        """
+        return self._follower.mark
+
+    def close(self) -> None:
+        """
+        Begin no further events, and end the loop when the running ones are finished. Signal handlers may call it.
+        """
+        self._is_closing = True
+        self._token.cancel()
+        self._wake.set()
+
+    def release(self) -> None:
+        """
+        Free the file for others.
+        """
+        self._file.release()
+
+    def run(self) -> None:
+        """
+        Run until `close`. An error that is no outage, such as a refused filter, ends the loop and is kept in `error`.
+        """
+        executor = thread_executor.executor(self.handler.workers, f"sgextended-{self.handler.name}")
+        try:
+            with executor:
+                self._run(executor)
+        except BaseException as error:
+            self.error = error
+            LOG.exception("The handler %s has ended.", self.handler.name)
+        finally:
+            self._file.release()
+            for sg in self._free:
+                if sg is not self._sg:
+                    sg.close()
+
+    def _run(self, executor: Executor) -> None:
+        has_begun = False
+        try:
+            with under(self._token):
+                while not self._is_closing:
+                    self._collect()
+                    self._begin(executor)
+                    if not has_begun and self._follower.position is not None:
+                        has_begun = True
+                        LOG.info("The handler %s follows the event log after id %s.", self.handler.name, self.mark)
+                    self._wake.wait(min(self._due_in(), LOOK_AGAIN if self._running else 1.0))
+        except RequestCancelled:
+            if not self._is_closing:
+                raise
+        finally:
+            while self._running:
+                self._wake.wait(LOOK_AGAIN)
+                self._collect()
+            self._save()
+
+    # --- Beginning events
+
+    def _begin(self, executor: Executor) -> None:
+        """
+        Give events to free workers, as long as there are any.
+        """
+        while len(self._running) < self.handler.workers and not self._is_closing:
+            if time.monotonic() < self._resumes_at:
+                return
+            event = self._next()
+            if event is None:
+                self._save()
+                if self._follower.due_in() > 0 or self._is_full():
+                    return
+                self._follower.poll()
+                continue
+            self._running[event.id] = event
+            executor.submit(self._handle, event)
+
+    def _next(self) -> Optional[Event]:
+        parked = self.parked.due(self._running)
+        if parked is not None:
+            event = parked.event or self._read_again(parked.id)
+            if event is not None:
+                return event
+        return None if self._is_full() else self._follower.pop()
+
+    def _is_full(self) -> bool:
+        if not self.parked.is_full:
+            return False
+        if time.monotonic() - self._full_logged_at >= _FULL_INTERVAL:
+            self._full_logged_at = time.monotonic()
+            LOG.error(
+                "The handler %s has %s parked events, and takes no further ones until some are handled.",
+                self.handler.name, MOST_PARKED,
+            )  # fmt: skip
+        return True
+
+    def _read_again(self, number: int) -> Optional[Event]:
+        """
+        Return an event that an earlier run has parked; None if it cannot be read now.
+        """
+        try:
+            row = self._sg.find_one("EventLogEntry", [["id", "is", number]], list(FIELDS))
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            self._resumes_at = time.monotonic() + self._outage.failed(error)
+            return None
+        self._outage.succeeded()
+        if row is None:
+            LOG.error(
+                "The site has no event %s any more, so the handler %s cannot handle it.", number, self.handler.name
+            )
+            self.parked.remove(number)
+            self._save(force=True)
+            return None
+        return Event.from_entry(row)
+
+    def _due_in(self) -> float:
+        now = time.monotonic()
+        waits = [max(0.0, self._resumes_at - now)]
+        if waits[0] == 0.0:
+            if len(self._running) >= self.handler.workers:
+                return LOOK_AGAIN
+            parked = self.parked.due_in(self._running)
+            waits = [self._follower.due_in() if not self._is_full() else 1.0, *([] if parked is None else [parked])]
+        return max(0.0, min(waits))
+
+    # --- Handling, in the threads of the workers
+
+    def _handle(self, event: Event) -> None:
+        error: Optional[BaseException] = None
+        try:
+            try:
+                sg = self._free.pop()
+            except IndexError:
+                sg = self._make()
+            try:
+                with sg.as_current():
+                    self.handler.function(sg, event)
+            finally:
+                self._free.append(sg)
+        except BaseException as failure:  # noqa: BLE001 - the event is parked with it, also for a SystemExit
+            error = failure
+        self._done.append((event, error))
+        self._wake.set()
+
+    # --- Results, in the thread of the loop
+
+    def _collect(self) -> None:
+        changed = False
+        while self._done:
+            event, error = self._done.popleft()
+            if error is None:
+                self.parked.remove(event.id)
+                self._outage.succeeded()
+                self.handled += 1
+            else:
+                self._park(event, error)
+            self._follower.settle(event.id)
+            self._running.pop(event.id, None)
+            changed = True
+        if changed:
+            self._save(force=True)
+
+    def _park(self, event: Event, error: BaseException) -> None:
+        is_down = isinstance(error, Exception) and is_outage(error)
+        if is_down:
+            assert isinstance(error, Exception)
+            # While the site is down, each further event would fail too.
+            self._resumes_at = time.monotonic() + self._outage.failed(error)
+        parked = self.parked.park(event, error, counts=not is_down)
+        what = f"event {event.id} ({event.event_type})"
+        if parked.next_try is None:
+            LOG.error(
+                "The handler %s has failed %s times for %s. It stays parked and is not tried again by itself.",
+                self.handler.name, parked.attempts, what, exc_info=error,
+            )  # fmt: skip
+        else:
+            LOG.warning(
+                "The handler %s failed for %s. The event is parked and tried again in %.0f s.",
+                self.handler.name, what, parked.next_try - time.time(), exc_info=error,
+            )  # fmt: skip
+
+    def _save(self, *, force: bool = False) -> None:
+        position = self._follower.position
+        if position is not None and (force or position != self._saved):
+            self._file.save({"position": position.to_json(), "parked": self.parked.to_json()})
+            self._saved = position
+
+
+def _wrapper_factory(handler: Handler, sg: Any) -> Callable[[], Any]:
+    """
+    Return a function that makes the wrapper of a worker: a clone, or an instance of the class of a method.
+    """
+    owner = handler.owner
+    if owner is None or isinstance(sg, owner):
+        clone: Callable[[], Any] = sg.clone
+        return clone
+    make: Any = owner
+    return lambda: make(sg=sg.clone())
