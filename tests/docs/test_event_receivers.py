@@ -122,7 +122,10 @@ def test_server_acts_as_the_person(reader, versions, monkeypatch):
     """
     monkeypatch.setenv("MENU_SECRET", SECRET)
     with SGExtended() as sg:
-        person = sg.find_users()[0]
+        # A manager of the demo production: an artist may not change the versions of others.
+        (person,) = sg.find("HumanUser", [["permission_rule_set.PermissionRuleSet.code", "is", "manager"]], ["login"])[
+            :1
+        ]
     exec(example("acting_as_user"), reader)
     form = payload_of(versions, user_id=person["id"], user_login=person["login"])
     status, text = asgi_post(reader["app"], "/view", content=urlencode(signed(form)).encode())

@@ -61,7 +61,7 @@ def site():
     A site with a person who may be acted for.
     """
     with LocalSite() as site:
-        site.add_user("zoe", PASSWORD)
+        site.add_user("zoe", PASSWORD, role="manager")
         yield site
 
 

@@ -277,6 +277,7 @@ def serve(*, accounts: Accounts, access_log: Optional[str], receivers: Receivers
             line += f" api_key={site.api_key}"
         if site.ca_file:
             line += f" ca_file={site.ca_file}"
+        line += f" pages={site.page_url}"
         for each in (line, *accounts.add_to(site), *_addresses(site)):
             typer.echo(each)
         if site.store.loaded is not None:
@@ -329,11 +330,11 @@ def _add_receivers(site: "LocalSite", receivers: Receivers) -> None:
 
 def _addresses(site: "LocalSite") -> Iterator[str]:
     """
-    Yield the lines to print that say how browsers and other machines reach a site.
+    Yield the lines to print that say how other machines reach a site.
     """
-    yield f"Pages: {site.page_url}"
-    if site.other_urls:
-        yield f"From other machines: {' '.join(site.other_urls)}"
+    if not site.other_urls:
+        return
+    yield f"From other machines: {' '.join(site.other_urls)}"
     if site.ca_file:
         yield f"Clients need: export SHOTGUN_API_CACERTS={shlex.quote(str(Path(site.ca_file).resolve()))}"
 
