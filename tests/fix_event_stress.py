@@ -51,6 +51,7 @@ class Verdict:
     twice: int = 0  # times that an event was handled again
     unordered: int = 0  # events that came after one with a higher id
     unmarked: int = 0  # those of them that were not marked as late
+    late: int = 0  # events that were marked as late
     kills: int = 0  # of the follower
     site_kills: int = 0
     seconds: float = 0.0
@@ -233,7 +234,11 @@ def stress(folder, *, events, kills, site_kills, threads=8, in_order=True, gap_a
             # Events are written as long as followers are killed, so that each of them sees new ones.
             writers.may_end = verdict.kills >= kills
             # A follower that has handled nothing yet is left alone, so that the run makes progress.
-            handles = any(process == follower.pid for process, _id, _late in lines_of(folder)[-1:])
+            # Every second one is left until it has caught up, so that it meets late entries.
+            last = lines_of(folder)[-1:]
+            handles = any(process == follower.pid for process, _id, _late in last)
+            if handles and verdict.kills % 2:
+                handles = last[0][1] >= max(visible_ids(folder)) - 5 * BATCH
             if verdict.kills < kills and handles:
                 time.sleep(draw.uniform(0, alive))
                 follower.kill()
@@ -278,6 +283,7 @@ def judged(verdict, folder, *, in_order):
     verdict.events, verdict.gaps = len(visible), max(visible) - len(visible)
     verdict.handled, verdict.lost = len(set(handled)), len(visible - set(handled))
     verdict.twice = len(handled) - len(set(handled))
+    verdict.late = sum(late for _process, _number, late in lines)
     highest, known = 0, set()
     for _process, number, late in lines:
         if number < highest and number not in known:
