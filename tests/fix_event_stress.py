@@ -36,6 +36,7 @@ FAULTS = (
 #: Events of one request of the writers.
 BATCH = 10
 GUARD = 300.0  # seconds for the follower to handle the rest
+LONGEST_LIFE = 900.0  # seconds of a follower, so that none is left behind if the run is killed
 
 
 @define
@@ -115,7 +116,14 @@ def follow(folder, *, in_order, gap_age, port):
     Handle events until SIGTERM: each becomes a line of the file ``handled``.
     """
     with client(port) as sg:
-        stream = sg.events(after=0, checkpoint=folder / "place", in_order=in_order, gap_age=gap_age, poll_seconds=0.05)
+        stream = sg.events(
+            after=0,
+            timeout=LONGEST_LIFE,
+            checkpoint=folder / "place",
+            in_order=in_order,
+            gap_age=gap_age,
+            poll_seconds=0.05,
+        )
         signal.signal(signal.SIGTERM, lambda *_: stream.close())
         file = os.open(folder / "handled", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         for event in stream:
