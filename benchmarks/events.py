@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--site-kills", type=int, default=2)
-    parser.add_argument("--rate", type=float, default=200.0, help="events a second of all writers together")
+    parser.add_argument("--rate", type=float, default=50.0, help="events a second of all writers together")
     parser.add_argument("--gap-age", type=float, default=15.0)
     parser.add_argument("--only", choices=["in-order", "at-once", "speed", "lag"], action="append")
     options = parser.parse_args()

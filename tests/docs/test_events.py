@@ -17,7 +17,10 @@ from sgextended.cli.app import run
 
 EXAMPLES = [source for source, _shown in examples_of("events.md")]
 COMMANDS = [
-    line.partition("#")[0].strip() for source, _shown in examples_of("events.md", "sh") for line in source.splitlines()
+    line.partition("#")[0].strip()
+    for source, _shown in examples_of("events.md", "sh")
+    for line in source.splitlines()
+    if line.startswith("sgextended events")
 ]
 
 
