@@ -170,7 +170,7 @@ def main() -> int:
             thread.start()
         while any(thread.is_alive() for thread in threads):
             for thread in threads:
-                thread.join(min(PAUSE, max(1.0, run.end - time.monotonic())) / len(threads))
+                thread.join(min(PAUSE, max(10.0, run.end - time.monotonic())) / len(threads))
             if time.monotonic() - started < WARM_UP:
                 begin = site.memory()
             print(

@@ -298,7 +298,7 @@ class Fuzz:
         if chosen < 0.93:
             return {self.random.choice(KEYS): self._value(depth + 1) for _each in range(self.random.randrange(4))}
         some = [self._value(depth + 1) for _each in range(self.random.randrange(4))]
-        return some * self.random.choice((1, 1, 1, 3, 40))
+        return some * (1 if depth else self.random.choice((1, 1, 1, 3, 40)))
 
     def _text(self) -> str:
         return "".join(chr(self.random.choice((*range(128), 0xE9, 0x301, 0x1F600))) for _each in range(8))
