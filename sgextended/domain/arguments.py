@@ -5,10 +5,13 @@ Types of the arguments that the functions of the domain share, and their validat
 import datetime as dt
 import numbers
 import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from urllib.parse import parse_qs, urlsplit
 
 from sgextended.errors import InvalidArgumentError
+from sgextended.site_address import host_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -33,6 +36,11 @@ Order = Optional[Sequence[Mapping[str, str]]]
 PEOPLE = ("HumanUser", "ApiUser", "ClientUser")
 #: Types to which tasks and notes can be assigned or addressed.
 ASSIGNEES = (*PEOPLE, "Group")
+
+# Not compiled here, because that would slow down the import; re caches compiled patterns.
+_DETAIL = r"/detail/(\w+)/(\d+)\b"
+_SELECTED = r"([A-Z][A-Za-z0-9]*)_(\d+)(?:_|$)"
+_PAGE = r"/page/(\d+)\b"
 
 
 def values_of(wanted: Any) -> Optional[List[Any]]:
@@ -275,3 +283,44 @@ def may_be_copied(name: str, field: Row) -> bool:
     """
     is_stored = name != "cached_display_name"  # the site computes it from other fields
     return bool(is_stored and field["editable"]["value"] and field["data_type"]["value"] not in _NOT_COPIED)
+
+
+def link_in_url(text: str, own: str) -> Row:
+    """
+    Return the link that the URL of a web page contains.
+
+    Args:
+        text: The URL.
+
+        own: The host of the client's site.
+
+    Raises:
+        InvalidArgumentError: The URL is not valid, is of another site, or contains no entity.
+    """
+    try:
+        address, host = urlsplit(text), host_of(text)
+    except ValueError as error:
+        msg = f"{text!r:.200} is not a valid URL: {error}."
+        raise InvalidArgumentError(msg) from None
+    if host != own:
+        msg = (
+            f"{text!r:.200} is a URL of another site: of {host or 'no site'}, and this client is for {own}, where "
+            f"the id belongs to another entity. No request was sent. Use a client for {host or 'the site of the URL'}."
+        )
+        raise InvalidArgumentError(msg)
+    parameters = {name: values[0] for name, values in parse_qs(address.query).items()}
+    # An entity that is selected on a page takes precedence over the page.
+    match = re.search(_DETAIL, address.path) or re.match(_SELECTED, address.fragment)
+    if match:
+        return {"type": match.group(1), "id": int(match.group(2))}
+    pairs: List[Tuple[Optional[str], Optional[str]]] = [
+        (parameters.get("type"), parameters.get("id")),
+        (parameters.get("entity_type"), parameters.get("entity_id")),
+        ("Project", parameters.get("project_id")),
+    ]
+    page = re.match(_PAGE, address.path)
+    for kind, number in [*pairs, ("Page", page and page.group(1))]:
+        if kind and number and number.isdigit():
+            return {"type": kind, "id": int(number)}
+    msg = f"{text!r:.200} is not the URL of an entity. Pass a URL such as https://.../detail/Shot/123."
+    raise InvalidArgumentError(msg)

@@ -3,10 +3,10 @@ Find the entity for a web page URL, a type and id, or a name; return the URL of 
 """
 
 import re
-from typing import Any, Iterable, List, Mapping, Optional, Tuple, Union
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, Iterable, List, Mapping, Optional, Union
+from urllib.parse import urlsplit
 
-from sgextended.domain.arguments import Entity, Links, Names, Row, fields_of, ids_of, texts_of, to_link
+from sgextended.domain.arguments import Entity, Links, Names, Row, fields_of, ids_of, link_in_url, texts_of, to_link
 from sgextended.domain.client_kinds import Finder, client_of
 from sgextended.domain.entities import get
 from sgextended.domain.search import Query
@@ -32,9 +32,6 @@ _WITHOUT_PROJECT = {"Department", "Group", "HumanUser", "Project", "PublishedFil
 
 # Not compiled here, because that would slow down the import; re caches compiled patterns.
 _TYPE_AND_ID = r"([A-Z]\w*)\s*:\s*(\d+)"
-_DETAIL = r"/detail/(\w+)/(\d+)\b"
-_SELECTED = r"([A-Z][A-Za-z0-9]*)_(\d+)(?:_|$)"
-_PAGE = r"/page/(\d+)\b"
 
 
 def resolve(
@@ -116,7 +113,7 @@ def _link_of(sg: Any, reference: Any, types: Optional[List[str]]) -> Optional[Ro
             return {"type": types[0], "id": text}
     elif isinstance(text, str) and text:
         if "://" in text:
-            return link_in_url(sg, text)
+            return link_in_url(text, host_of(client_of(sg).base_url))
         match = re.fullmatch(_TYPE_AND_ID, text)
         return {"type": match.group(1), "id": int(match.group(2))} if match else None
     msg = (
@@ -124,37 +121,6 @@ def _link_of(sg: Any, reference: Any, types: Optional[List[str]]) -> Optional[Ro
         "a "
         "name, or an id with one entity_type."
     )
-    raise InvalidArgumentError(msg)
-
-
-def link_in_url(sg: Any, text: str) -> Row:
-    own = host_of(client_of(sg).base_url)
-    try:
-        address, host = urlsplit(text), host_of(text)
-    except ValueError as error:
-        msg = f"{text!r:.200} is not a valid URL: {error}."
-        raise InvalidArgumentError(msg) from None
-    if host != own:
-        msg = (
-            f"{text!r:.200} is a URL of another site: of {host or 'no site'}, and this client is for {own}, where "
-            f"the id belongs to another entity. No request was sent. Use a client for {host or 'the site of the URL'}."
-        )
-        raise InvalidArgumentError(msg)
-    parameters = {name: values[0] for name, values in parse_qs(address.query).items()}
-    # An entity that is selected on a page takes precedence over the page.
-    match = re.search(_DETAIL, address.path) or re.match(_SELECTED, address.fragment)
-    if match:
-        return {"type": match.group(1), "id": int(match.group(2))}
-    pairs: List[Tuple[Optional[str], Optional[str]]] = [
-        (parameters.get("type"), parameters.get("id")),
-        (parameters.get("entity_type"), parameters.get("entity_id")),
-        ("Project", parameters.get("project_id")),
-    ]
-    page = re.match(_PAGE, address.path)
-    for kind, number in [*pairs, ("Page", page and page.group(1))]:
-        if kind and number and number.isdigit():
-            return {"type": kind, "id": int(number)}
-    msg = f"{text!r:.200} is not the URL of an entity. Pass a URL such as https://.../detail/Shot/123."
     raise InvalidArgumentError(msg)
 
 

@@ -6,14 +6,15 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, 
 
 from attrs import define, field, frozen
 
-from sgextended.domain.arguments import Row
-from sgextended.domain.client_kinds import Finder
+from sgextended.domain.arguments import Row, link_in_url
+from sgextended.domain.client_kinds import Finder, client_of
 from sgextended.domain.limits import PAGE_SIZE
-from sgextended.domain.resolve import NAMED_TYPES, link_in_url
+from sgextended.domain.resolve import NAMED_TYPES
 from sgextended.domain.search import Query
 from sgextended.domain.table_import.cell_values import CellError, Reference, References
 from sgextended.errors import InvalidArgumentError
 from sgextended.schema.site_schema import SiteSchema, did_you_mean
+from sgextended.site_address import host_of
 
 #: The fields that hold names, by entity type. Other types have one of `_USUAL_NAMES`.
 _NAMES: Dict[str, Tuple[str, ...]] = {
@@ -168,7 +169,7 @@ class LinkNames:
         if "://" not in reference.text:
             return None
         try:
-            return link_in_url(self.sg, reference.text)
+            return link_in_url(reference.text, host_of(client_of(self.sg).base_url))
         except InvalidArgumentError as error:
             raise CellError(str(error)) from error
 
