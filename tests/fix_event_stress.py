@@ -160,6 +160,7 @@ class Writers:
         self.shots = shots
         self.sg, self.events, self.rate = client(port), events, rate
         self.written, self.lock, self.began = 0, threading.Lock(), time.monotonic()
+        self.share = 1.0  # of the events that may be written so far
         self.threads = [threading.Thread(target=self.work, args=(number,)) for number in range(threads)]
         for thread in self.threads:
             thread.start()
@@ -175,7 +176,10 @@ class Writers:
                     return
                 self.written += BATCH
                 due = self.began + self.written / self.rate
+                mine = self.written
             time.sleep(max(0.0, due - time.monotonic()))
+            while mine > self.events * self.share:
+                time.sleep(0.01)
             turn += 1
             requests = [
                 {"request_type": "update", "entity_type": "Shot", "entity_id": shot, "data": {"description": str(turn)}}
@@ -226,6 +230,8 @@ def stress(folder, *, events, kills, site_kills, threads=8, in_order=True, gap_a
                 site.end(signal.SIGKILL)
                 verdict.site_kills += 1
                 site.start()
+            # So that events are left for each follower that is killed.
+            writers.share = (verdict.kills + 2) / (kills + 2)
             # A follower that has handled nothing yet is left alone, so that the run makes progress.
             handles = any(process == follower.pid for process, _id, _late in lines_of(folder)[-1:])
             if verdict.kills < kills and handles:

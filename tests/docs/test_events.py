@@ -2,16 +2,24 @@
 The examples of ``docs/events.md`` run unchanged, while other clients change the site.
 """
 
+import shlex
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 from fix_docs import examples_of
 
-from sgextended import SGExtended
+from sgextended import EventRunner, SGExtended
+from sgextended.cli.app import run
 
 EXAMPLES = [source for source, _shown in examples_of("events.md")]
+COMMANDS = [
+    line.partition("#")[0].strip() for source, _shown in examples_of("events.md", "sh") for line in source.splitlines()
+]
 
 
 def example(text):
@@ -20,6 +28,16 @@ def example(text):
     """
     (source,) = [source for source in EXAMPLES if text in source]
     return source
+
+
+@pytest.fixture
+def printed(monkeypatch):
+    """
+    The lines that examples print. Reading what pytest captures is not safe while another thread prints.
+    """
+    lines = []
+    monkeypatch.setattr("builtins.print", lambda *words, **_options: lines.append(" ".join(map(str, words))))
+    return lines
 
 
 @pytest.fixture
@@ -74,18 +92,14 @@ def change_statuses(sg, statuses):
     return task
 
 
-def test_first_screen_shows_the_change(follower, reader, capsys):
+def test_first_screen_shows_the_change(follower, reader, printed):
     """
     The first example prints each change of a status, and continues after its checkpoint.
     """
-    sg, printed = reader["sg"], []
+    sg = reader["sg"]
 
     def has_lines(count):
-        def is_done():
-            printed.extend(capsys.readouterr().out.splitlines())
-            return len(printed) >= count
-
-        return is_done
+        return lambda: len(printed) >= count
 
     source = example('checkpoint="status.checkpoint"')
     change_statuses(sg, ["hld"])
@@ -98,7 +112,7 @@ def test_first_screen_shows_the_change(follower, reader, capsys):
     ]
 
 
-def test_beginnings_are_valid(reader, capsys):
+def test_beginnings_are_valid(reader, printed):
     """
     Each way to begin is accepted, and the loop without following ends with the newest event.
     """
@@ -107,15 +121,15 @@ def test_beginnings_are_valid(reader, capsys):
     newest = reader["sg"].find_one("EventLogEntry", [], order=[{"field_name": "id", "direction": "desc"}])
     exec(example('"Shotgun_Version_*"'), reader)
 
-    assert capsys.readouterr().out.splitlines()[-1].startswith(f"{newest['id']} ")
+    assert printed[-1].startswith(f"{newest['id']} ")
     reader["sg"].close()
 
 
-def test_daemon_ends_at_a_signal(follower, reader, capsys, monkeypatch):
+def test_daemon_ends_at_a_signal(follower, reader, printed, monkeypatch):
     """
     The daemon prints the description of a change and ends when its handler of the signal is called.
     """
-    handlers, printed = [], []
+    handlers = []
     monkeypatch.setattr("signal.signal", lambda _number, handler: handlers.append(handler))
 
     def change():
@@ -124,7 +138,6 @@ def test_daemon_ends_at_a_signal(follower, reader, capsys, monkeypatch):
         sg.create("Version", {"project": project, "code": "followed"})
 
     def is_done():
-        printed.extend(capsys.readouterr().out.splitlines())
         if printed and handlers:
             handlers[0]()
         return bool(printed)
@@ -154,3 +167,83 @@ def test_exactly_once_with_a_database(follower, reader, tmp_path):
 
     assert [number for (number,) in rows()][: len(want)] == want
     reader["db"].close()
+
+
+def change(sg, number):
+    """
+    Change a status and create a version; return the lines that the handlers print.
+    """
+    task = change_statuses(sg, ["wtg", "ip"])
+    version = sg.create("Version", {"project": sg.find_one("Project", []), "code": f"v{number}"})
+    lines = [f"{task['content']} is wtg", f"{task['content']} is ip", f"thumbnail of version {version['id']}"]
+    return set(lines)
+
+
+def test_handlers_are_run_by_the_command(reader, tmp_path):
+    """
+    The command of the page runs the handlers of the page until SIGTERM; the commands for parked events print no error.
+    """
+    (tmp_path / "studio_events.py").write_text(example("# studio_events.py"))
+    with SGExtended() as sg:
+        change_statuses(sg, ["hld"])
+        newest = sg.find_one("EventLogEntry", [], order=[{"field_name": "id", "direction": "desc"}])
+        wanted = change(sg, 1)
+    words = [sys.executable, "-m", *shlex.split(COMMANDS[0]), "--from", str(newest["id"] + 1)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        lines = {process.stdout.readline().strip() for _ in wanted}
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+
+    assert (lines, process.returncode) == (wanted, 0)
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if "--follow" not in line][1:])
+def test_commands_are_valid(reader, tmp_path, monkeypatch, capsys, line):
+    """
+    The other commands of the page end without an error.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "studio_events.py").write_text(example("# studio_events.py"))
+    (tmp_path / "sgextended-events").mkdir()
+    monkeypatch.setattr(sys, "argv", shlex.split(line))
+    with pytest.raises(SystemExit) as ended:
+        run()
+    sys.modules.pop("studio_events", None)
+
+    assert (ended.value.code or 0) == 0, capsys.readouterr().err
+
+
+def test_program_runs_handlers(reader, tmp_path, monkeypatch, printed):
+    """
+    The runner calls the handlers of the module until it is closed.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "studio_events.py").write_text(example("# studio_events.py"))
+    runners = []
+
+    def work():
+        while not runners or any(loop._follower.position is None for loop in runners[0]._loops):
+            time.sleep(0.002)
+        try:
+            wanted = change(reader["sg"], 2)
+            ends_at = time.monotonic() + 30
+            while not wanted <= set(printed) and time.monotonic() < ends_at:
+                time.sleep(0.01)
+        finally:
+            runners[0].close()
+
+    original = EventRunner.run
+    monkeypatch.setattr(EventRunner, "run", lambda runner: (runners.append(runner), original(runner)))
+    with SGExtended() as sg:
+        change_statuses(sg, ["hld"])
+        reader["sg"] = sg
+        thread = threading.Thread(target=work)
+        thread.start()
+        exec(example("runner.run()"), reader)
+        thread.join()
+    sys.modules.pop("studio_events", None)
+
+    assert {line.rpartition(" ")[0] for line in printed} >= {"thumbnail of version"}
+    assert len(printed) == len(set(printed)) == 3
