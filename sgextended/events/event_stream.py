@@ -71,14 +71,15 @@ class EventStream(Iterator["Event"]):
             if self._file is not None and self._file.content:
                 position = self._saved = _log_tracker.Position.from_json(self._file.content.get("position"))
             self._follower = _log_follower.LogFollower(sg, options, position)
-            if position is None and options.after in (None, "now"):
+            if position is None and (self._file is not None or options.after in (None, "now")):
                 self._find_start()
         except BaseException:
             self._release()
             raise
 
     def _find_start(self) -> None:
-        # Now is the time of the call, not that of the first step of the loop.
+        # Now is the time of the call, not that of the first step of the loop. A place that the caller computes, such as
+        # the time of the start, must be in the file before a first event comes.
         with self._guarded():
             while self._follower.position is None:
                 self._poll()
@@ -274,8 +275,8 @@ def events(
         after: Where to begin: after the event with this id (0: the first event), at a datetime, ``"now"``, or where
             `EventStream.position` was. None: now.
 
-        checkpoint: Path of a file that has the place in the log. If it exists, the loop begins there, and not at
-            *after*. It is replaced when the loop asks for the next event, so that an event whose handling was
+        checkpoint: Path of a file that has the place in the log. If it exists, the loop begins there, and *after* has
+            no effect. It is replaced when the loop asks for the next event, so that an event whose handling was
             interrupted comes again. Only one loop at a time may use a file.
 
         in_order: True: events come in the order of their ids, and a missing id is waited for. False: events come as

@@ -4,7 +4,6 @@
 It never waits: `LogFollower.poll` sends the requests of one step, and `LogFollower.due_in` is the time until the next.
 """
 
-import datetime as dt
 import heapq
 import logging
 import time
@@ -20,6 +19,7 @@ from sgextended.events.log.log_tracker import Gap, LogTracker, Position
 from sgextended.events.log.outages import OutageWaits, is_outage
 from sgextended.events.log.site_time import SiteTime, seconds_of
 from sgextended.events.log.start_position import (
+    MARGIN,
     After,
     last_before,
     newest_entries,
@@ -83,10 +83,9 @@ class LogFollower:
         self._has_warned = self._is_at_end = False
         self._is_full = False  # whether the last look has found as many entries as a request may return
         self._unknown_types = {"User"}  # parts of event types that are no entity types
-        after = options.after
-        self._not_before = None
-        if isinstance(after, dt.datetime):
-            self._not_before = (after if after.tzinfo is not None else after.astimezone()).timestamp()
+        # Events that were created before the first moment are not wanted, as long as their ids are below the second.
+        self._not_before = None if position is None else position.not_before
+        self._not_before_to: Optional[int] = None
         self.given_up = 0
 
     # --- For the one who loops
@@ -96,7 +95,11 @@ class LogFollower:
         """
         The place in the log behind the events that are settled; None if it is not known yet.
         """
-        return None if self._tracker is None else self._tracker.position(in_order=self._options.in_order)
+        if self._tracker is None:
+            return None
+        position = self._tracker.position(in_order=self._options.in_order)
+        end = self._not_before_to
+        return evolve(position, not_before=self._not_before) if end is None or position.mark < end else position
 
     def position_after(self, number: int) -> Optional[Position]:
         """
@@ -185,9 +188,14 @@ class LogFollower:
         """
         Forget all that was read and not settled.
         """
-        self._tracker = None if position is None else LogTracker(position)
+        self._begin_at(position)
         self._complete_to = None
         self._held, self._unread = [], []
+
+    def _begin_at(self, position: Optional[Position]) -> None:
+        self._tracker = None if position is None else LogTracker(position)
+        self._not_before = None if position is None else position.not_before
+        self._not_before_to = None
 
     # --- Steps. Each returns whether the next one is due at once.
 
@@ -196,7 +204,7 @@ class LogFollower:
             options = self._options
             position = start_position(self._sg, options.after, self._time, options.gap_age)
             self._highest = position.highest
-            self._tracker = LogTracker(position)
+            self._begin_at(position)
             return True
         if self._complete_to is None:
             return self._begin(self._tracker)
@@ -299,12 +307,22 @@ class LogFollower:
 
     def _hold(self, tracker: LogTracker, events: Sequence[Event]) -> None:
         for event in events:
-            created_at = event.created_at
-            is_early = self._not_before is not None and created_at and seconds_of(created_at) < self._not_before
-            if is_early or not self._options.filter.matches(event):
+            if self._is_early(event) or not self._options.filter.matches(event):
                 tracker.settle(event.id)
             else:
                 heapq.heappush(self._held, (event.id, event))
+
+    def _is_early(self, event: Event) -> bool:
+        """
+        Return whether an event was created before the time at which the follower was to begin.
+        """
+        if self._not_before is None or event.created_at is None:
+            return False
+        created_at = seconds_of(event.created_at)
+        if self._not_before_to is None and created_at >= self._not_before + MARGIN:
+            # A clock that is set back later makes no event of that time unwanted.
+            self._not_before_to = event.id
+        return created_at < self._not_before and (self._not_before_to is None or event.id < self._not_before_to)
 
     def _deleted_entity(self, event: Event) -> Optional[Dict[str, Any]]:
         """

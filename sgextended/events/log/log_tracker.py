@@ -8,7 +8,8 @@ already. A missing id is a gap until its entry appears, or until the gap is give
 import bisect
 import contextlib
 import json
-from typing import Any, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+import math
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from attrs import define, frozen
 
@@ -47,10 +48,14 @@ class Position:
         mark: All events up to this id are handled, filtered out or given up.
 
         seen: The same for these ranges of ids above the mark, in ascending order.
+
+        not_before: Events above the mark that were created before this moment are not wanted; in seconds since the
+            epoch. None: all are wanted. A follower that begins at a time begins some entries before it.
     """
 
     mark: int
     seen: Tuple[Range, ...] = ()
+    not_before: Optional[float] = None
 
     @property
     def highest(self) -> int:
@@ -63,7 +68,8 @@ class Position:
         """
         Return the position as JSON values.
         """
-        return {"mark": self.mark, "seen": [list(each) for each in self.seen]}
+        value: Dict[str, Any] = {"mark": self.mark, "seen": [list(each) for each in self.seen]}
+        return value if self.not_before is None else {**value, "not_before": self.not_before}
 
     def to_text(self) -> str:
         """
@@ -84,6 +90,7 @@ class Position:
                 value = json.loads(value)
             seen = tuple((_whole(low), _whole(high)) for low, high in value.get("seen", ()))
             mark = _whole(value["mark"])
+            not_before = None if value.get("not_before") is None else _seconds(value["not_before"])
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             msg = f"{value!r:.80} is not a position in the event log. Pass what EventStream.position returned."
             raise ConfigurationError(msg) from error
@@ -91,7 +98,7 @@ class Position:
         if ends != sorted(ends):
             msg = f"{value!r:.80} is not a position in the event log: its ranges are not in ascending order."
             raise ConfigurationError(msg)
-        return cls(mark, seen)
+        return cls(mark, seen, not_before)
 
 
 def _whole(value: Union[int, Any]) -> int:
@@ -99,6 +106,13 @@ def _whole(value: Union[int, Any]) -> int:
         msg = f"{value!r:.40} is not an id"
         raise ValueError(msg)
     return value
+
+
+def _seconds(value: Union[float, Any]) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        msg = f"{value!r:.40} is not a moment"
+        raise ValueError(msg)
+    return float(value)
 
 
 class LogTracker:
