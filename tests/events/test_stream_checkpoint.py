@@ -4,10 +4,15 @@
 
 import datetime as dt
 import itertools
+import threading
 
 import pytest
 
+from sgextended import ConfigurationError
+from sgextended.events.log import checkpoint
+from sgextended.events.log.checkpoint import read_checkpoint
 from sgextended.events.log.log_tracker import Position
+from sgextended.events.log.outages import OutageWaits
 
 FAST = {"poll_seconds": 0.01, "timeout": 30}
 DAYS = itertools.count(1)
@@ -99,3 +104,104 @@ def test_time_of_the_start_ends_with_its_margin(studio, place, at):
 
     assert events[-1].entity["id"] == shots[0]
     assert Position.from_json(stream.position).not_before is None
+
+
+@pytest.mark.parametrize("second_is", ["ended", "running"])
+def test_mark_never_goes_back(studio, place, second_is):
+    """
+    After close, another loop may use the checkpoint. The first one then ends without writing.
+    """
+    sg, _project = studio
+    first = sg.events(checkpoint=place, **FAST)
+    make_shots(studio, 2)
+    next(first)
+    first.close()
+    with sg.events(checkpoint=place, **FAST) as second:
+        take(second, 4)
+        if second_is == "running":
+            assert [*first] == []
+        next(second)
+        mark = read_checkpoint(place)["position"]["mark"]
+    if second_is == "ended":
+        mark = read_checkpoint(place)["position"]["mark"]
+        assert [*first] == []
+
+    assert read_checkpoint(place)["position"]["mark"] == mark
+
+
+def test_loop_that_lost_its_checkpoint_ends(studio, place):
+    """
+    Without its lock file a loop must not go on: another one could handle the same events.
+    """
+    sg, _project = studio
+    stream = sg.events(checkpoint=place, **FAST)
+    make_shots(studio, 1)
+    next(stream)
+    place.with_name("place.lock").unlink()
+    before = place.read_bytes()
+    with pytest.raises(ConfigurationError, match="has lost the lock"):
+        next(stream)
+    stream.close()
+
+    assert place.read_bytes() == before
+
+
+def test_close_by_another_thread_at_any_moment(studio, place):
+    """
+    However close meets the loop, each run continues where the one before has ended, and nothing comes twice.
+    """
+    sg, _project = studio
+    sg.events(checkpoint=place).close()
+    shots, ids = make_shots(studio, 8), []
+    for number in range(16):
+        stream = sg.events("Shotgun_Shot_New", checkpoint=place, follow=False, timeout=30)
+        thread = threading.Thread(target=stream.close)
+        for event in stream:
+            ids.append(event.entity["id"])
+            if len(ids) % 3 == number % 3 and not thread.ident:
+                thread.start()
+        if thread.ident:
+            thread.join()
+
+    assert ids == shots
+
+
+def test_full_disk_is_waited_for(studio, place, caplog, monkeypatch):
+    """
+    While the place cannot be stored, the loop warns and waits. Then it goes on, and nothing is lost.
+    """
+    sg, _project = studio
+    stream = sg.events(checkpoint=place, **FAST)
+    make_shots(studio, 1)
+    failures, real = [], checkpoint.os.fsync
+
+    def fail_twice(file):
+        if len(failures) < 2:
+            failures.append(file)
+            raise OSError(28, "No space left on device")
+        real(file)
+
+    monkeypatch.setattr(checkpoint, "STORE_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint.os, "fsync", fail_twice)
+    monkeypatch.setattr(stream._disk, "failed", lambda error: OutageWaits.failed(stream._disk, error) / 100)
+    ids = take(stream, 3)
+    stream.close()
+
+    assert ids == [ids[0], ids[0] + 1, ids[0] + 2]
+    assert len(failures) == 2
+    assert "Writing the checkpoint" in caplog.text
+    assert read_checkpoint(place)["position"]["mark"] == ids[1]
+
+
+def test_first_place_must_be_stored(studio, place, monkeypatch):
+    """
+    A checkpoint that cannot be written at all is an error of the call.
+    """
+    sg, _project = studio
+
+    def fail(_file):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(checkpoint.os, "fsync", fail)
+    with pytest.raises(OSError, match="Read-only"):
+        sg.events(checkpoint=place)

@@ -16,7 +16,7 @@ from sgextended.domain.client_kinds import is_refusal
 from sgextended.events.event import FIELDS, Event, to_link
 from sgextended.events.log.event_filter import EventFilter
 from sgextended.events.log.log_tracker import Gap, LogTracker, Position
-from sgextended.events.log.outages import OutageWaits, is_outage
+from sgextended.events.log.outages import OutageWaits, is_outage_of_request
 from sgextended.events.log.site_time import SiteTime, seconds_of
 from sgextended.events.log.start_position import (
     MARGIN,
@@ -86,6 +86,7 @@ class LogFollower:
         # Events that were created before the first moment are not wanted, as long as their ids are below the second.
         self._not_before = None if position is None else position.not_before
         self._not_before_to: Optional[int] = None
+        self._end_seen_at: Optional[float] = None  # when all visible entries were read, on the clock `ticks`
         self.given_up = 0
 
     # --- For the one who loops
@@ -172,7 +173,7 @@ class LogFollower:
         try:
             more = self._step()
         except Exception as error:
-            if not is_outage(error):
+            if not is_outage_of_request(error):
                 self._rewind(before)
                 raise
             self._next_at = time.monotonic() + self._waits.failed(error)
@@ -189,7 +190,7 @@ class LogFollower:
         Forget all that was read and not settled.
         """
         self._begin_at(position)
-        self._complete_to = None
+        self._complete_to = self._end_seen_at = None
         self._held, self._unread = [], []
 
     def _begin_at(self, position: Optional[Position]) -> None:
@@ -223,10 +224,7 @@ class LogFollower:
             self._has_warned = True
         # This request returns nothing. It shows at the start whether the site accepts the filters.
         self._find([*self._options.filter.conditions, ["id", "less_than", 1]], 1)
-        newest = newest_entries(self._sg, 1)
-        end = newest[0]["id"] if newest else 0
-        if newest:
-            self._time.note(newest[0]["created_at"])
+        end = self._note_newest()
         if end < tracker.head:
             LOG.warning(
                 "The event log ends at id %s, before the start of this follower at id %s. Check that the checkpoint is "
@@ -252,10 +250,11 @@ class LogFollower:
         """
         Read the entries above those that are known, and those that have appeared in gaps.
         """
-        looked_at = self._gaps_to_look_at(tracker)
+        looked_at, sent_at = self._gaps_to_look_at(tracker), ticks()
         conditions = _within(looked_at)
         head, limit = tracker.head, PAGE
-        if len(self._held) < _MOST_HELD:
+        reads_on = len(self._held) < _MOST_HELD
+        if reads_on:
             conditions.append(["id", "greater_than", head])
         is_filtered = bool(self._options.filter.conditions)
         where = [conditions[0] if len(conditions) == 1 else {"filter_operator": "any", "filters": conditions}]
@@ -263,14 +262,19 @@ class LogFollower:
         for row in rows:
             self._time.note(row.get("created_at"))
         events = {} if is_filtered else self._events_of(rows)
-        new = tracker.add([(row["id"], row.get("created_at")) for row in rows], ticks())
-        complete_to = tracker.head if len(rows) < limit else rows[-1]["id"]
+        new = tracker.add([(row["id"], row.get("created_at")) for row in rows], ticks(), self._end_seen_at)
+        self._is_full = len(rows) == limit
+        complete_to = rows[-1]["id"] if self._is_full else tracker.head
+        if self._is_full and tracker.gaps:
+            # Entries that are not read yet show how old the gaps are.
+            self._note_newest()
+        elif reads_on and not self._is_full:
+            self._end_seen_at = sent_at
         self._give_up(tracker, looked_at, head, complete_to)
         if is_filtered:
             self._unread += new
         else:
             self._hold(tracker, [events[number] for number in new])
-        self._is_full = len(rows) == limit
         return self._is_full or bool(self._unread)
 
     def _read_matching(self, tracker: LogTracker) -> bool:
@@ -288,6 +292,16 @@ class LogFollower:
         return self._is_full or bool(self._unread)
 
     # --- Parts of steps
+
+    def _note_newest(self) -> int:
+        """
+        Note the time of the newest visible entry, and return its id; 0 if there is none.
+        """
+        newest = newest_entries(self._sg, 1)
+        if not newest:
+            return 0
+        self._time.note(newest[0]["created_at"])
+        return int(newest[0]["id"])
 
     def _find(self, conditions: Sequence[Any], limit: int, fields: Sequence[str] = FIELDS) -> List[Row]:
         rows: List[Row] = self._sg.find("EventLogEntry", list(conditions), list(fields), order=_BY_ID, limit=limit)
@@ -369,7 +383,7 @@ class LogFollower:
         ranges = [(gap.low, gap.high) for gap in looked_at]
         for gap in list(tracker.gaps):
             is_looked_at = gap.low > head or any(low <= gap.low and gap.high <= high for low, high in ranges)
-            age = self._time.age(gap.created_at, gap.since)
+            age = self._time.age(gap.created_at, gap.since, gap.not_before)
             if is_looked_at and gap.high <= complete_to and age > self._options.gap_age:
                 tracker.give_up(gap)
                 self.given_up += gap.high - gap.low + 1

@@ -11,7 +11,7 @@ import json
 import math
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from sgextended.errors import ConfigurationError
 
@@ -31,12 +31,15 @@ class Gap:
         created_at: The time of the next visible entry above the gap, by the clock of the site. None: it is unknown.
 
         since: When the gap was first seen, on the clock `sgextended.client.protocol.site_clock.ticks`.
+
+        not_before: When the entry above the gap was not visible yet, on the same clock. None: it is unknown.
     """
 
     low: int
     high: int
     created_at: Any
     since: float
+    not_before: Optional[float] = None
 
 
 @frozen
@@ -179,7 +182,7 @@ class LogTracker:
         """
         return self.gaps[0].low if self.gaps else None
 
-    def add(self, rows: Sequence[Tuple[int, Any]], now: float) -> List[int]:
+    def add(self, rows: Sequence[Tuple[int, Any]], now: float, not_before: Optional[float] = None) -> List[int]:
         """
         Note visible entries, and return the ids that are new. Ids that are missing between them become gaps.
 
@@ -188,12 +191,14 @@ class LogTracker:
                 visible, without an omission.
 
             now: The time on the clock of `Gap.since`.
+
+            not_before: When no entry above the head was visible yet, on the same clock. None: it is unknown.
         """
         new = []
         for number, created_at in rows:
             if number > self._head:
                 for low, high in self._unseen(self._head + 1, number - 1):
-                    self.gaps.append(Gap(low, high, created_at, now))
+                    self.gaps.append(Gap(low, high, created_at, now, not_before))
                 self._head = number
                 if not self._is_seen(number):
                     new.append(number)
@@ -255,9 +260,9 @@ class LogTracker:
         gap = self.gaps[index]
         parts = []
         if gap.low < number:
-            parts.append(Gap(gap.low, number - 1, created_at or gap.created_at, gap.since))
+            parts.append(evolve(gap, high=number - 1, created_at=created_at or gap.created_at))
         if number < gap.high:
-            parts.append(Gap(number + 1, gap.high, gap.created_at, gap.since))
+            parts.append(evolve(gap, low=number + 1))
         self.gaps[index : index + 1] = parts
         return True
 
