@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--site-kills", type=int, default=2)
-    parser.add_argument("--rate", type=float, default=200.0, help="events a second of all writers together")
+    parser.add_argument("--rate", type=float, default=50.0, help="events a second of all writers together")
     parser.add_argument("--gap-age", type=float, default=15.0)
     parser.add_argument("--only", choices=["in-order", "at-once", "speed", "lag"], action="append")
     options = parser.parse_args()
@@ -61,6 +61,7 @@ def main() -> int:
                     in_order=part == "in-order",
                     gap_age=options.gap_age,
                     rate=options.rate,
+                    alive=3.0,
                 )
                 is_right &= judge(part, verdict)
     return 0 if is_right else 1

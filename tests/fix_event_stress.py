@@ -36,6 +36,7 @@ FAULTS = (
 #: Events of one request of the writers.
 BATCH = 10
 GUARD = 300.0  # seconds for the follower to handle the rest
+LONGEST_LIFE = 900.0  # seconds of a follower, so that none is left behind if the run is killed
 
 
 @define
@@ -51,6 +52,7 @@ class Verdict:
     twice: int = 0  # times that an event was handled again
     unordered: int = 0  # events that came after one with a higher id
     unmarked: int = 0  # those of them that were not marked as late
+    late: int = 0  # events that were marked as late
     kills: int = 0  # of the follower
     site_kills: int = 0
     seconds: float = 0.0
@@ -114,7 +116,14 @@ def follow(folder, *, in_order, gap_age, port):
     Handle events until SIGTERM: each becomes a line of the file ``handled``.
     """
     with client(port) as sg:
-        stream = sg.events(after=0, checkpoint=folder / "place", in_order=in_order, gap_age=gap_age, poll_seconds=0.05)
+        stream = sg.events(
+            after=0,
+            timeout=LONGEST_LIFE,
+            checkpoint=folder / "place",
+            in_order=in_order,
+            gap_age=gap_age,
+            poll_seconds=0.05,
+        )
         signal.signal(signal.SIGTERM, lambda *_: stream.close())
         file = os.open(folder / "handled", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         for event in stream:
@@ -136,7 +145,8 @@ def lines_of(folder):
     """
     path = folder / "handled"
     text = path.read_text() if path.exists() else ""
-    return [tuple(map(int, line.split())) for line in text.splitlines() if line]
+    whole, _newline, _rest = text.rpartition("\n")  # the follower may be writing a line
+    return [tuple(map(int, line.split())) for line in whole.splitlines() if line]
 
 
 # --- The writers
@@ -160,26 +170,23 @@ class Writers:
         self.shots = shots
         self.sg, self.events, self.rate = client(port), events, rate
         self.written, self.lock, self.began = 0, threading.Lock(), time.monotonic()
-        self.share = 1.0  # of the events that may be written so far
-        self.threads = [threading.Thread(target=self.work, args=(number,)) for number in range(threads)]
+        self.may_end = False
+        self.threads = [threading.Thread(target=self.work, args=(number,), daemon=True) for number in range(threads)]
         for thread in self.threads:
             thread.start()
 
     def work(self, number):
         """
-        Change the shots of one thread until all threads together have written enough.
+        Change the shots of one thread until all threads together have written enough, and the caller lets them end.
         """
         shots, turn = self.shots[number * BATCH : (number + 1) * BATCH], 0
         while True:
             with self.lock:
-                if self.written >= self.events:
+                if self.written >= self.events and self.may_end:
                     return
                 self.written += BATCH
                 due = self.began + self.written / self.rate
-                mine = self.written
             time.sleep(max(0.0, due - time.monotonic()))
-            while mine > self.events * self.share:
-                time.sleep(0.01)
             turn += 1
             requests = [
                 {"request_type": "update", "entity_type": "Shot", "entity_id": shot, "data": {"description": str(turn)}}
@@ -211,9 +218,11 @@ class Writers:
 # --- The run
 
 
-def stress(folder, *, events, kills, site_kills, threads=8, in_order=True, gap_age=8.0, rate=200.0, seed=1):
+def stress(folder, *, events, kills, site_kills, threads=8, in_order=True, gap_age=8.0, rate=200.0, alive=0.7, seed=1):
     """
     Follow the log of a site on which threads write, while the site and the follower are killed. Return the `Verdict`.
+
+    A follower is killed up to *alive* seconds after its first event.
     """
     draw = random.Random(seed)
     verdict, began = Verdict(), time.monotonic()
@@ -230,12 +239,16 @@ def stress(folder, *, events, kills, site_kills, threads=8, in_order=True, gap_a
                 site.end(signal.SIGKILL)
                 verdict.site_kills += 1
                 site.start()
-            # So that events are left for each follower that is killed.
-            writers.share = (verdict.kills + 2) / (kills + 2)
+            # Events are written as long as followers are killed, so that each of them sees new ones.
+            writers.may_end = verdict.kills >= kills
             # A follower that has handled nothing yet is left alone, so that the run makes progress.
-            handles = any(process == follower.pid for process, _id, _late in lines_of(folder)[-1:])
+            # Every second one is left until it has caught up, so that it meets late entries.
+            last = lines_of(folder)[-1:]
+            handles = any(process == follower.pid for process, _id, _late in last)
+            if handles and verdict.kills % 2:
+                handles = last[0][1] >= max(visible_ids(folder)) - 5 * BATCH
             if verdict.kills < kills and handles:
-                time.sleep(draw.uniform(0, 0.7))
+                time.sleep(draw.uniform(0, alive))
                 follower.kill()
                 follower.wait()
                 verdict.kills += 1
@@ -278,6 +291,7 @@ def judged(verdict, folder, *, in_order):
     verdict.events, verdict.gaps = len(visible), max(visible) - len(visible)
     verdict.handled, verdict.lost = len(set(handled)), len(visible - set(handled))
     verdict.twice = len(handled) - len(set(handled))
+    verdict.late = sum(late for _process, _number, late in lines)
     highest, known = 0, set()
     for _process, number, late in lines:
         if number < highest and number not in known:

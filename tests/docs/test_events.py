@@ -5,7 +5,6 @@ The examples of ``docs/events.md`` run unchanged, while other clients change the
 import shlex
 import signal
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
@@ -18,7 +17,10 @@ from sgextended.cli.app import run
 
 EXAMPLES = [source for source, _shown in examples_of("events.md")]
 COMMANDS = [
-    line.partition("#")[0].strip() for source, _shown in examples_of("events.md", "sh") for line in source.splitlines()
+    line.partition("#")[0].strip()
+    for source, _shown in examples_of("events.md", "sh")
+    for line in source.splitlines()
+    if line.startswith("sgextended events")
 ]
 
 
@@ -179,22 +181,33 @@ def change(sg, number):
     return set(lines)
 
 
-def test_handlers_are_run_by_the_command(reader, tmp_path):
+def test_handlers_are_run_by_the_command(reader, tmp_path, monkeypatch, printed):
     """
-    The command of the page runs the handlers of the page until SIGTERM; the commands for parked events print no error.
+    The command of the page runs the handlers of the page until SIGTERM, and ends with status 0.
     """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "studio_events.py").write_text(example("# studio_events.py"))
     with SGExtended() as sg:
         change_statuses(sg, ["hld"])
         newest = sg.find_one("EventLogEntry", [], order=[{"field_name": "id", "direction": "desc"}])
         wanted = change(sg, 1)
-    words = [sys.executable, "-m", *shlex.split(COMMANDS[0]), "--from", str(newest["id"] + 1)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
-        lines = {process.stdout.readline().strip() for _ in wanted}
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
 
-    assert (lines, process.returncode) == (wanted, 0)
+    def end():
+        ends_at = time.monotonic() + 30
+        while not wanted <= set(printed) and time.monotonic() < ends_at:
+            time.sleep(0.005)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+
+    monkeypatch.setattr(sys, "argv", [*shlex.split(COMMANDS[0]), "--from", str(newest["id"] + 1)])
+    thread = threading.Thread(target=end)
+    thread.start()
+    with pytest.raises(SystemExit) as ended:
+        run()
+    thread.join()
+    sys.modules.pop("studio_events", None)
+
+    assert (ended.value.code, set(printed)) == (0, wanted)
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if "--follow" not in line][1:])

@@ -56,7 +56,7 @@ class OutageWaits:
 
     def __init__(self, first_wait: float, what: str = "Reading the event log") -> None:
         self._what = what
-        self._policy = RetryPolicy(first_wait=first_wait, longest_wait=60.0)
+        self._policy = RetryPolicy(first_wait=first_wait, longest_wait=30.0)
         self._failures = 0
         self._logged_at = -math.inf
         self.error: Optional[Exception] = None
