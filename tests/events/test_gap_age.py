@@ -183,3 +183,29 @@ def test_age_is_a_lower_bound(wait_seconds):
     time.note(at + dt.timedelta(days=300))
     assert time.age(at) == 40
     assert time.age(at - dt.timedelta(days=2)) == 2 * 86400 + 40
+
+
+def test_request_that_fails_in_a_full_look_loses_nothing(quiet, monkeypatch):
+    """
+    More entries are there than one request reads, and the request for the newest one fails: nothing is skipped.
+    """
+    monkeypatch.setattr(log_follower, "PAGE", 4)
+    sg, _project, _site = quiet
+    stream, real, failures = sg.events(**FAST), log_follower.newest_entries, []
+    make_shot(quiet)
+    take(stream, 3)
+
+    def fail_once(client, limit):
+        if not failures:
+            failures.append(limit)
+            raise ConnectionError("the site is down")
+        return real(client, limit)
+
+    monkeypatch.setattr(log_follower, "newest_entries", fail_once)
+    for _ in range(3):
+        make_shot(quiet)
+    found = take(stream, 9)
+    stream.close()
+
+    assert found == list(range(found[0], found[0] + 9))
+    assert failures

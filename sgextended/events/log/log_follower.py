@@ -262,13 +262,13 @@ class LogFollower:
         for row in rows:
             self._time.note(row.get("created_at"))
         events = {} if is_filtered else self._events_of(rows)
-        new = tracker.add([(row["id"], row.get("created_at")) for row in rows], ticks(), self._end_seen_at)
         self._is_full = len(rows) == limit
-        complete_to = rows[-1]["id"] if self._is_full else tracker.head
-        if self._is_full and tracker.gaps:
-            # Entries that are not read yet show how old the gaps are.
+        if self._is_full:
+            # Entries that are not read yet show how old gaps are. After this, no request may fail: the ids are noted.
             self._note_newest()
-        elif reads_on and not self._is_full:
+        new = tracker.add([(row["id"], row.get("created_at")) for row in rows], ticks(), self._end_seen_at)
+        complete_to = rows[-1]["id"] if self._is_full else tracker.head
+        if reads_on and not self._is_full:
             self._end_seen_at = sent_at
         self._give_up(tracker, looked_at, head, complete_to)
         if is_filtered:
