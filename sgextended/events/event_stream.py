@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Iterator, Optional, Union
 from sgextended.concurrency.forked import require_own
 from sgextended.domain.arguments import Links, Names
 from sgextended.domain.client_kinds import client_of
-from sgextended.errors import InvalidArgumentError, TransportTimeout
+from sgextended.errors import ConfigurationError, InvalidArgumentError, TransportTimeout
 from sgextended.http import cancellation
 from sgextended.http.deadline import Deadline, current, until
 from sgextended.lazy_import import lazy_module
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from sgextended.events.log import event_filter as _event_filter
     from sgextended.events.log import log_follower as _log_follower
     from sgextended.events.log import log_tracker as _log_tracker
+    from sgextended.events.log import outages as _outages
     from sgextended.events.log import start_position as _start_position
 else:
     _checkpoint = lazy_module("sgextended.events.log.checkpoint")
     _event_filter = lazy_module("sgextended.events.log.event_filter")
     _log_follower = lazy_module("sgextended.events.log.log_follower")
     _log_tracker = lazy_module("sgextended.events.log.log_tracker")
+    _outages = lazy_module("sgextended.events.log.outages")
     _start_position = lazy_module("sgextended.events.log.start_position")
 
 #: Seconds between two looks at the event log that have found all there was.
@@ -65,20 +67,22 @@ class EventStream(Iterator["Event"]):
         self._is_closed = self._is_running = False
         self._in_hand: Optional[int] = None
         self._saved: Optional[_log_tracker.Position] = None
+        self._disk = _outages.OutageWaits(1.0, f"Writing the checkpoint {checkpoint}")
         self._file = None if checkpoint is None else _checkpoint.CheckpointFile(checkpoint, site_url(sg))
         position = None
         try:
             if self._file is not None and self._file.content:
                 position = self._saved = _log_tracker.Position.from_json(self._file.content.get("position"))
             self._follower = _log_follower.LogFollower(sg, options, position)
-            if position is None and options.after in (None, "now"):
+            if position is None and (self._file is not None or options.after in (None, "now")):
                 self._find_start()
         except BaseException:
             self._release()
             raise
 
     def _find_start(self) -> None:
-        # Now is the time of the call, not that of the first step of the loop.
+        # Now is the time of the call, not that of the first step of the loop. A place that the caller computes, such as
+        # the time of the start, must be in the file before a first event comes.
         with self._guarded():
             while self._follower.position is None:
                 self._poll()
@@ -114,18 +118,41 @@ class EventStream(Iterator["Event"]):
         number, self._in_hand = self._in_hand, None
         if number is not None:
             self._follower.settle(number)
-            if self._file is not None and self._is_closed:
-                self._file.lock()
             self._save()
 
     def _save(self) -> None:
-        if self._file is None:
-            return
+        """
+        Save the place. While that fails, as with a full disk, wait and try again.
+
+        After `close` it is saved only if nobody has used the file since.
+        """
+        file = self._file
+        while file is not None:
+            if self._is_closed and not file.resume():
+                return
+            try:
+                self._save_in(file)
+            except ConfigurationError:
+                if not self._is_closed:
+                    raise
+                # Another thread has called close since, so the file is to be locked again.
+            except OSError as error:
+                if not file.content:  # the path was never written
+                    raise
+                seconds = self._disk.failed(error)
+                if self._is_closed:
+                    return
+                self._wait(seconds)
+            else:
+                self._disk.succeeded()
+                return
+
+    def _save_in(self, file: "_checkpoint.CheckpointFile") -> None:
         position = self._follower.position
         if position is not None and position != self._saved:
-            self._file.save({**self._file.content, "position": position.to_json()})
+            file.save({**file.content, "position": position.to_json()})
             self._saved = position
-        self._file.store_if_due()
+        file.store_if_due()
 
     def _poll(self) -> None:
         self._wait(self._follower.due_in())
@@ -148,6 +175,8 @@ class EventStream(Iterator["Event"]):
         if limit is not None and left <= seconds and not self._is_closed:
             outage = self._follower.outage
             reason = "" if outage is None else f" The event log could not be read: {outage}"
+            if self._disk.error is not None:
+                reason += f" The checkpoint could not be written: {self._disk.error}"
             msg = f"No event came within the {limit.seconds} s that the caller allows.{reason}"
             raise TransportTimeout(msg, sent=False, rpc="read")
         if not self._is_closed:
@@ -201,7 +230,8 @@ class EventStream(Iterator["Event"]):
         """
         End the loop, also while it waits for an event or for the site. Another thread or a signal handler may call it.
 
-        The event that the loop handles at the moment counts as handled when the loop asks for the next one.
+        The event that the loop handles at the moment counts as handled when the loop asks for the next one, unless
+        another loop has used the checkpoint since: then it comes again there.
         """
         self._is_closed = True
         self._token.cancel()
@@ -274,8 +304,8 @@ def events(
         after: Where to begin: after the event with this id (0: the first event), at a datetime, ``"now"``, or where
             `EventStream.position` was. None: now.
 
-        checkpoint: Path of a file that has the place in the log. If it exists, the loop begins there, and not at
-            *after*. It is replaced when the loop asks for the next event, so that an event whose handling was
+        checkpoint: Path of a file that has the place in the log. If it exists, the loop begins there, and *after* has
+            no effect. It is replaced when the loop asks for the next event, so that an event whose handling was
             interrupted comes again. Only one loop at a time may use a file.
 
         in_order: True: events come in the order of their ids, and a missing id is waited for. False: events come as

@@ -109,6 +109,85 @@ def test_failed_write_keeps_the_content(place, monkeypatch):
     file.release()
 
 
+@pytest.mark.parametrize("torn_at", [0, 5, 30, 4096, 9000])
+def test_save_that_was_cut_off_leaves_the_one_before(place, torn_at):
+    """
+    A process that dies while it writes a long content has the content before it, and continues from there.
+    """
+    file, parked = CheckpointFile(place, None), [f"event {number}" for number in range(1500)]
+    lock = place.with_name("place.lock")
+    contents = []
+    for number in range(6):
+        file.save({"position": number, "parked": parked[number:]})
+        contents.append(lock.read_bytes())
+    whole, before = contents[-1], contents[-2]
+    first = next(at for at, (new, old) in enumerate(zip(whole, before)) if new != old)
+    slot = first - first % checkpoint._SLOT
+    lock.write_bytes(before[:slot] + whole[slot : slot + torn_at] + before[slot + torn_at :])
+    torn = read_checkpoint(place)
+
+    assert json.loads(place.read_text())["position"] == 0
+    assert (torn["position"], torn["parked"]) == (4, parked[4:])
+
+
+def test_writer_without_the_lock_writes_nothing(place):
+    """
+    Somebody has deleted the lock file, and another follower has begun: the first one reports it, and changes nothing.
+    """
+    first = CheckpointFile(place, None)
+    first.save({"position": 1})
+    place.with_name("place.lock").unlink()
+    second = CheckpointFile(place, None)
+    second.save({"position": 7})
+    second.save({"position": 8})
+    for stored_at in (first._stored_at, float("-inf")):
+        first._stored_at = stored_at
+        with pytest.raises(ConfigurationError, match="has lost the lock"):
+            first.save({"position": 2})
+    first.release()
+    assert read_checkpoint(place)["position"] == 8
+    second.save({"position": 9})
+    second.release()
+    assert read_checkpoint(place)["position"] == 9
+
+
+def test_file_that_another_follower_has_changed_is_kept(place, monkeypatch):
+    """
+    Where the system supports no locks, the follower that finds another content stops writing.
+    """
+    monkeypatch.setattr(checkpoint, "fcntl", None)
+    first, second = CheckpointFile(place, None), CheckpointFile(place, None)
+    first.save({"position": 1})
+    with pytest.raises(ConfigurationError, match="Another follower has changed the checkpoint"):
+        second.save({"position": 0})
+    second.release()
+    first.release()
+
+    assert read_checkpoint(place)["position"] == 1
+
+
+def test_resume_is_refused_after_another_follower(place):
+    """
+    After a release the file can be locked again, unless another follower has it or has changed it since.
+    """
+    first = CheckpointFile(place, None)
+    first.save({"position": 1})
+    first.release()
+    with pytest.raises(ConfigurationError, match="has lost the lock"):
+        first.save({"position": 2})
+    assert first.resume()
+    first.save({"position": 2})
+    first.release()
+    second = CheckpointFile(place, None)
+    assert not first.resume()
+    second.save({"position": 5})
+    second.release()
+    assert not first.resume()
+    first.release()
+
+    assert read_checkpoint(place)["position"] == 5
+
+
 def test_folder_that_does_not_exist_is_reported(place):
     """
     A path in a folder that does not exist is an error before anything is followed.

@@ -97,47 +97,6 @@ def test_late_event_is_marked(studio, event_site):
     assert max(event.id for event in late) < min(event.id for event in first)
 
 
-@pytest.mark.parametrize("knows_site_time", [True, False])
-def test_gap_is_waited_for_and_then_given_up(knows_site_time, connect_to):
-    """
-    In order, ids that never appear are waited for until the next entry is old by the clock of the site.
-    """
-    with LocalSite() as site, connect_to(site) as sg:
-        studio = sg, sg.create("Project", {"name": "p"})
-        stream = sg.events(gap_age=120, **FAST)
-        if not knows_site_time:  # as with a client of another library: the newest entry shows the time
-            stream._follower._time._clock = None
-        make_shots(studio, 1)
-        take(stream, 3)
-        with site.faults.during("late-events=0:next=1,never=1"):
-            make_shots(studio, 1)
-        make_shots(studio, 1)
-        with sg.deadline(0.2), pytest.raises(TransportTimeout, match=r"No event came within the 0\.2 s"):
-            next(stream)
-        if knows_site_time:
-            stream._follower._time._clock = AheadClock(stream._follower._time._clock, 121)
-        else:
-            site.store.clock = later(site.store.clock, 121)
-            make_shots(studio, 1)
-        found = take(stream, 3)
-        stream.close()
-
-    assert len(found) == 3
-    assert stream.given_up == 3
-
-
-class AheadClock:
-    """
-    The clock of a site's responses, set ahead: a local site sends the time of this machine.
-    """
-
-    def __init__(self, clock, seconds):
-        self.clock, self.seconds = clock, seconds
-
-    def at(self, moment):
-        return self.clock.at(moment) + self.seconds
-
-
 def later(clock, seconds):
     """
     Return a clock that is ahead.

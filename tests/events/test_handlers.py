@@ -11,10 +11,21 @@ import types
 import pytest
 from shotgun_api3 import Fault
 
-from sgextended import ConfigurationError, EventRunner, InvalidArgumentError, SGExtended, current, on
+from sgextended import (
+    ConfigurationError,
+    Event,
+    EventRunner,
+    HTTPStatusError,
+    InvalidArgumentError,
+    SGExtended,
+    Unreachable,
+    current,
+    on,
+)
 from sgextended.events.handling import parked_events
 from sgextended.events.handling.event_runner import retry_parked, states_in
 from sgextended.events.handling.handlers import handlers_of
+from sgextended.events.log import checkpoint
 
 GUARD = 30.0
 
@@ -269,11 +280,11 @@ def test_second_runner_on_a_folder_is_refused(studio, run, tmp_path):
     EventRunner(sg, [handler], tmp_path / "places").close()
 
 
-def test_failures_of_the_site_do_not_count(studio, run, event_site, tmp_path):
+def test_failures_of_the_site_do_not_count(studio, run, event_site):
     """
     While the site is down, the attempts of an event do not count, and the handler takes no further events.
     """
-    seen = []
+    seen, attempts = [], []
 
     @on("Shotgun_Shot_New")
     def find(sg, event):
@@ -285,14 +296,100 @@ def test_failures_of_the_site_do_not_count(studio, run, event_site, tmp_path):
         wait_for(lambda: seen == shots)
         loop._outage._policy = parked_events.WAITS
         park = loop.parked.park
-        attempts = []
-        loop.parked.park = lambda *args, **options: (
-            attempts.append(park(*args, **options).attempts) or loop.parked._parked[args[0].id]
-        )
-        with event_site.faults.during("status=503:rpc=read,next=4,rate=1"):
-            shots += make_shots(studio, 1)
-            wait_for(lambda: seen == shots)
-        assert set(attempts) <= {0}
+
+        def note(event, error, **options):
+            parked = park(event, error, **options)
+            attempts.append(parked.attempts)
+            return parked
+
+        loop.parked.park = note
+        event = Event(id=10**6, event_type="Shotgun_Shot_New", entity={"type": "Shot", "id": shots[0]})
+        with event_site.faults.during("status=503:rpc=read"):
+            loop._done.append((event, HTTPStatusError("busy", errcode=503)))
+            loop._wake.set()
+            wait_for(lambda: attempts)
+        assert attempts == [0]
+        wait_for(lambda: seen == shots * 2)
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError("gone"), TimeoutError("slow"), Unreachable("another site")])
+def test_failures_of_other_services_count(studio, run, tmp_path, error):
+    """
+    The site responds, so an error of a connection is the handler's own: the attempt counts, and nobody waits.
+    """
+    seen = []
+
+    @on("Shotgun_Shot_New")
+    def send(_sg, event):
+        if not seen:
+            seen.append(event.entity["id"])
+            raise error
+        seen.append(event.entity["id"])
+
+    with run(send) as runner:
+        loop = runner._loops[0]
+        loop.parked.due = lambda _excluded: None  # nothing is tried again
+        shots = make_shots(studio, 3)
+        wait_for(lambda: seen == shots)
+        wait_for(lambda: runner.handled["send"] == 2)
+        assert loop._resumes_at == 0.0
+    (state,) = states_in(tmp_path / "places")
+    assert [each.attempts for each in state.parked] == [1]
+
+
+def test_full_disk_ends_no_handler(studio, run, tmp_path, monkeypatch, caplog):
+    """
+    While its place cannot be stored, a handler begins no events. It goes on when the disk has space again.
+    """
+    seen, is_full = [], threading.Event()
+
+    @on("Shotgun_Shot_New")
+    def note(_sg, event):
+        seen.append(event.entity["id"])
+
+    real = checkpoint.os.fsync
+
+    def fsync(file):
+        if is_full.is_set():
+            raise OSError(28, "No space left on device")
+        real(file)
+
+    monkeypatch.setattr(checkpoint.os, "fsync", fsync)
+    monkeypatch.setattr(checkpoint, "STORE_SECONDS", 0.0)
+    with run(note) as runner:
+        runner._loops[0]._disk._policy = parked_events.WAITS
+        is_full.set()
+        shots = make_shots(studio, 3)
+        wait_for(lambda: "Storing the place of the handler note" in caplog.text)
+        assert seen in ([], shots[:1])
+        is_full.clear()
+        wait_for(lambda: seen == shots)
+    with run(note):
+        shots += make_shots(studio, 1)
+        wait_for(lambda: seen == shots)
+    assert runner.errors == []
+
+
+def test_now_is_fixed_before_the_run(studio, tmp_path):
+    """
+    After `find_starts` no change is missed, although the handlers do not run yet.
+    """
+    sg, _project = studio
+    seen = []
+
+    @on("Shotgun_Shot_New")
+    def note(_sg, event):
+        seen.append(event.entity["id"])
+        runner.close()
+
+    runner = EventRunner(sg, [note], tmp_path / "places", poll_seconds=0.01)
+    runner.find_starts()
+    shots = make_shots(studio, 1)
+    assert [state.mark for state in states_in(tmp_path / "places")] != [None]
+    runner.run()
+
+    assert seen == shots
+    EventRunner(sg, [note], tmp_path / "places").close()  # the files are free
 
 
 def test_handlers_of_a_module_are_found():

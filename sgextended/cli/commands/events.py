@@ -125,8 +125,9 @@ def run(
     sg = connect()
     runner = EventRunner(sg, handlers, places, after=after)
     names = ", ".join(handler.name for handler in handlers)
-    sys.stderr.write(f"Running {plural(len(handlers), 'handler')}: {names}. Places: {places}. Ctrl-C ends.\n")
     with _ending(runner.close) as ended:
+        runner.find_starts()  # whoever reads the line may rely on it that no later change is missed
+        sys.stderr.write(f"Running {plural(len(handlers), 'handler')}: {names}. Places: {places}. Ctrl-C ends.\n")
         runner.run()
     counts = ", ".join(f"{name} {count}" for name, count in runner.handled.items())
     sys.stderr.write(f"Handled: {counts}.\n")

@@ -122,6 +122,26 @@ class EventRunner:
         """
         return {loop.handler.name: loop.handled for loop in self._loops}
 
+    def find_starts(self) -> None:
+        """
+        Find the places where handlers without a file begin, and store them. After it, no change is missed.
+
+        `run` does it too, while the handlers begin. While the site is down, this waits for it, until `close`.
+
+        Raises:
+            Exception: The failure is no outage, such as refused credentials. The runner is closed.
+        """
+        self._is_running = True
+        try:
+            for loop in self._loops:
+                loop.find_start()
+        except BaseException:
+            self._end()
+            raise
+        self._is_running = False
+        if any(loop.is_closing for loop in self._loops):
+            self.close()
+
     def run(self) -> None:
         """
         Run the handlers until `close`. The events that are handled then are finished first.
@@ -148,8 +168,7 @@ class EventRunner:
             self.close()
             for thread in threads:
                 thread.join()
-            for loop in self._loops:
-                loop.release()
+            self._end()
         for loop in self._loops:
             if loop.error is not None:
                 raise loop.error
@@ -162,6 +181,10 @@ class EventRunner:
             loop.close()
             if not self._is_running:
                 loop.release()
+
+    def _end(self) -> None:
+        self._is_running = False
+        self.close()
 
 
 def path_of(folder: Path, handler: Handler) -> Path:

@@ -17,7 +17,7 @@ from sgextended.events.handling.parked_events import MOST_PARKED, ParkedEvents
 from sgextended.events.log.checkpoint import CheckpointFile
 from sgextended.events.log.log_follower import FollowOptions, LogFollower
 from sgextended.events.log.log_tracker import Position
-from sgextended.events.log.outages import OutageWaits, is_outage
+from sgextended.events.log.outages import OutageWaits, is_outage, is_outage_of_request
 from sgextended.http.cancellation import CancelToken, RequestCancelled, under
 from sgextended.workers import thread_executor
 
@@ -61,6 +61,7 @@ class HandlerLoop:
         self._done: Deque[Tuple[Event, Optional[BaseException]]] = deque()
         self._running: Dict[int, Event] = {}
         self._outage, self._resumes_at, self._full_logged_at = OutageWaits(1.0), 0.0, float("-inf")
+        self._disk, self._is_unsaved = OutageWaits(1.0, f"Storing the place of the handler {handler.name}"), False
         try:
             content = self._file.content
             self.parked = ParkedEvents(content.get("parked", ()))
@@ -78,6 +79,13 @@ class HandlerLoop:
         """
         return self._follower.mark
 
+    @property
+    def is_closing(self) -> bool:
+        """
+        Whether `close` was called.
+        """
+        return self._is_closing
+
     def close(self) -> None:
         """
         Begin no further events, and end the loop when the running ones are finished. Signal handlers may call it.
@@ -91,6 +99,26 @@ class HandlerLoop:
         Free the file for others.
         """
         self._file.release()
+
+    def find_start(self) -> None:
+        """
+        Find the place where the handler begins, and store it, unless an earlier run has left one.
+
+        While the site is down, this waits for it, until `close`.
+
+        Raises:
+            Exception: The failure is no outage.
+        """
+        try:
+            with under(self._token):
+                while self._follower.position is None and not self._is_closing:
+                    self._wake.wait(self._follower.due_in())
+                    if not self._is_closing:
+                        self._follower.poll()
+        except RequestCancelled:
+            if not self._is_closing:
+                raise
+        self._save()
 
     def run(self) -> None:
         """
@@ -128,6 +156,11 @@ class HandlerLoop:
                 self._wake.wait(LOOK_AGAIN)
                 self._collect()
             self._save()
+            if self._disk.error is not None:
+                LOG.error(
+                    "The handler %s ends, and its place could not be stored: %s. Handled events may come again.",
+                    self.handler.name, self._disk.error,
+                )  # fmt: skip
 
     # --- Beginning events
 
@@ -136,7 +169,7 @@ class HandlerLoop:
         Give events to free workers, as long as there are any.
         """
         while len(self._running) < self.handler.workers and not self._is_closing:
-            if time.monotonic() < self._resumes_at:
+            if time.monotonic() < self._resumes_at or not self._is_stored():
                 return
             event = self._next()
             if event is None:
@@ -147,6 +180,14 @@ class HandlerLoop:
                 continue
             self._running[event.id] = event
             executor.submit(self._handle, event)
+
+    def _is_stored(self) -> bool:
+        """
+        Return whether the place is stored, after another attempt if the last one has failed.
+        """
+        if self._disk.error is not None:
+            self._save()
+        return self._disk.error is None
 
     def _next(self) -> Optional[Event]:
         parked = self.parked.due(self._running)
@@ -174,7 +215,7 @@ class HandlerLoop:
         try:
             row = self._sg.find_one("EventLogEntry", [["id", "is", number]], list(FIELDS))
         except Exception as error:
-            if not is_outage(error):
+            if not is_outage_of_request(error):
                 raise
             self._resumes_at = time.monotonic() + self._outage.failed(error)
             return None
@@ -236,12 +277,8 @@ class HandlerLoop:
             self._save(force=True)
 
     def _park(self, event: Event, error: BaseException) -> None:
-        is_down = isinstance(error, Exception) and is_outage(error)
-        if is_down:
-            assert isinstance(error, Exception)
-            # While the site is down, each further event would fail too.
-            self._resumes_at = time.monotonic() + self._outage.failed(error)
-        parked = self.parked.park(event, error, counts=not is_down)
+        # While the site is down, each further event would fail too.
+        parked = self.parked.park(event, error, counts=not (is_outage(error) and self._site_is_down()))
         what = f"event {event.id} ({event.event_type})"
         if parked.next_try is None:
             LOG.error(
@@ -254,12 +291,39 @@ class HandlerLoop:
                 self.handler.name, what, parked.next_try - time.time(), exc_info=error,
             )  # fmt: skip
 
+    def _site_is_down(self) -> bool:
+        """
+        Return whether a request to the site fails now. The error of a handler does not say of which site it is.
+        """
+        try:
+            with under(self._token):
+                self._sg.find_one("EventLogEntry", [["id", "less_than", 1]], [])
+        except RequestCancelled:
+            return True  # the loop ends, and the event is tried again by the next run
+        except Exception as error:  # noqa: BLE001 - a refusal is a response
+            if is_outage_of_request(error):
+                self._resumes_at = time.monotonic() + self._outage.failed(error)
+                return True
+        self._outage.succeeded()
+        return False
+
     def _save(self, *, force: bool = False) -> None:
+        """
+        Store the place and the parked events.
+
+        If that fails, as with a full disk, no further events are begun, and it is tried again after a growing wait.
+        """
         position = self._follower.position
-        if position is not None and (force or position != self._saved):
-            self._file.save({"position": position.to_json(), "parked": self.parked.to_json()})
-            self._saved = position
-        self._file.store_if_due()
+        try:
+            if position is not None and (force or self._is_unsaved or position != self._saved):
+                self._is_unsaved = True
+                self._file.save({"position": position.to_json(), "parked": self.parked.to_json()})
+                self._saved, self._is_unsaved = position, False
+            self._file.store_if_due()
+        except OSError as error:
+            self._resumes_at = time.monotonic() + self._disk.failed(error)
+        else:
+            self._disk.succeeded()
 
 
 def _wrapper_factory(handler: Handler, sg: Any) -> Callable[[], Any]:

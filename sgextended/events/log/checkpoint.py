@@ -4,16 +4,20 @@
 Having the system store a file takes milliseconds, which would limit a follower to some hundred events a second. So the
 file is replaced and stored once a second. What changes in between is written into the lock file, without waiting for
 the disk: it survives the death of the process. After a power failure the place is at most a second old.
+
+The lock file has two slots that are written by turns. If a process dies while it writes one, the other is whole.
 """
 
 import contextlib
+import errno
 import json
 import logging
 import os
+import threading
 import time
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Union
 
 from sgextended.errors import ConfigurationError
 
@@ -29,6 +33,7 @@ FORMAT = 1  # version of the content
 STORE_SECONDS = 1.0  # between two replacements of the file
 _LONGEST_TAIL = 65_536  # bytes; more is stored at once
 _HEAD = 18  # bytes before the tail: its checksum and its length, both in hexadecimal digits, and two spaces
+_SLOT = _HEAD + _LONGEST_TAIL
 
 LOG = logging.getLogger("sgextended")
 
@@ -52,8 +57,13 @@ class CheckpointFile:
         self.path = Path(path)
         self._site = site
         self._lock: Optional[int] = None  # the open lock file
+        self._opened: Optional[os.stat_result] = None  # which file that is
         self._folder_is_stored = self._has_tail = False
         self._stored_at = float("-inf")
+        self._saves = 0
+        self._new_serial: Optional[int] = None  # that of a content that is being stored
+        # One thread may save while another one releases. A signal handler may release within a release.
+        self._mutex, self._is_releasing = threading.RLock(), False
         if not self.path.parent.is_dir():
             msg = (
                 f"The folder {self.path.parent} of the checkpoint {self.path.name} does not exist. Create it, or pass "
@@ -98,24 +108,50 @@ class CheckpointFile:
             raise ConfigurationError(msg) from error
         except OSError:  # for example a network drive without locks
             LOG.debug("%s cannot be locked.", path, exc_info=True)
-        self._lock = file
+        self._lock, self._opened = file, os.fstat(file)
+
+    def resume(self) -> bool:
+        """
+        Lock the file again after a `release`. Return False if another follower has used it since: it keeps the file.
+        """
+        with self._mutex:
+            try:
+                self.lock()
+                self._require_own()
+            except ConfigurationError:
+                self._has_tail = False
+                self.release()
+                return False
+            return True
 
     def release(self) -> None:
         """
-        Store what was saved, and release the lock. `lock` takes it again.
+        Store what was saved, and release the lock. `resume` takes it again.
         """
-        if self._lock is None:
-            return
-        try:
-            if self._has_tail:
-                self._store(self._content)
-        finally:
-            file, self._lock = self._lock, None
-            # Closing is not enough: a process that was forked in between still has the file, and would keep the lock.
-            with contextlib.suppress(OSError):
-                if fcntl is not None:
-                    fcntl.flock(file, fcntl.LOCK_UN)
-            os.close(file)
+        with self._mutex:
+            if self._lock is None or self._is_releasing:
+                return
+            self._is_releasing = True
+            try:
+                if self._has_tail:
+                    self._store(self._content)
+            except (OSError, ConfigurationError) as error:
+                LOG.warning("The checkpoint %s could not be stored at the end: %s", self.path, error)
+            finally:
+                self._is_releasing = False
+                self._unlock()
+
+    def _unlock(self) -> None:
+        file, self._lock = self._lock, None
+        with contextlib.suppress(OSError):
+            # A descriptor that somebody has closed may be that of another file by now.
+            if file is not None and self._opened is not None and os.path.samestat(os.fstat(file), self._opened):
+                # Closing is not enough: a process that was forked in between still has the file, and would keep the
+                # lock.
+                with contextlib.suppress(OSError):
+                    if fcntl is not None:
+                        fcntl.flock(file, fcntl.LOCK_UN)
+                os.close(file)
 
     def save(self, content: Mapping[str, Any]) -> None:
         """
@@ -123,30 +159,78 @@ class CheckpointFile:
 
         Raises:
             OSError: It could not be written; the file has an earlier content.
+
+            ConfigurationError: This follower has lost the lock, or another one has changed the file. Nothing is
+                written.
         """
         whole = {**content, "sgextended_events": FORMAT, "site": self._site or content.get("site")}
-        if not self._is_due() and self._lock is not None:
-            tail = {name: value for name, value in whole.items() if value != self._stored.get(name)}
-            data = json.dumps({**tail, "serial": self._stored["serial"]}, default=str).encode()
-            if len(data) <= _LONGEST_TAIL:
-                self._content, self._has_tail = whole, True
-                os.lseek(self._lock, 0, os.SEEK_SET)
-                os.write(self._lock, b"%08x %08x %s" % (zlib.crc32(data), len(data), data))
-                return
-        self._store(whole)
+        with self._mutex:
+            if not self._is_due():
+                tail = {name: value for name, value in whole.items() if value != self._stored.get(name)}
+                tail.update(serial=self._stored["serial"], saves=self._saves + 1)
+                data = json.dumps(tail, default=str).encode()
+                if len(data) <= _LONGEST_TAIL:
+                    self._write_tail(data)
+                    self._content, self._has_tail = whole, True
+                    return
+            self._store(whole)
 
     def store_if_due(self) -> None:
         """
         Store what was saved, if the last time was more than a second ago.
         """
-        if self._has_tail and self._is_due():
-            self._store(self._content)
+        with self._mutex:
+            if self._has_tail and self._is_due():
+                self._store(self._content)
 
     def _is_due(self) -> bool:
         return time.monotonic() - self._stored_at >= STORE_SECONDS
 
+    def _write_tail(self, data: bytes) -> None:
+        lock = self._require_lock()
+        text = b"%08x %08x %s" % (zlib.crc32(data), len(data), data)
+        os.lseek(lock, self._saves % 2 * _SLOT, os.SEEK_SET)
+        if os.write(lock, text) < len(text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._saves += 1
+
+    def _require_lock(self) -> int:
+        """
+        Return the open lock file.
+
+        Raises:
+            ConfigurationError: This follower has not the lock. The lock file may have been deleted and made anew by
+                another follower, or its descriptor may have been closed.
+        """
+        with contextlib.suppress(OSError):
+            if self._lock is not None and os.path.samestat(os.fstat(self._lock), _lock_file(self.path).stat()):
+                return self._lock
+        msg = (
+            f"This follower has lost the lock of the checkpoint {self.path}: {_lock_file(self.path).name} was deleted "
+            "or replaced, or the stream was closed. The place is not written. Begin again, and leave that file alone."
+        )
+        raise ConfigurationError(msg)
+
+    def _require_own(self) -> None:
+        """
+        Check that nobody else may write the file, or has changed it.
+
+        Raises:
+            ConfigurationError: Somebody else may, or has.
+        """
+        self._require_lock()
+        content = read_checkpoint(self.path)
+        if content and content.get("serial") not in (self._stored.get("serial"), self._new_serial):
+            msg = (
+                f"Another follower has changed the checkpoint {self.path}, so this one no longer writes it. Give each "
+                "follower a file of its own."
+            )
+            raise ConfigurationError(msg)
+
     def _store(self, content: Mapping[str, Any]) -> None:
-        whole = {**content, "serial": time.time_ns()}
+        self._require_own()
+        self._new_serial = time.time_ns()
+        whole = {**content, "serial": self._new_serial}
         new = self.path.with_name(f"{self.path.name}.new")
         with new.open("wb") as file:
             file.write(json.dumps(whole, default=str).encode())
@@ -174,7 +258,7 @@ def read_checkpoint(path: Path, site: Optional[str] = None) -> Dict[str, Any]:
     """
     try:
         # The lock file first: if the file is replaced in between, the tail does not belong to it, and is older.
-        tail = _read_tail(path)
+        tails = _read_tails(path)
         text = path.read_bytes()
     except FileNotFoundError:
         return {}
@@ -192,25 +276,38 @@ def read_checkpoint(path: Path, site: Optional[str] = None) -> Dict[str, Any]:
     if known is not None and site is not None and known != site:
         msg = f"{path} is the checkpoint of {known}, not of {site}. Pass another file for this site."
         raise ConfigurationError(msg)
-    return {**content, **tail} if tail.get("serial") == content.get("serial") else content
+    for tail in sorted((tail for tail in tails if tail["serial"] == content.get("serial")), key=_saves_of)[-1:]:
+        content.update(tail)
+    content.pop("saves", None)
+    return content
 
 
 def _lock_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.lock")
 
 
-def _read_tail(path: Path) -> Dict[str, Any]:
+def _read_tails(path: Path) -> List[Dict[str, Any]]:
     """
-    Return what was saved after the file was stored last; empty if nothing was, or if it is not whole.
+    Return what was saved last, and before it, in the lock file, as far as it is whole.
     """
     try:
         text = _lock_file(path).read_bytes()
-        checksum, length = int(text[:8], 16), int(text[9:17], 16)
-        data = text[_HEAD : _HEAD + length]
-        tail: Any = json.loads(data) if zlib.crc32(data) == checksum and len(data) == length else {}
-    except (OSError, ValueError):
-        return {}
-    return tail if isinstance(tail, dict) else {}
+    except OSError:
+        return []
+    tails = []
+    for slot in (text[:_SLOT], text[_SLOT:]):
+        with contextlib.suppress(ValueError):
+            checksum, length = int(slot[:8], 16), int(slot[9:17], 16)
+            data = slot[_HEAD : _HEAD + length]
+            tail: Any = json.loads(data) if zlib.crc32(data) == checksum and len(data) == length else None
+            if isinstance(tail, dict) and "serial" in tail:
+                tails.append(tail)
+    return tails
+
+
+def _saves_of(tail: Dict[str, Any]) -> int:
+    number: int = tail.get("saves", 0)
+    return number
 
 
 def _store_folder(path: Path) -> None:

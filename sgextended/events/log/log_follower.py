@@ -4,7 +4,6 @@
 It never waits: `LogFollower.poll` sends the requests of one step, and `LogFollower.due_in` is the time until the next.
 """
 
-import datetime as dt
 import heapq
 import logging
 import time
@@ -17,9 +16,10 @@ from sgextended.domain.client_kinds import is_refusal
 from sgextended.events.event import FIELDS, Event, to_link
 from sgextended.events.log.event_filter import EventFilter
 from sgextended.events.log.log_tracker import Gap, LogTracker, Position
-from sgextended.events.log.outages import OutageWaits, is_outage
+from sgextended.events.log.outages import OutageWaits, is_outage_of_request
 from sgextended.events.log.site_time import SiteTime, seconds_of
 from sgextended.events.log.start_position import (
+    MARGIN,
     After,
     last_before,
     newest_entries,
@@ -85,10 +85,10 @@ class LogFollower:
         self._has_warned = self._is_at_end = False
         self._is_full = False  # whether the last look has found as many entries as a request may return
         self._unknown_types = {"User"}  # parts of event types that are no entity types
-        after = options.after
-        self._not_before = None
-        if isinstance(after, dt.datetime):
-            self._not_before = (after if after.tzinfo is not None else after.astimezone()).timestamp()
+        # Events that were created before the first moment are not wanted, as long as their ids are below the second.
+        self._not_before = None if position is None else position.not_before
+        self._not_before_to: Optional[int] = None
+        self._end_seen_at: Optional[float] = None  # when all visible entries were read, on the clock `ticks`
         self.given_up = 0
 
     # --- For the one who loops
@@ -98,7 +98,11 @@ class LogFollower:
         """
         The place in the log behind the events that are settled; None if it is not known yet.
         """
-        return None if self._tracker is None else self._tracker.position(in_order=self._options.in_order)
+        if self._tracker is None:
+            return None
+        position = self._tracker.position(in_order=self._options.in_order)
+        end = self._not_before_to
+        return evolve(position, not_before=self._not_before) if end is None or position.mark < end else position
 
     def position_after(self, number: int) -> Optional[Position]:
         """
@@ -171,7 +175,7 @@ class LogFollower:
         try:
             more = self._step()
         except Exception as error:
-            if not is_outage(error):
+            if not is_outage_of_request(error):
                 self._rewind(before)
                 raise
             self._next_at = time.monotonic() + self._waits.failed(error)
@@ -187,9 +191,14 @@ class LogFollower:
         """
         Forget all that was read and not settled.
         """
-        self._tracker = None if position is None else LogTracker(position)
-        self._complete_to = None
+        self._begin_at(position)
+        self._complete_to = self._end_seen_at = None
         self._held, self._unread = [], []
+
+    def _begin_at(self, position: Optional[Position]) -> None:
+        self._tracker = None if position is None else LogTracker(position)
+        self._not_before = None if position is None else position.not_before
+        self._not_before_to = None
 
     # --- Steps. Each returns whether the next one is due at once.
 
@@ -198,7 +207,7 @@ class LogFollower:
             options = self._options
             position = start_position(self._sg, options.after, self._time, options.gap_age)
             self._highest = position.highest
-            self._tracker = LogTracker(position)
+            self._begin_at(position)
             return True
         if self._complete_to is None:
             return self._begin(self._tracker)
@@ -217,10 +226,7 @@ class LogFollower:
             self._has_warned = True
         # This request returns nothing. It shows at the start whether the site accepts the filters.
         self._find([*self._options.filter.conditions, ["id", "less_than", 1]], 1)
-        newest = newest_entries(self._sg, 1)
-        end = newest[0]["id"] if newest else 0
-        if newest:
-            self._time.note(newest[0]["created_at"])
+        end = self._note_newest()
         if end < tracker.head:
             LOG.warning(
                 "The event log ends at id %s, before the start of this follower at id %s. Check that the checkpoint is "
@@ -246,10 +252,11 @@ class LogFollower:
         """
         Read the entries above those that are known, and those that have appeared in gaps.
         """
-        looked_at = self._gaps_to_look_at(tracker)
+        looked_at, sent_at = self._gaps_to_look_at(tracker), ticks()
         conditions = _within(looked_at)
         head, limit = tracker.head, PAGE
-        if len(self._held) < _MOST_HELD:
+        reads_on = len(self._held) < _MOST_HELD
+        if reads_on:
             conditions.append(["id", "greater_than", head])
         is_filtered = bool(self._options.filter.conditions)
         where = [conditions[0] if len(conditions) == 1 else {"filter_operator": "any", "filters": conditions}]
@@ -257,14 +264,19 @@ class LogFollower:
         for row in rows:
             self._time.note(row.get("created_at"))
         events = {} if is_filtered else self._events_of(rows)
-        new = tracker.add([(row["id"], row.get("created_at")) for row in rows], ticks())
-        complete_to = tracker.head if len(rows) < limit else rows[-1]["id"]
+        self._is_full = len(rows) == limit
+        if self._is_full:
+            # Entries that are not read yet show how old gaps are. After this, no request may fail: the ids are noted.
+            self._note_newest()
+        new = tracker.add([(row["id"], row.get("created_at")) for row in rows], ticks(), self._end_seen_at)
+        complete_to = rows[-1]["id"] if self._is_full else tracker.head
+        if reads_on and not self._is_full:
+            self._end_seen_at = sent_at
         self._give_up(tracker, looked_at, head, complete_to)
         if is_filtered:
             self._unread += new
         else:
             self._hold(tracker, [events[number] for number in new])
-        self._is_full = len(rows) == limit
         return self._is_full or bool(self._unread)
 
     def _read_matching(self, tracker: LogTracker) -> bool:
@@ -282,6 +294,16 @@ class LogFollower:
         return self._is_full or bool(self._unread)
 
     # --- Parts of steps
+
+    def _note_newest(self) -> int:
+        """
+        Note the time of the newest visible entry, and return its id; 0 if there is none.
+        """
+        newest = newest_entries(self._sg, 1)
+        if not newest:
+            return 0
+        self._time.note(newest[0]["created_at"])
+        return int(newest[0]["id"])
 
     def _find(self, conditions: Sequence[Any], limit: int, fields: Sequence[str] = FIELDS) -> List[Row]:
         rows: List[Row] = self._sg.find("EventLogEntry", list(conditions), list(fields), order=_BY_ID, limit=limit)
@@ -301,12 +323,22 @@ class LogFollower:
 
     def _hold(self, tracker: LogTracker, events: Sequence[Event]) -> None:
         for event in events:
-            created_at = event.created_at
-            is_early = self._not_before is not None and created_at and seconds_of(created_at) < self._not_before
-            if is_early or not self._options.filter.matches(event):
+            if self._is_early(event) or not self._options.filter.matches(event):
                 tracker.settle(event.id)
             else:
                 heapq.heappush(self._held, (event.id, event))
+
+    def _is_early(self, event: Event) -> bool:
+        """
+        Return whether an event was created before the time at which the follower was to begin.
+        """
+        if self._not_before is None or event.created_at is None:
+            return False
+        created_at = seconds_of(event.created_at)
+        if self._not_before_to is None and created_at >= self._not_before + MARGIN:
+            # A clock that is set back later makes no event of that time unwanted.
+            self._not_before_to = event.id
+        return created_at < self._not_before and (self._not_before_to is None or event.id < self._not_before_to)
 
     def _deleted_entity(self, event: Event) -> Optional[Dict[str, Any]]:
         """
@@ -353,7 +385,7 @@ class LogFollower:
         ranges = [(gap.low, gap.high) for gap in looked_at]
         for gap in list(tracker.gaps):
             is_looked_at = gap.low > head or any(low <= gap.low and gap.high <= high for low, high in ranges)
-            age = self._time.age(gap.created_at, gap.since)
+            age = self._time.age(gap.created_at, gap.since, gap.not_before)
             if is_looked_at and gap.high <= complete_to and age > self._options.gap_age:
                 tracker.give_up(gap)
                 self.given_up += gap.high - gap.low + 1

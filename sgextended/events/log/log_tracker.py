@@ -8,9 +8,10 @@ already. A missing id is a gap until its entry appears, or until the gap is give
 import bisect
 import contextlib
 import json
-from typing import Any, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+import math
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from sgextended.errors import ConfigurationError
 
@@ -30,12 +31,15 @@ class Gap:
         created_at: The time of the next visible entry above the gap, by the clock of the site. None: it is unknown.
 
         since: When the gap was first seen, on the clock `sgextended.client.protocol.site_clock.ticks`.
+
+        not_before: When the entry above the gap was not visible yet, on the same clock. None: it is unknown.
     """
 
     low: int
     high: int
     created_at: Any
     since: float
+    not_before: Optional[float] = None
 
 
 @frozen
@@ -47,10 +51,14 @@ class Position:
         mark: All events up to this id are handled, filtered out or given up.
 
         seen: The same for these ranges of ids above the mark, in ascending order.
+
+        not_before: Events above the mark that were created before this moment are not wanted; in seconds since the
+            epoch. None: all are wanted. A follower that begins at a time begins some entries before it.
     """
 
     mark: int
     seen: Tuple[Range, ...] = ()
+    not_before: Optional[float] = None
 
     @property
     def highest(self) -> int:
@@ -63,7 +71,8 @@ class Position:
         """
         Return the position as JSON values.
         """
-        return {"mark": self.mark, "seen": [list(each) for each in self.seen]}
+        value: Dict[str, Any] = {"mark": self.mark, "seen": [list(each) for each in self.seen]}
+        return value if self.not_before is None else {**value, "not_before": self.not_before}
 
     def to_text(self) -> str:
         """
@@ -84,6 +93,7 @@ class Position:
                 value = json.loads(value)
             seen = tuple((_whole(low), _whole(high)) for low, high in value.get("seen", ()))
             mark = _whole(value["mark"])
+            not_before = None if value.get("not_before") is None else _seconds(value["not_before"])
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             msg = f"{value!r:.80} is not a position in the event log. Pass what EventStream.position returned."
             raise ConfigurationError(msg) from error
@@ -91,7 +101,7 @@ class Position:
         if ends != sorted(ends):
             msg = f"{value!r:.80} is not a position in the event log: its ranges are not in ascending order."
             raise ConfigurationError(msg)
-        return cls(mark, seen)
+        return cls(mark, seen, not_before)
 
 
 def _whole(value: Union[int, Any]) -> int:
@@ -99,6 +109,13 @@ def _whole(value: Union[int, Any]) -> int:
         msg = f"{value!r:.40} is not an id"
         raise ValueError(msg)
     return value
+
+
+def _seconds(value: Union[float, Any]) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        msg = f"{value!r:.40} is not a moment"
+        raise ValueError(msg)
+    return float(value)
 
 
 class LogTracker:
@@ -165,7 +182,7 @@ class LogTracker:
         """
         return self.gaps[0].low if self.gaps else None
 
-    def add(self, rows: Sequence[Tuple[int, Any]], now: float) -> List[int]:
+    def add(self, rows: Sequence[Tuple[int, Any]], now: float, not_before: Optional[float] = None) -> List[int]:
         """
         Note visible entries, and return the ids that are new. Ids that are missing between them become gaps.
 
@@ -174,12 +191,14 @@ class LogTracker:
                 visible, without an omission.
 
             now: The time on the clock of `Gap.since`.
+
+            not_before: When no entry above the head was visible yet, on the same clock. None: it is unknown.
         """
         new = []
         for number, created_at in rows:
             if number > self._head:
                 for low, high in self._unseen(self._head + 1, number - 1):
-                    self.gaps.append(Gap(low, high, created_at, now))
+                    self.gaps.append(Gap(low, high, created_at, now, not_before))
                 self._head = number
                 if not self._is_seen(number):
                     new.append(number)
@@ -241,9 +260,9 @@ class LogTracker:
         gap = self.gaps[index]
         parts = []
         if gap.low < number:
-            parts.append(Gap(gap.low, number - 1, created_at or gap.created_at, gap.since))
+            parts.append(evolve(gap, high=number - 1, created_at=created_at or gap.created_at))
         if number < gap.high:
-            parts.append(Gap(number + 1, gap.high, gap.created_at, gap.since))
+            parts.append(evolve(gap, low=number + 1))
         self.gaps[index : index + 1] = parts
         return True
 

@@ -21,7 +21,8 @@ _BUSY = frozenset({408, 425, 429})
 
 def is_outage(error: BaseException) -> bool:
     """
-    Return whether a read may succeed later without any change: the site or the network is down or overloaded.
+    Return whether a request of this package may succeed later without any change: a site or the network is down or
+    overloaded.
 
     Refused credentials, a blocked address, a wrong certificate or a filter that the site does not accept are no outage.
     """
@@ -31,19 +32,30 @@ def is_outage(error: BaseException) -> bool:
         return error.errcode >= 500 or error.errcode in _BUSY
     if isinstance(error, TransportError):
         return not error.lasting
-    # The last ones are raised by clients of other libraries.
-    return isinstance(error, (PoolTimeout, ConnectionError, TimeoutError, HTTPException))
+    return isinstance(error, PoolTimeout)
+
+
+def is_outage_of_request(error: BaseException) -> bool:
+    """
+    Return the same for a request that the caller has sent itself, also with a client of another library. Other code,
+    such as a handler of events, may raise these exceptions because another service is down.
+    """
+    of_other_client = isinstance(error, (ConnectionError, TimeoutError, HTTPException))
+    return is_outage(error) or (of_other_client and not isinstance(error, (TransportError, SessionExpired)))
 
 
 class OutageWaits:
     """
-    The waits between requests while the site is down: growing, with a random part, without an end.
+    The waits between attempts while something is down: growing, with a random part, without an end.
 
     Args:
         first_wait: The longest wait after the first failure, in seconds.
+
+        what: What fails, for the log.
     """
 
-    def __init__(self, first_wait: float) -> None:
+    def __init__(self, first_wait: float, what: str = "Reading the event log") -> None:
+        self._what = what
         self._policy = RetryPolicy(first_wait=first_wait, longest_wait=30.0)
         self._failures = 0
         self._logged_at = -math.inf
@@ -61,13 +73,13 @@ class OutageWaits:
         now = time.monotonic()
         if now - self._logged_at >= LOG_INTERVAL:
             self._logged_at = now
-            LOG.warning("The event log cannot be read, and the follower tries again until it can: %s", error)
+            LOG.warning("%s fails. The follower tries again until it works: %s", self._what, error)
         return seconds
 
     def succeeded(self) -> None:
         """
-        Note that the site responds.
+        Note that it works.
         """
         if self._failures:
-            LOG.info("The event log can be read again, after %s failed attempts.", self._failures)
+            LOG.info("%s works again, after %s failed attempts.", self._what, self._failures)
         self._failures, self.error = 0, None

@@ -21,8 +21,9 @@ LOG = logging.getLogger("sgextended")
 #: The number of newest entries between which "now" looks for ids that are missing. On a live site, the gaps among the
 #: newest entries were within this number.
 _WINDOW = 1000
-#: Entries near a time may be out of order, and a local time may stand for two moments an hour apart.
-_MARGIN = 3900.0
+#: Entries within this number of seconds of a time may be out of order, and a local time may stand for two moments an
+#: hour apart.
+MARGIN = 3900.0
 #: A search for a place in the log ends when it is known to this number of ids.
 _NEAR = 250
 
@@ -75,8 +76,9 @@ def start_position(sg: Any, after: After, time: SiteTime, gap_age: float) -> Pos
         gap_age: The age in seconds from which on missing ids are given up.
     """
     if isinstance(after, dt.datetime):
-        start = (after if after.tzinfo is not None else after.astimezone()).timestamp() - _MARGIN
-        return Position(last_before(sg, 0, lambda created_at: seconds_of(created_at) < start))
+        start = (after if after.tzinfo is not None else after.astimezone()).timestamp()
+        mark = last_before(sg, 0, lambda created_at: seconds_of(created_at) < start - MARGIN)
+        return Position(mark, not_before=start)
     if isinstance(after, int):
         return Position(after)
     if after is not None and after != "now":
