@@ -399,7 +399,7 @@ def test_threads_that_wait_for_the_same_fail_together(echo):
         return True
 
     def waiting(key):
-        flight = transport._shared._flights.get(key, lambda: None)()
+        flight = transport.shared._flights.get(key, lambda: None)()
         return flight.waiting if flight else []
 
     def see_them_wait():

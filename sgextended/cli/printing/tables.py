@@ -2,7 +2,6 @@
 A table for people that fits the terminal: numbers are shown whole, and columns of text make room for them.
 """
 
-import os
 import sys
 from typing import List, Optional, Sequence, Tuple
 
@@ -10,6 +9,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from sgextended.environment import environment_variable
 
 #: Columns of text are folded down to this width before a column is left out.
 MIN_TEXT_WIDTH = 10
@@ -23,7 +24,7 @@ def make_console() -> Console:
     """
     Return the console for stdout. Lines of redirected output are as long as their content, unless COLUMNS is set.
     """
-    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+    if sys.stdout.isatty() or environment_variable("COLUMNS"):
         return Console()
     return Console(width=_UNLIMITED)
 

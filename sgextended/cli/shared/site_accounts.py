@@ -11,6 +11,8 @@ from typing import Any, Dict, Iterator, Mapping, Optional, Sequence, Tuple
 import typer
 from attrs import Factory, frozen
 
+from sgextended.environment import environment_variable
+
 #: The environment variable with lines of the form NAME=SECRET.
 SECRETS_VARIABLE = "SGEXTENDED_SITE_SECRETS"
 #: Written in place of a secret, it lets the command ask for the secret.
@@ -71,7 +73,7 @@ def read_secrets(file: Optional[Path]) -> Dict[str, str]:
         ValueError: A line has another form.
         OSError: The file cannot be read.
     """
-    found = _parsed(os.environ.get(SECRETS_VARIABLE, ""), SECRETS_VARIABLE)
+    found = _parsed(environment_variable(SECRETS_VARIABLE) or "", SECRETS_VARIABLE)
     if file is not None:
         if os.name == "posix" and file.stat().st_mode & 0o077:
             sys.stderr.write(f"Other users of this machine can read {file}. Run: chmod 600 {file}\n")

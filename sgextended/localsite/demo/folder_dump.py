@@ -48,7 +48,8 @@ FORMAT = 1
 
 _AT_ONCE = 1000
 _MEDIA = ("attachments", "thumbnails")
-_MEDIA_NAME = re.compile(r"[0-9]{1,18}(\.jpg)?")
+# Pictures that were linked by an address have negative numbers.
+_MEDIA_NAME = re.compile(r"-?[0-9]{1,18}(\.jpg)?")
 # The parts of a folder that are read.
 _PARTS = ("about.json", "schema.json", "records", "site", "media")
 _List = tuple[Any, int, list[dict[str, Any]]]  # the field, the id of the record, the links

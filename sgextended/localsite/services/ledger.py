@@ -16,7 +16,7 @@ _access = logging.getLogger("sgextended.localsite.access")
 #: The number of entries that are kept. Older entries are still counted.
 KEPT = 100_000
 #: The most characters of each text in an entry. Callers choose these texts, and some callers are strangers.
-LONGEST_TEXT = 100
+LONGEST_TEXT = 200
 #: The most names of requests that are counted. Further names are counted together, under the empty name.
 MOST_NAMES = 1000
 #: The number of payloads that are kept.

@@ -13,8 +13,8 @@ from sgextended.localsite.server import connection_limits, listener
 from sgextended.localsite.server.connection_limits import LimitedProtocol
 
 GUARD = 20  # seconds after which a connection that stays open fails its test
-BODY = b"POST /api3/json HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{"
-WHOLE = b'POST /api3/json HTTP/1.1\r\nHost: x\r\nContent-Length: 23\r\n\r\n{"method_name": "info"}'
+BODY = b"POST /api3/json HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{"
+WHOLE = b'POST /api3/json HTTP/1.1\r\nHost: localhost\r\nContent-Length: 23\r\n\r\n{"method_name": "info"}'
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from fix_fuzz import Fuzz, Sent, is_failure, send
+from page_login import script_login
 
 from sgextended.localsite import LocalSite
 from sgextended.localsite.server import request_body
@@ -225,7 +226,7 @@ def test_ledger_keeps_little_of_what_strangers_send():
 def _page(site, path):
     connection = http.client.HTTPConnection(site.url.partition("//")[2], timeout=30)
     with contextlib.closing(connection):
-        connection.request("GET", path)
+        connection.request("GET", path, headers=script_login(site))
         response = connection.getresponse()
         return response.status, response.read()
 
