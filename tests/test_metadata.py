@@ -91,7 +91,20 @@ def test_extras_are_named(dist):
 @pytest.mark.parametrize(
     ("extra", "names"),
     [
-        ("site", {"starlette", "uvicorn", "sqlalchemy", "trustme", "python-multipart", "jinja2", "pillow"}),
+        (
+            "site",
+            {
+                "starlette",
+                "uvicorn",
+                "h11",
+                "sqlalchemy",
+                "trustme",
+                "cryptography",
+                "python-multipart",
+                "jinja2",
+                "pillow",
+            },
+        ),
         ("cli", {"typer", "rich"}),
         ("dask", {"distributed"}),
         ("fast", {"orjson"}),

@@ -6,6 +6,7 @@ import ast
 import asyncio
 import importlib
 import inspect
+import logging
 import re
 import sys
 from pathlib import Path
@@ -50,7 +51,12 @@ def reader(site, tmp_path, monkeypatch):
     for name, value in site.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
-    return {"__name__": "reader"}
+    loggers = [logging.getLogger(), logging.getLogger("sgextended"), logging.getLogger("studio")]
+    before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
+    yield {"__name__": "reader"}
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
 
 
 @pytest.mark.parametrize("page", PAGES)
