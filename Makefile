@@ -26,10 +26,11 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+# A third process uses the time in which tests wait.
 # What Python compiled is kept: otherwise each process that a test starts would compile the package anew.
 pytest: export PYTHONDONTWRITEBYTECODE =
 pytest: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 
 coverage: export PYTHONDONTWRITEBYTECODE =
 coverage: $(VENV)/.dev ## the tests, measured: fails below 95 %; takes a third longer than the tests alone

@@ -121,11 +121,10 @@ def run(
     """
     after = _after(start)
     handlers = _handlers_in(module)
-    _log_to_stderr()
     sg = connect()
     runner = EventRunner(sg, handlers, places, after=after)
     names = ", ".join(handler.name for handler in handlers)
-    with _ending(runner.close) as ended:
+    with _log_on_stderr(), _ending(runner.close) as ended:
         runner.find_starts()  # whoever reads the line may rely on it that no later change is missed
         sys.stderr.write(f"Running {plural(len(handlers), 'handler')}: {names}. Places: {places}. Ctrl-C ends.\n")
         runner.run()
@@ -270,12 +269,22 @@ def _up_to(events: Iterator[Event], end: Optional[int]) -> Iterator[Event]:
         yield event
 
 
-def _log_to_stderr() -> None:
+@contextlib.contextmanager
+def _log_on_stderr() -> Iterator[None]:
+    """
+    Within the block, print the log of the package on stderr.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log = logging.getLogger("sgextended")
+    level = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 # --- Handlers

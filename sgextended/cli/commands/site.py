@@ -354,6 +354,7 @@ def _access_log(file: Optional[str]) -> Iterator[None]:
         Path(file).chmod(0o600)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log = logging.getLogger(_ACCESS_LOGGER)
+    before = log.level, log.propagate
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
@@ -361,6 +362,8 @@ def _access_log(file: Optional[str]) -> Iterator[None]:
         yield
     finally:
         log.removeHandler(handler)
+        log.setLevel(before[0])
+        log.propagate = before[1]
         handler.close()
 
 
