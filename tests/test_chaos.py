@@ -144,7 +144,7 @@ def test_chaos_does_nothing_twice_and_loses_nothing():
         before = resources()
         sg = SGExtended(site=site.site(retry=QUICK))
         site.misbehave(SEED)
-        notes = work(lambda _: sg, site.world, seed=SEED, calls=2000)
+        notes = work(lambda _: sg, site.world, seed=SEED, calls=3000)
         harvest = site.harvest()
         kept = leased(sg)
         sg.close()
