@@ -30,11 +30,13 @@ def test_every_public_name_has_a_type(tmp_path):
         pytest.skip("pyright is skipped: it needs node and the package pyright")
     command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable]
     paths = [str(Path(sgextended.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    # With --verifytypes, pyright asks the python of the path for the libraries, whatever --pythonpath names.
+    programs = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     try:
         done = subprocess.run(
             [*command, "--ignoreexternal", "--verifytypes", "sgextended"],
             capture_output=True, text=True, check=False, cwd=tmp_path, timeout=CHECKER_TIMEOUT,
-            env=unmeasured(PYTHONPATH=os.pathsep.join(paths)),
+            env=unmeasured(PYTHONPATH=os.pathsep.join(paths), PATH=os.pathsep.join(programs)),
         )  # fmt: skip
         report = json.loads(done.stdout)["typeCompleteness"]
     except (ValueError, subprocess.TimeoutExpired) as error:  # npm downloaded nothing
