@@ -24,6 +24,7 @@ assert "find_tasks" in dir(sg) and "follow" in dir(sg)
 print("the wheel imports without extras:", sgextended.__version__)
 """
 WITH_SITE = """
+import base64
 import urllib.request
 from sgextended import SGExtended
 from sgextended.localsite import LocalSite
@@ -32,7 +33,9 @@ with LocalSite() as site:
     project = sg.create("Project", {"name": "Wheel"})
     assert [found["name"] for found in sg.find_projects("wh*")] == ["Wheel"]
     for path, there in (("/records/Project", b"Wheel</a>"), ("/pages/style.css", b"color-scheme")):
-        with urllib.request.urlopen(site.url + path) as page:
+        login = base64.b64encode(f"{site.script_name}:{site.api_key}".encode()).decode()
+        request = urllib.request.Request(site.url + path, headers={"Authorization": f"Basic {login}"})
+        with urllib.request.urlopen(request) as page:
             assert there in page.read()
 print("the wheel serves a local site and finds on it")
 """
