@@ -32,7 +32,7 @@ with LocalSite() as site:
     sg = SGExtended(site.url, site.script_name, site.api_key)
     project = sg.create("Project", {"name": "Wheel"})
     assert [found["name"] for found in sg.find_projects("wh*")] == ["Wheel"]
-    for path, there in (("/records/Project", b"Wheel</a>"), ("/pages/style.css", b"color-scheme")):
+    for path, there in (("/records/Project", b"<bdi>Wheel</bdi></a>"), ("/pages/style.css", b"color-scheme")):
         login = base64.b64encode(f"{site.script_name}:{site.api_key}".encode()).decode()
         request = urllib.request.Request(site.url + path, headers={"Authorization": f"Basic {login}"})
         with urllib.request.urlopen(request) as page:
