@@ -2,6 +2,7 @@
 The examples of ``docs/events.md`` run unchanged, while other clients change the site.
 """
 
+import functools
 import shlex
 import signal
 import sqlite3
@@ -10,26 +11,18 @@ import threading
 import time
 
 import pytest
-from fix_docs import examples_of
+from fix_docs import example_with, examples_of
 
 from sgextended import EventRunner, SGExtended
 from sgextended.cli.app import run
 
-EXAMPLES = [source for source, _shown in examples_of("events.md")]
+example = functools.partial(example_with, "events.md")
 COMMANDS = [
     line.partition("#")[0].strip()
     for source, _shown in examples_of("events.md", "sh")
     for line in source.splitlines()
     if line.startswith("sgextended events")
 ]
-
-
-def example(text):
-    """
-    Return the one example that contains a text.
-    """
-    (source,) = [source for source in EXAMPLES if text in source]
-    return source
 
 
 @pytest.fixture
@@ -48,11 +41,12 @@ def follower(reader, tmp_path, monkeypatch):
     Runs an example of an endless loop in a folder of its own, until it has seen a number of changes.
     """
     monkeypatch.chdir(tmp_path)
-    streams, original = [], SGExtended.events
+    streams, original, begun = [], SGExtended.events, threading.Event()
 
     def events(sg, *args, **kwargs):
         stream = original(sg, *args, poll_seconds=0.01, **kwargs)
         streams.append(stream)
+        begun.set()
         return stream
 
     monkeypatch.setattr(SGExtended, "events", events)
@@ -64,8 +58,7 @@ def follower(reader, tmp_path, monkeypatch):
         """
 
         def work():
-            while not streams:
-                time.sleep(0.001)
+            assert begun.wait(30)
             try:
                 change()
                 ends_at = time.monotonic() + 30
@@ -79,6 +72,7 @@ def follower(reader, tmp_path, monkeypatch):
         exec(source, reader)
         thread.join()
         streams.clear()
+        begun.clear()
 
     yield follow
     reader["sg"].close()
@@ -234,21 +228,22 @@ def test_program_runs_handlers(reader, tmp_path, monkeypatch, printed):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "studio_events.py").write_text(example("# studio_events.py"))
-    runners = []
+    runners, begun = [], threading.Event()
 
     def work():
-        while not runners or any(loop._follower.position is None for loop in runners[0]._loops):
-            time.sleep(0.002)
+        ends_at = time.monotonic() + 30
         try:
+            assert begun.wait(30)
+            while any(loop._follower.position is None for loop in runners[0]._loops) and time.monotonic() < ends_at:
+                time.sleep(0.002)
             wanted = change(reader["sg"], 2)
-            ends_at = time.monotonic() + 30
             while not wanted <= set(printed) and time.monotonic() < ends_at:
                 time.sleep(0.01)
         finally:
             runners[0].close()
 
     original = EventRunner.run
-    monkeypatch.setattr(EventRunner, "run", lambda runner: (runners.append(runner), original(runner)))
+    monkeypatch.setattr(EventRunner, "run", lambda runner: (runners.append(runner), begun.set(), original(runner)))
     with SGExtended() as sg:
         change_statuses(sg, ["hld"])
         reader["sg"] = sg

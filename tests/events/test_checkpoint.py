@@ -6,6 +6,8 @@ import json
 import signal
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -52,7 +54,9 @@ def test_file_is_replaced_as_a_whole(place, monkeypatch):
     The file is stored at once when nothing was stored for a second, and at the release; its content is whole.
     """
     now = [100.0]
-    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    # Not the clock of the whole process: the loops of local sites in other threads would stop.
+    clock = SimpleNamespace(monotonic=lambda: now[0], time_ns=time.time_ns)
+    monkeypatch.setattr(checkpoint, "time", clock)
     file = CheckpointFile(place, "http://site")
     marks = []
     for number in range(4):
