@@ -21,6 +21,7 @@ from sgextended.events.signatures import (
     secret_bytes,
     sent_moment,
 )
+from sgextended.site_address import host_of
 
 Link = Dict[str, Any]
 Wrapper = TypeVar("Wrapper", bound=Any)
@@ -28,7 +29,6 @@ Wrapper = TypeVar("Wrapper", bound=Any)
 #: Seconds for which a signed payload is accepted.
 MAX_AGE = 300.0
 
-_PORTS = {"http": 80, "https": 443}
 _OWNER = "the action menu item"
 _ID = re.compile(r"\d{1,18}", re.ASCII)
 _SEPARATOR = re.compile(r"[\s,]+")
@@ -276,18 +276,19 @@ def _check_site(server_hostname: Optional[str], sg: Any) -> None:
     url = getattr(getattr(sg, "site", None), "url", None) or getattr(sg, "base_url", None)
     if not isinstance(url, str):
         return  # such as a Mockgun
-    own = urlsplit(url)
-    text = server_hostname if "//" in server_hostname else f"//{server_hostname}"
+    own = host_of(url)
+    text = server_hostname if "//" in server_hostname else f"{urlsplit(url).scheme}://{server_hostname}"
     try:
-        named = urlsplit(text)
-        own_port = own.port or _PORTS.get(own.scheme)
-        is_same = named.hostname == own.hostname and named.port in (None, own_port)
+        named = host_of(text)
+        # A payload may name the host without the port of the site.
+        is_same = named == own or (urlsplit(text).port is None and named == own.rpartition(":")[0])
     except ValueError:
         is_same = False
     if not is_same:
         msg = (
-            f"The payload is one of the site {server_hostname!r:.200}, but the client's site is {own.netloc!r}. Ids of "
-            "one site mean other entities on another. Use a client for the site of the payload."
+            f"The payload is one of the site {server_hostname!r:.200}, but the client's site is "
+            f"{urlsplit(url).netloc!r}. Ids of one site mean other entities on another. Use a client for the site of "
+            "the payload."
         )
         raise InvalidArgumentError(msg)
 

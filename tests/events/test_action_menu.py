@@ -337,6 +337,16 @@ def test_a_payload_of_another_site_is_refused(site, make_sg):
             ActionMenu.parse(PAIRS).acting_as_user(sg, allow_unsigned=True)
 
 
+@pytest.mark.parametrize("host", ["studio.shotgunstudio.com", "STUDIO.shotgrid.autodesk.com"])
+def test_a_renamed_site_is_the_same(host):
+    """
+    The vendor's former domain and letter case make no other site.
+    """
+    with SGExtended("https://studio.shotgrid.autodesk.com", "a", "b", connect=False) as sg:
+        pairs = [*without("server_hostname"), ("server_hostname", host)]
+        assert ActionMenu.parse(pairs, sg=sg).selected_ids == [6984, 17]
+
+
 def test_a_wrapper_acts_as_the_person(site, make_sg):
     """
     Writes of the wrapper are those of the person, and the first wrapper stays the script's.
