@@ -57,7 +57,8 @@ def tests(session: nox.Session, dependencies: str) -> None:
     copied = place / "checkout"
     shutil.rmtree(copied, ignore_errors=True)
     copied.mkdir()
-    for name in ("tests", "docs", "examples", "README.md", "pyproject.toml", "setup.cfg", "CHANGELOG.md"):
+    pages = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+    for name in ("tests", "docs", "examples", "pyproject.toml", "setup.cfg", *pages):
         source = Path(name)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, copied / name)
     session.chdir(copied)

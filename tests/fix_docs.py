@@ -25,6 +25,14 @@ def examples_of(name, language="python"):
     ]
 
 
+def example_with(name, text):
+    """
+    Return the one Python example of a page that contains a text.
+    """
+    (source,) = [source for source, _shown in examples_of(name) if text in source]
+    return source
+
+
 def printed_by(source, names):
     """
     Run the source of an example with the given global names, and return what it prints.

@@ -49,10 +49,8 @@ class Sessions(ClientBase):
         new = refused
         while made and (newer := made if isinstance(made, Secret) else Secret(made)) not in seen:
             seen.add(newer)
-            new, made = (
-                newer,
-                transport.shared.known(("renewed", newer)),
-            )  # the new token may have been replaced as well
+            # The new token may have been replaced as well.
+            new, made = newer, transport.shared.known(("renewed", newer))
         if new == refused:
             return None
         self.config.session_token = new

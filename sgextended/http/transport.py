@@ -159,7 +159,7 @@ class Transport:
 
     def kept(self, name: str, make: Callable[[], Result]) -> Result:
         """
-        Return an object that all clients of the endpoint share. Unlike `once`, this never waits for another thread.
+        Return an object that all clients of the endpoint share. Unlike ``shared.once``, this waits for no other thread.
 
         Args:
             name: The name of the object.

@@ -5,6 +5,7 @@ sends.
 
 import asyncio
 import datetime as dt
+import functools
 import hashlib
 import hmac
 import io
@@ -12,22 +13,14 @@ import re
 from urllib.parse import urlencode
 
 import pytest
-from fix_docs import DOCS, examples_of, printed_by
+from fix_docs import DOCS, example_with, printed_by
 from fix_servers import http_reply
 
 from sgextended import SGExtended
 from sgextended.localsite import LocalSite
 
-EXAMPLES = [source for source, _shown in examples_of("events.md")]
+example = functools.partial(example_with, "events.md")
 SECRET = "a secret of the page"
-
-
-def example(text):
-    """
-    Return the one example that contains a text.
-    """
-    (source,) = [source for source in EXAMPLES if text in source]
-    return source
 
 
 @pytest.fixture

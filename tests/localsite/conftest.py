@@ -53,6 +53,16 @@ def sg(site):
     sg.close()
 
 
+@pytest.fixture(scope="module")
+def demo(demo_site):
+    """
+    A client of a site with the demo production, which is only read.
+    """
+    sg = connect(demo_site)
+    yield sg
+    sg.close()
+
+
 @pytest.fixture
 def make_client(site):
     """

@@ -18,7 +18,8 @@ import typer
 
 from sgextended import ConfigurationError, Event, EventRunner, SGExtended
 from sgextended.cli.printing.cells import csv_cell, to_iso
-from sgextended.cli.printing.terminal import one_line, to_json
+from sgextended.cli.printing.log_lines import log_lines
+from sgextended.cli.printing.terminal import to_json
 from sgextended.cli.shared import output
 from sgextended.cli.shared.entity_query import find_projects_by_name
 from sgextended.cli.shared.load_function import load_module
@@ -124,7 +125,8 @@ def run(
     sg = connect()
     runner = EventRunner(sg, handlers, places, after=after)
     names = ", ".join(handler.name for handler in handlers)
-    with _log_on_stderr(), _ending(runner.close) as ended:
+    log = log_lines("sgextended", logging.StreamHandler(), "%(asctime)s %(levelname)s %(message)s")
+    with log, _ending(runner.close) as ended:
         runner.find_starts()  # whoever reads the line may rely on it that no later change is missed
         sys.stderr.write(f"Running {plural(len(handlers), 'handler')}: {names}. Places: {places}. Ctrl-C ends.\n")
         runner.run()
@@ -269,24 +271,6 @@ def _up_to(events: Iterator[Event], end: Optional[int]) -> Iterator[Event]:
         yield event
 
 
-@contextlib.contextmanager
-def _log_on_stderr() -> Iterator[None]:
-    """
-    Within the block, print the log of the package on stderr.
-    """
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log = logging.getLogger("sgextended")
-    level = log.level
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(level)
-
-
 # --- Handlers
 
 
@@ -345,7 +329,7 @@ def _print_events(events: Iterator[Event], output_format: output.Format) -> None
         elif output_format is output.Format.CSV:
             writer.writerow([csv_cell(value) for value in values.values()])
         else:
-            print(one_line(_line(event)))  # noqa: T201 - the result
+            sys.stdout.write(_line(event) + "\n")
         sys.stdout.flush()
 
 

@@ -1,7 +1,7 @@
 """
-``sgextended site``: serves a local site until Ctrl-C. Its subcommands copy one.
+``sgextended site``: serves a local site until Ctrl-C. Its subcommands copy the records or the file of one.
 
-``sgextended site dump`` writes the records to a folder. ``sgextended site backup`` copies the file.
+``dump`` writes the records to a folder, ``backup`` copies the file, ``upgrade`` brings an older file to today's layout.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Iterator, List, Mapping, Optio
 import typer
 from attrs import frozen
 
+from sgextended.cli.printing.log_lines import log_lines
 from sgextended.cli.shared.output import plural, say
 from sgextended.cli.shared.site_accounts import Accounts, asked, private_files, read_secrets, split_roles
 
@@ -352,19 +353,8 @@ def _access_log(file: Optional[str]) -> Iterator[None]:
     )
     if Path(file).is_file():  # an earlier version may have made it; a device keeps its mode
         Path(file).chmod(0o600)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    log = logging.getLogger(_ACCESS_LOGGER)
-    before = log.level, log.propagate
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
-    try:
+    with log_lines(_ACCESS_LOGGER, handler, "%(asctime)s %(message)s", propagate=False):
         yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(before[0])
-        log.propagate = before[1]
-        handler.close()
 
 
 def dump(db: Path, folder: Path) -> None:

@@ -11,16 +11,6 @@ from sgextended.localsite import LocalSite
 from sgextended.localsite.custom_fields.query_field_definitions import add_query_field, condition, current, group
 
 
-@pytest.fixture(scope="module")
-def demo(demo_site, make_connection):
-    """
-    A client of a site with the demo production, which is only read.
-    """
-    sg = make_connection(demo_site)
-    yield sg
-    sg.close()
-
-
 def properties(sg, entity_type, field):
     """
     Return the properties of a field by name, without saying which may be changed.

@@ -7,23 +7,12 @@ import posixpath
 import struct
 import urllib.request
 
-import pytest
 from PIL import Image
 
 from sgextended.localsite import LocalSite
 from sgextended.localsite.demo import vocabulary as words
 from sgextended.localsite.demo.demo_rows import TODAY
 from sgextended.localsite.demo.movie_writer import quicktime
-
-
-@pytest.fixture(scope="module")
-def demo(demo_site, make_connection):
-    """
-    A client of a site with the demo production, which is only read.
-    """
-    sg = make_connection(demo_site)
-    yield sg
-    sg.close()
 
 
 def downloaded(url):

@@ -13,16 +13,6 @@ from sgextended.localsite.demo.production import insert_demo
 from sgextended.localsite.services.site_store import Store
 
 
-@pytest.fixture(scope="module")
-def demo(demo_site, make_connection):
-    """
-    A client of a site with the demo production, which is only read.
-    """
-    sg = make_connection(demo_site)
-    yield sg
-    sg.close()
-
-
 @pytest.mark.parametrize(
     ("entity_type", "at_least"),
     [
