@@ -12,22 +12,12 @@ from sgextended.domain.entities import get
 from sgextended.domain.search import Query
 from sgextended.errors import AmbiguousError, InvalidArgumentError, NotFoundError
 from sgextended.http.deadline import within
+from sgextended.schema.name_fields import name_fields
 from sgextended.site_address import host_of
 
 #: Entity types that are searched for a name.
 NAMED_TYPES = ("Project", "Asset", "Shot", "Sequence", "Episode")
 
-_NAME_FIELDS = {
-    "Attachment": "display_name",
-    "Department": "name",
-    "HumanUser": "name",
-    "Note": "subject",
-    "Page": "name",
-    "Project": "name",
-    "Tag": "name",
-    "Task": "content",
-    "Ticket": "title",
-}
 _WITHOUT_PROJECT = {"Department", "Group", "HumanUser", "Project", "PublishedFileType", "Status", "Step", "Tag"}
 
 # Not compiled here, because that would slow down the import; re caches compiled patterns.
@@ -132,7 +122,7 @@ def _find_by_name(sg: Finder, name: str, types: Iterable[str], projects: Optiona
     found: List[Row] = []
     for kind in types:
         query = Query()
-        field = _NAME_FIELDS.get(kind, "code")
+        field = name_fields(kind)[0]
         query.names(field, name)
         has_project = kind not in _WITHOUT_PROJECT
         if has_project:

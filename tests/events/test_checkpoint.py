@@ -192,6 +192,21 @@ def test_resume_is_refused_after_another_follower(place):
     assert read_checkpoint(place)["position"] == 5
 
 
+def test_a_renamed_site_goes_on_from_its_checkpoint(place):
+    """
+    The vendor has renamed the sites. The checkpoint of a site is good for its new address.
+    """
+    before = CheckpointFile(place, "https://studio.shotgunstudio.com")
+    before.save({"position": 7})
+    before.release()
+    after = CheckpointFile(place, "https://Studio.shotgrid.autodesk.com/")
+    after.release()
+
+    assert read_checkpoint(place, "https://studio.shotgrid.autodesk.com")["position"] == 7
+    with pytest.raises(ConfigurationError, match="is the checkpoint of"):
+        read_checkpoint(place, "https://other.shotgrid.autodesk.com")
+
+
 def test_folder_that_does_not_exist_is_reported(place):
     """
     A path in a folder that does not exist is an error before anything is followed.

@@ -20,8 +20,8 @@ from sgextended.cli.shared.load_function import file_to_upload, load_function
 from sgextended.cli.shared.options import FilterOption, FormatOption, ProjectOption, TypeArgument
 from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.cli.shared.usage_error import UsageError
-from sgextended.cli.syntax.link_finder import NAME_FIELDS
 from sgextended.errors import ConfigurationError
+from sgextended.schema.name_fields import NAME_FIELDS
 
 #: How many entities are processed at the same time without --workers.
 DEFAULT_WORKERS = 8

@@ -10,12 +10,13 @@ from sgextended import NotFoundError, SGExtended
 from sgextended.cli.shared.filter_syntax import Condition, Filter, parse_filter, to_native_filters
 from sgextended.cli.shared.output import plural, say
 from sgextended.cli.shared.usage_error import UsageError
-from sgextended.cli.syntax.link_finder import NAME_FIELDS, LinkFinder, link_in
+from sgextended.cli.syntax.link_finder import LinkFinder, link_in
+from sgextended.schema.name_fields import NAME_FIELDS, OTHER_NAME_FIELDS
 from sgextended.schema.site_schema import SiteSchema, did_you_mean
 from sgextended.schema.validation import problems_of
 
-#: Fields that are shown by default for types without a field of `NAME_FIELDS`: the first one that the type has.
-_OTHER_NAME_FIELDS = ("subject", "title", "display_name", "firstname", "event_type", "description")
+#: Fields that are shown by default for types without a name: the first one that the type has.
+_INSTEAD_OF_NAMES = ("event_type", "description")
 
 
 def _parse_filters(texts: Optional[Sequence[str]]) -> List[Filter]:
@@ -74,7 +75,7 @@ class Query:
             for name in _split_names(self.order, "--order")
         ]
         named = [name for name in NAME_FIELDS if name in fields_of_type] or [
-            name for name in _OTHER_NAME_FIELDS if name in fields_of_type
+            name for name in (*OTHER_NAME_FIELDS, *_INSTEAD_OF_NAMES) if name in fields_of_type
         ][:1]
         default = ["id", *named]
         fields = _split_names(self.fields, "--fields") or default

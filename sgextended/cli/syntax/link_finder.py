@@ -10,19 +10,9 @@ from attrs import field, frozen
 from sgextended import NotFoundError, SGExtended
 from sgextended.domain.resolve import NAMED_TYPES
 from sgextended.errors import InvalidArgumentError
+from sgextended.schema.name_fields import name_fields
 from sgextended.schema.site_schema import SiteSchema, did_you_mean
 
-#: Fields with the name of an entity. Each type that is not here has one of `NAME_FIELDS`.
-_FIELDS_OF_TYPE = {
-    "ApiUser": ("firstname",),
-    "Attachment": ("display_name",),
-    "HumanUser": ("name", "login"),
-    "Note": ("subject",),
-    "Project": ("name", "tank_name"),
-    "Step": ("code", "short_name"),
-    "Ticket": ("title",),
-}
-NAME_FIELDS = ("code", "name", "content")
 #: The types that are searched for a name if a field links to many types.
 _COMMON_TYPES = (*NAMED_TYPES, "Task", "Version", "HumanUser", "Group", "Playlist")
 _MAX_TYPES = 6
@@ -126,8 +116,7 @@ class LinkFinder:
         """
         Return the fields of an entity type that have the name of an entity, the main one first.
         """
-        fields = self.schema.fields(entity_type)
-        return [name for name in _FIELDS_OF_TYPE.get(entity_type, NAME_FIELDS) if name in fields]
+        return list(name_fields(entity_type, self.schema.fields(entity_type)))
 
     def _searched(self, types: Optional[Sequence[str]]) -> List[str]:
         if types is not None and len(types) <= _MAX_TYPES:

@@ -13,18 +13,10 @@ from sgextended.domain.resolve import NAMED_TYPES
 from sgextended.domain.search import Query
 from sgextended.domain.table_import.cell_values import CellError, Reference, References
 from sgextended.errors import InvalidArgumentError
+from sgextended.schema.name_fields import name_fields
 from sgextended.schema.site_schema import SiteSchema, did_you_mean
 from sgextended.site_address import host_of
 
-#: The fields that hold names, by entity type. Other types have one of `_USUAL_NAMES`.
-_NAMES: Dict[str, Tuple[str, ...]] = {
-    "ApiUser": ("firstname",),
-    "ClientUser": ("name", "email"),
-    "HumanUser": ("login", "email", "name"),
-    "Project": ("name", "tank_name"),
-    "Step": ("code", "short_name"),
-}
-_USUAL_NAMES = ("code", "name", "content", "subject", "title", "display_name")
 #: Further fields that help to choose among entities of one name.
 _ALSO_READ = ("project", "sg_status_list", "entity_type", "entity")
 _DISABLED = "dis"  # the status of people who may not log in
@@ -174,9 +166,7 @@ class LinkNames:
             raise CellError(str(error)) from error
 
     def _name_fields(self, entity_type: str) -> Tuple[str, ...]:
-        fields = self.schema.fields(entity_type)
-        usual = tuple(name for name in _USUAL_NAMES if name in fields)[:1]
-        return tuple(name for name in _NAMES.get(entity_type, usual) if name in fields)
+        return name_fields(entity_type, self.schema.fields(entity_type))
 
     def _read_names(self, entity_type: str, names: Sequence[str], project: Optional[Row]) -> None:
         name_fields = self._name_fields(entity_type)
@@ -225,7 +215,7 @@ class LinkNames:
         """
         Return a link with a name, for messages and tables.
         """
-        name = row.get("name") if row["type"] in ("HumanUser", "Project") else next(iter(self._texts(row)), None)
+        name = next(iter(self._texts(row)), None)
         return {"type": row["type"], "id": row["id"], "name": name or f"{row['type']} {row['id']}"}
 
     def _described(self, row: Row) -> str:
@@ -246,7 +236,7 @@ class LinkNames:
         return msg
 
     def _known_names(self, entity_type: str) -> List[str]:
-        name = self._name_fields(entity_type)[-1 if entity_type == "HumanUser" else 0]
+        name = self._name_fields(entity_type)[0]
         rows = self.schema.cached_rows(entity_type, self._name_fields(entity_type))
         return [str(row[name]) for row in rows if row.get(name)]
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Union
 
 from sgextended.errors import ConfigurationError
+from sgextended.site_address import host_of
 
 try:
     import fcntl
@@ -273,13 +274,20 @@ def read_checkpoint(path: Path, site: Optional[str] = None) -> Dict[str, Any]:
         msg = f"{path} is not a checkpoint of the event log. Pass another file."
         raise ConfigurationError(msg)
     known = content.get("site")
-    if known is not None and site is not None and known != site:
+    if known is not None and site is not None and not _is_one_site(known, site):
         msg = f"{path} is the checkpoint of {known}, not of {site}. Pass another file for this site."
         raise ConfigurationError(msg)
     for tail in sorted((tail for tail in tails if tail["serial"] == content.get("serial")), key=_saves_of)[-1:]:
         content.update(tail)
     content.pop("saves", None)
     return content
+
+
+def _is_one_site(known: Any, site: str) -> bool:
+    try:
+        return host_of(str(known)) == host_of(site)
+    except ValueError:  # a damaged file
+        return False
 
 
 def _lock_file(path: Path) -> Path:

@@ -157,7 +157,9 @@ class RunningSite:
 
         def stop_server() -> None:
             server.should_exit = True
-            thread.join()
+            thread.join(
+                4 * GRACE
+            )  # longer only if a request does not end; a daemon thread
 
         self.closers.append(stop_server)
         thread.start()
