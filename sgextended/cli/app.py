@@ -34,7 +34,7 @@ from sgextended.cli.commands import (
 from sgextended.cli.commands import map as map_command  # not "map", which would hide the builtin
 from sgextended.cli.printing.terminal import prepare_streams
 from sgextended.cli.shared.output import say
-from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.usage_error import UsageError
 from sgextended.errors import AmbiguousError, CallError, InvalidArgumentError, SchemaError
 from sgextended.schema.site_schema import did_you_mean
 

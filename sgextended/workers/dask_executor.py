@@ -27,16 +27,21 @@ _CHECK_EVERY = 1.0  # seconds between two checks whether unfinished items still 
 _log = logging.getLogger("sgextended.dask")
 
 
-def cluster_of(executor: Any) -> "Optional[DaskCluster]":
+def cluster_of(executor: Any, *, idempotent: bool = False) -> "Optional[DaskCluster]":
     """
     Return the `DaskCluster` that replaces the ``get_executor()`` of a Dask client; None for other executors.
+
+    Args:
+        executor: The executor.
+
+        idempotent: Whether items may be begun twice; not for a `DaskCluster`, which knows it.
     """
     if isinstance(executor, DaskCluster):
         return executor
     known = sys.modules.get("distributed.cfexecutor")
     if known is None or not isinstance(executor, known.ClientExecutor):
         return None
-    return DaskCluster(executor._client, options=executor._kwargs)  # noqa: SLF001 - it has no public names for them
+    return DaskCluster(executor._client, idempotent=idempotent, options=executor._kwargs)  # noqa: SLF001 - it has no public names for them
 
 
 class DaskCluster(Executor):

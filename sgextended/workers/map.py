@@ -14,7 +14,7 @@ from attrs import evolve
 
 from sgextended.errors import ConfigurationError
 from sgextended.http.deadline import Deadline
-from sgextended.workers.dask_executor import cluster_of
+from sgextended.workers.dask_executor import DaskCluster, cluster_of
 from sgextended.workers.journal import Journal, name_of
 from sgextended.workers.map_options import Failure, Options
 from sgextended.workers.map_results import MapResults
@@ -62,8 +62,7 @@ def run(
         options = evolve(options, executor=cluster)
     guard = None if cluster is None else cluster.guard
     group = WorkerGroup(function, make, collect=options.on_error == "collect", guard=guard)
-    if cluster is not None or _is_process_pool(options.executor):
-        _check_picklable(group, function, pickle.dumps if cluster is None else cluster.dumps)
+    check_picklable(group, function, options.executor)
     total = len(items) if isinstance(items, Sized) else None
     return MapResults(group, iter(items), total, options, journal, limit).results()
 
@@ -92,10 +91,19 @@ def check_function(function: Callable[..., Any]) -> None:
         raise ConfigurationError(msg)
 
 
-def _check_picklable(group: WorkerGroup, function: Callable[..., Any], dumps: Callable[[Any], bytes]) -> None:
+def check_picklable(group: WorkerGroup, function: Callable[..., Any], executor: Optional[Executor]) -> None:
     """
-    Raise ConfigurationError if the *sg* or the function cannot be sent to another process.
+    Validate that an executor that uses other processes can send them the *sg* and the function.
+
+    Raises:
+        ConfigurationError: One of them cannot be pickled.
     """
+    if isinstance(executor, DaskCluster):
+        dumps = executor.dumps
+    elif _is_process_pool(executor):
+        dumps = pickle.dumps
+    else:
+        return
     group.recipe  # noqa: B018 - its error explains itself
     try:
         dumps(function)

@@ -16,7 +16,7 @@ from attrs import frozen
 from sgextended import SGExtended, SiteSchema
 from sgextended.cli.shared.output import plural
 from sgextended.cli.shared.site_command import Connect, site_command
-from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.usage_error import UsageError
 from sgextended.schema.field_values import UNKNOWN
 from sgextended.schema.validation import Place, problems_of
 

@@ -19,9 +19,9 @@ from sgextended.cli.shared.options import (
 )
 from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.cli.shared.targets import find_targets, split_single_target
-from sgextended.cli.shared.usage_error import UsageError
 from sgextended.cli.syntax.link_finder import LinkFinder, link_in
 from sgextended.cli.syntax.typed_values import LINK_TYPES
+from sgextended.cli.usage_error import UsageError
 from sgextended.errors import InvalidArgumentError, NotFoundError
 
 _VALUES_HELP = (

@@ -12,7 +12,7 @@ from sgextended.cli.shared.options import NameProjectOption, TypeOrAddressArgume
 from sgextended.cli.shared.output import say
 from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.cli.shared.targets import find_targets, shown_name, split_target, with_names
-from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.usage_error import UsageError
 
 IdsArgument = Annotated[
     Optional[List[str]],

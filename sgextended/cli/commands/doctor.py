@@ -23,7 +23,7 @@ from sgextended.cli.printing.terminal import can_print, one_line
 from sgextended.cli.shared import output
 from sgextended.cli.shared.options import FormatOption
 from sgextended.cli.shared.site_command import Connect, site_command
-from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.usage_error import UsageError
 from sgextended.client.protocol.client_config import server_of
 from sgextended.client.protocol.site_clock import site_clock_of, ticks
 from sgextended.errors import CallError, ConfigurationError, HTTPStatusError, SessionExpired, TransportError

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Callable, Dict, Iterator, List, Optional
 
 import typer
+from attrs import evolve
 
 from sgextended import ConfigurationError, Event, EventRunner, SGExtended
 from sgextended.cli.printing.cells import csv_cell, to_iso
@@ -22,11 +23,12 @@ from sgextended.cli.printing.log_lines import log_lines
 from sgextended.cli.printing.terminal import to_json
 from sgextended.cli.shared import output
 from sgextended.cli.shared.entity_query import find_projects_by_name
+from sgextended.cli.shared.executors import DaskOption, ExecutorKind, ProcessesOption
 from sgextended.cli.shared.load_function import load_module
 from sgextended.cli.shared.options import FormatOption, ProjectOption
 from sgextended.cli.shared.output import plural
 from sgextended.cli.shared.site_command import Connect, site_command
-from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.usage_error import UsageError
 from sgextended.events.handling.event_runner import retry_parked, states_in
 from sgextended.events.handling.handlers import Handler, handlers_of
 
@@ -113,6 +115,8 @@ def run(
     *,
     places: _PlacesOption = DEFAULT_PLACES,
     start: _FromOption = "now",
+    processes: ProcessesOption = False,
+    dask: DaskOption = None,
 ) -> int:
     """
     Run the handlers of a module, until Ctrl-C or SIGTERM.
@@ -121,15 +125,21 @@ def run(
     one begins at --from. Failed events are parked and tried again: see 'sgextended events parked'.
     """
     after = _after(start)
+    kind = ExecutorKind(processes=processes, dask=dask)
+    kind.check()
     handlers = _handlers_in(module)
     sg = connect()
-    runner = EventRunner(sg, handlers, places, after=after)
     names = ", ".join(handler.name for handler in handlers)
-    log = log_lines("sgextended", logging.StreamHandler(), "%(asctime)s %(levelname)s %(message)s")
-    with log, _ending(runner.close) as ended:
-        runner.find_starts()  # whoever reads the line may rely on it that no later change is missed
-        sys.stderr.write(f"Running {plural(len(handlers), 'handler')}: {names}. Places: {places}. Ctrl-C ends.\n")
-        runner.run()
+    kind = evolve(kind, workers=sum(handler.workers for handler in handlers))
+    with (
+        log_lines("sgextended", logging.StreamHandler(), "%(asctime)s %(levelname)s %(message)s"),
+        kind.open([handler.function for handler in handlers]) as (executor, *_),
+    ):
+        runner = EventRunner(sg, handlers, places, after=after, executor=executor)
+        with _ending(runner.close) as ended:
+            runner.find_starts()  # whoever reads the line may rely on it that no later change is missed
+            sys.stderr.write(f"Running {plural(len(handlers), 'handler')}: {names}. Places: {places}. Ctrl-C ends.\n")
+            runner.run()
     counts = ", ".join(f"{name} {count}" for name, count in runner.handled.items())
     sys.stderr.write(f"Handled: {counts}.\n")
     parked = sum(len(state.parked) for state in states_in(places))

@@ -18,15 +18,16 @@ import typer
 from attrs import asdict, define, frozen
 
 from sgextended import SGExtended
+from sgextended.cli.printing import parquet_writer
 from sgextended.cli.printing.cells import LinkStyle, csv_cell, to_iso
 from sgextended.cli.printing.excel import MAX_ROWS, require_openpyxl, write_excel
 from sgextended.cli.printing.terminal import to_json
-from sgextended.cli.shared import output, parquet_writer
+from sgextended.cli.shared import output
 from sgextended.cli.shared.entity_query import Query
 from sgextended.cli.shared.options import BomOption, FilterOption, LinksOption, ProjectOption, TypeArgument
 from sgextended.cli.shared.run_items import INTERRUPTED
 from sgextended.cli.shared.site_command import Connect, site_command
-from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.usage_error import UsageError
 from sgextended.errors import CallError
 from sgextended.schema.site_schema import SiteSchema
 from sgextended.workers.progress import reporter

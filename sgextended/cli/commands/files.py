@@ -14,7 +14,7 @@ from sgextended.cli.shared.entity_query import known_fields
 from sgextended.cli.shared.options import NameProjectOption, TypeOrAddressArgument
 from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.cli.shared.targets import find_targets, shown_name, split_single_target, split_target, with_names
-from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.usage_error import UsageError
 from sgextended.domain.files import safe_name
 from sgextended.schema.site_schema import did_you_mean
 from sgextended.workers.progress import reporter

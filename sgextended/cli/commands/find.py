@@ -26,7 +26,7 @@ from sgextended.cli.shared.options import (
     XlsxOption,
 )
 from sgextended.cli.shared.site_command import Connect, site_command
-from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.usage_error import UsageError
 from sgextended.workers.progress import reporter
 
 #: How many entities are shown without --limit.

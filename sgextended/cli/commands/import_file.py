@@ -18,7 +18,7 @@ from sgextended.cli.shared.entity_query import find_projects_by_name, known_fiel
 from sgextended.cli.shared.options import FormatOption
 from sgextended.cli.shared.run_items import INTERRUPTED
 from sgextended.cli.shared.site_command import Connect, site_command
-from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.usage_error import UsageError
 from sgextended.domain.limits import BATCH_SIZE
 from sgextended.domain.table_import.apply_import import ImportReport, apply_import, open_journal
 from sgextended.domain.table_import.import_plan import plan_import

@@ -2,32 +2,19 @@
 ``sgextended map``: calls a function for each entity of a query, in threads, in processes or on a Dask cluster.
 """
 
-import contextlib
-import multiprocessing
-import re
-import signal
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
-from typing import Annotated, Any, Callable, Dict, Iterator, Optional, Tuple
+from typing import Annotated, Any, Dict, Optional, Tuple
 
 import typer
-from attrs import frozen
 
 from sgextended import Failure
 from sgextended.cli.shared import output, run_items
 from sgextended.cli.shared.entity_query import Query
-from sgextended.cli.shared.load_function import file_to_upload, load_function
+from sgextended.cli.shared.executors import DaskOption, ExecutorKind, ProcessesOption
+from sgextended.cli.shared.load_function import load_function
 from sgextended.cli.shared.options import FilterOption, FormatOption, ProjectOption, TypeArgument
 from sgextended.cli.shared.site_command import Connect, site_command
-from sgextended.cli.shared.usage_error import UsageError
-from sgextended.errors import ConfigurationError
 from sgextended.schema.name_fields import NAME_FIELDS
-
-#: How many entities are processed at the same time without --workers.
-DEFAULT_WORKERS = 8
-CLUSTER_TIMEOUT = 10.0  # seconds until a Dask scheduler must respond
-
-_ADDRESS = re.compile(r"((tcp|tls|ucx|wss?)://)?[^/]+:\d+/?")
 
 
 @site_command
@@ -58,15 +45,8 @@ def command(
             show_default=False,
         ),
     ] = None,
-    processes: Annotated[
-        bool, typer.Option("--processes", help="Use processes instead of threads: for a function that computes a lot.")
-    ] = False,
-    dask: Annotated[
-        Optional[str],
-        typer.Option(
-            metavar="ADDRESS", help="Use a Dask cluster: the address of its scheduler, such as tcp://farm:8786."
-        ),
-    ] = None,
+    processes: ProcessesOption = False,
+    dask: DaskOption = None,
     journal: Annotated[
         Optional[Path],
         typer.Option(
@@ -93,38 +73,6 @@ def command(
         journal=journal,
         output_format=output_format,
     )
-
-
-@frozen(kw_only=True)
-class ExecutorKind:
-    """
-    Where the function runs: in threads (the default), in processes, or on a Dask cluster.
-
-    Attributes:
-        workers: How many entities are processed at the same time. None: the default of the kind.
-
-        processes: Whether to use processes.
-
-        dask: The address of the scheduler of a Dask cluster, or None.
-    """
-
-    workers: Optional[int] = None
-    processes: bool = False
-    dask: Optional[str] = None
-
-    def check(self) -> None:
-        """
-        Raise an error if the options contradict each other or are not valid.
-
-        Raises:
-            UsageError: Both processes and a cluster are given, or the address is not valid.
-        """
-        if self.processes and self.dask is not None:
-            raise UsageError("--processes and --dask exclude each other. Give one of them.")
-        if self.dask is not None and not _ADDRESS.fullmatch(self.dask):
-            raise UsageError(
-                f"--dask {self.dask!r} is not the address of a scheduler. Write it as HOST:PORT, such as tcp://farm:8786."
-            )
 
 
 def map_entities(
@@ -172,7 +120,7 @@ def map_entities(
     count = sg.count(native.entity_type, native.filters)
     count = count if limit is None else min(count, limit)
     entities = sg.find_iter(native.entity_type, native.filters, native.fields, limit=limit or 0) if count else iter(())
-    with _executor(executor_kind, function, needed=bool(count)) as (executor, workers, unit):
+    with executor_kind.open([function], needed=bool(count)) as (executor, workers, unit):
         options = run_items.RunOptions(
             workers=workers, executor=executor, journal=journal, unit=unit, label=query.entity_type
         )
@@ -183,75 +131,6 @@ def map_entities(
     else:
         run_items.show_summary(outcome, function)
     return outcome.exit_status
-
-
-# --- Where the function runs
-
-
-@contextlib.contextmanager
-def _executor(
-    executor_kind: ExecutorKind, function: Callable[..., Any], *, needed: bool
-) -> Iterator[Tuple[Optional[Executor], int, str]]:
-    """
-    Yield an executor, or None for threads; the number of workers; and what one worker is called in messages.
-    """
-    workers = executor_kind.workers or DEFAULT_WORKERS
-    if not needed:
-        yield None, workers, "worker"
-    elif executor_kind.dask is not None:
-        with _cluster(executor_kind.dask, function) as client:
-            threads = sum(client.nthreads().values())
-            with client.get_executor() as executor:
-                yield executor, executor_kind.workers or max(threads, 1), "Dask worker"
-    elif executor_kind.processes:
-        # spawn on all systems, because forking a process that has threads is not safe.
-        context = multiprocessing.get_context("spawn")
-        with _ProcessPool(workers, mp_context=context, initializer=_ignore_ctrl_c) as executor:
-            yield executor, workers, "process"
-    else:
-        yield None, workers, "worker"
-
-
-class _ProcessPool(ProcessPoolExecutor):
-    """
-    A process pool whose processes never receive Ctrl-C.
-
-    A process inherits the blocked signals of its parent. SIGINT is blocked here while one starts, so that Ctrl-C cannot
-    reach it before it ignores SIGINT.
-    """
-
-    def submit(self, *args: Any, **kwargs: Any) -> "Future[Any]":
-        if not hasattr(signal, "pthread_sigmask"):  # Windows
-            return super().submit(*args, **kwargs)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            return super().submit(*args, **kwargs)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _ignore_ctrl_c() -> None:
-    """
-    Ignore SIGINT in this process. A terminal sends it to all processes, and the parent process handles it for all.
-    """
-    with contextlib.suppress(ValueError):  # not in the main thread, so no SIGINT arrives
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextlib.contextmanager
-def _cluster(address: str, function: Callable[..., Any]) -> Iterator[Any]:
-    import distributed  # noqa: PLC0415 - an extra
-
-    try:
-        client = distributed.Client(address, timeout=CLUSTER_TIMEOUT, set_as_default=False)  # type: ignore[no-untyped-call]
-    except OSError as error:
-        msg = f"No Dask scheduler responds at {address}: {error}. Check the address, and that the scheduler is running."
-        raise ConfigurationError(msg) from error
-    with client:
-        file = file_to_upload(function)
-        if file is not None:
-            client.upload_file(str(file))  # so that the workers can import it
-        yield client
 
 
 # --- The results

@@ -12,8 +12,8 @@ from sgextended.cli.shared import output
 from sgextended.cli.shared.options import FormatOption, NameProjectOption
 from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.cli.shared.targets import find_targets, split_single_target
-from sgextended.cli.shared.usage_error import UsageError
 from sgextended.cli.syntax.link_finder import LinkFinder
+from sgextended.cli.usage_error import UsageError
 from sgextended.domain.arguments import ASSIGNEES
 
 _PeopleHelp = "A person or group, by name, login or HumanUser:12. Can be given several times."

@@ -13,8 +13,8 @@ from sgextended.cli.shared.entity_query import find_projects_by_name
 from sgextended.cli.shared.options import FormatOption, LinksOption, NameProjectOption, TypeOrAddressArgument
 from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.cli.shared.targets import find_targets, split_single_target
-from sgextended.cli.shared.usage_error import UsageError
 from sgextended.cli.syntax.link_finder import LinkFinder
+from sgextended.cli.usage_error import UsageError
 
 
 @site_command

@@ -30,7 +30,7 @@ from sgextended.cli.commands.pull_site_rows import ids_in, write_follows, write_
 from sgextended.cli.shared.entity_query import find_projects_by_name
 from sgextended.cli.shared.output import plural, say
 from sgextended.cli.shared.site_command import Connect, site_command
-from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.usage_error import UsageError
 from sgextended.domain.thumbnails import ThumbnailWait
 from sgextended.errors import ShotgunError
 from sgextended.workers.progress import reporter

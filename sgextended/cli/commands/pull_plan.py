@@ -9,8 +9,8 @@ from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequ
 
 from attrs import frozen
 
-from sgextended.cli.shared.usage_error import UsageError
 from sgextended.cli.syntax.date_words import parse_iso_moment, parse_moment
+from sgextended.cli.usage_error import UsageError
 from sgextended.schema.site_schema import did_you_mean
 
 #: Types that are pulled completely: a site has few records of them, and the records of all projects refer to them.

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from sgextended import SiteSchema
 from sgextended.cli.shared.site_command import Connect, site_command
-from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.usage_error import UsageError
 
 #: The Python type for each data type. A field that can be empty is Optional as well.
 _PYTHON = {

@@ -9,8 +9,8 @@ from attrs import field, frozen
 from sgextended import NotFoundError, SGExtended
 from sgextended.cli.shared.filter_syntax import Condition, Filter, parse_filter, to_native_filters
 from sgextended.cli.shared.output import plural, say
-from sgextended.cli.shared.usage_error import UsageError
 from sgextended.cli.syntax.link_finder import LinkFinder, link_in
+from sgextended.cli.usage_error import UsageError
 from sgextended.schema.name_fields import NAME_FIELDS, OTHER_NAME_FIELDS
 from sgextended.schema.site_schema import SiteSchema, did_you_mean
 from sgextended.schema.validation import problems_of

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, Callable, Optional
 
 from sgextended import SGWorker
-from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.usage_error import UsageError
 from sgextended.errors import ConfigurationError
 from sgextended.schema.site_schema import did_you_mean
 from sgextended.workers.map import check_function

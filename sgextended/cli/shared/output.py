@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence
 from sgextended.cli.printing.cells import LinkStyle, csv_cell, table_text, to_iso
 from sgextended.cli.printing.tables import print_table as print_texts
 from sgextended.cli.printing.terminal import one_line, several_lines, to_json
-from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.usage_error import UsageError
 
 #: Excel reads a CSV file as UTF-8 if it begins with this character.
 BYTE_ORDER_MARK = "\ufeff"

@@ -19,7 +19,7 @@ from typing import Any, Callable, Dict, List
 import typer
 
 from sgextended import Secret, Site
-from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.usage_error import UsageError
 from sgextended.environment import environment_variable
 from sgextended.schema.site_schema import did_you_mean
 

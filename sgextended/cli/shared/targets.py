@@ -8,8 +8,8 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from sgextended import SGExtended
 from sgextended.cli.printing.terminal import one_line
 from sgextended.cli.shared.entity_query import find_projects_by_name, known_fields
-from sgextended.cli.shared.usage_error import UsageError
 from sgextended.cli.syntax.link_finder import LinkFinder, is_address, link_in
+from sgextended.cli.usage_error import UsageError
 
 _FIELD_AND_VALUE = re.compile(r"\w[\w.]*=", re.DOTALL)
 

@@ -2,6 +2,7 @@
 `EventRunner`: runs the handlers of events, each with its own place in the log.
 """
 
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Union
 
@@ -16,6 +17,7 @@ from sgextended.events.handling.parked_events import Parked, ParkedEvents
 from sgextended.events.log.checkpoint import CheckpointFile, read_checkpoint
 from sgextended.events.log.log_follower import FollowOptions
 from sgextended.events.log.start_position import After, check_after
+from sgextended.workers.dask_executor import cluster_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -66,8 +68,12 @@ class EventRunner:
 
         poll_seconds: As for `SGExtended.events`.
 
+        executor: Handles the events, such as a ``ProcessPoolExecutor`` or the ``get_executor()`` of a Dask client. It
+            is not shut down. None: threads of each handler.
+
     Raises:
-        ConfigurationError: There are no handlers, two have the same name, or another runner uses the folder.
+        ConfigurationError: There are no handlers, two have the same name, or another runner uses the folder; or the
+            executor uses other processes, and the wrapper or a handler cannot be sent to them.
     """
 
     __module__ = "sgextended"
@@ -82,9 +88,13 @@ class EventRunner:
         after: After = "now",
         gap_age: float = 300.0,
         poll_seconds: float = 1.0,
+        executor: Optional[Executor] = None,
     ) -> None:
         self._loops: List[HandlerLoop] = []
         self._is_running = False
+        if executor is not None and not callable(getattr(executor, "submit", None)):
+            msg = f"executor={executor!r:.80} is not valid. Pass a concurrent.futures.Executor, or None."
+            raise ConfigurationError(msg)
         handlers = handlers_of(*sources)
         start_at = check_after(after)
         self.folder = Path(folder)
@@ -102,7 +112,9 @@ class EventRunner:
                     gap_age=gap_age,
                     poll_seconds=poll_seconds,
                 )
-                self._loops.append(HandlerLoop(handler, sg, path_of(self.folder, handler), options))
+                # A cluster repeats the events of a worker that has died: each is handled at least once anyway.
+                workers = cluster_of(executor, idempotent=True) or executor
+                self._loops.append(HandlerLoop(handler, sg, path_of(self.folder, handler), options, workers))
         except BaseException:
             for loop in self._loops:
                 loop.release()

@@ -2,14 +2,20 @@
 `HandlerLoop`: one handler, its place in the log, its workers and its parked events.
 """
 
+import contextlib
+import functools
 import logging
 import time
 from collections import deque
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from contextvars import Context
 from pathlib import Path
-from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, Optional, Tuple
+
+from attrs import frozen
 
 from sgextended.concurrency.wake_up import LOOK_AGAIN, WakeUp
+from sgextended.errors import WorkerError
 from sgextended.events.event import FIELDS, Event
 from sgextended.events.event_stream import site_url
 from sgextended.events.handling.handlers import Handler
@@ -20,6 +26,9 @@ from sgextended.events.log.log_tracker import Position
 from sgextended.events.log.outages import OutageWaits, is_outage, is_outage_of_request
 from sgextended.http.cancellation import CancelToken, RequestCancelled, under
 from sgextended.workers import thread_executor
+from sgextended.workers.dask_executor import DaskCluster
+from sgextended.workers.map import check_picklable
+from sgextended.workers.worker_group import WorkerGroup, outcomes_of
 
 LOG = logging.getLogger("sgextended")
 
@@ -40,6 +49,8 @@ class HandlerLoop:
 
         options: How the log is followed.
 
+        executor: Handles the events. None: threads.
+
     Attributes:
         error: The error that has ended the loop, or None.
 
@@ -50,16 +61,20 @@ class HandlerLoop:
     handled: int
     parked: ParkedEvents
 
-    def __init__(self, handler: Handler, sg: Any, path: Path, options: FollowOptions) -> None:
+    def __init__(
+        self, handler: Handler, sg: Any, path: Path, options: FollowOptions, executor: Optional[Executor] = None
+    ) -> None:
         self.handler, self.handled = handler, 0
         self.error: Optional[BaseException] = None
-        self._sg = sg
-        self._make = _wrapper_factory(handler, sg)
-        self._free: List[Any] = []  # wrappers of workers that are idle
+        self._sg, self._executor = sg, executor
+        self._group = WorkerGroup(_Call(handler.function), _WrapperFactory(sg, handler.owner), collect=True, guard=None)
+        if executor is not None:
+            check_picklable(self._group, handler.function, executor)
         self._file = CheckpointFile(path, site_url(sg))
         self._wake, self._token, self._is_closing = WakeUp(), CancelToken(), False
         self._done: Deque[Tuple[Event, Optional[BaseException]]] = deque()
         self._running: Dict[int, Event] = {}
+        self._ended: Optional[BaseException] = None  # why the executor handles no more events
         self._outage, self._resumes_at, self._full_logged_at = OutageWaits(1.0), 0.0, float("-inf")
         self._disk, self._is_unsaved = OutageWaits(1.0, f"Storing the place of the handler {handler.name}"), False
         try:
@@ -124,18 +139,21 @@ class HandlerLoop:
         """
         Run until `close`. An error that is no outage, such as a refused filter, ends the loop and is kept in `error`.
         """
-        executor = thread_executor.executor(self.handler.workers, f"sgextended-{self.handler.name}")
         try:
-            with executor:
+            with contextlib.ExitStack() as stack:
+                stack.callback(self._group.close)
+                executor = self._executor
+                if executor is None:
+                    executor = thread_executor.executor(self.handler.workers, f"sgextended-{self.handler.name}")
+                    stack.enter_context(executor)
+                elif isinstance(executor, DaskCluster):
+                    stack.enter_context(executor)
                 self._run(executor)
         except BaseException as error:
             self.error = error
             LOG.exception("The handler %s has ended.", self.handler.name)
         finally:
             self._file.release()
-            for sg in self._free:
-                if sg is not self._sg:
-                    sg.close()
 
     def _run(self, executor: Executor) -> None:
         has_begun = False
@@ -179,7 +197,16 @@ class HandlerLoop:
                 self._follower.poll()
                 continue
             self._running[event.id] = event
-            executor.submit(self._handle, event)
+            self._submit(executor, event)
+
+    def _submit(self, executor: Executor, event: Event) -> None:
+        # A context of its own: the requests of handlers do not end with those of the loop.
+        future: Future[Any] = executor.submit(self._group.bound(Context()), [(event.id, event)], None)
+        future.add_done_callback(functools.partial(self._finished, event))
+
+    def _finished(self, event: Event, future: "Future[Any]") -> None:
+        self._done.append((event, _error_of(future)))
+        self._wake.set()
 
     def _is_stored(self) -> bool:
         """
@@ -239,31 +266,16 @@ class HandlerLoop:
             waits = [self._follower.due_in() if not self._is_full() else 1.0, *([] if parked is None else [parked])]
         return max(0.0, min(waits))
 
-    # --- Handling, in the threads of the workers
-
-    def _handle(self, event: Event) -> None:
-        error: Optional[BaseException] = None
-        try:
-            try:
-                sg = self._free.pop()
-            except IndexError:
-                sg = self._make()
-            try:
-                with sg.as_current():
-                    self.handler.function(sg, event)
-            finally:
-                self._free.append(sg)
-        except BaseException as failure:  # noqa: BLE001 - the event is parked with it, also for a SystemExit
-            error = failure
-        self._done.append((event, error))
-        self._wake.set()
-
     # --- Results, in the thread of the loop
 
     def _collect(self) -> None:
         changed = False
         while self._done:
             event, error = self._done.popleft()
+            if isinstance(error, (BrokenExecutor, CancelledError)):  # no failure of the handler: the event comes again
+                self._running.pop(event.id, None)
+                self._ended = self._ended or error
+                continue
             if error is None:
                 self.parked.remove(event.id)
                 self._outage.succeeded()
@@ -275,6 +287,9 @@ class HandlerLoop:
             changed = True
         if changed:
             self._save(force=True)
+        if self._ended is not None and not self._running:
+            msg = f"The executor of the handler {self.handler.name} has ended. Its unfinished events come again."
+            raise WorkerError(msg) from self._ended
 
     def _park(self, event: Event, error: BaseException) -> None:
         # While the site is down, each further event would fail too.
@@ -326,13 +341,39 @@ class HandlerLoop:
             self._disk.succeeded()
 
 
-def _wrapper_factory(handler: Handler, sg: Any) -> Callable[[], Any]:
+@frozen
+class _Call:
     """
-    Return a function that makes the wrapper of a worker: a clone, or an instance of the class of a method.
+    Calls the function of a handler in a worker, with its wrapper as the current one.
     """
-    owner = handler.owner
-    if owner is None or isinstance(sg, owner):
-        clone: Callable[[], Any] = sg.clone
-        return clone
-    make: Any = owner
-    return lambda: make(sg=sg.clone())
+
+    function: Callable[[Any, Any], Any]
+
+    def __call__(self, sg: Any, event: Event) -> None:
+        with sg.as_current():
+            self.function(sg, event)
+
+
+@frozen
+class _WrapperFactory:
+    """
+    Makes the wrapper of a worker: a clone, or an instance of the class of a method.
+    """
+
+    sg: Any
+    owner: Any
+
+    def __call__(self) -> Any:
+        clone = self.sg.clone()
+        return clone if self.owner is None or isinstance(clone, self.owner) else self.owner(sg=clone)
+
+
+def _error_of(future: "Future[Any]") -> Optional[BaseException]:
+    """
+    Return what a handler has raised, or why its event was not handled; None if it was.
+    """
+    try:
+        (outcome,) = outcomes_of(future.result())
+    except BaseException as error:  # noqa: BLE001 - of the executor, or what only an executor catches
+        return error
+    return outcome.error

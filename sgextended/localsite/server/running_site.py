@@ -157,9 +157,7 @@ class RunningSite:
 
         def stop_server() -> None:
             server.should_exit = True
-            thread.join(
-                4 * GRACE
-            )  # longer only if a request does not end; a daemon thread
+            thread.join(4 * GRACE)  # longer only if a request does not end; a daemon thread
 
         self.closers.append(stop_server)
         thread.start()

@@ -125,14 +125,15 @@ def test_follow_prints_until_it_is_ended(studio, started, folder):
     assert json.loads((folder / "place").read_text())["position"]["mark"] == first_id(sg) - 1
 
 
-def test_run_calls_the_handlers(studio, started, command):
+@pytest.mark.parametrize("where", [[], ["--processes"]])
+def test_run_calls_the_handlers(studio, started, command, where):
     """
     ``events run`` calls functions and methods, parks what fails, and ends at SIGTERM with a summary.
     """
     sg, project = studio
     start = str(first_id(sg))
     shots = [sg.create("Shot", {"project": project, "code": code})["id"] for code in ("good", "bad")]
-    process = started("run", "studio_events", "--from", start)
+    process = started("run", "studio_events", "--from", start, *where)
     lines = {process.stdout.readline() for _ in range(4)}
     process.send_signal(signal.SIGTERM)
     _out, err = process.communicate(timeout=GUARD)

@@ -10,8 +10,8 @@ import pytest
 
 from sgextended import SGExtended, TransportError
 from sgextended.cli.commands import export
-from sgextended.cli.shared.parquet_writer import write_parquet
-from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.printing.parquet_writer import write_parquet
+from sgextended.cli.usage_error import UsageError
 
 FIELDS = "id,code,project,sg_cut_in,created_at"
 

@@ -13,7 +13,7 @@ import time
 import pytest
 from processes import unmeasured
 
-from sgextended.cli.commands import map as map_command
+from sgextended.cli.shared import executors
 
 GUARD = 60  # seconds
 
@@ -85,9 +85,9 @@ def test_an_unreachable_cluster_ends_in_one_message(command, environment, folder
     The message names the address without a scheduler.
     """
     pytest.importorskip("distributed")
-    from sgextended.cli.commands import map as map_command
+    from sgextended.cli.shared import executors
 
-    monkeypatch.setattr(map_command, "CLUSTER_TIMEOUT", 0.2)
+    monkeypatch.setattr(executors, "CLUSTER_TIMEOUT", 0.2)
     status, out, err = command("map", "tools:tasks", "Shot", "--dask", "tcp://127.0.0.1:1")
 
     assert (status, out) == (1, "")
@@ -187,7 +187,7 @@ def test_ctrl_c_does_not_reach_processes_that_start():
     A terminal sends SIGINT to all processes. Worker processes start with SIGINT blocked; this process does not change.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    with map_command._executor(map_command.ExecutorKind(processes=True, workers=1), max, needed=True) as (executor, *_):
+    with executors.ExecutorKind(processes=True, workers=1).open([max]) as (executor, *_):
         there = executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result(GUARD)
 
     assert signal.SIGINT in there

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
 
-from sgextended.cli.shared.usage_error import UsageError
+from sgextended.cli.usage_error import UsageError
 
 #: Number of rows in memory at a time, and in a row group of the file.
 ROWS_PER_GROUP = 10_000

@@ -1,0 +1,48 @@
+"""
+Handlers of events that other processes can import.
+"""
+
+import os
+
+from sgextended import SGExtended, current, on
+
+
+@on("Shotgun_Shot_New")
+def write_process(sg, event):
+    """
+    Write which process handles the event.
+    """
+    assert current() is sg
+    sg.update("Shot", event.entity["id"], {"description": f"process {os.getpid()}"})
+
+
+class Studio(SGExtended):
+    """
+    A studio's class with a handler.
+    """
+
+    @on("Shotgun_Shot_New")
+    def write_event(self, event):
+        """
+        Write the id of the event.
+        """
+        self.update("Shot", event.entity["id"], {"sg_cut_in": event.id})
+
+
+@on("Shotgun_Shot_New", name="picky")
+def refuse_first(_sg, event):
+    """
+    Fail for the shot with the name "bad".
+    """
+    if event.entity["name"] == "bad":
+        raise ValueError("not this one")
+
+
+@on("Shotgun_Shot_New", name="deadly")
+def end_process(sg, event):
+    """
+    End the process that handles the first event, and handle the others.
+    """
+    if sg.find_one("Shot", [["id", "is", event.entity["id"]]], ["description"])["description"] != "safe":
+        os._exit(3)
+    sg.update("Shot", event.entity["id"], {"sg_cut_out": event.id})
