@@ -2,10 +2,13 @@
 What setup.cfg says, read back from the installed metadata: a key that is misspelt there goes unnoticed otherwise.
 """
 
+import ast
 import re
 from importlib.metadata import distribution, entry_points
+from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import sgextended
 from sgextended._version import __version__
@@ -62,6 +65,28 @@ def test_core_requirements_are_bounded(dist, name):
 
     assert ">=" in line
     assert "<" in line
+
+
+def test_rez_package_needs_what_the_core_needs(dist):
+    """
+    The package for rez writes the same versions in its own way.
+    """
+    package = (Path(__file__).parents[1] / "packaging" / "rez" / "package.py").read_text(encoding="utf-8")
+    (requires,) = [
+        ast.literal_eval(node.value)
+        for node in ast.parse(package).body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "requires"
+    ]
+    core = [Requirement(line) for line in dist.requires if "extra" not in line]
+
+    assert {name: re.findall(r"[\d.]+", rest) for name, _, rest in (each.partition("-") for each in requires)} == {
+        "python": re.findall(r"[\d.]+", dist.metadata["Requires-Python"]),
+        **{each.name: [one.version.removesuffix(".0") for one in sorted_bounds(each)] for each in core},
+    }
+
+
+def sorted_bounds(requirement):
+    return sorted(requirement.specifier, key=lambda bound: bound.operator, reverse=True)
 
 
 def test_extras_are_named(dist):

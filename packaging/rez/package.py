@@ -28,7 +28,7 @@ def version():
 
 
 # The names are those that rez-pip gives to packages of the index.
-requires = ["python-3.9+", "shotgun_api3-3.9+<4", "attrs-22.2+", "urllib3-2.0.2+<3"]
+requires = ["python-3.9+", "shotgun_api3-3.9+<4", "attrs-22.2+", "urllib3-2.6.3+<3"]
 
 build_command = "{root}/build.sh {install}"
 
