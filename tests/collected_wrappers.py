@@ -22,7 +22,7 @@ from fix_servers import ScriptedSite, results
 
 from sgextended import SGExtended, SGPool, Site
 
-PATIENCE = 5.0  # seconds within which a thread of a few calls must be over
+PATIENCE = 20.0  # seconds within which a thread of a few calls must be over
 THREADS = 3
 
 wrong = []

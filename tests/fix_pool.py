@@ -11,7 +11,7 @@ import pytest
 
 from sgextended import SGPool
 
-GUARD = 5
+GUARD = 20
 
 FORK = pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork here")
 FORK_WARNING = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

@@ -21,7 +21,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 import pytest
 import trustme
 
-GUARD = 5  # seconds after which a test that hangs fails
+GUARD = 20  # seconds after which a test that hangs fails
 
 HANG = object()  # what a handler returns to answer nothing until the server is closed
 

@@ -11,7 +11,7 @@ from attrs import define, field
 from sgextended import SGExtended, SGWorker
 from sgextended.workers.map import Options, run
 
-GUARD = 5
+GUARD = 20
 
 
 class Wrapper:

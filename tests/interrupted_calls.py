@@ -32,7 +32,7 @@ from sgextended.http import deadline
 
 BOUND = 3  # connections
 SHORT = 0.2
-PATIENCE = 3.0  # seconds within which a call of another thread must be over; it takes a few milliseconds
+PATIENCE = 10.0  # seconds within which a call of another thread must be over; it takes a few milliseconds
 MANY = 25  # interrupts after which the other threads are looked at
 
 

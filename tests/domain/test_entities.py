@@ -13,7 +13,7 @@ from sgextended.domain import entities
 from sgextended.localsite import LocalSite
 from sgextended.localsite.storage.single_row_writes import insert_rows
 
-GUARD = 5.0  # seconds
+GUARD = 20.0  # seconds
 
 
 @pytest.fixture(scope="module")
