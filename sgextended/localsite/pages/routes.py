@@ -12,11 +12,13 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from sgextended.localsite.errors import Fault
 from sgextended.localsite.pages import call_views, record_table, value_display, views
+from sgextended.localsite.reading.time_limit import limited_time
 from sgextended.localsite.services.page_access import client_of, is_from_own_page
 
 if TYPE_CHECKING:
@@ -45,6 +47,17 @@ _HEADERS = {
 _LOGIN = "Open the address with the token that the start of the site printed, or log in as a user or a script.\n"
 
 
+class _NumberConvertor(IntegerConvertor):
+    """
+    Takes the number of a row or a call from an address. Python refuses to decode a number of thousands of digits.
+    """
+
+    regex = "[0-9]{1,18}"
+
+
+register_url_convertor("number", _NumberConvertor())
+
+
 def page_routes(site: SiteServices) -> list[Route]:
     """
     Return the routes of the pages.
@@ -66,10 +79,10 @@ def page_routes(site: SiteServices) -> list[Route]:
     return [
         route("/", views.overview),
         route("/records/{type}", record_table.records),
-        route("/detail/{type}/{id:int}", views.record),
+        route("/detail/{type}/{id:number}", views.record),
         route("/calls", functools.partial(call_views.calls, site.ledger)),
-        route("/calls/{number:int}", functools.partial(call_views.call, site.ledger)),
-        route("/calls/after/{number:int}", functools.partial(call_views.newer_calls, site.ledger)),
+        route("/calls/{number:number}", functools.partial(call_views.call, site.ledger)),
+        route("/calls/after/{number:number}", functools.partial(call_views.newer_calls, site.ledger)),
         route("/pages/statuses.css", views.statuses),
         Route("/pages/{name}", static),
     ]
@@ -93,7 +106,8 @@ def _render(
             if not is_from_own_page(request):
                 text = "This form was not sent by a page of this site. Open the page again and repeat it there.\n"
                 return PlainTextResponse(text, status_code=403, headers=_HEADERS)
-            template, values = view(tx, request)
+            with limited_time(tx):
+                template, values = view(tx, request)
     except Fault as fault:
         template, values = "message.html", {"message": fault.message, "status": 404}
     kind = "text/css" if template.endswith(".css") else "text/html"

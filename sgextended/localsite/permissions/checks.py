@@ -127,9 +127,10 @@ def _holds(tx: Transaction, rule: Rule, entity_type: str, entity_id: int) -> boo
 
 def _is_own(tx: Transaction, actor: Actor, entity_type: str, entity_id: int) -> bool:
     table = tx.tables[entity_type]
-    if "created_by__id" not in table.c:
+    author = "user" if entity_type == "Reply" else "created_by"  # a reply has no field "created_by"
+    if f"{author}__id" not in table.c:
         return False
-    query = sa.select(table.c.created_by__type, table.c.created_by__id).where(table.c.id == entity_id)
+    query = sa.select(table.c[f"{author}__type"], table.c[f"{author}__id"]).where(table.c.id == entity_id)
     row = tx.connection.execute(query).first()
     return row is not None and tuple(row) == (actor.type, actor.id)
 

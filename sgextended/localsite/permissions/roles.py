@@ -41,6 +41,8 @@ _MADE_BY_ARTISTS = frozenset(
         *("PublishedFileDependency", "Reply", "Tag", "TankDependency", "TankPublishedFile", "TimeLog", "Version"),
     }
 )
+#: Fields that say who made a row, in addition to ``created_by``.
+_AUTHORS = frozenset({("EventLogEntry", "user"), ("Reply", "user")})
 _OF_ASSIGNED_TASKS = frozenset({"attachments", "due_date", "duration", "image", "sg_status_list", "start_date"})
 
 
@@ -95,7 +97,7 @@ def names_author(role: str, entity_type: str, field: str) -> bool:
     """
     Return whether a field of a new row says who made it, which a role may not say of somebody else.
     """
-    return role == ARTIST and (field == "created_by" or (entity_type, field) == ("EventLogEntry", "user"))
+    return role == ARTIST and (field == "created_by" or (entity_type, field) in _AUTHORS)
 
 
 def may_update(role: str, entity_type: str, field: str) -> Rule:
@@ -112,7 +114,8 @@ def may_update(role: str, entity_type: str, field: str) -> Rule:
         return _NO if entity_type in _ADMINISTERED else _YES
     if entity_type == "Task":
         return Rule(True, ASSIGNED) if field in _OF_ASSIGNED_TASKS else _NO
-    return Rule(True, OWN) if entity_type in _MADE_BY_ARTISTS else _NO
+    is_own = entity_type in _MADE_BY_ARTISTS and (entity_type, field) not in _AUTHORS
+    return Rule(True, OWN) if is_own else _NO
 
 
 def may_delete(role: str, entity_type: str) -> Rule:

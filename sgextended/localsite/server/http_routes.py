@@ -22,6 +22,7 @@ from starlette.routing import Route
 from sgextended.localsite.errors import REQUEST, Fault
 from sgextended.localsite.faults.fault_injection import FaultMiddleware
 from sgextended.localsite.pages.routes import page_routes
+from sgextended.localsite.reading.time_limit import limited_time
 from sgextended.localsite.server.download_routes import download_routes
 from sgextended.localsite.server.host_check import HostCheck, address_in
 from sgextended.localsite.server.request_body import BodyReceiver, RefusedRequest, check_text, parse_request
@@ -255,7 +256,9 @@ def execute(site: SiteServices, method: str, params: list[Any], address: str = "
         tx.rpc, tx.address, tx.client = method, address or tx.address, client
         tx.actor = site.authenticator.identify(tx, auth)
         try:
-            return rpc.answer(tx, params[1] if len(params) > 1 else None)
+            # A write is not limited: its statements are about single rows, and a large batch may take its time.
+            with contextlib.nullcontext() if rpc.writes else limited_time(tx):
+                return rpc.answer(tx, params[1] if len(params) > 1 else None)
         except sa.exc.OperationalError as error:
             if _TOO_COMPLEX.search(str(error.orig)):
                 raise Fault(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import sqlalchemy as sa
 
+from sgextended.localsite.permissions.checks import check_update
 from sgextended.localsite.reading.row_reads import link_lists
 from sgextended.localsite.schedule.dependencies import DEPENDENCY_TYPES, check_type
 from sgextended.localsite.schema.link_relations import Listed, Relation, Reverse, Through, relation_for
@@ -34,7 +35,7 @@ def write_links(tx: Transaction, field: Field, entity_id: int, links: Iterable[L
         entity_id: The id of the row whose links change.
 
         links: The links to set, add or remove. Their rows must exist, apart from those to remove. Duplicates count
-            once.
+            once. The caller must have the right to change rows whose own field holds the link.
 
         mode: ``"set"`` replaces all links by *links*, ``"add"`` adds *links*, ``"remove"`` removes *links*.
     """
@@ -44,6 +45,9 @@ def write_links(tx: Transaction, field: Field, entity_id: int, links: Iterable[L
     added = [key for key in given if key not in present] if mode in {"set", "add"} else []
     goes = {"set": False, "remove": True}.get(mode)
     removed = [key for key in sorted(present) if (key in given) is goes]
+    if isinstance(relation, Reverse):  # the far rows hold the links, and the caller may have no right to change them
+        for _type, far_id in (*added, *removed):
+            check_update(tx, relation.far_type, far_id, [relation.far_field])
     with tx.events.links_changed(tx, field, entity_id, added, removed):
         for key in added:
             _add(tx, field, relation, entity_id, given[key])

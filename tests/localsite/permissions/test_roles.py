@@ -282,3 +282,54 @@ def test_no_role_may_more_than_a_higher_one():
             for field in ("code", "login", "sg_status_list", "image"):
                 found = may_update(low, entity_type, field).allowed, may_update(high, entity_type, field).allowed
                 assert found[0] <= found[1], (low, entity_type, field)
+
+
+def test_lists_of_links_change_no_rows_of_others(team, make_connection):
+    """
+    A list of links whose far rows hold the links is a way to write these rows, which an artist may have no right to do.
+    """
+    artist, script, project = team["artist"], team["script"], team["project"]
+    team["site"].add_user("other", "pa55", role="artist")
+    other = make_connection(team["site"], login="other", password="pa55")
+    task = script.create("Task", {"content": "t", "project": project, "entity": team["shot"]})
+    file = script.create("PublishedFile", {"code": "f", "project": project})
+    version = artist.create("Version", {"code": "v", "project": project})
+    note = artist.create("Note", {"content": "n", "project": project})
+    reply = other.create("Reply", {"content": "r", "entity": note})
+    mine = artist.create("PublishedFile", {"code": "mine", "project": project})
+    taking = {"code": "w", "project": project, "tasks": [task]}
+    tries = [
+        (artist.create, "Version", taking),
+        (artist.update, "Version", version["id"], {"tasks": [task]}),
+        (artist.update, "Version", version["id"], {"tasks": [task]}, {"tasks": "add"}),
+        (artist.batch, [{"request_type": "create", "entity_type": "Version", "data": taking}]),
+        (artist.update, "Version", version["id"], {"published_files": [file]}),
+        (artist.update, "Note", note["id"], {"replies": []}),
+        (artist.update, "Note", note["id"], {"replies": [reply]}, {"replies": "remove"}),
+        (artist.create, "Note", {"content": "m", "project": project, "replies": [reply]}),
+    ]
+
+    assert [text for text in (refusal(*each) for each in tries) if "not editable by this user" not in text] == []
+    assert script.find_one("Task", [["id", "is", task["id"]]], ["entity"])["entity"]["id"] == team["shot"]["id"]
+    assert script.find_one("Reply", [["id", "is", reply["id"]]], ["entity"])["entity"]["id"] == note["id"]
+    assert artist.update("Version", version["id"], {"published_files": [mine]})["published_files"]
+    assert script.update("Version", version["id"], {"tasks": [task]})["tasks"]
+    other.close()
+
+
+def test_replies_belong_to_their_author(team):
+    """
+    An artist writes no reply in the name of somebody else, and changes and deletes only their own.
+    """
+    artist, people = team["artist"], team["people"]
+    admin, own = ({"type": "HumanUser", "id": people[login]} for login in ("admin", "artist"))
+    note = artist.create("Note", {"content": "n", "project": team["project"]})
+    mine = artist.create("Reply", {"content": "mine", "entity": note, "user": own})
+    theirs = team["manager"].create("Reply", {"content": "theirs", "entity": note})
+
+    assert "it is the current user" in refusal(artist.create, "Reply", {"content": "x", "entity": note, "user": admin})
+    assert "not editable" in refusal(artist.update, "Reply", mine["id"], {"user": admin})
+    assert "not editable" in refusal(artist.update, "Reply", theirs["id"], {"content": "x"})
+    assert "cannot be deleted" in refusal(artist.delete, "Reply", theirs["id"])
+    assert artist.update("Reply", mine["id"], {"content": "better"})["content"] == "better"
+    assert artist.delete("Reply", mine["id"])

@@ -204,6 +204,39 @@ def test_too_many_conditions_and_requests_fault(call, monkeypatch):
     assert "at most 5. Send several batches" in call("batch", batch)["message"]
 
 
+@pytest.mark.parametrize("auth_token", [{}, {"auth_token": "1"}])
+def test_search_that_takes_too_long_is_ended(site, monkeypatch, auth_token):
+    """
+    A search ends when it has used the database for too long, also one with a one-time code, whose transaction writes.
+    Writes are not ended, and the next search has its own time.
+    """
+    path = "users.HumanUser.projects.Project.users.HumanUser.login"
+    condition = {"path": path, "relation": "contains", "values": ["nobody"]}
+    search = {"type": "Project", "filters": {"logical_operator": "and", "conditions": [condition] * 3}}
+    fields = [{"field_name": "name", "value": f"limited {len(auth_token)}"}]
+    auth = {**known(site), **auth_token}
+    monkeypatch.setattr("sgextended.localsite.reading.time_limit._STEPS", 1)
+    with monkeypatch.context() as limited:
+        limited.setattr("sgextended.localsite.reading.time_limit.MAX_SECONDS", 0.0)
+        ended = json.loads(ask(site, auth, search)[1])
+        status, page = _page(site, "/records/Project")
+        made = json.loads(ask(site, auth, {"type": "Project", "fields": fields}, "create")[1])
+
+    assert "longer than 0 seconds, so it was ended" in ended["message"]
+    assert (status, b"so it was ended" in page) == (404, True)
+    assert made["results"]["type"] == "Project"
+    assert "entities" in json.loads(ask(site, auth, search)[1])["results"]
+
+
+@pytest.mark.parametrize("path", ["/detail/Shot/{}", "/calls/{}", "/calls/after/{}"])
+def test_numbers_of_thousands_of_digits_lead_nowhere(site, caplog, path):
+    """
+    Python refuses to decode such a number, so the address is not one of the site's, whoever asks.
+    """
+    assert _page(site, path.format("9" * 5000))[0] == 404
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
 def test_ledger_keeps_little_of_what_strangers_send():
     """
     Texts in the ledger are short and can be shown, and made-up names of requests do not fill its counter.
