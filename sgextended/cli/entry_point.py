@@ -2,6 +2,8 @@
 The entry point of ``sgextended``. It names the missing extra when a command needs a package that is not installed.
 """
 
+import atexit
+import gc
 import sys
 
 #: The extra that installs each package, by the module whose import fails first.
@@ -25,6 +27,8 @@ def main() -> None:
 
     Exit with status 2 and one message if the command was typed wrongly, with status 1 on any other error.
     """
+    # At its end Python searches all objects for garbage, up to a fifth of a second for memory that is freed anyway.
+    atexit.register(gc.freeze)
     try:
         from sgextended.cli.app import run  # noqa: PLC0415 - the extra may be missing
 

@@ -10,6 +10,7 @@ import shotgun_api3
 
 from sgextended.localsite import LocalSite, Store
 from sgextended.localsite.demo.folder_dump import dump
+from sgextended.localsite.storage import database
 
 
 def connect(site):
@@ -38,6 +39,21 @@ def test_two_processes_serve_one_file(tmp_path):
         two.schema_field_delete("Project", name)
         assert name not in one.schema_field_read("Project")
         assert name not in two.schema_field_read("Project")
+
+
+def test_a_start_that_breaks_off_leaves_no_tables(tmp_path, monkeypatch):
+    """
+    If a site ends while it creates its tables, the file has none of them, and the next site can use it.
+    """
+    path = tmp_path / "site.db"
+    script = database.creation_script()
+    monkeypatch.setattr(database, "creation_script", lambda: f"{script};\nSELECT no_such_function()")
+    with pytest.raises(ValueError, match="no_such_function"):
+        Store(path)
+    monkeypatch.undo()
+
+    with contextlib.closing(Store(path)) as store:
+        assert store.is_new
 
 
 def test_file_that_lacks_parts_is_completed(tmp_path):
