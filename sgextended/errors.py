@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Type
 from xmlrpc.client import ProtocolError  # the class that shotgun_api3 raises and re-exports
 
 from shotgun_api3.lib.httplib2 import ServerNotFoundError
+from shotgun_api3.lib.httplib2.socks import GeneralProxyError
 from shotgun_api3.lib.httplib2.socks import HTTPError as SocksHTTPError
 from shotgun_api3.shotgun import AuthenticationFault, ShotgunThumbnailNotReady
 
@@ -294,7 +295,7 @@ class UnknownHost(Unreachable, ServerNotFoundError):
     __module__ = "sgextended"
 
 
-class ProxyError(Unreachable, SocksHTTPError):
+class ProxyError(Unreachable, SocksHTTPError, GeneralProxyError):
     """
     The proxy did not connect to the site. Nothing was sent.
     """

@@ -235,6 +235,7 @@ def test_native_client_is_imported_in_few_layers():
     }
     assert {name for name in imports_of(ROOT / "errors.py") if name.startswith("shotgun_api3")} == {
         "shotgun_api3.lib.httplib2.ServerNotFoundError",
+        "shotgun_api3.lib.httplib2.socks.GeneralProxyError",
         "shotgun_api3.lib.httplib2.socks.HTTPError",
         "shotgun_api3.shotgun.AuthenticationFault",
         "shotgun_api3.shotgun.ShotgunError",

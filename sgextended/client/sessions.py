@@ -3,15 +3,16 @@
 """
 
 import functools
-from typing import Any, Dict, FrozenSet, Optional
+from typing import Any, Dict, FrozenSet, Optional, Union
 
 import attrs
 from shotgun_api3.shotgun import Shotgun
 
 from sgextended.client.transfers.transfer import ClientBase
 from sgextended.concurrency.scoped_value import ScopedValue
+from sgextended.header_text import check_header_text
 from sgextended.http.retry import RetryPolicy
-from sgextended.secret import Secret
+from sgextended.secret import Secret, to_secret
 from sgextended.site_settings import Site
 
 #: The session tokens that a ``renew_session`` function of this thread is renewing. The requests of that function must
@@ -44,13 +45,14 @@ class Sessions(ClientBase):
             return None
         site, transport = self.site, self._transport
         with _RENEWING.bind(renewing | {refused}):
-            made = transport.shared.once(("renewed", refused), lambda: renew(site))
+            # A token that is not valid raises an error here, so that a later call asks for another one.
+            made = transport.shared.once(("renewed", refused), lambda: _valid_token(renew(site)))
         seen = {refused}
         new = refused
-        while made and (newer := made if isinstance(made, Secret) else Secret(made)) not in seen:
-            seen.add(newer)
+        while made and made not in seen:
+            seen.add(made)
             # The new token may have been replaced as well.
-            new, made = newer, transport.shared.known(("renewed", newer))
+            new, made = made, transport.shared.known(("renewed", made))
         if new == refused:
             return None
         self.config.session_token = new
@@ -89,3 +91,16 @@ class Sessions(ClientBase):
     def _begin_session(self) -> str:
         token: str = Shotgun.get_session_token(self.clone())
         return token
+
+
+def _valid_token(made: Union[str, Secret, None]) -> Optional[Secret]:
+    """
+    Return the result of a ``renew_session`` function.
+
+    Raises:
+        ConfigurationError: The result is not a token, or cannot be sent as one.
+    """
+    token = to_secret(made)
+    if token is not None:
+        check_header_text("The result of renew_session", token.reveal())
+    return token

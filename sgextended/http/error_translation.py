@@ -154,6 +154,14 @@ def _tls_error(error: Exception, url: str, *, sent: bool) -> TLSError:
     advice, lasting = "", False
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         advice, lasting = " " + _certificate_advice(reason), True
+    elif any(
+        mark in reason.upper() for mark in ("ALERT_PROTOCOL_VERSION", "ALERT PROTOCOL VERSION", "UNSUPPORTED_PROTOCOL")
+    ):
+        advice = (
+            " The server and this Python have no version of TLS in common: most Pythons refuse TLS 1.0 and 1.1. Ask "
+            "the administrator of the server to allow TLS 1.2 or later."
+        )
+        lasting = True
     elif not sent and ("WRONG_VERSION_NUMBER" in reason or "wrong version number" in reason):
         advice = (
             " The server there does not use TLS. Use an http:// address if it is a plain HTTP server. If it is a "

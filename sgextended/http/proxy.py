@@ -4,7 +4,7 @@
 
 import re
 from typing import Dict, Optional, Union
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # no stub
 
 from attrs import field, frozen
@@ -112,22 +112,21 @@ def environment_proxy(scheme: str, authority: str) -> Optional[Proxy]:
     url = proxies.get(scheme)
     if not url or proxy_bypass_environment(authority, proxies):
         return None
-    try:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host or parts.scheme != "http" or port == 0:
+    # The last @ is the separator, as for urllib: a password may contain "/" and "#".
+    login, _, address = re.sub("^(http:)?//", "", url.strip(), flags=re.IGNORECASE).rpartition("@")
+    found = re.fullmatch(_ADDRESS, address.partition("/")[0])
+    if not found or re.match(_SCHEME, login or address) or (found.group(2) and not _is_port(found.group(2))):
         msg = (
             f"The environment variable {scheme}_proxy has no valid address of an HTTP proxy. Write it like "
             f"{scheme}_proxy=http://host:port, or set proxy_from_environment to False."
         )
         raise ConfigurationError(msg)
+    user, _, password = login.partition(":")
     return Proxy(
-        host=f"[{host}]" if ":" in host else host,
-        port=port or _DEFAULT_URL_PORT,
-        user=unquote(parts.username or "") or None,
-        password=unquote(parts.password or "") or None,
+        host=found.group(1).lower(),
+        port=int(found.group(2) or _DEFAULT_URL_PORT),
+        user=unquote(user) or None,
+        password=unquote(password) or None,
     )
 
 

@@ -8,10 +8,10 @@ import io
 import socket
 import ssl
 import time
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from typing import Any, Callable, ClassVar, Dict, List, Optional
 
-from attrs import frozen
+from attrs import field, frozen
 from urllib3 import exceptions as http
 from urllib3.connection import HTTPConnection
 from urllib3.util.connection import allowed_gai_family
@@ -34,6 +34,18 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 SYSTEM_CERTIFICATES = "system"
 
 
+def ascii_host(host: str) -> str:
+    """
+    Return a host as it stands in requests: a name beyond ASCII in its form for DNS, such as ``xn--bcher-kva.example``.
+    """
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return host  # it has no such form; the attempt to connect raises an error with the reason
+
+
 @frozen(kw_only=True)
 class Endpoint:
     """
@@ -41,7 +53,7 @@ class Endpoint:
     """
 
     scheme: str
-    host: str
+    host: str = field(converter=ascii_host)
     port: Optional[int]
     proxy: Optional[Proxy]
     ca_file: str
@@ -102,7 +114,7 @@ class Opener:
             if proxy is not None and tls is not None:
                 connection.set_tunnel(endpoint.host.strip("[]"), port, self._tunnel_headers)
             connection.connect()
-        except (http.HTTPError, OSError) as error:
+        except (http.HTTPError, HTTPException, OSError) as error:  # an HTTPException: the response is no HTTP response
             connection.close()
             if proxy is not None:
                 raise ProxyRefused(error) from error
@@ -201,7 +213,12 @@ def _addresses(name: str, port: int) -> List[str]:
     except (OSError, UnicodeError) as error:
         reraise_foreign_error(error)
         return [name]  # urllib3 then raises an error with the reason
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found)) or [name]
+    return list(dict.fromkeys(_with_zone(*entry[4]) for entry in found)) or [name]
+
+
+def _with_zone(address: Any, _port: Any, _flow: int = 0, zone: int = 0) -> str:
+    # A link-local address of IPv6 is valid on one network interface only.
+    return f"{address}%{zone}" if zone else str(address)
 
 
 def _proxy_headers(proxy: Proxy) -> Dict[str, str]:

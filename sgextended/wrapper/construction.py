@@ -3,6 +3,7 @@ How a wrapper is made: with the arguments of ``shotgun_api3.Shotgun``, around a 
 """
 
 import inspect
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Type, TypeVar, Union
 
 from shotgun_api3.shotgun import Shotgun
@@ -40,6 +41,10 @@ SIGNATURE = _NATIVE.replace(
 )
 
 
+#: The types of a first argument that is meant as an address. A client is of another type.
+_NO_CLIENTS = (str, bytes, type(None), int, PurePath, list, tuple, dict)
+
+
 def arguments_of(owner: str, args: Tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tuple[Dict[str, Any], bool]:
     """
     Return the arguments for the fields of `SGExtended`, and whether the site is to be requested once.
@@ -58,9 +63,9 @@ def arguments_of(owner: str, args: Tuple[Any, ...], kwargs: Mapping[str, Any]) -
     """
     ours = {name: value for name, value in kwargs.items() if name in _KEYWORDS}
     native = {name: value for name, value in kwargs.items() if name not in _KEYWORDS}
-    if args and not isinstance(args[0], (str, bytes, type(None))):
-        rest = [*args[1:], *native.values(), ours.get("sg")]
-        if any(value is not None for value in rest):
+    has_more = any(value is not None for value in [*args[1:], *native.values(), ours.get("sg")])
+    if args and not isinstance(args[0], _NO_CLIENTS if has_more else (str, bytes, type(None))):
+        if has_more:
             msg = f"{owner}(client) takes a client alone: the client has its site and credentials already."
             raise ConfigurationError(msg)
         return {**ours, "sg": args[0]}, False
@@ -118,6 +123,8 @@ def _proxy_of(text: Any) -> Optional[Proxy]:
     """
     Return the proxy for the argument http_proxy, which has the format of ``Shotgun`` exactly.
     """
+    if isinstance(text, str):
+        text = text.rstrip()  # a line break at the end comes from a file or a variable
     login, at, address = text.rpartition("@") if isinstance(text, str) else ("", "", "")
     if "://" in address or "[" in address or address.endswith((":", "/")) or (at and ":" not in login):
         msg = (

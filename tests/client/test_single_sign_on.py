@@ -11,7 +11,7 @@ from fix_native import AT_ONCE, meet
 from fix_servers import GUARD, http_reply, page, results
 from fix_transfers import MediaSite, calls_of, data, text
 
-from sgextended import HTTPStatusError, NativeClient, SessionExpired, SGExtended, Site
+from sgextended import ConfigurationError, HTTPStatusError, NativeClient, SessionExpired, SGExtended, Site
 
 LOCATIONS = [
     "https://studio.example/saml/saml_login_request",
@@ -189,3 +189,16 @@ def test_a_hook_waits_for_nobody_else(make_site_server):
     meet(lambda: with_session(server, renew).find("Shot", []), other)
 
     assert end.is_set()
+
+
+@pytest.mark.parametrize("wrong", [5, b"new", "new\n"])
+def test_a_token_that_is_not_valid_is_not_kept(make_site_server, wrong):
+    """
+    The error says what is wrong with the result of the hook, and the next call asks the hook again.
+    """
+    made = [wrong, "new"]
+    client = with_session(make_site_server(read=accepting(sign_on())), lambda _site: made.pop(0))
+    with pytest.raises(ConfigurationError, match=r"is a (int|bytes)|renew_session has the control character"):
+        client.find("Shot", [])
+
+    assert client.find("Shot", []) == []

@@ -79,6 +79,12 @@ REFUSED: List[Tuple[str, Any, str]] = [
     ("extra_auth_params", "product=tk", "a dict"),
     ("authorization", "Bearer a\nb", "control character"),
     ("session_token", "a\nb", "control character"),
+    ("session_token", 5, "Give a text"),
+    ("proxy_user", "a\nb", "control character"),
+    ("proxy_pass", "a\udce4", "half a character"),
+    ("proxy_server", "a\udce4", "half a character"),
+    *((name, 5, "Set a text") for name in ("script_name", "api_key", "user_login", "user_password", "auth_token")),
+    ("sudo_as_login", b"ada", "Set a text"),
 ]  # fmt: skip
 
 

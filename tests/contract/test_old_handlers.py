@@ -254,6 +254,7 @@ def test_tls_fails(make_server, authority, tmp_path):
 
     check(*both(server.url, CALLS["find"], ca_certs=str(tmp_path / "missing.pem")))
     check(*both(server.url, CALLS["find"], ca_certs=str(broken)))
+    check(*both(server.url, CALLS["find"], ca_certs=str(tmp_path)))
     check(*both(plain.url.replace("http:", "https:"), CALLS["find"]))
 
 

@@ -54,6 +54,25 @@ def test_advice_fits_the_certificate(case, tmp_path):
     assert caught.value.lasting
 
 
+def test_a_version_of_tls_that_is_too_old():
+    """
+    The error says that server and client have no version in common, and nothing is tried again.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning, match="TLSVersion"):
+        context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    server = ScriptedServer(lambda _request: None, tls=context)
+    try:
+        with pytest.raises(TLSError, match="no version of TLS in common") as caught:
+            SGExtended(site=Site(url=server.url, script_name="robot", api_key="key")).info()
+    finally:
+        server.close()
+
+    assert (caught.value.attempts, caught.value.lasting) == (1, True)
+
+
 def test_certificates_of_the_operating_system(tmp_path, monkeypatch):
     """
     With ca_file="system", a certificate passes if the operating system trusts its authority, and fails otherwise.

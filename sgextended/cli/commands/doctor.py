@@ -26,7 +26,7 @@ from sgextended.cli.shared.site_command import Connect, site_command
 from sgextended.cli.usage_error import UsageError
 from sgextended.client.protocol.client_config import server_of
 from sgextended.client.protocol.site_clock import site_clock_of, ticks
-from sgextended.errors import CallError, ConfigurationError, HTTPStatusError, SessionExpired, TransportError
+from sgextended.errors import CallError, ConfigurationError, HTTPStatusError, SessionExpired, TLSError, TransportError
 from sgextended.events.log.start_position import silent_scripts
 from sgextended.http.proxy import environment_proxies
 from sgextended.http.retry import BUSY
@@ -259,7 +259,10 @@ def _check_tls(sg: SGExtended) -> Tuple[str, str, str]:
     if _proxy(site):
         return "ok", "through the proxy: checked by the next step", ""
     host, port = _address(site)
-    context = tls_context(_transport(sg).endpoint.ca_file)
+    try:
+        context = tls_context(_transport(sg).endpoint.ca_file)
+    except TLSError as error:
+        raise CheckFailed(str(error), "Correct the path: the file has the trusted certificate authorities.") from error
     try:
         plain = socket.create_connection((host, port), CONNECT_TIMEOUT)
         with plain, context.wrap_socket(plain, server_hostname=host) as sock:

@@ -49,6 +49,8 @@ def _api_path(name: str, value: Any) -> Any:
 def _proxy_server(name: str, value: Any) -> Any:
     if not value:
         return None
+    if isinstance(value, str):
+        check_header_text(f"config.{name}", value)
     try:
         is_host = to_proxy(f"{value}:1") == Proxy(host=value, port=1)
     except ConfigurationError:
@@ -74,10 +76,17 @@ def _authorization(name: str, value: Any) -> Any:
     return value if isinstance(value, Secret) and value.reveal() == text else Secret(text)
 
 
-def _session_token(name: str, value: Any) -> Any:
+def _header_part(name: str, value: Any) -> Any:
     text = value.reveal() if isinstance(value, Secret) else value
-    if isinstance(text, str):
+    if text:
         check_header_text(f"config.{name}", text)
+    return value
+
+
+def _text(name: str, value: Any) -> Any:
+    # The message does not contain the value, as it may be a secret.
+    if value and not isinstance(value, (str, Secret)):
+        raise ConfigurationError(f"config.{name} is a {type(value).__name__}, which is not valid. Set a text, or None.")
     return value
 
 
@@ -117,7 +126,10 @@ CHECKS: Dict[str, Callable[[str, Any], Any]] = {
     "proxy_server": _proxy_server,
     "proxy_port": _proxy_port,
     "authorization": _authorization,
-    "session_token": _session_token,
+    "session_token": _header_part,
+    "proxy_user": _header_part,
+    "proxy_pass": _header_part,
+    **dict.fromkeys(("script_name", "api_key", "user_login", "user_password", "auth_token", "sudo_as_login"), _text),
     "timeout_secs": _seconds,
     "max_rpc_attempts": _attempts,
     "rpc_attempt_interval": _milliseconds,

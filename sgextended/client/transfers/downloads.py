@@ -19,6 +19,7 @@ from urllib.request import url2pathname
 
 from sgextended.client.protocol.client_config import identity_of
 from sgextended.client.protocol.responses import REDIRECTS, is_sign_on, session_expired_error
+from sgextended.client.protocol.unencodable_text import check_texts
 from sgextended.client.transfers.transfer import (
     CHUNK,
     EXPIRED,
@@ -133,6 +134,7 @@ class Downloads(Transfers):
                 check_is_local(attachment, url)
                 receiver.copy(url)
             else:
+                check_texts({"url": url})
                 self._download(url, link, receiver)
             return file_path or file.getvalue()  # type: ignore[attr-defined]  # without a path it is in memory
 

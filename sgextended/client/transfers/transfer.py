@@ -15,7 +15,7 @@ from sgextended.client.transfers.parallel_parts import PAUSE
 from sgextended.errors import ClientClosed, OutcomeUnknown, ShotgunError, TransportError
 from sgextended.http import deadline, retry
 from sgextended.http.connection import Limits
-from sgextended.http.socket_opener import DEFAULT_PORTS, Endpoint
+from sgextended.http.socket_opener import DEFAULT_PORTS, Endpoint, ascii_host
 from sgextended.http.transport import Transport, transport_to
 from sgextended.lazy_import import lazy_module
 from sgextended.observe.call_events import RequestStats
@@ -307,7 +307,7 @@ class Transfers(ClientBase):
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         site = own.endpoint
         here = (site.scheme, site.host.strip("[]").lower(), site.port or DEFAULT_PORTS[site.scheme])
-        if here == (parts.scheme, host, port or DEFAULT_PORTS[parts.scheme]):
+        if here == (parts.scheme, ascii_host(host), port or DEFAULT_PORTS[parts.scheme]):
             return own, path, True
         host = f"[{host}]" if ":" in host else host
         endpoint = self._endpoint(parts.scheme, host + (f":{port}" if port else ""))

@@ -114,7 +114,8 @@ class Uploads(Transfers):
         newer = () if created_at is None else (created_at,)
         names = (field_name, display_name, tag_list)
         # Some of these texts are sent only after the file, so they are validated first.
-        check_texts({"path": _file_name(path), **dict(zip(("field_name", "display_name", "tag_list"), names))})
+        texts = {"entity_type": entity_type, "path": _file_name(path)}
+        check_texts({**texts, **dict(zip(("field_name", "display_name", "tag_list"), names))})
         with deadline.deadline(timeout), _current.bind(_Upload(Progress(progress))), as_native_error(ShotgunError):
             attachment_id: int = super().upload(entity_type, entity_id, path, *names, *newer)
         made = _made_attachments.get()

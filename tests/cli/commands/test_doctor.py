@@ -88,6 +88,19 @@ def test_tls_shows_the_certificate(examined, any_tls_site, monkeypatch):
     assert "valid for" in findings["TLS"]["found"]
 
 
+def test_a_missing_file_of_certificates(examined, any_tls_site, monkeypatch, tmp_path):
+    """
+    The advice is to correct the path.
+    """
+    for name, value in any_tls_site.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SHOTGUN_API_CACERTS", str(tmp_path / "missing.pem"))
+    _status, findings = examined()
+
+    assert "missing.pem" in findings["TLS"]["found"]
+    assert findings["TLS"]["advice"].startswith("Correct the path")
+
+
 def test_an_authority_that_is_not_trusted(examined, any_tls_site, monkeypatch):
     """
     The advice names the environment variable; later steps are skipped; the status is 1.
