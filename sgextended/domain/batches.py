@@ -22,7 +22,7 @@ from sgextended.workers.map import run
 from sgextended.workers.map_options import Failure, Options
 from sgextended.workers.progress import Progress
 from sgextended.writes.dry_run import comparable, is_same
-from sgextended.writes.reconcile import ambiguous, find_since
+from sgextended.writes.reconcile import ambiguous, find_since, still_unknown
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -216,12 +216,14 @@ class _BatchSender:
             if not missing:
                 break
             try:
-                new = sg.batch([requests[number] for number in missing])
+                with still_unknown(first):
+                    new = sg.batch([requests[number] for number in missing])
             except OutcomeUnknown as error:
                 first = first or error
                 for search in range(1, policy.attempts + 1):
                     # A resumed run takes the entities of the earlier run, whatever their time of creation.
-                    created = _existing(sg, requests, keys, None if self.is_resumed else first)
+                    with still_unknown(first):
+                        created = _existing(sg, requests, keys, None if self.is_resumed else first)
                     if all(created):
                         break
                     time.sleep(policy.wait(search, 1.0))  # the site may still be applying the batch

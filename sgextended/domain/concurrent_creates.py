@@ -15,7 +15,14 @@ from sgextended.domain.client_kinds import can_summarize, client_of
 from sgextended.errors import OutcomeUnknown, ShotgunError
 from sgextended.http.retry import RetryPolicy
 from sgextended.lazy_import import lazy_module
-from sgextended.writes.reconcile import CREATION_FIELDS, MARGIN, ambiguous, complete_created, find_created
+from sgextended.writes.reconcile import (
+    CREATION_FIELDS,
+    MARGIN,
+    ambiguous,
+    complete_created,
+    find_created,
+    still_unknown,
+)
 
 if TYPE_CHECKING:
     from sgextended.writes import dry_run
@@ -57,10 +64,12 @@ def create_single(
     policy, first = _policy(sg), None
     for attempt in range(1, policy.attempts + 1):
         try:
-            made: Row = sg.create(entity_type, data)
+            with still_unknown(first):
+                made: Row = sg.create(entity_type, data)
         except OutcomeUnknown as error:
             first = first or error
-            found = _search_repeatedly(search, policy)
+            with still_unknown(first):
+                found = _search_repeatedly(search, policy)
             if not found and attempt == policy.attempts:
                 raise
         except ShotgunError:  # for some types, the site itself refuses to create a duplicate
@@ -195,10 +204,12 @@ def _create_own(sg: Any, entity_type: str, data: Row, may_be_empty: List[str], m
     policy, first = _policy(sg), None
     for attempt in range(1, policy.attempts + 1):
         try:
-            made: Row = sg.create(entity_type, data)
+            with still_unknown(first):
+                made: Row = sg.create(entity_type, data)
         except OutcomeUnknown as error:  # noqa: PERF203 - a rare error
             first = first or error
-            rows, is_certain = _own_candidates(sg, entity_type, may_be_empty, me, first, policy)
+            with still_unknown(first):
+                rows, is_certain = _own_candidates(sg, entity_type, may_be_empty, me, first, policy)
             if is_certain:
                 return complete_created(client_of(sg), rows[0], data, None)
             if rows:

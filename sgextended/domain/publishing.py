@@ -15,6 +15,7 @@ from the records with lower ids:
   return such records; `find_unfinished_publishes` does.
 """
 
+import os
 import uuid
 from typing import TYPE_CHECKING, Any, Iterable, List, Optional, Sequence, Union
 
@@ -49,7 +50,7 @@ def publish(
     task: Optional[Entity] = None,
     version: Optional[Entity] = None,
     code: str = "{name}.v{version:03d}",
-    path: Union[str, Row, None] = None,
+    path: Union[FilePath, Row, None] = None,
     upstream: Links = None,
     description: Optional[str] = None,
     thumbnail: Optional[FilePath] = None,
@@ -103,7 +104,7 @@ def publish(
         PartialSuccessError: The record was created and a later step failed. ``entity`` is the record, and the message
             says how to continue.
 
-        InvalidArgumentError: A link, text or file is not valid. Nothing was sent.
+        InvalidArgumentError: A link, text, path or file is not valid. Nothing was sent.
 
         NotFoundError: The file type does not exist, or no free number was found. Nothing was published.
     """
@@ -120,7 +121,8 @@ def publish(
         ]
     if description is not None:
         fields["description"] = description
-    taken = sorted({"code", "version_number", *fields} & set(data or {}) - {"upstream_published_files"})
+    further = _further_fields(data)
+    taken = sorted({"code", "version_number", *fields} & set(further) - {"upstream_published_files"})
     if taken:
         msg = (
             f"data has the fields {', '.join(taken)}, but publish sets {', '.join(taken)} itself. Nothing was sent. "
@@ -129,7 +131,7 @@ def publish(
         raise InvalidArgumentError(msg)
     final: Row = {"code": code}
     if path is not None:
-        final["path"] = _with_slashes({"local_path": path} if isinstance(path, str) else path)
+        final["path"] = _with_slashes(path if isinstance(path, dict) else {"local_path": path})
     _filled(final, name, 1)  # raises for an invalid template before a request is sent
     if thumbnail is not None:
         final["image"] = str(existing_file(thumbnail))
@@ -137,7 +139,7 @@ def publish(
         fields["published_file_type"] = _type_of(sg, file_type)
         fields["project"] = entity.get("project") or get(sg, link["type"], link, fields=["project"])["project"]
         for _attempt in range(_MAX_ATTEMPTS):
-            published = _publish_once(sg, {**fields, **(data or {})}, final)
+            published = _publish_once(sg, {**fields, **further}, final)
             if published is not None:
                 return published
     msg = (
@@ -180,6 +182,9 @@ def _publish_once(sg: Any, fields: Row, final: Row) -> Optional[Row]:
             f"delete('PublishedFile', {made['id']}), and publish again."
         )
         raise PartialSuccessError(msg, entity=made) from error
+    except Exception:  # a hook of the studio refuses the write, or a value cannot be sent
+        sg.delete("PublishedFile", made["id"])
+        raise
     if refusal is not None:
         raise refusal
     return None
@@ -255,9 +260,20 @@ def find_unfinished_publishes(
         )
 
 
+def _further_fields(data: Optional[Row]) -> Row:
+    path = (data or {}).get("path")
+    return {**(data or {}), **({"path": _with_slashes(path)} if isinstance(path, dict) else {})}
+
+
 def _with_slashes(path: Row) -> Row:
-    local_path = path.get("local_path")
-    return {**path, "local_path": local_path.replace("\\", "/")} if isinstance(local_path, str) else dict(path)
+    if path.get("local_path") is None:
+        return dict(path)
+    try:
+        local_path = os.fsdecode(path["local_path"])
+    except TypeError:
+        msg = f"path must be a text, a path or a dict, not {path['local_path']!r:.80}. Nothing was sent."
+        raise InvalidArgumentError(msg) from None
+    return {**path, "local_path": local_path.replace("\\", "/")}
 
 
 def _series(sg: Any, fields: Row, retired_states: Sequence[bool], extra_fields: Iterable[str] = ()) -> List[Row]:

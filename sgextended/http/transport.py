@@ -5,6 +5,7 @@ All clients of a site use the same transport, so that another client costs no ha
 """
 
 import atexit
+import datetime
 import os
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Callable, ContextManager, Dict, List, Mapping, Optional, TypeVar, Union
@@ -225,13 +226,19 @@ def retry_after(headers: Mapping[str, str], now: float) -> Optional[float]:
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)
-    until, sent_at = _seconds_of_date(value), _seconds_of_date(headers.get("date", ""))
+    until, sent_at = seconds_of_date(value), seconds_of_date(headers.get("date", ""))
     return None if until is None else max(0.0, until - (now if sent_at is None else sent_at))
 
 
-def _seconds_of_date(text: str) -> Optional[float]:
+def seconds_of_date(text: str) -> Optional[float]:
+    """
+    Return the date of a header in seconds since the epoch; None if it is not a valid date.
+    """
     try:
-        return parsedate_to_datetime(text).timestamp()
+        date = parsedate_to_datetime(text)
+        if date.tzinfo is None:  # without a zone, or with "-0000". It is UTC then, not the zone of this machine.
+            date = date.replace(tzinfo=datetime.timezone.utc)
+        return date.timestamp()
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
 

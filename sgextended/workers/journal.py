@@ -93,6 +93,9 @@ class Journal:
             )
             raise ConfigurationError(msg)
         if self._path.exists():
+            if not self._path.is_file() and not self._path.is_dir():  # /dev/full, for example, has no end
+                msg = f"The journal {self._path} cannot be a device or a pipe. Pass a file."
+                raise ConfigurationError(msg)
             self._read()
 
     def _open(self, mode: str, buffering: int = -1) -> IO[bytes]:
@@ -179,6 +182,13 @@ class Journal:
             # One write, so that only a dying process leaves an incomplete line. A second write raises the error.
             while written < len(line):
                 written += self._file.write(line[written:])
+        except OSError as error:
+            self._cut()
+            msg = (
+                f"The journal {self._path} cannot be written: {error.strerror or error}. It has all items that were "
+                "recorded before. Free space there, and run again with it"
+            )
+            raise OSError(error.errno, msg) from error
         except BaseException:
             self._cut()  # no line may follow an incomplete one
             raise

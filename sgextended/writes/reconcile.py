@@ -2,13 +2,14 @@
 Search the site for entities that a create with unknown outcome has made.
 """
 
+import contextlib
 import datetime
 import math
 import time
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 from sgextended.client.protocol.site_clock import RESPONSES_OF_BLOCK, SiteClock
-from sgextended.errors import InvalidArgumentError, OutcomeUnknown
+from sgextended.errors import CallError, InvalidArgumentError, OutcomeUnknown
 from sgextended.secret import HIDDEN, without_secrets
 
 Row = Dict[str, Any]
@@ -78,22 +79,44 @@ def create_once(
     check_keys(entity_type, data, keys)
     known = {name: data[name] for name in (*keys, *CREATION_FIELDS) if name in data}
     policy = client.site.retry
+    first: Optional[OutcomeUnknown] = None
     for attempt in range(1, policy.attempts + 1):
         try:
-            return client.create(entity_type, data, return_fields)  # type: ignore[no-any-return]
+            with still_unknown(first):
+                return client.create(entity_type, data, return_fields)  # type: ignore[no-any-return]
         except OutcomeUnknown as error:  # noqa: PERF203 - a rare error
+            first = first or error
             for look in range(1, policy.attempts + 1):
-                made = find_created(client, entity_type, known, error)
-                if len(made) > 1:  # perhaps another caller's, with other values in the other fields
-                    made = find_created(client, entity_type, data, error)
+                with still_unknown(first):
+                    made = find_created(client, entity_type, known, first)
+                    if len(made) > 1:  # perhaps another caller's, with other values in the other fields
+                        made = find_created(client, entity_type, data, first)
                 if len(made) > 1:
-                    raise ambiguous(error, made) from error
+                    raise ambiguous(first, made) from error
                 if made:
                     return complete_created(client, made[0], data, return_fields)
                 sleep(policy.wait(look, 1.0))  # the site may still be processing the request
             if attempt == policy.attempts:
                 raise
     raise AssertionError  # the loop returns or raises
+
+
+@contextlib.contextmanager
+def still_unknown(lost: Optional[OutcomeUnknown]) -> Iterator[None]:
+    """
+    Raise *lost*, the error of an earlier attempt, if a search for its entity or a further attempt fails.
+
+    Their own errors would say that nothing was done: that the site does not respond, or that it refuses to create the
+    entity, perhaps because the earlier attempt has created it. None: no attempt was lost; their errors are raised.
+    """
+    try:
+        yield
+    except OutcomeUnknown:
+        raise
+    except CallError as failure:
+        if lost is None:
+            raise
+        raise lost from failure
 
 
 def check_keys(entity_type: str, data: Row, keys: Sequence[str]) -> None:

@@ -7,11 +7,14 @@ import datetime
 import itertools
 import json
 import logging
+import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Dict, Iterable, List, Optional, Tuple, Union
 
 from attrs import asdict, define, field, frozen
 
+from sgextended.concurrency.forked import require_own
 from sgextended.errors import CallError, ConfigurationError, OutcomeUnknown, PartialSuccessError
 from sgextended.site_address import check_recorded_site, recorded_site
 from sgextended.writes.dry_run import changed_fields, is_same, new_values, read_present_values
@@ -124,11 +127,12 @@ class UndoLog:
         self.site = site
         self.entries: List[UndoEntry] = []
         self._numbers = itertools.count(1)
-        self._path = path
+        self._path, self._pid = path, os.getpid()
+        self._lock, self._size = threading.Lock(), 0  # the end of the last complete line
         self._file: Optional[BinaryIO] = None
         if path is not None:
             try:
-                # Unbuffered: each line is one system call, so that threads need no lock.
+                # Unbuffered: a process that dies has written its lines.
                 self._file = Path(path).open("xb", buffering=0)  # noqa: SIM115 - until `close`
             except FileExistsError as error:
                 msg = f"{path} exists already, and may hold another log. Pass the path of a new file."
@@ -172,6 +176,13 @@ class UndoLog:
         log.entries = [entries[number] for number in sorted(entries)]
         return log
 
+    def __getstate__(self) -> Row:  # a pickle has the writes, not the file
+        return {"site": self.site, "entries": list(self.entries)}
+
+    def __setstate__(self, state: Row) -> None:
+        UndoLog.__init__(self, site=state["site"])
+        self.entries = state["entries"]
+
     def close(self) -> None:
         """
         Close the file.
@@ -182,9 +193,17 @@ class UndoLog:
     def _append(self, row: Any) -> None:
         if self._file is not None:
             line = json.dumps(row, default=_to_json, ensure_ascii=False).encode("utf-8") + b"\n"
-            written = self._file.write(line)
-            while written < len(line):  # the disk is full; a further write raises the error
-                written += self._file.write(line[written:])
+            with self._lock:
+                try:
+                    written = 0
+                    while written < len(line):  # if the disk is full, a further write raises the error
+                        written += self._file.write(line[written:])
+                except BaseException:
+                    with contextlib.suppress(OSError):
+                        self._file.truncate(self._size)  # no line may follow an incomplete one
+                        self._file.seek(self._size)
+                    raise
+                self._size += len(line)
 
     def _record(self, entry: UndoEntry) -> None:
         self._append(asdict(entry, recurse=False))
@@ -193,6 +212,7 @@ class UndoLog:
         """
         Record the old values, send the call, and return its result; see `Recorder`.
         """
+        require_own(self._pid, "This undoable block")  # the log would not have the writes of a forked child
         present = read_present_values(client, changed_fields(writes))
         observation = Observation.begin(client, writes)
         entries: List[UndoEntry] = []

@@ -4,6 +4,7 @@ Publishing gives the right next number with concurrent publishes and with lost r
 
 import multiprocessing
 import threading
+from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
 from shotgun_api3 import Fault
@@ -321,3 +322,54 @@ def test_refused_thumbnail_keeps_the_publish(sg, shot, tmp_path, faults):
 
     row = sg.get("PublishedFile", caught.value.entity, fields=["version_number", "code"])
     assert (row["version_number"], row["code"]) == (1, "scene.v001")
+
+
+@pytest.mark.parametrize("kind", [PurePosixPath, PureWindowsPath, str])
+@pytest.mark.parametrize("given", ["path", "dict", "data"])
+def test_path_may_be_a_path_object(sg, shot, kind, given):
+    """
+    Paths are sent as texts with slashes.
+    """
+    if not sg.find_one("LocalStorage", [["code", "is", "objects"]]):
+        sg.create("LocalStorage", {"code": "objects", "linux_path": "/srv/objects", "windows_path": "O:/objects"})
+    root = "O:\\objects" if kind is PureWindowsPath else "/srv/objects"
+    path = kind(f"{root}/a.ma")
+    options = {
+        "path": {"path": path},
+        "dict": {"path": {"local_path": path}},
+        "data": {"data": {"path": {"local_path": path}}},
+    }
+    made = sg.publish(shot, "scene", **options[given])
+
+    assert sg.get("PublishedFile", made, fields=["path"])["path"]["local_path_linux"] == "/srv/objects/a.ma"
+
+
+@pytest.mark.parametrize("path", [["a.ma"], 7])
+def test_path_of_another_kind_sends_nothing(sg, shot, path):
+    """
+    A value that is no path is refused before a request is sent.
+    """
+    sent = sg.requests_sent
+    with pytest.raises(InvalidArgumentError, match="path must be"):
+        sg.publish(shot, "scene", path=path)
+
+    assert sg.requests_sent == sent
+
+
+def test_hook_that_refuses_the_second_step_leaves_nothing(sg, shot):
+    """
+    If a hook refuses the path, the record is retired and its number is free again.
+    """
+
+    class Strict(SGExtended):
+        def before_write(self, write):
+            if "path" in write.data:
+                raise ValueError("no such place")
+            return write
+
+    strict = Strict(sg)
+    with pytest.raises(ValueError, match="no such place"):
+        strict.publish(shot, "scene", path={"url": "file:///srv/a.ma", "name": "a"})
+
+    assert sg.find_unfinished_publishes(shot, hours=0) == []
+    assert sg.publish(shot, "scene")["version_number"] == 1

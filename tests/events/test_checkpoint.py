@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -213,3 +214,12 @@ def test_folder_that_does_not_exist_is_reported(place):
     """
     with pytest.raises(ConfigurationError, match="Create it, or pass another path"):
         CheckpointFile(place / "in" / "nothing", None)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs this device")
+def test_checkpoint_is_no_device():
+    """
+    A device that can be read without end is not read.
+    """
+    with pytest.raises(ConfigurationError, match="cannot be a device"):
+        CheckpointFile("/dev/full", None)

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -456,3 +457,13 @@ def test_a_drive_without_locks_is_no_other_run(path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", refuse)
 
     assert list(work(range(3), path)) == [0, 2, 4]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs this device")
+@pytest.mark.parametrize("device", ["/dev/full", "/dev/null"])
+def test_journal_is_no_device(device):
+    """
+    A device that can be read without end is not read.
+    """
+    with pytest.raises(ConfigurationError, match="cannot be a device"):
+        Journal(device, key_of)

@@ -7,8 +7,9 @@ import datetime
 import pytest
 from fix_native import meet
 
-from sgextended import InvalidArgumentError, OutcomeUnknown, RetryPolicy
+from sgextended import BatchesFailed, InvalidArgumentError, OutcomeUnknown, RetryPolicy, SGExtended, Site
 from sgextended.localsite import LocalSite, Mishap
+from sgextended.writes import reconcile
 
 AT_ONCE = RetryPolicy(attempts=3, first_wait=0, longest_wait=0)
 
@@ -278,3 +279,73 @@ def test_another_with_almost_the_same_values_is_not_found(sg, site, project):
 
     assert sg.reconcile(uncertain(sg, site, lambda sg: sg.create("Shot", data), kind="reset-before")) == []
     assert len(sg.reconcile(uncertain(sg, site, lambda sg: sg.create("Shot", data)))) == 1
+
+
+@pytest.mark.parametrize("write", ["create", "create_many", "ensure", "create_version", "publish"])
+def test_a_site_that_goes_down_after_a_create_leaves_it_unknown(sg, site, project, write):
+    """
+    If the search for what a lost create has made fails, the error is not the one of the search, which says that nothing
+    was sent.
+    """
+    shot = {**sg.create("Shot", {"code": "sh010", "project": link(project)}), "project": link(project)}
+    row = {"code": "v001", "project": link(project)}
+
+    class Down(SGExtended):
+        def on_call(self, call):
+            if call.rpc in ("create", "batch"):
+                site.faults.add(Mishap(kind="reset-before"))
+
+    down = Down(sg)
+    calls = {
+        "create": lambda: down.create("Version", row, unique_by=("code", "project")),
+        "create_many": lambda: down.create_many("Version", [row], unique_by=("code", "project")),
+        "ensure": lambda: down.ensure("Version", row),
+        "create_version": lambda: down.create_version(shot, "v001"),
+        "publish": lambda: down.publish(shot, "scene"),
+    }
+    site.faults.add(Mishap(kind="close-after", rpc={"create", "batch"}, next=1))
+    with pytest.raises((OutcomeUnknown, BatchesFailed)) as caught:
+        calls[write]()
+    site.faults.clear()
+
+    if write == "create_many":
+        assert len(caught.value.report.uncertain) == 1
+
+
+def test_a_further_attempt_that_is_refused_leaves_the_outcome_unknown(sg, site, monkeypatch):
+    """
+    The site refuses a second user of the same login, since the lost create has made the first one. That one is
+    returned, also if it becomes visible late.
+    """
+    data = {"login": "new", "firstname": "N", "lastname": "N", "email": "n@x.example"}
+    looks, find = [], reconcile.find_created
+
+    def find_late(*args, **options):
+        looks.append(1)
+        return find(*args, **options) if len(looks) > AT_ONCE.attempts else []
+
+    monkeypatch.setattr(reconcile, "find_created", find_late)
+    with site.faults.during(Mishap(kind="close-after", rpc={"create"}, next=1)):
+        made = sg.create("HumanUser", data, unique_by="login")
+
+    assert sg.find("HumanUser", [["login", "is", "new"]]) == [{"type": "HumanUser", "id": made["id"]}]
+
+
+def test_what_the_first_of_two_lost_attempts_made_is_found(monkeypatch):
+    """
+    The search counts from the first attempt, also after a second one: each may wait for its response for minutes.
+    """
+    errors = [OutcomeUnknown("lost", rpc="create"), OutcomeUnknown("lost again", rpc="create")]
+    since = []
+
+    class Client:
+        site = Site(url="http://site.example", retry=RetryPolicy(attempts=2, first_wait=0))
+
+        def create(self, *_):
+            raise errors[len(since) // 2]
+
+    monkeypatch.setattr(reconcile, "find_created", lambda _client, _type, _data, error: since.append(error) or [])
+    with pytest.raises(OutcomeUnknown, match="lost again"):
+        reconcile.create_once(Client(), "Shot", {"code": "a"}, None, ["code"], sleep=lambda _: None)
+
+    assert since == [errors[0]] * 4

@@ -193,3 +193,20 @@ def test_a_clock_reads_dates_only():
     clock.note({"date": "Tue, 14 Nov 2023 22:13:20 GMT"})
     clock.note({})
     assert clock.at(ticks() - 20) == pytest.approx(1_700_000_000 - 20, abs=5)
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="needs tzset")
+@pytest.mark.parametrize("zone", ["", " -0000", " +0000", " GMT"])
+def test_a_date_without_a_zone_is_utc(monkeypatch, zone):
+    """
+    It is not in the zone of this machine.
+    """
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        clock = SiteClock()
+        clock.note({"date": f"Tue, 14 Nov 2023 22:13:20{zone}"})
+        assert clock.at(ticks()) == pytest.approx(1_700_000_000, abs=5)
+    finally:
+        monkeypatch.undo()
+        time.tzset()

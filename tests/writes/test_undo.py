@@ -3,6 +3,10 @@ Undo: the writes of a block are undone, unless a value was changed later.
 """
 
 import datetime
+import errno
+import multiprocessing
+import os
+import pickle
 from pathlib import Path
 
 import attrs
@@ -10,7 +14,7 @@ import pytest
 from fix_extended import make_site as make_scripted
 from fix_servers import Last, page
 
-from sgextended import ConfigurationError, OutcomeUnknown, PartialSuccessError, SGExtended, UndoLog
+from sgextended import ConfigurationError, ForkedProcessError, OutcomeUnknown, PartialSuccessError, SGExtended, UndoLog
 
 
 @pytest.fixture
@@ -209,3 +213,66 @@ def test_full_disk_says_what_was_done(sg, steps, tmp_path, when):
     assert sg.get("Step", number, fields=["code"])["code"] == ("step 1" if when == "before" else "new")
     assert log.undo(sg)
     assert sg.get("Step", number, fields=["code"])["code"] == "step 1"
+
+
+def test_log_is_readable_after_the_disk_was_full(sg, steps, tmp_path):
+    """
+    A line that was written in part is removed, so that the lines of later writes can be read.
+    """
+    number, path = steps[0]["id"], tmp_path / "log"
+
+    class Full:
+        def __init__(self, file):
+            self._file, self._room = file, 40
+
+        def write(self, data):
+            room, self._room = self._room, 0
+            if not room:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return self._file.write(data[:room])
+
+        def __getattr__(self, name):
+            return getattr(self._file, name)
+
+    with sg.undoable(path) as log:
+        file = log._file
+        log._file = Full(file)
+        with pytest.raises(OSError, match="Nothing was sent"):
+            sg.update("Step", number, {"code": "new"})
+        log._file = file
+        sg.update("Step", number, {"code": "newer"})
+
+    assert UndoLog.read(path).undo(sg)
+    assert sg.get("Step", number, fields=["code"])["code"] == "step 1"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forked_child_writes_nothing_in_a_block_of_its_parent(sg, steps, tmp_path):
+    """
+    The log would not have the write, or under the number of another one.
+    """
+    number = steps[0]["id"]
+
+    def write():
+        with pytest.raises(ForkedProcessError, match="This undoable block"):
+            sg.update("Step", number, {"code": "child"})
+
+    with sg.undoable(tmp_path / "log") as log:
+        child = multiprocessing.get_context("fork").Process(target=write)
+        child.start()
+        child.join(30)
+
+    assert child.exitcode == 0
+    assert log.entries == []
+    assert sg.get("Step", number, fields=["code"])["code"] == "step 1"
+
+
+def test_pickled_log_has_its_writes(sg, steps):
+    """
+    A worker may return its log, and the caller may undo it.
+    """
+    with sg.undoable() as log:
+        sg.update("Step", steps[0]["id"], {"code": "new"})
+
+    assert pickle.loads(pickle.dumps(log)).undo(sg)
+    assert sg.get("Step", steps[0]["id"], fields=["code"])["code"] == "step 1"

@@ -4,10 +4,10 @@ The time of the site, from the ``Date`` headers of its JSON responses. The clock
 
 import sys
 import time
-from email.utils import parsedate_to_datetime
 from typing import Any, Callable, Mapping, Optional, Tuple
 
 from sgextended.concurrency.scoped_value import ScopedValue
+from sgextended.http.transport import seconds_of_date
 
 
 def _clock_that_counts_sleep() -> Callable[[], float]:
@@ -53,10 +53,8 @@ class SiteClock:
         if self._read is None:
             return None
         date, arrived = self._read
-        try:
-            return parsedate_to_datetime(date).timestamp() + moment - arrived
-        except (TypeError, ValueError, IndexError, OverflowError):
-            return None
+        then = seconds_of_date(date)
+        return None if then is None else then + moment - arrived
 
 
 #: A clock that the JSON responses of a block set in addition to the clock of the site.

@@ -71,6 +71,9 @@ class CheckpointFile:
                 "another path."
             )
             raise ConfigurationError(msg)
+        if self.path.exists() and not self.path.is_file() and not self.path.is_dir():  # /dev/full has no end
+            msg = f"The checkpoint {self.path} cannot be a device or a pipe. Pass a file."
+            raise ConfigurationError(msg)
         self.lock()
         try:
             self._stored = self._content = read_checkpoint(self.path, site)
