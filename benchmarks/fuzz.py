@@ -161,6 +161,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--failures", type=Path, default=Path("fuzz-failures.jsonl"))
     options = parser.parse_args()
+    sys.setrecursionlimit(10_000)  # requests may nest deeper than a program does
     with tempfile.TemporaryDirectory() as name, served(Path(name)) as site:
         run = Run(site, options.minutes, options.failures)
         started, begin = time.monotonic(), site.memory()
