@@ -18,7 +18,14 @@ import sqlalchemy as sa
 from sgextended.localsite.errors import DATABASE, Fault, class_name, inspect
 from sgextended.localsite.schema.colors import always_has_color, is_color
 from sgextended.localsite.schema.json_values import json_text
-from sgextended.localsite.storage.data_types import parse_checkbox, parse_date, parse_moment, parse_number, wrong_class
+from sgextended.localsite.storage.data_types import (
+    CLASSES,
+    parse_checkbox,
+    parse_date,
+    parse_moment,
+    parse_number,
+    wrong_class,
+)
 from sgextended.localsite.storage.transaction import MOMENT, Transaction, among
 
 if TYPE_CHECKING:
@@ -77,7 +84,9 @@ _HUGE = 10**300
 
 def check_values(tx: Transaction, relation: str, values: list[Any]) -> None:
     """
-    Raise a fault if a relation has too few or too many values.
+    Raise a fault if a relation has too few or too many values, or if a rolling window has no count and unit.
+
+    The faults name the relation that the caller sent, such as ``not_in_last``.
     """
     positive = COMPLEMENTS.get(relation, relation)
     if positive == "in":
@@ -87,6 +96,19 @@ def check_values(tx: Transaction, relation: str, values: list[Any]) -> None:
     expected = 2 if positive in {"between", "in_last", "in_next"} else 1
     if len(values) != expected:
         raise Fault(f"API {tx.rpc}() '{relation}' 'relation' expects a {expected}-element array: {inspect(values)}")
+    if positive in {"in_last", "in_next"}:
+        _check_window(tx, relation, values)
+
+
+def _check_window(tx: Transaction, relation: str, values: list[Any]) -> None:
+    count, unit = values
+    if not isinstance(count, int) or isinstance(count, bool) or not 0 < count <= _FURTHEST:
+        raise Fault(f"API {tx.rpc}() '{relation}' 'relation' expects a positive number first: {inspect(values)}")
+    if unit not in _UNITS:
+        raise Fault(
+            f"API {tx.rpc}() '{relation}' 'relation' expects a unit second: {inspect(values)} "
+            f"Valid units: {inspect(_UNITS)}"
+        )
 
 
 def scalar_condition(
@@ -133,11 +155,12 @@ def _folded_condition(column: sa.ColumnElement[Any], relation: str, value: str) 
 
 
 def _text(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]) -> Condition:
+    takes_null = relation in {"is", "in"}
     for value in values:
-        if value is None and relation == "in":
-            raise Fault(f"Read failed for entity type [{field.entity_type}]", DATABASE)
-        if not isinstance(value, str) and not (value is None and relation == "is"):
-            raise wrong_class(tx, field, value, "String" if value is None else "String, NilClass")
+        if not isinstance(value, str) and not (value is None and takes_null):
+            raise wrong_class(tx, field, value, "String, NilClass" if takes_null else "String")
+    if relation == "in" and None in values:
+        raise Fault(f"Read failed for entity type [{field.entity_type}]", DATABASE)
     if relation == "in":
         return text_among(column, values)
     if relation == "is" and not values[0]:
@@ -209,13 +232,6 @@ def _window(
     tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation: str, values: list[Any]
 ) -> Condition:
     count, unit = values
-    if not isinstance(count, int) or isinstance(count, bool) or not 0 < count <= _FURTHEST:
-        raise Fault(f"API {tx.rpc}() '{relation}' 'relation' expects a positive number first: {inspect(values)}")
-    if unit not in _UNITS:
-        raise Fault(
-            f"API {tx.rpc}() '{relation}' 'relation' expects a unit second: {inspect(values)} "
-            f"Valid units: {inspect(_UNITS)}"
-        )
     end = _moved(tx.now, count if relation == "in_next" else -count, unit)
     first, last = min(tx.now, end), max(tx.now, end)
     style = "%Y-%m-%d" if field.data_type == "date" else MOMENT
@@ -297,7 +313,7 @@ def _json(tx: Transaction, field: Field, column: sa.ColumnElement[Any], relation
     if value is None and relation == "is":
         return column.is_(None)
     if not isinstance(value, (dict, list)):
-        raise wrong_class(tx, field, value)
+        raise wrong_class(tx, field, value, None if relation == "is" else CLASSES["jsonb"].removesuffix(", NilClass"))
     text = json_text(value)
     return column == text if relation == "is" else sa.func.json_contains(column, text) == 1
 
@@ -309,7 +325,7 @@ def _tag_list(
     if value is None and relation == "is":
         return column.is_(None)
     if not isinstance(value, str):
-        raise wrong_class(tx, field, value, "String, NilClass")
+        raise wrong_class(tx, field, value, "String, NilClass" if relation == "is" else "String")
     tags = sa.func.json_each(column).table_valued("value")
     tag = sa.collate(tags.c.value, "NOCASE")
     met = text_condition(tag, "is" if relation == "is" else "contains", value)

@@ -251,10 +251,9 @@ class _Compiler:
         Return the value of a relation that compares types or names. Only a type may be null.
         """
         value = test.values[0]
-        if value is None and test.positive != "type_is":
-            raise wrong_class(self.tx, field, value, "String")
-        if value is not None and not isinstance(value, str):
-            raise wrong_class(self.tx, field, value, "String, NilClass")
+        takes_null = test.positive == "type_is"
+        if not isinstance(value, str) and not (value is None and takes_null):
+            raise wrong_class(self.tx, field, value, "String, NilClass" if takes_null else "String")
         return value
 
     def _unknown(self, test: _Test) -> Fault:

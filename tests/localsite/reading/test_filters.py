@@ -361,6 +361,8 @@ def test_five_thousand_conditions_work(sg, operator):
         (["created_at", "is", "2026-02-30"], "Invalid date time format: 2026-02-30"),
         (["due_date", "in_last", 0, "DAY"], 'expects a positive number first: [0, "DAY"]'),
         (["due_date", "in_last", 1, "day"], 'expects a unit second: [1, "day"]'),
+        (["due_date", "not_in_last", 0, "DAY"], "'not_in_last' 'relation' expects a positive number first"),
+        (["due_date", "not_in_next", 1, "day"], "'not_in_next' 'relation' expects a unit second"),
         (["due_date", "in_calendar_day", "x"], 'expects a whole number: ["x"]'),
         (["image", "is", "x"], "expects a nil value for 'image' data type but got String"),
         (["entity", "is", 1], "API read() Task.entity expected [Hash, ActiveSupport::HashWithIndifferentAccess"),
@@ -373,7 +375,10 @@ def test_five_thousand_conditions_work(sg, operator):
             ["entity", "is", {"type": "Shot"}],
             'API read() invalid/missing entity hash integer \'id\': {"type" => "Shot"}',
         ),
-        (["entity", "name_contains", 5], "API read() Task.entity expected [String, NilClass]"),
+        (["entity", "name_contains", 5], "API read() Task.entity expected [String] data type(s) but got Integer: 5"),
+        (["entity", "type_is", 5], "API read() Task.entity expected [String, NilClass]"),
+        (["content", "not_contains", 5], "API read() Task.content expected [String] data type(s) but got Integer: 5"),
+        (["tag_list", "name_contains", None], "Task.tag_list expected [String] data type(s) but got NilClass: nil"),
         (["tag_list", "is", 5], "API read() Task.tag_list expected [String, NilClass]"),
     ],
     ids=str,
@@ -467,6 +472,8 @@ def test_json_is_compared_as_a_whole_or_by_parts(sg, make):
     assert list(sg.find_one("Note", [["id", "is", notes[0]["id"]]], ["meta"])["meta"]) == ["a", "bb"]
     with pytest.raises(Fault, match=r"Note\.meta expected"):
         sg.find("Note", [["meta", "contains", "a"]])
+    with pytest.raises(Fault, match=r"Array\] data type\(s\) but got NilClass: nil"):
+        sg.find("Note", [["meta", "contains", None]])
     with pytest.raises(Fault, match=r"Note\.meta is editable on create only"):
         sg.update("Note", notes[0]["id"], {"meta": {}})
 
