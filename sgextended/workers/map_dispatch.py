@@ -92,7 +92,7 @@ class Dispatcher:
     ) -> None:
         self._group, self._executor, self._ends, self._journal, self._wake = group, executor, ends, journal, wake
         # Guards the counts and the journal. The caller's thread takes it only if no thread can start.
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._running: Set[Chunk] = set()
         self._settled = WakeUp()
         self._chunks: SimpleQueue[Optional[Chunk]] = SimpleQueue()

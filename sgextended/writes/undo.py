@@ -128,7 +128,7 @@ class UndoLog:
         self.entries: List[UndoEntry] = []
         self._numbers = itertools.count(1)
         self._path, self._pid = path, os.getpid()
-        self._lock, self._size = threading.Lock(), 0  # the end of the last complete line
+        self._lock, self._size = threading.RLock(), 0  # the end of the last complete line
         self._file: Optional[BinaryIO] = None
         if path is not None:
             try:
