@@ -1,10 +1,23 @@
 """
-Handlers of events that other processes can import.
+Handlers of events that other processes can import, and how tests wait for what handlers do.
 """
 
 import os
+import time
 
 from sgextended import SGExtended, current, on
+
+GUARD = 60.0  # seconds after which a test that waits fails
+
+
+def wait_for(is_true):
+    """
+    Wait until a condition is true.
+    """
+    ends_at = time.monotonic() + GUARD
+    while not is_true():
+        assert time.monotonic() < ends_at, "it has not become true"
+        time.sleep(0.002)
 
 
 @on("Shotgun_Shot_New")

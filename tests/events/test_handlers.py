@@ -5,10 +5,10 @@
 import contextlib
 import logging
 import threading
-import time
 import types
 
 import pytest
+from fix_event_handlers import GUARD, wait_for
 from shotgun_api3 import Fault
 
 from sgextended import (
@@ -26,8 +26,6 @@ from sgextended.events.handling import parked_events
 from sgextended.events.handling.event_runner import retry_parked, states_in
 from sgextended.events.handling.handlers import handlers_of
 from sgextended.events.log import checkpoint
-
-GUARD = 30.0
 
 
 @pytest.fixture
@@ -60,16 +58,6 @@ def run(studio, tmp_path, monkeypatch):
             thread.join()
 
     return running
-
-
-def wait_for(is_true):
-    """
-    Wait until a condition is true.
-    """
-    ends_at = time.monotonic() + GUARD
-    while not is_true():
-        assert time.monotonic() < ends_at, "it has not become true"
-        time.sleep(0.002)
 
 
 def make_shots(studio, count):

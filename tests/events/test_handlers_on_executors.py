@@ -8,14 +8,12 @@ import multiprocessing
 import os
 import sys
 import threading
-import time
 
 import fix_event_handlers
 import pytest
+from fix_event_handlers import GUARD, wait_for
 
 from sgextended import ConfigurationError, EventRunner, SGExtended, WorkerError, on
-
-GUARD = 60.0
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.. may lead to deadlocks:DeprecationWarning")
 
@@ -62,13 +60,6 @@ def run(environment, tmp_path):
             ended.result()
 
     return running
-
-
-def wait_for(is_true):
-    ends_at = time.monotonic() + GUARD
-    while not is_true():
-        assert time.monotonic() < ends_at, "it has not become true"
-        time.sleep(0.01)
 
 
 def make_shot(studio, name, **values):
