@@ -260,15 +260,18 @@ def in_worker_thread(kind, seconds):
     made = []
     raised = type(kind.__name__, (kind,), {"__init__": lambda error, *_args: made.append(error)})
 
+    def call():
+        random.choice(CALLS)()
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:  # the exception comes here at the latest
+            pass
+
     def work():
         while True:
             outcome = None
             try:
                 begun.put(True)
-                random.choice(CALLS)()
-                until = time.monotonic() + PATIENCE
-                while time.monotonic() < until:  # the exception comes here at the latest
-                    pass
+                call()
             except BaseException as error:  # noqa: BLE001 - compared
                 outcome = error
             fired = made.pop() if made else None

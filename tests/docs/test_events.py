@@ -2,6 +2,7 @@
 The examples of ``docs/events.md`` run unchanged, while other clients change the site.
 """
 
+import contextlib
 import functools
 import shlex
 import signal
@@ -152,13 +153,14 @@ def test_exactly_once_with_a_database(follower, reader, tmp_path):
     def rows():
         if not (tmp_path / "statuses.sqlite").exists():
             return []
-        with sqlite3.connect(tmp_path / "statuses.sqlite") as db:
+        with contextlib.closing(sqlite3.connect(tmp_path / "statuses.sqlite")) as db:
             has_table = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'changes'").fetchone()
             return db.execute("SELECT id FROM changes ORDER BY id").fetchall() if has_table else []
 
     source = example("sqlite3.connect")
     want = [event.id for event in sg.events(attribute="sg_status_list", entity_type="Task", after=0, follow=False)]
     follower(source, lambda: None, lambda: len(rows()) > len(want) // 2)
+    reader["db"].close()
     follower(source, lambda: change_statuses(sg, ["wtg", "ip"]), lambda: len(rows()) >= len(want) + 2)
 
     assert [number for (number,) in rows()][: len(want)] == want

@@ -271,7 +271,7 @@ def serve(*, accounts: Accounts, access_log: Optional[str], receivers: Receivers
     # Imported here, because sgextended.localsite needs the extra "site".
     from sgextended.localsite import LocalSite  # noqa: PLC0415
     from sgextended.localsite import serve as serve_site  # noqa: PLC0415
-    from sgextended.localsite.server.allocator import limit_arenas  # noqa: PLC0415
+    from sgextended.localsite.maintenance.allocator import limit_arenas  # noqa: PLC0415
 
     def announce(site: LocalSite) -> None:
         line = f"Local site at {site.url} script_name={site.script_name}"

@@ -45,16 +45,17 @@ def _secret_keys(payload: dict[Any, Any]) -> set[Any]:
 
 
 def _secrets_in(payload: Any) -> Iterator[str]:
-    if isinstance(payload, list):
-        for each in payload:
-            yield from _secrets_in(each)
-    if not isinstance(payload, dict):
-        return
-    hidden = _secret_keys(payload)
-    for key, value in payload.items():
-        if key in hidden:
+    left = [payload]  # not a recursion: a request may be nested deeper than functions can call themselves
+    while left:
+        part = left.pop()
+        if isinstance(part, list):
+            left += part
+        if not isinstance(part, dict):
+            continue
+        hidden = _secret_keys(part)
+        left += [value for key, value in part.items() if key not in hidden]
+        for key in hidden:
+            value = part.get(key)
             yield from (
                 text for text in (value if isinstance(value, list) else [value]) if text and isinstance(text, str)
             )
-        else:
-            yield from _secrets_in(value)

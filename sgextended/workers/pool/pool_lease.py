@@ -66,7 +66,7 @@ class Lease(Generic[Instance]):
 
     def __init__(self, pool: Any, timeout: float) -> None:
         self._place = Place()
-        self.parts = LeaseState[Instance](pool, timeout, self._place)
+        self.parts = LeaseState(pool, timeout, self._place)
 
     if TYPE_CHECKING:
 
