@@ -302,7 +302,8 @@ def test_chaos_finds_a_client_that_hangs(chaos_site, name):
             if thread.name.startswith(name):
                 thread.join(GUARD)
 
-    assert "go_on.wait" in notes.hung[0]
+    # Where the machine is slow, the other thread may be in a call as well.
+    assert any("go_on.wait" in each for each in notes.hung)
 
 
 def test_chaos_finds_what_stays_open(chaos_site):
