@@ -59,3 +59,11 @@ def end_process(sg, event):
     if sg.find_one("Shot", [["id", "is", event.entity["id"]]], ["description"])["description"] != "safe":
         os._exit(3)
     sg.update("Shot", event.entity["id"], {"sg_cut_out": event.id})
+
+
+@on("Shotgun_Sequence_New")
+def rename(sg, event):
+    """
+    Rename the sequence.
+    """
+    sg.update("Sequence", event.entity["id"], {"code": "after"})

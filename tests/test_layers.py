@@ -37,7 +37,7 @@ LAYERS = (
     "site_settings",
     "http",
     "secret", "header_text",
-    "concurrency", "lazy_import", "environment", "site_address",
+    "concurrency", "lazy_import", "environment", "site_address", "file_path",
     "errors", "_version",
 )  # fmt: skip
 #: The local site imports nothing of the layers, and has a table of its own in tests/localsite/test_layers.py.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Optional, Union
 
 from sgextended.errors import ConfigurationError
+from sgextended.file_path import check_file_path
 from sgextended.site_address import check_recorded_site
 
 try:
@@ -86,16 +87,8 @@ class Journal:
         self._file: Optional[IO[bytes]] = None
         self._results: Dict[str, Any] = {}
         self._end = self._lines = 0
-        if not self._path.parent.is_dir():
-            msg = (
-                f"The folder {self._path.parent} of the journal {self._path.name} does not exist. Create it, or pass "
-                "another path."
-            )
-            raise ConfigurationError(msg)
+        check_file_path(self._path, "journal")
         if self._path.exists():
-            if not self._path.is_file() and not self._path.is_dir():  # /dev/full, for example, has no end
-                msg = f"The journal {self._path} cannot be a device or a pipe. Pass a file."
-                raise ConfigurationError(msg)
             self._read()
 
     def _open(self, mode: str, buffering: int = -1) -> IO[bytes]:

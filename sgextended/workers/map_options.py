@@ -34,6 +34,15 @@ class Failure:
         return False
 
 
+def check_executor(executor: Optional[Executor]) -> None:
+    """
+    Raise `ConfigurationError` if a value of the option ``executor`` is neither an executor nor None.
+    """
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        msg = f"executor={executor!r:.80} is not valid. Pass a concurrent.futures.Executor, or None."
+        raise ConfigurationError(msg)
+
+
 @frozen(kw_only=True)
 class Options:
     """
@@ -64,9 +73,7 @@ class Options:
                 "receive each one."
             )
             raise ConfigurationError(msg)
-        if self.executor is not None and not callable(getattr(self.executor, "submit", None)):
-            msg = f"executor={self.executor!r:.80} is not valid. Pass a concurrent.futures.Executor, or None."
-            raise ConfigurationError(msg)
+        check_executor(self.executor)
         if self.progress is not None and not isinstance(self.progress, bool) and not callable(self.progress):
             msg = (
                 f"progress={self.progress!r:.80} is not valid. Pass True for a bar, or a function; it is called "

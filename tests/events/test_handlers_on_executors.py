@@ -120,6 +120,26 @@ def test_events_of_an_executor_that_ended_come_again(studio, run, environment):
     assert sg.find_one("Shot", [["id", "is", shots[0]["id"]]], ["sg_cut_out"])["sg_cut_out"]
 
 
+def test_handler_that_meets_an_ended_executor_ends(studio, run, processes):
+    """
+    A handler whose first event comes when the executor has ended, ends as well, and its event comes again.
+    """
+    sg, project = studio
+
+    def work():
+        with run(processes, fix_event_handlers.end_process, fix_event_handlers.rename) as runner:
+            deadly, other = runner._loops
+            make_shot(studio, "a")
+            wait_for(lambda: deadly.error is not None)
+            sg.create("Sequence", {"project": project, "code": "before"})
+            wait_for(lambda: other.error is not None)
+            assert not other.parked.to_json()
+            assert other.mark < sg.find_one("EventLogEntry", [["event_type", "is", "Shotgun_Sequence_New"]])["id"]
+
+    with pytest.raises(WorkerError, match="has ended"):
+        work()
+
+
 def test_handlers_run_on_a_cluster(studio, run, environment):
     """
     The executor of a Dask client handles events on its workers.

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated, Any, Callable, Dict, Iterator, List, Optional
 
 import typer
-from attrs import evolve
 
 from sgextended import ConfigurationError, Event, EventRunner, SGExtended
 from sgextended.cli.printing.cells import csv_cell, to_iso
@@ -125,12 +124,11 @@ def run(
     one begins at --from. Failed events are parked and tried again: see 'sgextended events parked'.
     """
     after = _after(start)
-    kind = ExecutorKind(processes=processes, dask=dask)
-    kind.check()
     handlers = _handlers_in(module)
+    kind = ExecutorKind(workers=sum(handler.workers for handler in handlers), processes=processes, dask=dask)
+    kind.check()
     sg = connect()
     names = ", ".join(handler.name for handler in handlers)
-    kind = evolve(kind, workers=sum(handler.workers for handler in handlers))
     with (
         log_lines("sgextended", logging.StreamHandler(), "%(asctime)s %(levelname)s %(message)s"),
         kind.open([handler.function for handler in handlers]) as (executor, *_),

@@ -18,6 +18,7 @@ from sgextended.events.log.checkpoint import CheckpointFile, read_checkpoint
 from sgextended.events.log.log_follower import FollowOptions
 from sgextended.events.log.start_position import After, check_after
 from sgextended.workers.dask_executor import cluster_of
+from sgextended.workers.map_options import check_executor
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -92,9 +93,7 @@ class EventRunner:
     ) -> None:
         self._loops: List[HandlerLoop] = []
         self._is_running = False
-        if executor is not None and not callable(getattr(executor, "submit", None)):
-            msg = f"executor={executor!r:.80} is not valid. Pass a concurrent.futures.Executor, or None."
-            raise ConfigurationError(msg)
+        check_executor(executor)
         handlers = handlers_of(*sources)
         start_at = check_after(after)
         self.folder = Path(folder)

@@ -186,7 +186,7 @@ class HandlerLoop:
         """
         Give events to free workers, as long as there are any.
         """
-        while len(self._running) < self.handler.workers and not self._is_closing:
+        while len(self._running) < self.handler.workers and not self._is_closing and self._ended is None:
             if time.monotonic() < self._resumes_at or not self._is_stored():
                 return
             event = self._next()
@@ -196,13 +196,20 @@ class HandlerLoop:
                     return
                 self._follower.poll()
                 continue
-            self._running[event.id] = event
             self._submit(executor, event)
 
     def _submit(self, executor: Executor, event: Event) -> None:
-        # A context of its own: the requests of handlers do not end with those of the loop.
-        future: Future[Any] = executor.submit(self._group.bound(Context()), [(event.id, event)], None)
+        try:
+            # A context of its own: the requests of handlers do not end with those of the loop.
+            future: Future[Any] = executor.submit(self._group.bound(Context()), [(event.id, event)], None)
+        except RuntimeError as error:  # the executor is broken, or was shut down
+            raise self._executor_ended() from error
+        self._running[event.id] = event
         future.add_done_callback(functools.partial(self._finished, event))
+
+    def _executor_ended(self) -> WorkerError:
+        msg = f"The executor of the handler {self.handler.name} has ended. Its unfinished events come again."
+        return WorkerError(msg)
 
     def _finished(self, event: Event, future: "Future[Any]") -> None:
         self._done.append((event, _error_of(future)))
@@ -288,8 +295,7 @@ class HandlerLoop:
         if changed:
             self._save(force=True)
         if self._ended is not None and not self._running:
-            msg = f"The executor of the handler {self.handler.name} has ended. Its unfinished events come again."
-            raise WorkerError(msg) from self._ended
+            raise self._executor_ended() from self._ended
 
     def _park(self, event: Event, error: BaseException) -> None:
         # While the site is down, each further event would fail too.

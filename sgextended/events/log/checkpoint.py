@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Union
 
 from sgextended.errors import ConfigurationError
+from sgextended.file_path import check_file_path
 from sgextended.site_address import host_of
 
 try:
@@ -65,15 +66,7 @@ class CheckpointFile:
         self._new_serial: Optional[int] = None  # that of a content that is being stored
         # One thread may save while another one releases. A signal handler may release within a release.
         self._mutex, self._is_releasing = threading.RLock(), False
-        if not self.path.parent.is_dir():
-            msg = (
-                f"The folder {self.path.parent} of the checkpoint {self.path.name} does not exist. Create it, or pass "
-                "another path."
-            )
-            raise ConfigurationError(msg)
-        if self.path.exists() and not self.path.is_file() and not self.path.is_dir():  # /dev/full has no end
-            msg = f"The checkpoint {self.path} cannot be a device or a pipe. Pass a file."
-            raise ConfigurationError(msg)
+        check_file_path(self.path, "checkpoint")
         self.lock()
         try:
             self._stored = self._content = read_checkpoint(self.path, site)
