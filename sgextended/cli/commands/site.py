@@ -271,7 +271,7 @@ def serve(*, accounts: Accounts, access_log: Optional[str], receivers: Receivers
     # Imported here, because sgextended.localsite needs the extra "site".
     from sgextended.localsite import LocalSite  # noqa: PLC0415
     from sgextended.localsite import serve as serve_site  # noqa: PLC0415
-    from sgextended.localsite.maintenance.allocator import limit_arenas  # noqa: PLC0415
+    from sgextended.localsite.maintenance.allocator import limit_kept_memory  # noqa: PLC0415
 
     def announce(site: LocalSite) -> None:
         line = f"Local site at {site.url} script_name={site.script_name}"
@@ -287,7 +287,7 @@ def serve(*, accounts: Accounts, access_log: Optional[str], receivers: Receivers
                 say(f"Not loaded from the folder, because a local site cannot store it: {skipped}.")
         say(how_to_use(site.environment(), key_is_known=options["api_key"] is not None))
 
-    limit_arenas()
+    limit_kept_memory()
     try:
         site = LocalSite(**options)
         _add_receivers(site, receivers)
