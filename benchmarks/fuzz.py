@@ -24,7 +24,8 @@ from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from fix_fuzz import Fuzz, Sent, is_failure, send
+from fix_fuzz import Fuzz
+from fix_fuzz_sending import Sent, is_failure, send
 
 KEY = "fuzz"
 AUTH = {"script_name": "sgextended", "script_key": KEY}

@@ -6,15 +6,13 @@ and sent again.
 """
 
 import gzip
-import http.client
-import io
 import json
 import random
-import socket
-import struct
 import urllib.parse
-import zlib
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+
+from fix_fuzz_images import picture
+from fix_fuzz_sending import Sent
 
 from sgextended.localsite.reading.filter_operators import RELATIONS
 from sgextended.localsite.schema.entity_types import standard_schema
@@ -178,23 +176,7 @@ TEXTS = (
 #: Types whose rows let the caller in, so no request that writes may name them.
 _KEYS_OF_CALLERS = (b"ApiUser", b"HumanUser", b"PermissionRuleSet", b"ClientUser")
 _READING = ("read", "summarize", "schema_", "nav_", "activity_stream", "preferences_read", "query_", "note_thread")
-_PICTURES = (
-    *(("RGB", "PNG"), ("RGBA", "PNG"), ("1", "PNG"), ("RGB", "JPEG"), ("P", "GIF"), ("I;16", "TIFF"), ("L", "TIFF")),
-    *(("RGB", "BMP"), ("RGB", "TGA"), ("RGB", "WEBP")),
-)
 _NUMBER = "\u2063%d\u2063"
-
-
-class Sent(NamedTuple):
-    """
-    One request: how it was made, and its parts.
-    """
-
-    kind: str
-    method: str
-    path: str
-    headers: Dict[str, str]
-    body: bytes
 
 
 class Fuzz:
@@ -479,80 +461,3 @@ class _Raw(NamedTuple):
     """
 
     text: str
-
-
-def picture(source: random.Random) -> bytes:
-    """
-    Return an image of a random format with some bytes changed, or a small file that claims to be enormous.
-    """
-    from PIL import Image
-
-    if source.random() < 0.2:
-        return enormous_png(source.choice((13_000, 60_000, 2**31 - 1)), source.choice((1, 13_000, 60_000)))
-    mode, kind = source.choice(_PICTURES)
-    made = io.BytesIO()
-    Image.new(mode, (source.choice((1, 33, 900)), source.choice((1, 40))), 3).save(made, kind)
-    data = bytearray(made.getvalue())
-    for _change in range(source.randrange(6)):
-        data[source.randrange(min(len(data), 200))] = source.randrange(256)
-    return bytes(data[: source.randrange(1, len(data) + 1)]) if source.random() < 0.2 else bytes(data)
-
-
-def enormous_png(width: int, height: int, rows: int = 0) -> bytes:
-    """
-    Return a PNG whose header gives these sizes, and which has *rows* rows of black pixels.
-    """
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    packer = zlib.compressobj(9)
-    pieces = [packer.compress(bytes(1 + width)) for _row in range(rows)]
-    pieces.append(packer.flush())
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"".join(pieces)) + chunk(b"IEND", b"")
-
-
-def send(sent: Sent, port: int, timeout: float = 30.0) -> Tuple[int, bytes]:
-    """
-    Send a request; return the status and the body of the response. Status 0: the site hung up, as it may on bad bytes.
-    """
-    if sent.kind == "bytes":
-        return _send_bytes(sent.body, port, timeout)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
-    try:
-        connection.putrequest(
-            sent.method, sent.path.encode("utf-8", "replace").decode("latin-1"), skip_accept_encoding=True
-        )
-        for name, value in {**sent.headers, "content-length": str(len(sent.body))}.items():
-            connection.putheader(name, value)
-        connection.endheaders(sent.body)
-        response = connection.getresponse()
-        return response.status, response.read()
-    except http.client.InvalidURL:
-        return 0, b""
-    except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):
-        return 0, b""
-    finally:
-        connection.close()
-
-
-def _send_bytes(data: bytes, port: int, timeout: float) -> Tuple[int, bytes]:
-    answer = b""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
-            connection.sendall(data)
-            connection.shutdown(socket.SHUT_WR)
-            while piece := connection.recv(65536):
-                answer += piece
-    except OSError:
-        return 0, answer
-    words = answer.split(b" ", 2)
-    return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0, answer
-
-
-def is_failure(status: int, body: bytes) -> bool:
-    """
-    Return whether a response is a failure inside the site.
-    """
-    return status >= 500 or b"The local site failed" in body

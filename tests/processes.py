@@ -4,6 +4,8 @@ What the processes that tests start are given.
 
 import os
 
+GUARD = 60.0  # seconds
+
 
 def unmeasured(**variables):
     """
@@ -20,3 +22,12 @@ def unmeasured_pytest(*plugins, **variables):
     """
     names = ",".join(("pytest_sgextended", *plugins))
     return unmeasured(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", PYTEST_PLUGINS=names, **variables)
+
+
+def ended(process, sent):
+    """
+    Send a signal to a process, and return its exit status and the rest of its output.
+    """
+    process.send_signal(sent)
+    out, err = process.communicate(timeout=GUARD)
+    return process.returncode, out, err

@@ -14,8 +14,7 @@ from syntax_trees import syntax_tree
 import sgextended
 
 ROOT = Path(sgextended.__file__).parent
-LONGEST_MODULE = 500  # lines
-LONGEST_TEST = 600  # lines
+LONGEST_FILE = 500  # lines
 LARGEST_FOLDER = 12  # modules
 
 #: The layers from top to bottom. A layer is a folder or a module of the package; "" is the package itself. A folder's
@@ -270,8 +269,7 @@ def test_file_is_short(path):
     """
     A long file is split by topic.
     """
-    longest = LONGEST_MODULE if ROOT in path.parents else LONGEST_TEST
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= longest
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
 
 
 def test_import_is_quiet():

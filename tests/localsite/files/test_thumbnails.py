@@ -11,7 +11,7 @@ import urllib.request
 
 import pytest
 import shotgun_api3
-from fix_fuzz import enormous_png
+from fix_fuzz_images import enormous_png
 from page_login import script_login
 from PIL import Image
 

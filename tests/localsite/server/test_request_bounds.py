@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from fix_fuzz import Fuzz, Sent, is_failure, send
+from fix_fuzz import Fuzz
+from fix_fuzz_sending import Sent, is_failure, send
 from page_login import script_login
 
 from sgextended.localsite import LocalSite
