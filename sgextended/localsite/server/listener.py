@@ -5,6 +5,7 @@ The listening socket of a site, and the HTTP server on it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import os
 import socket
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a stopping site waits for requests in flight.
 GRACE = 3
-_TICK = 0.02
+_BUSY_TICK = 0.02  # seconds between two looks at requests in flight
+_TICK = 0.1  # seconds
 # Ticks of the server between two checks of all connections.
 _CHECK_EVERY = 10
 
@@ -34,14 +36,36 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._ready = ready
         self._refusing: Optional[asyncio.Task[None]] = None
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._stopping: asyncio.Event
 
     async def startup(self, sockets: Optional[list[socket.socket]] = None) -> None:
+        self._stopping, self._loop = asyncio.Event(), asyncio.get_running_loop()
         await super().startup(sockets=sockets)
         self._ready.set()
 
+    def stop_soon(self) -> None:
+        """
+        Have the server stop, from another thread.
+        """
+        self.should_exit = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has stopped already, and its loop is closed
+                self._loop.call_soon_threadsafe(self._stopping.set)
+
+    async def main_loop(self) -> None:
+        """
+        Wait until the server is to stop. The base class would notice only at its next tick.
+        """
+        counter = 0
+        while not await self.on_tick(counter):
+            counter += 1
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _TICK)
+
     async def on_tick(self, counter: int) -> bool:
         """
-        Close the connections whose requests do not arrive. The base class calls this ten times a second.
+        Close the connections whose requests do not arrive. This is called ten times a second.
         """
         if counter % _CHECK_EVERY == 0:
             for connection in list(self.server_state.connections):
@@ -81,11 +105,19 @@ class Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         deadline = loop.time() + GRACE
         while any(map(_is_busy, self.server_state.connections)) and loop.time() < deadline:  # noqa: ASYNC110 - no event tells
-            await asyncio.sleep(_TICK)
+            await asyncio.sleep(_BUSY_TICK)
         # An idle client does not answer the TLS shutdown, for which asyncio would wait, so connections are aborted.
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        await super().shutdown(sockets=sockets)
+        await asyncio.sleep(0)
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets=sockets)
+            return
+        # The base class waits a tenth of a second in any case.
+        for sock in sockets or []:
+            sock.close()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*(server.wait_closed() for server in self.servers)), GRACE)
 
 
 def _is_busy(connection: Any) -> bool:

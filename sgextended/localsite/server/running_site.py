@@ -156,7 +156,7 @@ class RunningSite:
         thread = threading.Thread(target=run, name="sgextended-site", daemon=True)
 
         def stop_server() -> None:
-            server.should_exit = True
+            server.stop_soon()
             thread.join(4 * GRACE)  # longer only if a request does not end; a daemon thread
 
         self.closers.append(stop_server)
