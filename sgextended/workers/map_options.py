@@ -1,13 +1,16 @@
 """
-The options of a map, and the result of an item that failed.
+The options of a map, its executor, and the result of an item that failed.
 """
 
+import contextlib
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, ContextManager, Optional, Union
 
 from attrs import frozen
 
 from sgextended.errors import ConfigurationError
+from sgextended.workers import thread_executor
+from sgextended.workers.dask_executor import DaskCluster
 from sgextended.workers.progress import Progress
 
 if TYPE_CHECKING:
@@ -41,6 +44,17 @@ def check_executor(executor: Optional[Executor]) -> None:
     if executor is not None and not callable(getattr(executor, "submit", None)):
         msg = f"executor={executor!r:.80} is not valid. Pass a concurrent.futures.Executor, or None."
         raise ConfigurationError(msg)
+
+
+def executor_for(given: Optional[Executor], workers: int, name: str) -> ContextManager[Executor]:
+    """
+    Return a context manager whose value is *given*, or an executor with up to *workers* threads if that is None.
+
+    At its end the threads are shut down, and a Dask cluster is told that the run is over. Another executor goes on.
+    """
+    if given is None:
+        return thread_executor.executor(workers, name)
+    return given if isinstance(given, DaskCluster) else contextlib.nullcontext(given)
 
 
 @frozen(kw_only=True)

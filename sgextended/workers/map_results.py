@@ -17,11 +17,9 @@ from sgextended.concurrency.forked import require_own
 from sgextended.concurrency.wake_up import LOOK_AGAIN, WakeUp
 from sgextended.errors import MapTimeout, WorkerError, WorkerLost
 from sgextended.http.deadline import Deadline, current, until
-from sgextended.workers import thread_executor
-from sgextended.workers.dask_executor import DaskCluster
 from sgextended.workers.journal import Journal, name_of
 from sgextended.workers.map_dispatch import Chunk, Dispatcher
-from sgextended.workers.map_options import Failure, Options
+from sgextended.workers.map_options import Failure, Options, executor_for
 from sgextended.workers.progress import Reporter, reporter
 from sgextended.workers.worker_group import Outcome, WorkerGroup, reason_of
 
@@ -91,12 +89,7 @@ class MapResults:
             ends = stack.enter_context(contextlib.ExitStack())
             if self._journal is not None:
                 ends.enter_context(self._journal)
-            executor = options.executor
-            if executor is None:
-                executor = thread_executor.executor(options.workers, "sgextended-worker")
-                ends.enter_context(executor)
-            elif isinstance(executor, DaskCluster):
-                ends.enter_context(executor)
+            executor = ends.enter_context(executor_for(options.executor, options.workers, "sgextended-worker"))
             stack.push(self._end)
             self._dispatcher = Dispatcher(
                 self._group, executor, ends=ends.pop_all(), journal=self._journal, wake=self._wake

@@ -28,6 +28,7 @@ from sgextended import Failure, SGExtended, SGWorker
 from sgextended.cli.printing.terminal import one_line, several_lines
 from sgextended.cli.shared.output import plural
 from sgextended.errors import CallError
+from sgextended.schema.name_fields import NAME_FIELDS, OTHER_NAME_FIELDS
 from sgextended.workers.journal import name_of
 from sgextended.workers.progress import reporter
 
@@ -344,7 +345,7 @@ def _reason(failure: Failure, function: Callable[..., Any]) -> str:
     """
     message = str(failure.error).strip().partition("\n")[0]
     item = failure.item if isinstance(failure.item, dict) else {}
-    for key in ("id", "name", "code", "content"):
+    for key in ("id", *NAME_FIELDS, *OTHER_NAME_FIELDS):
         if item.get(key):
             message = re.sub(rf"(?<!\w){re.escape(str(item[key]))}(?!\w)", f"<{key}>", message)
     message = message if len(message) <= _MAX_REASON_LENGTH else f"{message[:_MAX_REASON_LENGTH]}..."

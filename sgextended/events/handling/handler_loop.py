@@ -25,9 +25,8 @@ from sgextended.events.log.log_follower import FollowOptions, LogFollower
 from sgextended.events.log.log_tracker import Position
 from sgextended.events.log.outages import OutageWaits, is_outage, is_outage_of_request
 from sgextended.http.cancellation import CancelToken, RequestCancelled, under
-from sgextended.workers import thread_executor
-from sgextended.workers.dask_executor import DaskCluster
 from sgextended.workers.map import check_picklable
+from sgextended.workers.map_options import executor_for
 from sgextended.workers.worker_group import WorkerGroup, outcomes_of
 
 LOG = logging.getLogger("sgextended")
@@ -142,13 +141,8 @@ class HandlerLoop:
         try:
             with contextlib.ExitStack() as stack:
                 stack.callback(self._group.close)
-                executor = self._executor
-                if executor is None:
-                    executor = thread_executor.executor(self.handler.workers, f"sgextended-{self.handler.name}")
-                    stack.enter_context(executor)
-                elif isinstance(executor, DaskCluster):
-                    stack.enter_context(executor)
-                self._run(executor)
+                workers, name = self.handler.workers, f"sgextended-{self.handler.name}"
+                self._run(stack.enter_context(executor_for(self._executor, workers, name)))
         except BaseException as error:
             self.error = error
             LOG.exception("The handler %s has ended.", self.handler.name)
