@@ -229,8 +229,10 @@ def test_a_timeout_keeps_the_outcome_as_its_cause(ask):
     _server, sg = ask(create=create)
 
     async def main():
+        task = asyncio.create_task(sg.aio.create("Shot", {"code": "a"}))
+        await started(create.came)
         asyncio.get_running_loop().call_later(0.05, create.may_go.set)
-        await asyncio.wait_for(sg.aio.create("Shot", {"code": "a"}), 0.01)
+        await asyncio.wait_for(task, 0.01)
 
     with pytest.raises(asyncio.TimeoutError) as caught:
         run(main())
@@ -245,10 +247,16 @@ def test_a_block_with_a_timeout_raises_it_also_where_something_was_written(ask):
     create = Held(results(SHOT))
     _server, sg = ask(create=create)
 
-    async def main():
+    async def end(block):
+        await started(create.came)
+        block.reschedule(asyncio.get_running_loop().time())
         asyncio.get_running_loop().call_later(0.05, create.may_go.set)
-        async with asyncio.timeout(0.01):
+
+    async def main():
+        async with asyncio.timeout(None) as block:
+            ends = asyncio.create_task(end(block))
             await sg.aio.create("Shot", {"code": "a"})
+        await ends
 
     with pytest.raises(TimeoutError) as caught:
         run(main())
