@@ -22,7 +22,7 @@ MOST_NAMES = 1000
 #: The number of payloads that are kept.
 KEPT_PAYLOADS = 500
 
-_LONGEST_MESSAGE = 2000  # characters
+_LONGEST_MESSAGE = 500  # characters
 
 
 @attrs.frozen(kw_only=True)

@@ -23,8 +23,9 @@ from sgextended.localsite.storage.entity_tables import LAYOUT, creation_script
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Each connection has a page cache of its own (in KB here), so a busy site needs about nine times this.
-_FILE_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "busy_timeout = 30000", "cache_size = -16384")
+# Each connection has a page cache of its own (in KB here), so a busy site needs about nine times this. The cache of the
+# system has the rest.
+_FILE_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "busy_timeout = 30000", "cache_size = -4096")
 _PRAGMAS = ("temp_store = MEMORY", "foreign_keys = OFF")
 
 #: The largest number of connections that a site on a file keeps open. The site never has more threads than this.
