@@ -346,7 +346,7 @@ class Copying:
                 if linked and not self._waits(linked):
                     data[name] = self._mapped(linked)
             elif data_type == "date" and options.shift_days:
-                day = dt.date.fromisoformat(value) + dt.timedelta(days=options.shift_days)
+                day = dt.date.fromisoformat(str(value)) + dt.timedelta(days=options.shift_days)
                 data[name] = day.isoformat()
             else:
                 data[name] = value

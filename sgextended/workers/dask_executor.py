@@ -16,8 +16,9 @@ from concurrent.futures import CancelledError, Executor, Future, InvalidStateErr
 from typing import Any, Callable, Dict, List, Optional, Union
 
 from sgextended.errors import ConfigurationError
+from sgextended.workers import dask_tasks
 from sgextended.workers.dask_claims import NAME, claims_plugin
-from sgextended.workers.dask_tasks import BEGUN_AND_LOST, Claim, dumps, run_task, worker_lost
+from sgextended.workers.dask_tasks import BEGUN_AND_LOST, Claim, run_task, worker_lost
 from sgextended.workers.worker_group import Numbered, Outcome
 
 RETRIES = 3
@@ -66,7 +67,7 @@ class DaskCluster(Executor):
         ConfigurationError: An option is not valid, or the client is asynchronous.
     """
 
-    dumps: Callable[[Any], bytes] = staticmethod(dumps)
+    dumps = staticmethod(dask_tasks.dumps)
     guard: Optional[Claim]
 
     def __init__(

@@ -98,6 +98,7 @@ def check_picklable(group: WorkerGroup, function: Callable[..., Any], executor: 
     Raises:
         ConfigurationError: One of them cannot be pickled.
     """
+    dumps: Callable[[Any], bytes]
     if isinstance(executor, DaskCluster):
         dumps = executor.dumps
     elif _is_process_pool(executor):

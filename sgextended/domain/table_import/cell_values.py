@@ -136,7 +136,7 @@ class Conversion:
         if isinstance(cell, bool) or not isinstance(cell, (int, float, str)):
             msg = f"{cell!s:.80} is not a number."
             raise CellError(msg)
-        if not isinstance(cell, str):
+        if isinstance(cell, (int, float)):
             return cell
         text = cell.replace("\u00a0", "").replace(" ", "").replace("\u2212", "-")
         if column.data_type == "percent":

@@ -57,7 +57,9 @@ def _matches(
     directory = tx.alias("directory")
     entry = sa.and_(directory.c.type == entity_type.name, directory.c.id == scope.root.id)
     link = _link(entity_type)
-    names = [directory.c.name] if link is None else [directory.c.name, link_name(tx, scope.root, link)]
+    names: list[sa.ColumnElement[Any]] = (
+        [directory.c.name] if link is None else [directory.c.name, link_name(tx, scope.root, link)]
+    )
     found = [sa.or_(*(text_condition(name, "contains", word) for name in names)) for word in words]
     query = sa.select(scope.root.id).select_from(scope.tables.join(directory, entry)).where(condition, *found)
     in_project = "project" in entity_type.fields

@@ -61,7 +61,7 @@ def make_thumbnail(source: Path, target: Path, *, filmstrip: bool = False) -> bo
                 return False
             if not filmstrip and not image.info.get("progressive"):
                 image.draft("RGB", _BOX)  # a JPEG is decoded to a smaller size, except if it is progressive
-            _check_pixels(*image.size, MAX_STRIP_PIXELS if filmstrip else MAX_PIXELS)
+            _check_pixels(image.width, image.height, MAX_STRIP_PIXELS if filmstrip else MAX_PIXELS)
             upright = ImageOps.exif_transpose(image)
             if not filmstrip:
                 upright.thumbnail(_BOX)

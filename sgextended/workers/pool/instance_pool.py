@@ -99,7 +99,8 @@ class SGPool(Generic[Instance]):
         self._signals: Dict[int, WakeUp] = {}  # of the waiting callers, by their numbers in the queue
         self._idle: Deque[Tuple[float, Instance]] = deque()  # each with the time since when; the longest idle first
         self._closers: List[WakeUp] = []  # of the callers of `close` that wait for the last lease
-        self._forgotten: Deque[None] = deque()  # one for each lease that was never ended
+        # What was leased when the place of a lease was gone. It is empty if the lease has ended since then.
+        self._forgotten: Deque[List[Any]] = deque()
         self._counts: Dict[Tuple[str, int], int] = {}  # by name and thread, so that each thread writes its own
         self._waits: Dict[int, float] = {}  # the longest wait of each thread, in seconds
         self._idle_closer: Optional[threading.Thread] = None  # closes expired instances
@@ -307,7 +308,8 @@ class SGPool(Generic[Instance]):
     def _warn_of_forgotten(self) -> None:
         while self._forgotten:
             with suppress(IndexError):  # another thread took the last one
-                self._forgotten.popleft()
+                if not self._forgotten.popleft():
+                    continue
                 msg = (
                     f"A lease of {self!r} was never ended, so its instance was not closed. Write 'with pool.lease() as "
                     "sg:'. An exception in a signal handler, such as KeyboardInterrupt, can also cause this."

@@ -78,12 +78,12 @@ class Lease(Generic[Instance]):
         __exit__ = DetachedMethod(_end)
 
 
-def _note_forgotten(forgotten: Deque[None], held: List[Any], _gone: object) -> None:
+def _note_forgotten(forgotten: Deque[List[Any]], held: List[Any], _gone: object) -> None:
     """
-    Note that a place is gone whose lease was never ended.
+    Note that a place is gone whose lease has not ended. The garbage collector may end it right after this.
 
     The caller may still use the instance, so it is neither closed nor leased again. This is not a ``__del__`` of the
     lease: some programs keep an exception in ``__del__`` with its frame, and thereby the lease.
     """
     if held:
-        forgotten.append(None)
+        forgotten.append(held)
