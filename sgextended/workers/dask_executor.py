@@ -67,7 +67,7 @@ class DaskCluster(Executor):
         ConfigurationError: An option is not valid, or the client is asynchronous.
     """
 
-    dumps = staticmethod(dask_tasks.dumps)
+    dumps: "staticmethod[[Any], bytes]" = staticmethod(dask_tasks.dumps)
     guard: Optional[Claim]
 
     def __init__(
