@@ -50,7 +50,8 @@ def executor_for(given: Optional[Executor], workers: int, name: str) -> ContextM
     """
     Return a context manager whose value is *given*, or an executor with up to *workers* threads if that is None.
 
-    At its end the threads are shut down, and a Dask cluster is told that the run is over. Another executor goes on.
+    The end of the block shuts the threads down, and tells a Dask cluster that the run is over. Any other executor
+    remains usable.
     """
     if given is None:
         return thread_executor.executor(workers, name)

@@ -5,7 +5,6 @@ Certificates that do not pass: the message says what is wrong with this one, and
 import datetime
 import ssl
 import sys
-import warnings
 
 import pytest
 import trustme
@@ -63,8 +62,7 @@ def test_a_version_of_tls_that_is_too_old():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     context.set_ciphers("ALL:@SECLEVEL=0")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+    with pytest.warns(DeprecationWarning, match="TLSVersion"):
         context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     server = ScriptedServer(lambda _request: None, tls=context)
     try:

@@ -7,13 +7,7 @@ import pytest
 from sgextended import ConfigurationError, Proxy, Site
 
 URL = "https://studio.shotgrid.autodesk.com"
-
-
 KEY = "k3y-that-must-not-show"
-
-
-def make_site(**settings):
-    return Site(**{"url": URL, "script_name": "robot", "api_key": KEY, **settings})
 
 
 @pytest.mark.parametrize(
@@ -70,7 +64,7 @@ def test_site_takes_no_proxy_for_none(value):
     """
     An empty text is no proxy, as for shotgun_api3.
     """
-    assert make_site(proxy=value).proxy is None
+    assert Site(url=URL, proxy=value).proxy is None
 
 
 def test_site_refuses_a_proxy_that_is_no_text():
@@ -78,4 +72,4 @@ def test_site_refuses_a_proxy_that_is_no_text():
     Another type is refused when the site is made, not at the first call.
     """
     with pytest.raises(ConfigurationError, match="proxy is a dict"):
-        make_site(proxy={"http": "proxy"})
+        Site(url=URL, proxy={"http": "proxy"})

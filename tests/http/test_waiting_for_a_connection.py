@@ -14,7 +14,7 @@ from fix_http import InThread, find_by_id, own_record, wanted_id
 from fix_native import make_client
 from fix_servers import GUARD, results
 
-from sgextended import ClientClosed, PoolTimeout, SGExtended, TransportTimeout
+from sgextended import ClientClosed, PoolTimeout, SGExtended
 
 LONG = 3.0 * GUARD  # seconds: the limit that must not be what ends a wait
 SHORT = 0.2
@@ -225,7 +225,7 @@ def test_a_wait_that_ends_takes_no_connection(make_holding):
     busy.hold()
     sg = SGExtended(busy.client())
     for number in range(1, 4):
-        with pytest.raises((PoolTimeout, TransportTimeout)), sg.deadline(0.05):
+        with pytest.raises(PoolTimeout), sg.deadline(0.5):  # a busy machine needs a while to begin the wait
             find_by_id(sg, number)
     waiting = InThread(lambda: find_by_id(sg, 9))
     waiting.until_blocked()

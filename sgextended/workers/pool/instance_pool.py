@@ -99,7 +99,7 @@ class SGPool(Generic[Instance]):
         self._signals: Dict[int, WakeUp] = {}  # of the waiting callers, by their numbers in the queue
         self._idle: Deque[Tuple[float, Instance]] = deque()  # each with the time since when; the longest idle first
         self._closers: List[WakeUp] = []  # of the callers of `close` that wait for the last lease
-        # What was leased when the place of a lease was gone. It is empty if the lease has ended since then.
+        # The `held` of each lease whose place was collected. It is empty if the lease has ended after that.
         self._forgotten: Deque[List[Any]] = deque()
         self._counts: Dict[Tuple[str, int], int] = {}  # by name and thread, so that each thread writes its own
         self._waits: Dict[int, float] = {}  # the longest wait of each thread, in seconds

@@ -62,7 +62,7 @@ def test_silent_script_leaves_nothing(site, sg, make_client, project, log, name)
         sg.update("ApiUser", me["id"], {"generate_event_log_entries": True})
 
     assert silent == []
-    assert heard[0]["event_type"] == "Shotgun_Sequence_New"
+    assert (heard[0]["event_type"], heard[0]["attribute_name"]) == ("Shotgun_Sequence_New", None)
 
 
 def test_caller_may_add_entries(sg, project, make, log):
