@@ -9,7 +9,7 @@ import contextlib
 import ipaddress
 import os
 import socket
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import uvicorn
 
@@ -19,9 +19,11 @@ from sgextended.localsite.server.connection_limits import LimitedProtocol
 if TYPE_CHECKING:
     import threading
 
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
 #: Seconds that a stopping site waits for requests in flight.
 GRACE = 3
-_BUSY_TICK = 0.02  # seconds between two looks at requests in flight
+_BUSY_TICK = 0.002  # seconds between two looks at requests in flight
 _TICK = 0.1  # seconds
 # Ticks of the server between two checks of all connections.
 _CHECK_EVERY = 10
@@ -100,24 +102,48 @@ class Server(uvicorn.Server):
             raise
 
     async def shutdown(self, sockets: Optional[list[socket.socket]] = None) -> None:
+        """
+        Stop at once if no request is in flight, and otherwise after `GRACE`. The base class waits a tenth of a second
+        in any case, and logs the requests that it ends as errors.
+        """
+        state = self.server_state
         for server in self.servers:
             server.close()
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + GRACE
-        while any(map(_is_busy, self.server_state.connections)) and loop.time() < deadline:  # noqa: ASYNC110 - no event tells
-            await asyncio.sleep(_BUSY_TICK)
-        # An idle client does not answer the TLS shutdown, for which asyncio would wait, so connections are aborted.
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
-        await asyncio.sleep(0)
-        if self.server_state.connections or self.server_state.tasks:
-            await super().shutdown(sockets=sockets)
-            return
-        # The base class waits a tenth of a second in any case.
         for sock in sockets or []:
             sock.close()
+        await _wait_while(lambda: state.tasks or any(map(_is_busy, state.connections)))
+        # An idle client does not answer the TLS shutdown, for which asyncio would wait, so connections are aborted.
+        for connection in list(state.connections):
+            connection.transport.abort()
+        await _wait_while(lambda: state.connections)
+        ending = list(state.tasks)
+        for task in ending:
+            task.cancel()
+        ended = asyncio.gather(*ending, *(server.wait_closed() for server in self.servers), return_exceptions=True)
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*(server.wait_closed() for server in self.servers)), GRACE)
+            await asyncio.wait_for(ended, GRACE)
+
+
+async def _wait_while(lasts: Callable[[], object]) -> None:
+    """
+    Wait until *lasts* returns something false, at most for `GRACE`.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + GRACE
+    while lasts() and loop.time() < deadline:  # noqa: ASYNC110 - no event tells
+        await asyncio.sleep(_BUSY_TICK)
+
+
+def cancellable(app: ASGIApp) -> ASGIApp:
+    """
+    Return an application that a stopping server cancels where a request takes too long. uvicorn would log an error.
+    """
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await app(scope, receive, send)
+
+    return answer
 
 
 def _is_busy(connection: Any) -> bool:

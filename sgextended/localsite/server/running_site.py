@@ -18,7 +18,7 @@ from sgextended.localsite.server.certificates import Certificates
 from sgextended.localsite.server.connection_limits import LimitedProtocol, most_connections
 from sgextended.localsite.server.host_check import is_wildcard, names_of_site
 from sgextended.localsite.server.http_routes import build_app
-from sgextended.localsite.server.listener import GRACE, Server, bound, is_loopback
+from sgextended.localsite.server.listener import GRACE, Server, bound, cancellable, is_loopback
 from sgextended.localsite.services.page_access import PageAccess
 from sgextended.localsite.services.recent_clients import RecentClients
 from sgextended.localsite.services.site_services import SiteServices
@@ -122,7 +122,7 @@ class RunningSite:
         LimitedProtocol.most = most_connections()
         app = build_app(services, faults, turn_away, self.names)
         config = uvicorn.Config(
-            app,
+            cancellable(app),
             http=LimitedProtocol,
             h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
             log_config=None,
@@ -133,7 +133,6 @@ class RunningSite:
             loop="asyncio",
             backlog=_BACKLOG,
             timeout_keep_alive=120,
-            timeout_graceful_shutdown=GRACE,
             server_header=False,
             ssl_certfile=self.key_files[0],
             ssl_keyfile=self.key_files[1],

@@ -2,9 +2,11 @@
 A site's life: starting, stopping, TLS, HTTP at its edges, latency, the ledger, files, threads.
 """
 
+import http.client
 import os
 import signal
 import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
@@ -15,6 +17,7 @@ import pytest
 import shotgun_api3
 
 from sgextended.localsite import LocalSite, serve
+from sgextended.localsite.server import listener
 from sgextended.localsite.server.listener import Server
 
 GUARD = 30  # seconds after which something that hangs fails its test
@@ -147,6 +150,32 @@ def test_stopping_site_finishes_the_request_at_work(tls, monkeypatch):
 
     assert len(answers[0]) == 114
     assert not stopping.is_alive()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("stays", [True, False], ids=["the client waits", "the client has left"])
+def test_stopping_site_ends_a_request_that_takes_too_long(tls, stays, monkeypatch, caplog):
+    """
+    A response that takes longer than a stopping site waits is broken off, without a word in the log.
+    """
+    monkeypatch.setattr(listener, "GRACE", 0.1)
+    site = LocalSite(tls=tls, faults=["trickle=600"])
+    with site:
+        tls_context = {"context": ssl.create_default_context(cafile=site.ca_file)} if tls else {}
+        connect = http.client.HTTPSConnection if tls else http.client.HTTPConnection
+        connection = connect(site.url.partition("//")[2], timeout=GUARD, **tls_context)
+        connection.request("GET", "/")
+        with connection.getresponse() as response:  # its head is here
+            if not stays:
+                response.close()
+                connection.close()
+            site.stop()
+            if stays:
+                with pytest.raises((http.client.IncompleteRead, OSError)):
+                    response.read()
+        connection.close()
+
+    assert [record.getMessage() for record in caplog.records if record.name.startswith(("uvicorn", "asyncio"))] == []
 
 
 @pytest.mark.slow
