@@ -159,6 +159,7 @@ class ScriptedServer:
         End all connections and wait for the threads.
         """
         self.stopping.set()
+        self._threads[0].join(GUARD)  # accepts no connection after this, which nobody would end
         for sock in self._open:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
