@@ -45,7 +45,7 @@ def test_deadlines_hold_under_green_threads(make_site_server, kind):
     """
     Several green threads share two connections. A response that does not come, or trickles, ends at its deadline.
     """
-    if find_spec(kind) is None:  # an import in this process would change its forks
+    if find_spec(kind) is None:  # after an import of eventlet, this process would warn at each fork
         pytest.skip(f"{kind} is not installed: pip install {kind}")
     reply = http_reply(b'{"results": []}' + b" " * 100_000)
     server = None

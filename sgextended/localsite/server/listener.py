@@ -103,15 +103,15 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: Optional[list[socket.socket]] = None) -> None:
         """
-        Stop at once if no request is in flight, and otherwise after `GRACE`. The base class waits a tenth of a second
-        in any case, and logs the requests that it ends as errors.
+        Stop as soon as no request is in flight, at the latest after `GRACE`. The base class always waits a tenth of a
+        second, and logs the requests that it ends as errors.
         """
         state = self.server_state
         for server in self.servers:
             server.close()
         for sock in sockets or []:
             sock.close()
-        await _wait_while(lambda: state.tasks or any(map(_is_busy, state.connections)))
+        await _wait_while(lambda: state.tasks or any(map(_is_sending, state.connections)))
         # An idle client does not answer the TLS shutdown, for which asyncio would wait, so connections are aborted.
         for connection in list(state.connections):
             connection.transport.abort()
@@ -136,7 +136,7 @@ async def _wait_while(lasts: Callable[[], object]) -> None:
 
 def cancellable(app: ASGIApp) -> ASGIApp:
     """
-    Return an application that a stopping server cancels where a request takes too long. uvicorn would log an error.
+    Return *app* so that a stopping server can cancel its requests. uvicorn would log each of them as an error.
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,13 +146,12 @@ def cancellable(app: ASGIApp) -> ASGIApp:
     return answer
 
 
-def _is_busy(connection: Any) -> bool:
+def _is_sending(connection: Any) -> bool:
     """
-    Return whether a connection has a request in flight, or bytes of a response to send.
+    Return whether a connection has bytes of a response to send.
     """
-    at_work = connection.cycle is not None and not connection.cycle.response_complete
     try:
-        return at_work or connection.transport.get_write_buffer_size() > 0
+        return bool(connection.transport.get_write_buffer_size() > 0)
     except AttributeError:  # before Python 3.11, a TLS connection that has just been lost
         return False
 
